@@ -105,7 +105,9 @@ VOICES = Model(
         Tensor("voice", "STRING", (1,), "id: 1 to 64 of a-z A-Z 0-9 _ -", optional=True),
         *_REFERENCE,
     ),
-    outputs=(Tensor("voices", "STRING", ("V",), "JSON objects: voice, prompt_text, prompt_language, seconds, created"),),
+    outputs=(
+        Tensor("voices", "STRING", ("V",), "JSON objects: voice, prompt_text, prompt_language, seconds, created"),
+    ),
 )
 
 TEXT_FRONTEND = Model(
