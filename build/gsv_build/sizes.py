@@ -61,6 +61,8 @@ class HubertSizes:
     conv_channels: tuple[int, ...] = (512,) * 7
     conv_kernels: tuple[int, ...] = (10, 3, 3, 3, 3, 2, 2)
     conv_strides: tuple[int, ...] = (5, 2, 2, 2, 2, 2, 2)
+    conv_norm: str = "group"  # group: per channel over time, first layer only; layer: over channels, every layer
+    conv_bias: bool = False
     position_kernel: int = 128
     position_groups: int = 16
     layer_norm_eps: float = 1e-5
