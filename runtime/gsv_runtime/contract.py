@@ -64,7 +64,7 @@ _SAMPLING = (
 )
 
 _REFERENCE = (
-    Tensor("reference_audio", "STRING", (1,), "a WAV, FLAC, OGG or MP3 file, 3 to 10 s", optional=True),
+    Tensor("reference_audio", "STRING", (1,), "a WAV, FLAC, OGG or MP3 file, or its base64; 3 to 10 s", optional=True),
     Tensor("prompt_text", "STRING", (1,), "what is said in reference_audio", optional=True),
     Tensor("prompt_language", "STRING", (1,), "language of prompt_text; default auto", optional=True),
     Tensor("trim_reference", "BOOL", (1,), "cut a longer reference at a silence; default false", optional=True),
