@@ -1,6 +1,7 @@
 """Claims about the weights that parity tests draw on both sides."""
 
 import numpy as np
+
 from gsv_build.seeded_weights import seeded_tensor
 
 LAYER_0, LAYER_1 = "h.layers.0.linear1.weight", "h.layers.1.linear1.weight"
