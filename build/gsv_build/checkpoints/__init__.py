@@ -1,0 +1,1 @@
+"""Reads and writes official checkpoint files."""
