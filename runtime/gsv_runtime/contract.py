@@ -35,6 +35,7 @@ class Tensor:
     axes: tuple[Axis, ...]
     doc: str
     optional: bool = False
+    binary: bool = False  # a STRING that carries bytes, not UTF-8 text
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Model:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     decoupled: bool = False
-    sequence: bool = False
+    sequence: bool = False  # a leading axis of 1 on the wire, which tensors.py adds and takes off
     graph: bool = field(default=False)  # exported to one ONNX graph, run as it is
 
     @property
@@ -64,7 +65,14 @@ _SAMPLING = (
 )
 
 _REFERENCE = (
-    Tensor("reference_audio", "STRING", (1,), "a WAV, FLAC, OGG or MP3 file, or its base64; 3 to 10 s", optional=True),
+    Tensor(
+        "reference_audio",
+        "STRING",
+        (1,),
+        "a WAV, FLAC, OGG or MP3 file, or its base64; 3 to 10 s",
+        optional=True,
+        binary=True,
+    ),
     Tensor("prompt_text", "STRING", (1,), "what is said in reference_audio", optional=True),
     Tensor("prompt_language", "STRING", (1,), "language of prompt_text; default auto", optional=True),
     Tensor("trim_reference", "BOOL", (1,), "cut a longer reference at a silence; default false", optional=True),

@@ -48,3 +48,6 @@ class InternalError(SynthesisError):
     """A defect or a failed stage; the message names the stage, never a path of the server."""
 
     triton_code = "INTERNAL"
+
+
+LEAVES = {leaf.__name__: leaf for leaf in (InvalidRequest, VoiceNotFound, ServerBusy, Cancelled, InternalError)}

@@ -1,0 +1,3 @@
+from gsv_runtime.models import OnnxStageModel as TritonPythonModel
+
+__all__ = ["TritonPythonModel"]

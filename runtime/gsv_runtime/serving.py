@@ -1,0 +1,215 @@
+"""The only user of `triton_python_backend_utils`: requests in, responses out, stage calls.
+
+Three rules hold here, each paid for in triton.md: a stage call is unary (`exec`, never `decoupled=True`), its
+`has_error` is always read, and every request ends with exactly one FINAL, whatever happened.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+from gsv_runtime import contract, errors, tensors
+from gsv_runtime.services import Reply
+from gsv_runtime.stages import SequenceCall, Stages
+from gsv_runtime.tensors import Array, Arrays
+
+logger = logging.getLogger("gsv.serving")
+
+# Set by Triton or its clients on any request, without asking for anything that we do.
+_TRANSPORT_PARAMETERS = frozenset({"triton_enable_empty_final_response", "binary_data_output"})
+
+
+def configure_logging() -> None:
+    """Sends log records of this process to stderr, which Triton's log collects."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s", force=True)
+
+
+def decode(request: Any, model: contract.Model) -> Arrays:
+    """Copies a request's inputs, checked against the contract.
+
+    Args:
+        request: `pb_utils.InferenceRequest`.
+        model: contract of the model that serves it.
+
+    Returns:
+        Name to array; STRING tensors hold `str`, optional inputs left out are absent.
+
+    Raises:
+        InvalidRequest: dtype, shape, encoding or a request parameter is not as the contract says.
+    """
+    unknown = sorted(json.loads(request.parameters() or "{}").keys() - _TRANSPORT_PARAMETERS)
+    if unknown:
+        known = ", ".join(tensor.name for tensor in model.inputs)
+        raise errors.InvalidRequest(f"unknown parameter {', '.join(map(repr, unknown))}; {model.name} takes {known}")
+    arrays: Arrays = {}
+    for tensor in model.inputs:
+        given = pb_utils.get_input_tensor_by_name(request, tensor.name)
+        if given is not None:
+            arrays[tensor.name] = np.array(given.as_numpy())
+    return tensors.check_inputs(model, arrays)
+
+
+def response(model: contract.Model, outputs: Arrays) -> Any:
+    """Builds a response from name to array, checked against the contract."""
+    wire = tensors.to_wire(model, model.outputs, outputs)
+    return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in wire.items()])
+
+
+def error_response(failure: BaseException, model: contract.Model) -> Any:
+    """Builds an error response; what is not ours becomes an InternalError that names the model and no path."""
+    if not isinstance(failure, errors.SynthesisError):
+        logger.error("request failed model=%s", model.name, exc_info=failure)
+        failure = errors.InternalError(f"stage {model.name} failed; the server's log has the cause")
+    code = getattr(pb_utils.TritonError, failure.triton_code)
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(failure.wire_message(), code))
+
+
+def answer_each(
+    requests: list[Any], model: contract.Model, answer: Callable[[list[Arrays]], list[Arrays]]
+) -> list[Any]:
+    """Answers a batch of unary requests in one call; a request that cannot be decoded fails alone."""
+    responses: list[Any] = [None] * len(requests)
+    decoded: dict[int, Arrays] = {}
+    for index, request in enumerate(requests):
+        try:
+            decoded[index] = decode(request, model)
+        except Exception as failure:
+            responses[index] = error_response(failure, model)
+    try:
+        answers = answer(list(decoded.values())) if decoded else []
+        for index, outputs in zip(decoded, answers, strict=True):
+            responses[index] = response(model, outputs)
+    except Exception as failure:
+        for index in decoded:
+            responses[index] = error_response(failure, model)
+    return responses
+
+
+class BlsStages(Stages):
+    """Calls the other models of the repository for one request, and adds up what each took."""
+
+    def __init__(self) -> None:
+        self._times_ms: dict[str, float] = {}
+
+    def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
+        """Runs one unary call; see `Stages.call`."""
+        wire = tensors.to_wire(model, model.inputs, inputs)
+        started = time.perf_counter()
+        request = pb_utils.InferenceRequest(
+            model_name=model.name,
+            requested_output_names=[tensor.name for tensor in model.outputs],
+            inputs=[pb_utils.Tensor(name, array) for name, array in wire.items()],
+            preferred_memory=pb_utils.PreferredMemory(pb_utils.TRITONSERVER_MEMORY_CPU, 0),
+            **_sequence_arguments(sequence),
+        )
+        reply = request.exec()
+        elapsed_ms = (time.perf_counter() - started) * 1e3
+        self._times_ms[model.name] = self._times_ms.get(model.name, 0.0) + elapsed_ms
+        if reply.has_error():
+            raise _stage_error(model, reply.error().message())
+        outputs = {tensor.name: pb_utils.get_output_tensor_by_name(reply, tensor.name) for tensor in model.outputs}
+        missing = [name for name, output in outputs.items() if output is None]
+        if missing:
+            raise errors.InternalError(f"stage {model.name} answered without {', '.join(missing)}")
+        return tensors.check_outputs(model, {name: np.array(output.as_numpy()) for name, output in outputs.items()})
+
+    def new_sequence_id(self) -> int:
+        """A correlation id that no other running sequence has."""
+        return secrets.randbits(62) + 1
+
+    def take_times_ms(self) -> dict[str, float]:
+        """Milliseconds per stage since the last time this was asked."""
+        times, self._times_ms = self._times_ms, {}
+        return times
+
+
+def _sequence_arguments(sequence: SequenceCall | None) -> dict[str, int]:
+    if sequence is None:
+        return {}
+    start = pb_utils.TRITONSERVER_REQUEST_FLAG_SEQUENCE_START if sequence.start else 0
+    end = pb_utils.TRITONSERVER_REQUEST_FLAG_SEQUENCE_END if sequence.end else 0
+    return {"correlation_id": sequence.sequence_id, "flags": start | end}
+
+
+def _stage_error(model: contract.Model, message: str) -> errors.SynthesisError:
+    """Turns a stage's error text back into its leaf; text that is not ours stays in the log."""
+    leaf, separator, rest = message.partition(": ")
+    kind = errors.LEAVES.get(leaf) if separator else None
+    if kind is not None:
+        return kind(rest)
+    logger.error("stage failed stage=%s message=%r", model.name, message)
+    return errors.InternalError(f"stage {model.name} failed; the server's log has the cause")
+
+
+Answer = Callable[[Arrays, Stages, Callable[[], bool]], Iterator[Reply]]
+
+
+class StreamServer:
+    """Answers requests on a pool of threads, at most `max_streams` at once; the next is told ServerBusy."""
+
+    def __init__(self, model: contract.Model, answer: Answer, max_streams: int) -> None:
+        self._model = model
+        self._answer = answer
+        self._max_streams = max_streams
+        self._free = threading.BoundedSemaphore(max_streams)
+        self._pool = ThreadPoolExecutor(max_streams, thread_name_prefix=f"{model.name}-stream")
+
+    def submit(self, request: Any) -> None:
+        """Takes one request: copies its inputs and hands its sender to a thread."""
+        sender = request.get_response_sender()
+        try:
+            inputs = decode(request, self._model)
+            if not self._free.acquire(blocking=False):
+                raise errors.ServerBusy(f"{self._max_streams} streams are running, the most allowed; try again later")
+        except Exception as failure:
+            _end(sender, error_response(failure, self._model))
+            return
+        try:
+            self._pool.submit(self._run, sender, inputs)
+        except Exception as failure:
+            self._free.release()
+            _end(sender, error_response(failure, self._model))
+
+    def _run(self, sender: Any, inputs: Mapping[str, Array]) -> None:
+        ended = False
+        failure: BaseException | None = None
+        try:
+            for reply in self._answer(dict(inputs), BlsStages(), sender.is_cancelled):
+                message = response(self._model, reply.outputs)
+                if reply.last:
+                    ended = True
+                    _end(sender, message)
+                    break
+                sender.send(message)
+        except Exception as caught:
+            failure = caught
+        finally:
+            self._free.release()
+            if not ended:
+                _end(sender, None if failure is None else error_response(failure, self._model))
+
+    def close(self) -> None:
+        """Waits for the running streams."""
+        self._pool.shutdown(wait=True)
+
+
+def _end(sender: Any, message: Any | None) -> None:
+    """Sends FINAL, with a last response or without; a client that is gone is no error here."""
+    flags = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
+    try:
+        if message is None:
+            sender.send(flags=flags)
+        else:
+            sender.send(message, flags=flags)
+    except Exception:
+        logger.warning("final response not delivered", exc_info=True)

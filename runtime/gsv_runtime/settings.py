@@ -1,0 +1,119 @@
+"""What a running model reads: its own pbtxt parameters, and the facts of the checkpoint it was built from.
+
+Each kind of model has one frozen dataclass without defaults: `deployment.py` writes the numbers, `pbtxt.py`
+renders them as `parameters`, and `read` turns them back. Facts that a checkpoint decides (so that committed
+config.pbtxt files cannot carry them) stand in `model_repository/build.json`, which `make build` writes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+BUILD_FILE = "build.json"
+
+
+@dataclass(frozen=True)
+class TtsSettings:
+    """Public model: `max_streams` requests are answered at once, the next is refused."""
+
+    max_streams: int
+    tokens_per_call: int  # semantic tokens asked from t2s in one call; 25 is one second of speech
+    max_text_characters: int
+    voices_directory: str  # relative to the model repository
+
+
+@dataclass(frozen=True)
+class VoicesSettings:
+    """Voice registration."""
+
+    max_streams: int
+    max_voices: int
+    voices_directory: str  # relative to the model repository
+
+
+@dataclass(frozen=True)
+class TextFrontendSettings:
+    """Text front end; the phone table follows the checkpoint's version."""
+
+    max_text_characters: int
+
+
+@dataclass(frozen=True)
+class OnnxStageSettings:
+    """A stage run by ONNX Runtime inside the Python backend."""
+
+    intra_op_threads: int
+
+
+Settings = TypeVar("Settings")
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": {"true": True, "false": False}.__getitem__,
+}
+
+
+def read(kind: type[Settings], args: Mapping[str, str]) -> Settings:
+    """Parses a model's parameters.
+
+    Args:
+        kind: the dataclass of this kind of model; each field is one parameter.
+        args: what Triton hands to `initialize`.
+
+    Raises:
+        ValueError: a parameter is missing, unknown or not of its type.
+    """
+    config = json.loads(args["model_config"])
+    values = {name: entry["string_value"] for name, entry in config.get("parameters", {}).items()}
+    return parse(kind, values)
+
+
+def parse(kind: type[Settings], values: Mapping[str, str]) -> Settings:
+    """Parses parameter strings into `kind`; names in capitals belong to the Python backend and are skipped."""
+    ours = {name: text for name, text in values.items() if not name.isupper()}
+    types = {field.name: str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
+    if ours.keys() != types.keys():
+        missing, surplus = sorted(types.keys() - ours.keys()), sorted(ours.keys() - types.keys())
+        raise ValueError(
+            f"{kind.__name__}: parameters missing: {missing}, unknown: {surplus}; run `python -m gsv_build configs`"
+        )
+    parsed: dict[str, Any] = {}
+    for name, text in ours.items():
+        try:
+            parsed[name] = _PARSERS[types[name]](text)
+        except (ValueError, KeyError):
+            raise ValueError(f"{kind.__name__}.{name} is {text!r}; need {types[name]}") from None
+    return kind(**parsed)
+
+
+@dataclass(frozen=True)
+class CheckpointFacts:
+    """What the runtime must know of the checkpoint that the repository was built from."""
+
+    version: str  # ModelVersion value: v1, v2, v2Pro, v2ProPlus
+    weights_digest: str  # voices registered with other weights are refused
+    latent_dim: int
+    global_dim: int
+    bert_dim: int
+    has_bert: bool  # without BERT, Chinese is spoken with zero features
+    bert_cls_id: int
+    bert_sep_id: int
+
+    @classmethod
+    def from_repository(cls, repository: Path) -> CheckpointFacts:
+        """Reads `build.json` of a model repository."""
+        path = repository / BUILD_FILE
+        if not path.is_file():
+            raise ValueError(f"model repository has no {BUILD_FILE}; run `make build`")
+        return cls(**json.loads(path.read_text(encoding="utf-8"))["facts"])
+
+
+def repository_of(args: Mapping[str, str]) -> Path:
+    """The model repository that this model was loaded from (Triton gives the model's own directory)."""
+    return Path(args["model_repository"]).parent

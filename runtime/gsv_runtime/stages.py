@@ -1,0 +1,46 @@
+"""How the pipeline reaches the other models: a protocol, implemented by `serving.BlsStages` and by tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gsv_runtime import contract
+from gsv_runtime.tensors import Arrays
+
+
+@dataclass(frozen=True)
+class SequenceCall:
+    """Which sequence a call to a sequence model belongs to, and whether it is the first or the last of it."""
+
+    sequence_id: int
+    start: bool = False
+    end: bool = False
+
+
+class Stages(Protocol):
+    """Unary calls to the stages, for one request."""
+
+    def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
+        """Runs one stage.
+
+        Args:
+            model: contract of the stage.
+            sequence: for sequence models, which one and where in it.
+            **inputs: tensor name to array, number or text.
+
+        Returns:
+            Output name to array, checked against the contract.
+
+        Raises:
+            SynthesisError: what the stage raised, or InternalError naming the stage.
+        """
+        ...
+
+    def new_sequence_id(self) -> int:
+        """An id that no other running sequence has."""
+        ...
+
+    def take_times_ms(self) -> dict[str, float]:
+        """Milliseconds spent in each stage since this was last asked."""
+        ...
