@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from gsv_build.checkpoints.errors import KeyMismatch
+
+RenameTable = Iterable[tuple[str, str | Callable[[re.Match[str]], str]]]
 
 _LISTED = 10  # names shown of each kind; the count is always given
 
@@ -84,3 +86,15 @@ def split_weight_norm(weight: Tensor, keep: int = 0) -> tuple[Tensor, Tensor]:
 def _norm_shape(direction: Tensor, keep: int) -> list[int]:
     """Shape of the magnitude: 1 on every axis but `keep`."""
     return [size if axis == keep else 1 for axis, size in enumerate(direction.shape)]
+
+
+def rename(name: str, table: RenameTable) -> str:
+    """Apply each (pattern, replacement) of a table of name parts in turn."""
+    for pattern, replacement in table:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def float32(tensor: Tensor) -> Tensor:
+    """Half-precision weights widened; counters left as they are."""
+    return tensor.float() if tensor.is_floating_point() else tensor
