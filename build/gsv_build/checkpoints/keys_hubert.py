@@ -141,9 +141,9 @@ def to_module(weights: Mapping[str, Tensor], sizes: HubertSizes) -> Hubert:
 
 def from_module(module: Hubert) -> dict[str, Tensor]:
     """The checkpoint's tensors from the module; inverse of `to_module`."""
-    weights = {
-        rename(ours, _TABLE): tensor for ours, tensor in module.state_dict().items() if ours != "position.conv.weight"
-    }
+    state = dict(module.state_dict())
+    position = state.pop("position.conv.weight")
+    weights = {rename(ours, _TABLE): tensor for ours, tensor in state.items()}
     magnitude, direction = _SPELLINGS[0]
     weights[magnitude], weights[direction] = split_weight_norm(position, keep=_TAPS)
     return weights
