@@ -23,6 +23,9 @@ SPECTROGRAM_BINS = 1025
 SPEAKER_EMBEDDING_DIM = 20_480
 FBANK_BINS = 80
 
+# What Triton's sequence batcher adds to every call of a sequence model.
+SEQUENCE_START, SEQUENCE_END, SEQUENCE_ID = "START", "END", "CORRID"
+
 Axis = str | int
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from gsv_runtime import contract, serving
+from gsv_runtime.model_files import GRAPH_FILE
 from gsv_runtime.onnx_stage import OnnxStage
 from gsv_runtime.settings import OnnxStageSettings, read
 
 _BY_NAME = {model.name: model for model in contract.MODELS}
-GRAPH_FILE = "model.onnx"
 
 
 class OnnxStageModel:

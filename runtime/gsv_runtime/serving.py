@@ -95,6 +95,15 @@ def answer_each(
     return responses
 
 
+def sequence_of(request: Any) -> SequenceCall:
+    """Which sequence a request to a sequence model belongs to, from the controls that Triton adds."""
+    start, end, sequence_id = (
+        int(pb_utils.get_input_tensor_by_name(request, name).as_numpy().flat[0])
+        for name in (contract.SEQUENCE_START, contract.SEQUENCE_END, contract.SEQUENCE_ID)
+    )
+    return SequenceCall(sequence_id, start=bool(start), end=bool(end))
+
+
 class BlsStages(Stages):
     """Calls the other models of the repository for one request, and adds up what each took."""
 

@@ -49,6 +49,16 @@ class OnnxStageSettings:
     intra_op_threads: int
 
 
+@dataclass(frozen=True)
+class T2SSettings:
+    """Continuous batching of text-to-semantic."""
+
+    slots: int  # sequences that advance together; also max_batch_size and Triton's candidate sequences
+    cache_rows: int  # phones and tokens that a slot can hold
+    intra_op_threads: int
+    idle_s: float  # a sequence that is not asked for this long loses its slot
+
+
 Settings = TypeVar("Settings")
 
 _PARSERS: dict[str, Callable[[str], Any]] = {

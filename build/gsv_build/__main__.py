@@ -1,0 +1,40 @@
+"""`python -m gsv_build <command>`: everything that happens before and around serving.
+
+Data goes to stdout, talk to stderr. Exit status: 0 done, 1 failed, 2 misuse.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+
+# Command to (module, what it does); the module has add_arguments(parser) and run(arguments) -> status.
+COMMANDS = {
+    "configs": ("gsv_build.configs", "write config.pbtxt of every model"),
+    "build": ("gsv_build.build_repository", "export checkpoints into a model repository"),
+    "engines": ("gsv_build.engines", "build TensorRT engines from the exported graphs"),
+    "up": ("gsv_build.local_server", "start the local server and wait until it is ready"),
+    "down": ("gsv_build.local_server", "stop the local server"),
+    "status": ("gsv_build.local_server", "say whether the local server is ready"),
+    "logs": ("gsv_build.local_server", "print the local server's log"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command; only its own module is imported, so that `up` does not wait for torch."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    parser = argparse.ArgumentParser(prog="gsv_build", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    argv = sys.argv[1:] if argv is None else argv
+    for name, (module, summary) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        if name in argv[:1]:
+            importlib.import_module(module).add_arguments(command)
+    arguments = parser.parse_args(argv)
+    return int(importlib.import_module(COMMANDS[arguments.command][0]).run(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

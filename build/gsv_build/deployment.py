@@ -1,0 +1,147 @@
+"""How the repository is run: runtimes, batch sizes, instances, precision and engine profiles. The one place.
+
+A preset is one `Deployment`. `pbtxt.py` renders config.pbtxt from it, `engines.py` the TensorRT profiles, so that
+`max_batch_size` and the largest batch of an engine are the same number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from gsv_runtime.contract import MODELS, Model
+from gsv_runtime.settings import (
+    OnnxStageSettings,
+    T2SSettings,
+    TextFrontendSettings,
+    TtsSettings,
+    VoicesSettings,
+)
+
+
+class Runtime(Enum):
+    """Who runs a model."""
+
+    PYTHON = "python"
+    ONNX_RUNTIME = "onnxruntime"
+    TENSORRT = "tensorrt"
+
+
+@dataclass(frozen=True)
+class Span:
+    """Sizes of one axis that a TensorRT engine must take; `opt` is the one that it is tuned for."""
+
+    min: int
+    opt: int
+    max: int
+
+
+@dataclass(frozen=True)
+class ModelDeployment:
+    """How one model is run."""
+
+    runtime: Runtime = Runtime.PYTHON
+    on_gpu: bool = False
+    instances: int = 1
+    max_batch_size: int = 0  # rows of the largest batch; 0: the model is not batchable
+    queue_delay_us: int = 0  # how long the first request of a batch waits for others
+    settings: Any = None  # dataclass of gsv_runtime.settings, rendered as parameters
+    profile: Mapping[str, Span] = field(default_factory=dict)  # axis letter to sizes, "B" left out
+
+    @property
+    def batch_span(self) -> Span:
+        """Batch sizes of an engine: up to what Triton will form, and tuned for that."""
+        return Span(1, self.max_batch_size, self.max_batch_size)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A preset."""
+
+    preset: str
+    fp16: bool
+    models: Mapping[str, ModelDeployment]
+
+    def model(self, model: Model) -> ModelDeployment:
+        """How `model` is run here."""
+        return self.models[model.name]
+
+
+# Longest sentence: 60 s, which is t2s's limit, at half speed; 510 Chinese characters of two phones.
+_TOKENS, _PHONES, _FRAMES = Span(1, 75, 1500), Span(1, 60, 1100), Span(2, 150, 6002)
+_MAX_STREAMS = 64
+_MAX_TEXT_CHARACTERS = 5_000
+_VOICES_DIRECTORY = "../var/voices"
+
+_PROFILES: Mapping[str, Mapping[str, Span]] = {
+    "bert": {"C": Span(3, 24, 512)},
+    # 3 to 10 s of reference: 16 kHz with 0.6 s of zeros, 50 frames/s of SSL and spectrogram, 100 of fbank.
+    "hubert": {"N": Span(57_600, 89_600, 169_600)},
+    "speech_tokenizer": {"F": Span(179, 279, 529)},
+    "speaker_encoder": {"F": Span(298, 498, 998)},
+    "reference_encoder": {"F": Span(150, 250, 500)},
+    "acoustic": {"T": _TOKENS, "P": _PHONES, "F": _FRAMES},
+    "vocoder": {"F": _FRAMES},
+}
+
+_CPU_THREADS = 2
+_CPU = Deployment(
+    preset="cpu",
+    fp16=False,
+    models={
+        "tts": ModelDeployment(
+            settings=TtsSettings(
+                max_streams=_MAX_STREAMS,
+                tokens_per_call=25,
+                max_text_characters=_MAX_TEXT_CHARACTERS,
+                voices_directory=_VOICES_DIRECTORY,
+            )
+        ),
+        "voices": ModelDeployment(
+            settings=VoicesSettings(max_streams=8, max_voices=10_000, voices_directory=_VOICES_DIRECTORY)
+        ),
+        "text_frontend": ModelDeployment(settings=TextFrontendSettings(max_text_characters=_MAX_TEXT_CHARACTERS)),
+        "t2s": ModelDeployment(
+            max_batch_size=8,
+            settings=T2SSettings(slots=8, cache_rows=2560, intra_op_threads=_CPU_THREADS, idle_s=60.0),
+        ),
+        **{
+            model.name: ModelDeployment(
+                # On two cores a vocoder batch is no faster than its rows, and padding adds work.
+                max_batch_size=(1 if model.name == "vocoder" else 4) if model.batchable else 0,
+                settings=OnnxStageSettings(intra_op_threads=_CPU_THREADS),
+            )
+            for model in MODELS
+            if model.graph
+        },
+    },
+)
+
+
+def _on_gpu(preset: str, runtime: Runtime, fp16: bool) -> Deployment:
+    """The CPU preset with every graph on a GPU runtime and larger batches. Not run here: no GPU."""
+    models = dict(_CPU.models)
+    slots = 32
+    t2s = models["t2s"]
+    models["t2s"] = replace(
+        t2s, on_gpu=True, max_batch_size=slots, settings=replace(t2s.settings, slots=slots, intra_op_threads=1)
+    )
+    for model in MODELS:
+        if model.graph:
+            models[model.name] = ModelDeployment(
+                runtime=runtime,
+                on_gpu=True,
+                max_batch_size=8 if model.batchable else 0,
+                queue_delay_us=1_000,
+                profile=_PROFILES[model.name],
+            )
+    return Deployment(preset, fp16, models)
+
+
+PRESETS: Mapping[str, Deployment] = {
+    "cpu": _CPU,
+    "onnx": _on_gpu("onnx", Runtime.ONNX_RUNTIME, fp16=False),
+    "tensorrt": _on_gpu("tensorrt", Runtime.TENSORRT, fp16=True),
+}

@@ -1,0 +1,129 @@
+"""Renders a model's config.pbtxt from its contract and its deployment, with comments.
+
+Two fields of Triton are never written: `default_queue_policy` and `priority_levels`. Either makes the batcher sleep
+up to 500 ms per batch (triton.md, finding 1); admission is `tts`'s own work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from gsv_build.deployment import Deployment, ModelDeployment, Runtime
+from gsv_runtime import contract
+from gsv_runtime.contract import Model, Tensor
+from gsv_runtime.model_files import ENGINE_FILE, GRAPH_FILE
+from gsv_runtime.settings import T2SSettings
+
+_BACKENDS = {
+    Runtime.PYTHON: 'backend: "python"',
+    Runtime.ONNX_RUNTIME: f'backend: "onnxruntime"\ndefault_model_filename: "{GRAPH_FILE}"',
+    Runtime.TENSORRT: f'platform: "tensorrt_plan"\ndefault_model_filename: "{ENGINE_FILE}"',
+}
+
+
+def render(model: Model, deployment: Deployment, sizes: Mapping[str, int] | None = None) -> str:
+    """Renders one config.pbtxt.
+
+    Args:
+        model: its contract.
+        deployment: the preset.
+        sizes: named axes to the sizes of a checkpoint; without them such axes are -1, any size.
+
+    Returns:
+        Protobuf text of `inference.ModelConfig`.
+    """
+    how = deployment.model(model)
+    blocks = [
+        f"# {model.doc}\n# Rendered by `python -m gsv_build configs` (preset {deployment.preset}). Do not edit.",
+        f'name: "{model.name}"\n{_BACKENDS[how.runtime]}\nmax_batch_size: {how.max_batch_size}',
+        _tensors("input", model, model.inputs, how, sizes or {}),
+        _tensors("output", model, model.outputs, how, sizes or {}),
+        _instances(how),
+        *_scheduling(model, how),
+        *_parameters(how),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _tensors(
+    kind: str, model: Model, tensors: tuple[Tensor, ...], how: ModelDeployment, sizes: Mapping[str, int]
+) -> str:
+    present = tensors if not sizes else tuple(tensor for tensor in tensors if _in_checkpoint(tensor, sizes))
+    entries = ",\n".join(_tensor(kind, model, tensor, how, sizes) for tensor in present)
+    return f"{kind} [\n{entries}\n]"
+
+
+def _in_checkpoint(tensor: Tensor, sizes: Mapping[str, int]) -> bool:
+    """A graph of v1 or v2 has no speaker embedding; `sizes` of such a checkpoint say so with a 0."""
+    return sizes.get(tensor.name, 1) != 0
+
+
+def _tensor(kind: str, model: Model, tensor: Tensor, how: ModelDeployment, sizes: Mapping[str, int]) -> str:
+    axes = tensor.axes[1:] if tensor.axes[:1] == ("B",) else tensor.axes
+    dims = ", ".join(str(axis if isinstance(axis, int) else sizes.get(axis, -1)) for axis in axes)
+    lines = [
+        f"    # [{', '.join(map(str, tensor.axes))}] {tensor.doc}",
+        f'    name: "{tensor.name}"',
+        f"    data_type: TYPE_{tensor.dtype}",
+        f"    dims: [ {dims} ]",
+    ]
+    if kind == "input":
+        if tensor.optional and how.runtime is Runtime.PYTHON:
+            lines.append("    optional: true")
+        # Only the Python backend gets requests apart; the others need one shape per batch.
+        if how.max_batch_size > 0 and how.runtime is Runtime.PYTHON:
+            lines.append("    allow_ragged_batch: true")
+    return "  {\n" + "\n".join(lines) + "\n  }"
+
+
+def _instances(how: ModelDeployment) -> str:
+    kind = "KIND_GPU" if how.on_gpu else "KIND_CPU"
+    return f"instance_group [\n  {{\n    count: {how.instances}\n    kind: {kind}\n  }}\n]"
+
+
+def _scheduling(model: Model, how: ModelDeployment) -> list[str]:
+    if model.decoupled:
+        return ["# A request is answered by a stream of chunks.\nmodel_transaction_policy {\n  decoupled: true\n}"]
+    if model.sequence:
+        return [_sequence_batching(how.settings)]
+    if how.max_batch_size > 1:
+        return [f"dynamic_batching {{\n  max_queue_delay_microseconds: {how.queue_delay_us}\n}}"]
+    return []
+
+
+def _sequence_batching(settings: T2SSettings) -> str:
+    def control(name: str, kind: str, values: str) -> str:
+        return (
+            f'    {{\n      name: "{name}"\n      control [\n'
+            f"        {{\n          kind: CONTROL_SEQUENCE_{kind}\n          {values}\n        }}\n      ]\n    }}"
+        )
+
+    controls = ",\n".join(
+        [
+            control(contract.SEQUENCE_START, "START", "int32_false_true: [ 0, 1 ]"),
+            control(contract.SEQUENCE_END, "END", "int32_false_true: [ 0, 1 ]"),
+            control(contract.SEQUENCE_ID, "CORRID", "data_type: TYPE_UINT64"),
+        ]
+    )
+    return (
+        "# One sequence is one sentence. Triton batches calls of different sequences, and queues those beyond the slots.\n"
+        "sequence_batching {\n"
+        f"  max_sequence_idle_microseconds: {round(settings.idle_s * 1e6)}\n"
+        f"  control_input [\n{controls}\n  ]\n"
+        f"  oldest {{\n    max_candidate_sequences: {settings.slots}\n  }}\n}}"
+    )
+
+
+def _parameters(how: ModelDeployment) -> list[str]:
+    if how.settings is None:
+        return []
+    entries = ",\n".join(
+        f'  {{\n    key: "{name}"\n    value {{ string_value: "{_text(value)}" }}\n  }}'
+        for name, value in asdict(how.settings).items()
+    )
+    return [f"parameters [\n{entries}\n]"]
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,4 @@
+"""Names of the files inside a model's version directory."""
+
+GRAPH_FILE = "model.onnx"
+ENGINE_FILE = "model.plan"
