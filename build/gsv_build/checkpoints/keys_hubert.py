@@ -146,4 +146,5 @@ def from_module(module: Hubert) -> dict[str, Tensor]:
     weights = {rename(ours, _TABLE): tensor for ours, tensor in state.items()}
     magnitude, direction = _SPELLINGS[0]
     weights[magnitude], weights[direction] = split_weight_norm(position, keep=_TAPS)
+    weights["masked_spec_embed"] = position.new_zeros(module.sizes.hidden)
     return weights

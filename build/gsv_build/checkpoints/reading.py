@@ -112,9 +112,9 @@ def tensors_of(mapping: object, subject: str) -> dict[str, Tensor]:
     return dict(mapping)
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Read a small JSON object."""
-    _check_size(path, MAX_CONFIG_BYTES)
+def read_config(path: Path, max_bytes: int = MAX_CONFIG_BYTES) -> dict[str, Any]:
+    """Read a JSON object; larger files are refused before they are read."""
+    _check_size(path, max_bytes)
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
