@@ -1,0 +1,177 @@
+"""The client for asyncio: the same names as `gsv_client.client`, awaited."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
+
+from gsv_client import protocol
+from gsv_client.audio import Audio, Chunk, Playback, join_chunks
+from gsv_client.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, NO_AUDIO, registered
+from gsv_client.errors import InternalError
+from gsv_client.protocol import ReferenceAudio, Voice
+from gsv_client.retries import async_retrying
+from gsv_client.server_info import ServerInfo
+from gsv_client.transport import Address, Arrival, AsyncTransport, open_async_transport, parse_url
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from gsv_client.protocol import Options
+
+
+class AsyncSpeechStream:
+    """The chunks of one request, as they arrive; see `gsv_client.SpeechStream`.
+
+    Leave it through ``async with`` or `aclose`: an abandoned one is cancelled only when the event loop gets to it.
+    """
+
+    def __init__(self, send: Callable[[], AsyncGenerator[Arrival, None]]) -> None:
+        self.playback = Playback()
+        self._chunks = _receive(send, self.playback)
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        return await anext(self._chunks)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop listening; a request that has not ended is cancelled."""
+        await self._chunks.aclose()
+
+    async def collect(self) -> Audio:
+        """Wait for the end and join the chunks that were not taken yet."""
+        return join_chunks([chunk async for chunk in self._chunks], self.playback)
+
+
+async def _receive(
+    send: Callable[[], AsyncGenerator[Arrival, None]], playback: Playback
+) -> AsyncGenerator[Chunk, None]:
+    """Send, then yield chunks."""
+    playback.request_sent(time.perf_counter())
+    responses = send()
+    try:
+        async for arrival in responses:
+            chunk = protocol.parse_chunk(arrival.response)
+            playback.chunk_arrived(arrival.at_s, chunk.duration_s)
+            yield chunk
+    finally:
+        await responses.aclose()
+    if playback.ttfa_s is None:
+        raise InternalError(NO_AUDIO)
+
+
+class AsyncClient:
+    """Speaks with one server from one event loop; arguments as `gsv_client.Client`."""
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        *,
+        retries: int = 2,
+        transport: AsyncTransport | None = None,
+    ) -> None:
+        self._address: Address = parse_url(url)
+        self.url = self._address.url
+        self._timeout_s = timeout_s
+        self._opened = transport
+        self._retrying = async_retrying(retries)
+
+    @property
+    def _transport(self) -> AsyncTransport:
+        """Opened at the first request, because it belongs to the event loop that is running then."""
+        if self._opened is None:
+            self._opened = open_async_transport(self._address, self._timeout_s)
+        return self._opened
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let the connection go."""
+        if self._opened is not None:
+            await self._opened.close()
+
+    async def synthesize(self, text: str, **options: Unpack[Options]) -> Audio:
+        """Say `text` and wait for all of it; see `gsv_client.Client.synthesize`."""
+        async with self.stream(text, **options) as chunks:
+            return await chunks.collect()
+
+    def stream(self, text: str, **options: Unpack[Options]) -> AsyncSpeechStream:
+        """Say `text` and hand over the audio as it arrives; see `gsv_client.Client.stream`."""
+        inputs = protocol.tts_inputs(text, options, self._transport.encoding)
+        return AsyncSpeechStream(lambda: self._send(inputs))
+
+    async def _send(self, inputs: protocol.Tensors) -> AsyncGenerator[Arrival, None]:
+        """Yield the answers of one synthesis; until the first has come, the request may be repeated."""
+        answer: tuple[Arrival | None, AsyncGenerator[Arrival, None]] = await self._retrying(self._first_answer, inputs)
+        first, rest = answer
+        try:
+            if first is not None:
+                yield first
+                async for arrival in rest:
+                    yield arrival
+        finally:
+            await rest.aclose()
+
+    async def _first_answer(self, inputs: protocol.Tensors) -> tuple[Arrival | None, AsyncGenerator[Arrival, None]]:
+        answers = self._transport.stream(protocol.TTS_MODEL, inputs)
+        try:
+            return await anext(answers), answers
+        except StopAsyncIteration:
+            return None, answers
+
+    async def add_voice(
+        self,
+        voice: str,
+        reference_audio: ReferenceAudio,
+        prompt_text: str,
+        prompt_language: str | None = None,
+        *,
+        trim_reference: bool | None = None,
+    ) -> Voice:
+        """Register a voice; see `gsv_client.Client.add_voice`."""
+        answer = await self._voices(
+            "register",
+            voice=voice,
+            reference_audio=reference_audio,
+            prompt_text=prompt_text,
+            prompt_language=prompt_language,
+            trim_reference=trim_reference,
+        )
+        return registered(voice, protocol.parse_voices(answer))
+
+    async def list_voices(self) -> list[Voice]:
+        """Every registered voice."""
+        return protocol.parse_voices(await self._voices("list"))
+
+    async def remove_voice(self, voice: str) -> None:
+        """Delete a voice; see `gsv_client.Client.remove_voice`."""
+        await self._voices("delete", voice=voice)
+
+    async def _voices(self, action: str, **values: Any) -> protocol.Response:
+        inputs = protocol.voices_inputs(action, **values)
+        return await self._retrying(self._transport.infer, protocol.VOICES_MODEL, inputs, protocol.VOICES_INPUTS)
+
+    async def is_ready(self) -> bool:
+        """Whether the server takes requests; False as well where none answers."""
+        return await self._transport.is_ready()
+
+    async def server_info(self) -> ServerInfo:
+        """What the server says of itself and of its models; see `gsv_client.Client.server_info`."""
+        name, version = await self._transport.server_version()
+        return ServerInfo(
+            self.url, name, version, await self._transport.is_ready(), await self._transport.model_states()
+        )

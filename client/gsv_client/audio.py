@@ -1,0 +1,133 @@
+"""Audio as it arrives and as a whole, with what a listener would have noticed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import soundfile
+
+Samples: TypeAlias = "np.ndarray[Any, np.dtype[np.float32]]"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One piece of audio, in the order in which it is to be played.
+
+    Attributes:
+        samples: [N] float32 in [-1, 1].
+        sample_rate: Hz.
+        index: 0, 1, 2 ... within the request.
+        sentence_index: Which sentence of the text it belongs to.
+        sentence: That sentence, as the server normalised it.
+        timing_ms: Milliseconds that each stage of the server spent on this chunk.
+    """
+
+    samples: Samples
+    sample_rate: int
+    index: int = 0
+    sentence_index: int = 0
+    sentence: str = ""
+    timing_ms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of audio."""
+        return len(self.samples) / self.sample_rate
+
+
+class Playback:
+    """What a listener who plays each chunk at once would notice; a pure account of times given to it.
+
+    Attributes:
+        ttfa_s: Seconds from sending to the first audio sample; None before it.
+        underrun_s: Longest wait for a chunk beyond the audio already buffered.
+        elapsed_s: Seconds from sending to the last chunk so far.
+    """
+
+    def __init__(self) -> None:
+        self._sent_at_s = 0.0
+        self._buffered_until_s = 0.0
+        self.ttfa_s: float | None = None
+        self.underrun_s = 0.0
+        self.elapsed_s = 0.0
+
+    def request_sent(self, at_s: float) -> None:
+        """Start the account; all times are seconds of one clock."""
+        self._sent_at_s = at_s
+
+    def chunk_arrived(self, at_s: float, duration_s: float) -> None:
+        """Account for one chunk of `duration_s` seconds of audio."""
+        self.elapsed_s = at_s - self._sent_at_s
+        if duration_s <= 0:
+            return
+        if self.ttfa_s is None:
+            self.ttfa_s = self.elapsed_s
+            self._buffered_until_s = at_s
+        self.underrun_s = max(self.underrun_s, at_s - self._buffered_until_s)
+        self._buffered_until_s = max(self._buffered_until_s, at_s) + duration_s
+
+
+@dataclass(frozen=True)
+class Audio:
+    """A whole utterance.
+
+    Attributes:
+        samples: [N] float32 in [-1, 1].
+        sample_rate: Hz.
+        chunks: The pieces that it was joined from.
+        ttfa_s: Seconds from sending to the first audio sample.
+        underrun_s: Longest wait for a chunk beyond the audio already buffered.
+        elapsed_s: Seconds from sending to the last chunk.
+    """
+
+    samples: Samples
+    sample_rate: int
+    chunks: tuple[Chunk, ...] = ()
+    ttfa_s: float = 0.0
+    underrun_s: float = 0.0
+    elapsed_s: float = 0.0
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of audio."""
+        return len(self.samples) / self.sample_rate
+
+    @property
+    def rtf(self) -> float:
+        """Seconds of waiting per second of audio; below 1 is faster than speech."""
+        return self.elapsed_s / self.duration_s if len(self.samples) else float("inf")
+
+    @property
+    def timing_ms(self) -> dict[str, float]:
+        """Milliseconds that each stage of the server spent, over all chunks."""
+        total: dict[str, float] = {}
+        for chunk in self.chunks:
+            for stage, ms in chunk.timing_ms.items():
+                total[stage] = total.get(stage, 0.0) + ms
+        return total
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a file; its ending says which kind: .wav (16 bit), .flac, .ogg, .mp3."""
+        soundfile.write(os.fspath(path), self.samples, self.sample_rate)
+
+
+def join_chunks(chunks: Sequence[Chunk], playback: Playback) -> Audio:
+    """Join the chunks of one request, in order.
+
+    Raises:
+        ValueError: There are none left to join.
+    """
+    if not chunks:
+        raise ValueError("every chunk of this stream was taken already; join those, or use synthesize()")
+    return Audio(
+        samples=np.concatenate([chunk.samples for chunk in chunks]),
+        sample_rate=chunks[0].sample_rate,
+        chunks=tuple(chunks),
+        ttfa_s=playback.ttfa_s or 0.0,
+        underrun_s=playback.underrun_s,
+        elapsed_s=playback.elapsed_s,
+    )

@@ -1,0 +1,215 @@
+"""The client for threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gsv_client import protocol
+from gsv_client.audio import Audio, Chunk, Playback, join_chunks
+from gsv_client.errors import InternalError, VoiceNotFound
+from gsv_client.protocol import ReferenceAudio, Voice
+from gsv_client.retries import retrying
+from gsv_client.server_info import ServerInfo
+from gsv_client.transport import Arrival, Transport, open_transport, parse_url
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from gsv_client.protocol import Options
+
+DEFAULT_URL = "localhost:8001"
+DEFAULT_TIMEOUT_S = 60.0
+NO_AUDIO = "the server ended the request without audio and without an error; see its log"
+
+T = TypeVar("T")
+
+
+class SpeechStream:
+    """The chunks of one request, as they arrive.
+
+    Iterate it once. The request is sent when the first chunk is asked for, and cancelled on the server when the
+    stream is closed before its end: by `close`, by leaving its ``with`` block, or by letting go of it.
+
+    Attributes:
+        playback: What a listener has noticed so far: ``ttfa_s``, ``underrun_s``, ``elapsed_s``.
+    """
+
+    def __init__(self, send: Callable[[], Generator[Arrival, None, None]]) -> None:
+        self.playback = Playback()
+        self._chunks = _receive(send, self.playback)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self
+
+    def __next__(self) -> Chunk:
+        return next(self._chunks)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening; a request that has not ended is cancelled."""
+        self._chunks.close()
+
+    def collect(self) -> Audio:
+        """Wait for the end and join the chunks that were not taken yet."""
+        return join_chunks(list(self._chunks), self.playback)
+
+
+def _receive(send: Callable[[], Generator[Arrival, None, None]], playback: Playback) -> Generator[Chunk, None, None]:
+    """Send, then yield chunks; no method, so that no cycle keeps a stream alive that was let go of."""
+    playback.request_sent(time.perf_counter())
+    responses = send()
+    try:
+        for arrival in responses:
+            chunk = protocol.parse_chunk(arrival.response)
+            playback.chunk_arrived(arrival.at_s, chunk.duration_s)
+            yield chunk
+    finally:
+        responses.close()
+    if playback.ttfa_s is None:
+        raise InternalError(NO_AUDIO)
+
+
+class Client:
+    """Speaks with one server; safe to share between threads.
+
+    Args:
+        url: ``host:port`` or ``grpc://host:port`` for gRPC (``grpcs://`` with TLS), ``http://host:port`` for HTTP.
+        timeout_s: Longest silence of the server: to connect, before the first chunk and between chunks, in seconds.
+        retries: How often a request is repeated that cannot have run, because the server was not reached or stopping.
+        transport: Another way to the server, for tests.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        *,
+        retries: int = 2,
+        transport: Transport | None = None,
+    ) -> None:
+        address = parse_url(url)
+        self.url = address.url
+        self._transport = transport or open_transport(address, timeout_s)
+        self._retrying = retrying(retries)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._transport.close()
+
+    def synthesize(self, text: str, **options: Unpack[Options]) -> Audio:
+        """Say `text` and wait for all of it.
+
+        Args:
+            text: What to say.
+            **options: See `gsv_client.Options`; the most used are `voice`, or `reference_audio` and `prompt_text`.
+
+        Raises:
+            SynthesisError: Any leaf of `gsv_client.errors`.
+        """
+        with self.stream(text, **options) as chunks:
+            return chunks.collect()
+
+    def stream(self, text: str, **options: Unpack[Options]) -> SpeechStream:
+        """Say `text` and hand over the audio as it arrives.
+
+        Args:
+            text: What to say.
+            **options: See `gsv_client.Options`.
+
+        Raises:
+            InvalidRequest: A value cannot be put on the wire. Other errors rise while iterating.
+        """
+        inputs = protocol.tts_inputs(text, options, self._transport.encoding)
+        return SpeechStream(lambda: self._send(inputs))
+
+    def _send(self, inputs: protocol.Tensors) -> Generator[Arrival, None, None]:
+        """Yield the answers of one synthesis; until the first has come, the request may be repeated."""
+        first, rest = self._retrying(self._first_answer, inputs)
+        try:
+            if first is not None:
+                yield first
+                yield from rest
+        finally:
+            rest.close()
+
+    def _first_answer(self, inputs: protocol.Tensors) -> tuple[Arrival | None, Generator[Arrival, None, None]]:
+        answers = self._transport.stream(protocol.TTS_MODEL, inputs)
+        return next(answers, None), answers
+
+    def add_voice(
+        self,
+        voice: str,
+        reference_audio: ReferenceAudio,
+        prompt_text: str,
+        prompt_language: str | None = None,
+        *,
+        trim_reference: bool | None = None,
+    ) -> Voice:
+        """Register a voice under an id of 1 to 64 of a-z A-Z 0-9 _ -.
+
+        Args:
+            voice: The id.
+            reference_audio: 3 to 10 s of speech: a path, a file's bytes, or (samples, sample rate).
+            prompt_text: What is said in it.
+            prompt_language: Its language; found out by the server when left out.
+            trim_reference: Cut a longer reference at a silence.
+        """
+        answer = self._voices(
+            "register",
+            voice=voice,
+            reference_audio=reference_audio,
+            prompt_text=prompt_text,
+            prompt_language=prompt_language,
+            trim_reference=trim_reference,
+        )
+        return registered(voice, protocol.parse_voices(answer))
+
+    def list_voices(self) -> list[Voice]:
+        """Every registered voice."""
+        return protocol.parse_voices(self._voices("list"))
+
+    def remove_voice(self, voice: str) -> None:
+        """Delete a voice.
+
+        Raises:
+            VoiceNotFound: There is none of that id.
+        """
+        self._voices("delete", voice=voice)
+
+    def _voices(self, action: str, **values: Any) -> protocol.Response:
+        inputs = protocol.voices_inputs(action, **values)
+        return self._retrying(self._transport.infer, protocol.VOICES_MODEL, inputs, protocol.VOICES_INPUTS)
+
+    def is_ready(self) -> bool:
+        """Whether the server takes requests; False as well where none answers."""
+        return self._transport.is_ready()
+
+    def server_info(self) -> ServerInfo:
+        """What the server says of itself and of its models.
+
+        Raises:
+            ConnectionFailed: Nothing answers.
+        """
+        name, version = self._transport.server_version()
+        return ServerInfo(self.url, name, version, self._transport.is_ready(), self._transport.model_states())
+
+
+def registered(voice: str, voices: list[Voice]) -> Voice:
+    """The voice just registered, out of the server's answer."""
+    for candidate in voices:
+        if candidate.voice_id == voice:
+            return candidate
+    raise VoiceNotFound(f"the server answered {len(voices)} voices without {voice!r}; see its log")

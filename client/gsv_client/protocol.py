@@ -1,0 +1,273 @@
+"""The wire: names and types of the server's tensors, requests into arrays, answers into chunks.
+
+No I/O here. The client is installed without the server's code, so the tensor names are written down a second
+time; tests/repository/test_client_protocol.py holds them equal to gsv_runtime/contract.py.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import operator
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias, TypedDict
+
+import numpy as np
+import soundfile
+
+from gsv_client.audio import Chunk, Samples
+from gsv_client.errors import InternalError, InvalidRequest
+
+TTS_MODEL = "tts"
+VOICES_MODEL = "voices"
+
+ReferenceAudio: TypeAlias = "str | os.PathLike[str] | bytes | tuple[Samples, int]"
+Tensors: TypeAlias = "dict[str, np.ndarray[Any, Any]]"
+Response: TypeAlias = "Mapping[str, Any]"
+
+_REFERENCE_INPUTS = {
+    "reference_audio": "BYTES",
+    "prompt_text": "BYTES",
+    "prompt_language": "BYTES",
+    "trim_reference": "BOOL",
+}
+TTS_INPUTS = {
+    "text": "BYTES",
+    "language": "BYTES",
+    "voice": "BYTES",
+    **_REFERENCE_INPUTS,
+    "speed": "FP32",
+    "top_k": "INT32",
+    "top_p": "FP32",
+    "temperature": "FP32",
+    "repetition_penalty": "FP32",
+    "seed": "INT64",
+    "noise_scale": "FP32",
+    "pause_s": "FP32",
+    "split_method": "BYTES",
+    "encoding": "BYTES",
+}
+TTS_OUTPUTS = (
+    "waveform",
+    "audio_base64",
+    "sample_rate_hz",
+    "chunk_index",
+    "sentence_index",
+    "sentence",
+    "timing_ms",
+)
+VOICES_INPUTS = {"action": "BYTES", "voice": "BYTES", **_REFERENCE_INPUTS}
+VOICES_OUTPUTS = ("voices",)
+
+_NUMPY_DTYPES: dict[str, type[np.generic]] = {
+    "FP32": np.float32,
+    "INT32": np.int32,
+    "INT64": np.int64,
+    "BOOL": np.bool_,
+}
+
+
+class Options(TypedDict, total=False):
+    """Everything that `synthesize` and `stream` take beside the text; what is left out is the server's default.
+
+    Attributes:
+        voice: Id of a registered voice; or give `reference_audio`.
+        language: "zh", "en" or "auto".
+        reference_audio: The voice to imitate, 3 to 10 s: a path, a file's bytes, or (samples [N] or [N, channels],
+            sample rate in Hz).
+        prompt_text: What is said in `reference_audio`.
+        prompt_language: Language of `prompt_text`.
+        trim_reference: Cut a longer reference at a silence.
+        speed: 0.5 to 2.
+        top_k: Candidates kept; 1 is greedy.
+        top_p: Probability mass kept.
+        temperature: Above 0 to 5.
+        repetition_penalty: 0.5 to 5; 1 is none.
+        seed: The same seed gives the same audio.
+        noise_scale: 0 to 2.
+        pause_s: Silence after each sentence but the last, in seconds.
+        split_method: How text is cut into sentences, "cut0" to "cut5".
+    """
+
+    voice: str | None
+    language: str | None
+    reference_audio: ReferenceAudio | None
+    prompt_text: str | None
+    prompt_language: str | None
+    trim_reference: bool | None
+    speed: float | None
+    top_k: int | None
+    top_p: float | None
+    temperature: float | None
+    repetition_penalty: float | None
+    seed: int | None
+    noise_scale: float | None
+    pause_s: float | None
+    split_method: str | None
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A registered voice: its id, the reference's transcript, language and length in seconds, and when it was made."""
+
+    voice_id: str
+    prompt_text: str = ""
+    prompt_language: str = ""
+    seconds: float = 0.0
+    created: str = ""
+
+
+def tts_inputs(text: str, options: Mapping[str, Any], encoding: str) -> Tensors:
+    """Build the inputs of one synthesis.
+
+    Args:
+        text: What to say.
+        options: As in `Options`; values of None are left out.
+        encoding: How audio travels back: "float32" or "pcm16_base64".
+
+    Raises:
+        TypeError: An option is unknown.
+        InvalidRequest: A value cannot be put on the wire.
+    """
+    if unknown := sorted(set(options) - set(Options.__annotations__)):
+        raise TypeError(f"unknown option {', '.join(unknown)}; known are {', '.join(sorted(Options.__annotations__))}")
+    return _tensors({"text": text, **options, "encoding": encoding}, TTS_INPUTS)
+
+
+def voices_inputs(action: str, **values: Any) -> Tensors:
+    """Build the inputs of one call to `voices`; `action` is "register", "list" or "delete"."""
+    return _tensors({"action": action, **values}, VOICES_INPUTS)
+
+
+def _tensors(values: Mapping[str, Any], dtypes: Mapping[str, str]) -> Tensors:
+    return {name: _tensor(name, value, dtypes[name]) for name, value in values.items() if value is not None}
+
+
+def _tensor(name: str, value: Any, dtype: str) -> np.ndarray[Any, Any]:
+    """One value as an array of shape [1]."""
+    if name == "reference_audio":
+        value = reference_bytes(value)
+    try:
+        if dtype == "BYTES":
+            return np.array([value if isinstance(value, bytes) else str(value).encode("utf-8")], dtype=np.object_)
+        return np.array([_number(value, dtype)], dtype=_NUMPY_DTYPES[dtype])
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(f"{name} has a lone surrogate at character {error.start}; need valid Unicode") from None
+    except (ValueError, TypeError, OverflowError):
+        raise InvalidRequest(f"{name} is {value!r}; need a value that fits {dtype}") from None
+
+
+def _number(value: Any, dtype: str) -> float:
+    """The value, if the type holds it without loss of meaning: no cut fractions, no wrapped integers."""
+    if dtype == "FP32":
+        return float(value)
+    lowest, highest = (0, 1) if dtype == "BOOL" else (np.iinfo(dtype.lower()).min, np.iinfo(dtype.lower()).max)
+    number = operator.index(value)
+    if not lowest <= number <= highest:
+        raise OverflowError(dtype)
+    return number
+
+
+def reference_bytes(reference: ReferenceAudio) -> bytes:
+    """Read a reference as the bytes of an audio file.
+
+    Raises:
+        InvalidRequest: The file cannot be read.
+    """
+    if isinstance(reference, bytes):
+        return reference
+    if isinstance(reference, tuple):
+        samples, sample_rate = reference
+        file = io.BytesIO()
+        soundfile.write(file, np.asarray(samples, dtype=np.float32), sample_rate, format="WAV", subtype="FLOAT")
+        return file.getvalue()
+    try:
+        return Path(reference).read_bytes()
+    except OSError as error:
+        raise InvalidRequest(f"reference audio {str(reference)!r}: {error.strerror}; need a readable file") from None
+
+
+def json_inputs(tensors: Tensors) -> dict[str, Any]:
+    """The same inputs as a JSON object for `generate_stream`; bytes that are no UTF-8 become base64."""
+    return {name: _json_value(name, array[0]) for name, array in tensors.items()}
+
+
+def infer_body(tensors: Tensors, dtypes: Mapping[str, str]) -> dict[str, Any]:
+    """The same inputs as the JSON body of KServe's `infer`."""
+    return {
+        "inputs": [
+            {"name": name, "shape": [1], "datatype": dtypes[name], "data": [_json_value(name, array[0])]}
+            for name, array in tensors.items()
+        ]
+    }
+
+
+def _json_value(name: str, value: Any) -> Any:
+    if name == "reference_audio":
+        return base64.b64encode(value).decode("ascii")
+    return value.decode("utf-8") if isinstance(value, bytes) else value.item()
+
+
+def infer_outputs(body: Mapping[str, Any]) -> Response:
+    """Outputs of a KServe `infer` answer, by name."""
+    return {output["name"]: output["data"] for output in body.get("outputs", ())}
+
+
+def parse_chunk(response: Response) -> Chunk:
+    """One answer of `tts`, from gRPC arrays or from JSON values.
+
+    Raises:
+        InternalError: The answer is not what `tts` promises.
+    """
+    try:
+        samples = np.asarray(response.get("waveform", ()), dtype=np.float32).reshape(-1)
+        if not samples.size and (encoded := _text(response.get("audio_base64", ""))):
+            samples = pcm16_samples(base64.b64decode(encoded, validate=True))
+        return Chunk(
+            samples=samples,
+            sample_rate=int(_scalar(response["sample_rate_hz"])),
+            index=int(_scalar(response["chunk_index"])),
+            sentence_index=int(_scalar(response["sentence_index"])),
+            sentence=_text(response.get("sentence", "")),
+            timing_ms={stage: float(ms) for stage, ms in json.loads(_text(response.get("timing_ms")) or "{}").items()},
+        )
+    except (KeyError, ValueError, TypeError, AttributeError, binascii.Error) as error:
+        raise InternalError(f"the server's answer cannot be read: {error!r}; run `gsv doctor`") from error
+
+
+def pcm16_samples(data: bytes) -> Samples:
+    """Little-endian 16-bit samples as [N] float32 in [-1, 1]."""
+    return np.frombuffer(data, dtype="<i2").astype(np.float32) / 32767.0
+
+
+def parse_voices(response: Response) -> list[Voice]:
+    """The voices of a `voices` answer."""
+    values = response.get("voices", ())
+    items = [values] if isinstance(values, (str, bytes)) else list(np.asarray(values, dtype=object).reshape(-1))
+    return [_voice(json.loads(_text(item))) for item in items]
+
+
+def _voice(item: Mapping[str, Any]) -> Voice:
+    return Voice(
+        voice_id=str(item["voice"]),
+        prompt_text=str(item.get("prompt_text", "")),
+        prompt_language=str(item.get("prompt_language", "")),
+        seconds=float(item.get("seconds", 0.0)),
+        created=str(item.get("created", "")),
+    )
+
+
+def _scalar(value: Any) -> Any:
+    return np.asarray(value).reshape(-1)[0]
+
+
+def _text(value: Any) -> str:
+    """A string output: str from JSON, bytes in an array from gRPC, nothing where it is absent or empty."""
+    if isinstance(value, np.ndarray | list | tuple):
+        value = value[0] if len(value) else b""
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value or "")

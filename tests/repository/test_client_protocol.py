@@ -1,0 +1,38 @@
+"""The client writes the server's tensor names down a second time; this holds the two copies equal."""
+
+from __future__ import annotations
+
+import pytest
+
+from gsv_client import protocol
+from gsv_runtime import contract, errors
+
+KSERVE = {"STRING": "BYTES"}
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "inputs", "outputs"),
+    [
+        (contract.TTS, protocol.TTS_MODEL, protocol.TTS_INPUTS, protocol.TTS_OUTPUTS),
+        (contract.VOICES, protocol.VOICES_MODEL, protocol.VOICES_INPUTS, protocol.VOICES_OUTPUTS),
+    ],
+)
+def test_the_client_knows_every_tensor_of_the_public_models(
+    model: contract.Model, name: str, inputs: dict[str, str], outputs: tuple[str, ...]
+) -> None:
+    assert name == model.name
+    assert inputs == {tensor.name: KSERVE.get(tensor.dtype, tensor.dtype) for tensor in model.inputs}
+    assert outputs == tuple(tensor.name for tensor in model.outputs)
+
+
+def test_every_input_but_text_and_encoding_is_an_option_of_the_client() -> None:
+    optional = {tensor.name for tensor in contract.TTS.inputs if tensor.optional}
+    assert set(protocol.Options.__annotations__) == optional - {"encoding"}
+
+
+@pytest.mark.parametrize("leaf", errors.SynthesisError.__subclasses__())
+def test_the_client_raises_the_same_leaf_that_the_server_raised(leaf: type[errors.SynthesisError]) -> None:
+    from gsv_client.errors import error_from_wire
+
+    error = error_from_wire(leaf("it is; do that").wire_message())
+    assert (type(error).__name__, str(error)) == (leaf.__name__, "it is; do that")
