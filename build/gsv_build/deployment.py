@@ -15,7 +15,6 @@ from gsv_runtime.contract import MODELS, Model
 from gsv_runtime.settings import (
     OnnxStageSettings,
     T2SSettings,
-    TextFrontendSettings,
     TtsSettings,
     VoicesSettings,
 )
@@ -72,7 +71,6 @@ class Deployment:
 # Longest sentence: 60 s, which is t2s's limit, at half speed; 510 Chinese characters of two phones.
 _TOKENS, _PHONES, _FRAMES = Span(1, 75, 1500), Span(1, 60, 1100), Span(2, 150, 6002)
 _MAX_STREAMS = 64
-_MAX_TEXT_CHARACTERS = 5_000
 _VOICES_DIRECTORY = "../var/voices"
 
 _PROFILES: Mapping[str, Mapping[str, Span]] = {
@@ -95,14 +93,13 @@ _CPU = Deployment(
             settings=TtsSettings(
                 max_streams=_MAX_STREAMS,
                 tokens_per_call=25,
-                max_text_characters=_MAX_TEXT_CHARACTERS,
                 voices_directory=_VOICES_DIRECTORY,
             )
         ),
         "voices": ModelDeployment(
             settings=VoicesSettings(max_streams=8, max_voices=10_000, voices_directory=_VOICES_DIRECTORY)
         ),
-        "text_frontend": ModelDeployment(settings=TextFrontendSettings(max_text_characters=_MAX_TEXT_CHARACTERS)),
+        "text_frontend": ModelDeployment(),
         "t2s": ModelDeployment(
             max_batch_size=8,
             settings=T2SSettings(slots=8, cache_rows=2560, intra_op_threads=_CPU_THREADS, idle_s=60.0),

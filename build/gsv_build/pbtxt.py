@@ -107,7 +107,7 @@ def _sequence_batching(settings: T2SSettings) -> str:
         ]
     )
     return (
-        "# One sequence is one sentence. Triton batches calls of different sequences, and queues those beyond the slots.\n"
+        "# One sequence is one sentence; Triton batches calls of different ones and queues those beyond the slots.\n"
         "sequence_batching {\n"
         f"  max_sequence_idle_microseconds: {round(settings.idle_s * 1e6)}\n"
         f"  control_input [\n{controls}\n  ]\n"

@@ -22,6 +22,7 @@ TOKENS_PER_SECOND = SAMPLE_RATE_HZ // SAMPLES_PER_TOKEN
 SPECTROGRAM_BINS = 1025
 SPEAKER_EMBEDDING_DIM = 20_480
 FBANK_BINS = 80
+MAX_TEXT_CHARACTERS = 5_000
 
 # What Triton's sequence batcher adds to every call of a sequence model.
 SEQUENCE_START, SEQUENCE_END, SEQUENCE_ID = "START", "END", "CORRID"
@@ -85,7 +86,7 @@ TTS = Model(
     "tts",
     "text and a voice in, audio chunks out",
     inputs=(
-        Tensor("text", "STRING", (1,), "what to say, UTF-8, at most 5,000 characters"),
+        Tensor("text", "STRING", (1,), f"what to say, UTF-8, at most {MAX_TEXT_CHARACTERS:,} characters"),
         Tensor("language", "STRING", (1,), "zh, en or auto; default auto", optional=True),
         Tensor("voice", "STRING", (1,), "id of a registered voice; or give reference_audio", optional=True),
         *_REFERENCE,

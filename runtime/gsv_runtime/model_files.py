@@ -2,3 +2,4 @@
 
 GRAPH_FILE = "model.onnx"
 ENGINE_FILE = "model.plan"
+VOCABULARY_FILE = "vocab.txt"  # of BERT, beside text_frontend

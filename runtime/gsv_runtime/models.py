@@ -28,4 +28,4 @@ class OnnxStageModel:
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answers a batch of requests."""
-        return serving.answer_each(requests, self._model, self._stage.run)
+        return serving.answer_batch(requests, self._model, self._stage.run)

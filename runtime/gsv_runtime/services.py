@@ -33,7 +33,6 @@ class SpeechService:
     """Answers `tts` requests."""
 
     def __init__(self, settings: TtsSettings, facts: CheckpointFacts, repository: Path) -> None:
-        self._settings = settings
         self._facts = facts
         self._voices = VoiceStore(repository / settings.voices_directory)
         self._pipeline = Pipeline(facts, settings.tokens_per_call)
@@ -49,7 +48,7 @@ class SpeechService:
         Raises:
             SynthesisError: before the first reply when the request is at fault.
         """
-        request = parse_speech_request(inputs, self._settings.max_text_characters)
+        request = parse_speech_request(inputs)
         if request.reference is not None:
             voice = derive_voice(request.reference, stages, self._facts)
         else:

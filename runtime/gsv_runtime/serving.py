@@ -74,10 +74,10 @@ def error_response(failure: BaseException, model: contract.Model) -> Any:
     return pb_utils.InferenceResponse(error=pb_utils.TritonError(failure.wire_message(), code))
 
 
-def answer_each(
+def answer_batch(
     requests: list[Any], model: contract.Model, answer: Callable[[list[Arrays]], list[Arrays]]
 ) -> list[Any]:
-    """Answers a batch of unary requests in one call; a request that cannot be decoded fails alone."""
+    """Answers unary requests in one call; one that is at fault fails alone."""
     responses: list[Any] = [None] * len(requests)
     decoded: dict[int, Arrays] = {}
     for index, request in enumerate(requests):
@@ -85,14 +85,20 @@ def answer_each(
             decoded[index] = decode(request, model)
         except Exception as failure:
             responses[index] = error_response(failure, model)
-    try:
-        answers = answer(list(decoded.values())) if decoded else []
-        for index, outputs in zip(decoded, answers, strict=True):
-            responses[index] = response(model, outputs)
-    except Exception as failure:
-        for index in decoded:
-            responses[index] = error_response(failure, model)
+    for index, outputs in zip(decoded, _answers(list(decoded.values()), answer), strict=True):
+        failed = isinstance(outputs, Exception)
+        responses[index] = error_response(outputs, model) if failed else response(model, outputs)
     return responses
+
+
+def _answers(batch: list[Arrays], answer: Callable[[list[Arrays]], list[Arrays]]) -> list[Any]:
+    """Outputs or the failure of each request; a batch that fails is tried again request by request."""
+    try:
+        return list(answer(batch)) if batch else []
+    except Exception as failure:
+        if len(batch) == 1:
+            return [failure]
+    return [result for request in batch for result in _answers([request], answer)]
 
 
 def sequence_of(request: Any) -> SequenceCall:

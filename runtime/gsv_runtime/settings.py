@@ -22,7 +22,6 @@ class TtsSettings:
 
     max_streams: int
     tokens_per_call: int  # semantic tokens asked from t2s in one call; 25 is one second of speech
-    max_text_characters: int
     voices_directory: str  # relative to the model repository
 
 
@@ -33,13 +32,6 @@ class VoicesSettings:
     max_streams: int
     max_voices: int
     voices_directory: str  # relative to the model repository
-
-
-@dataclass(frozen=True)
-class TextFrontendSettings:
-    """Text front end; the phone table follows the checkpoint's version."""
-
-    max_text_characters: int
 
 
 @dataclass(frozen=True)

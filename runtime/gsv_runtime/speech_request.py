@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gsv_runtime.contract import MAX_TEXT_CHARACTERS
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.tensors import Arrays
 
@@ -93,12 +94,11 @@ class VoiceRequest:
     reference: ReferenceRequest | None
 
 
-def parse_speech_request(inputs: Arrays, max_text_characters: int) -> SpeechRequest:
+def parse_speech_request(inputs: Arrays) -> SpeechRequest:
     """Validates the inputs of `tts`.
 
     Args:
         inputs: decoded tensors by name.
-        max_text_characters: the longest text taken.
 
     Raises:
         InvalidRequest: a value is out of its range, or no voice is named.
@@ -106,8 +106,8 @@ def parse_speech_request(inputs: Arrays, max_text_characters: int) -> SpeechRequ
     text = str(inputs["text"][0])
     if not text.strip():
         raise InvalidRequest("text is empty; need at least one word")
-    if len(text) > max_text_characters:
-        raise InvalidRequest(f"text has {len(text)} characters; at most {max_text_characters}; send it in parts")
+    if len(text) > MAX_TEXT_CHARACTERS:
+        raise InvalidRequest(f"text has {len(text)} characters; at most {MAX_TEXT_CHARACTERS}; send it in parts")
     voice, reference = _voice_id(inputs), _reference(inputs)
     if (voice is None) == (reference is None):
         found = "both voice and reference_audio" if voice else "neither voice nor reference_audio"

@@ -1,0 +1,213 @@
+"""The tritonserver of the nvidia-pytriton wheel as a process: how it is started, watched and buried.
+
+Every flag here answers a finding of triton.md; the wheel's server is 2.51.0 (24.10) with the Python backend only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+EXIT_TIMEOUT_S = 5
+_RESTRICTED = "model-repository,shared-memory,logging,trace"
+ADMIN_HEADER = "admin-key"
+
+
+class ServerFailed(Exception):
+    """The server cannot start or did not become ready; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the server listens, on 127.0.0.1 unless `host` says otherwise."""
+
+    http: int
+    grpc: int
+    metrics: int
+    host: str = "127.0.0.1"
+
+    def require_free(self) -> None:
+        """Raises ServerFailed naming the first port that somebody else listens on."""
+        for name, port in (("HTTP", self.http), ("GRPC", self.grpc), ("METRICS", self.metrics)):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((self.host, port))
+                except OSError as failure:
+                    raise ServerFailed(
+                        f"{name} port {self.host}:{port} cannot be used ({failure.strerror}); "
+                        f"stop what listens there or set GSV_{name}_PORT"
+                    ) from None
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """Files of the nvidia-pytriton wheel."""
+
+    package: Path
+    libraries: Path
+
+    @classmethod
+    def find(cls) -> Wheel:
+        """Finds the wheel in this Python's site-packages."""
+        spec = importlib.util.find_spec("pytriton")
+        if spec is None or spec.origin is None:
+            raise ServerFailed("nvidia-pytriton is not installed; run `make setup`")
+        package = Path(spec.origin).parent
+        return cls(package / "tritonserver", package.parent / "nvidia_pytriton.libs")
+
+    def install_backends(self, target: Path) -> None:
+        """Lays out the Python backend with the stub of this Python version, as tritonserver expects it."""
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        stub = self.package / "python_backend_stubs" / version / "triton_python_backend_stub"
+        if not stub.is_file():
+            raise ServerFailed(f"nvidia-pytriton has no stub for Python {version}; use Python 3.10, 3.11 or 3.12")
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(self.package / "backends" / "python", target / "python")
+        shutil.copy2(stub, target / "python" / stub.name)
+        (target / "python" / stub.name).chmod(0o755)
+
+    def environment(self) -> dict[str, str]:
+        """The process environment; the stub finds its Python by the first python3 on PATH."""
+        environment = dict(os.environ)
+        libraries = [str(sysconfig.get_config_var("LIBDIR")), str(self.libraries), environment.get("LD_LIBRARY_PATH")]
+        environment["LD_LIBRARY_PATH"] = ":".join(filter(None, libraries))
+        environment["PATH"] = f"{Path(sys.prefix) / 'bin'}:{environment.get('PATH', '')}"
+        return environment
+
+
+def command_line(
+    wheel: Wheel,
+    repository: Path,
+    backends: Path,
+    models: Iterable[str],
+    ports: Ports,
+    admin_key: str,
+    shm_prefix: str,
+    bls_threads: int,
+) -> list[str]:
+    """Builds the server's command line.
+
+    Args:
+        wheel: where tritonserver lies.
+        repository: the model repository.
+        backends: directory made by `Wheel.install_backends`.
+        models: names of the models to load; others in the repository are left alone.
+        ports: where to listen.
+        admin_key: value of the header without which models, memory and logs cannot be touched.
+        shm_prefix: begins the names of this server's shared memory files, so that they can be told from others'.
+        bls_threads: stage calls that one model may have in flight.
+    """
+    restricted = f"{_RESTRICTED}:{ADMIN_HEADER}={admin_key}"
+    return [
+        str(wheel.package / "bin" / "tritonserver"),
+        f"--model-repository={repository}",
+        f"--backend-directory={backends}",
+        f"--cache-directory={wheel.package / 'caches'}",
+        f"--http-address={ports.host}",
+        f"--grpc-address={ports.host}",
+        f"--metrics-address={ports.host}",
+        f"--http-port={ports.http}",
+        f"--grpc-port={ports.grpc}",
+        f"--metrics-port={ports.metrics}",
+        "--disable-auto-complete-config",
+        "--model-control-mode=explicit",
+        *(f"--load-model={name}" for name in models),
+        f"--exit-timeout-secs={EXIT_TIMEOUT_S}",
+        f"--http-restricted-api={restricted}",
+        f"--grpc-restricted-protocol={restricted}",
+        f"--backend-config=python,thread-pool-size={bls_threads}",
+        f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
+    ]
+
+
+def start(command: Sequence[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Starts the server in a session of its own, so that its stubs can be ended with it."""
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+
+
+def is_ready(ports: Ports) -> bool:
+    """Whether every loaded model answers."""
+    try:
+        with urllib.request.urlopen(f"http://{ports.host}:{ports.http}/v2/health/ready", timeout=2) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], ports: Ports, limit_s: float) -> float:
+    """Waits for readiness.
+
+    Returns:
+        Seconds waited.
+
+    Raises:
+        ServerFailed: the process ended, or is not ready within `limit_s`.
+    """
+    started = time.monotonic()
+    while True:
+        waited_s = time.monotonic() - started
+        if process.poll() is not None:
+            raise ServerFailed(f"tritonserver ended with status {process.returncode} after {waited_s:.1f} s")
+        if is_ready(ports):
+            return waited_s
+        if waited_s > limit_s:
+            raise ServerFailed(f"tritonserver is not ready after {waited_s:.0f} s")
+        time.sleep(0.1)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether `pid` is a running tritonserver (process ids are reused, so its name is asked too)."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip() == "tritonserver" and not _is_zombie(pid)
+    except OSError:
+        return False
+
+
+def _is_zombie(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return stat.rpartition(")")[2].split()[0] == "Z"
+
+
+def stop(pid: int, shm_prefix: str) -> None:
+    """Ends the server and all that it left: SIGTERM, then SIGKILL, its stubs, its shared memory files.
+
+    One open stream keeps this tritonserver from ever exiting (triton.md, finding 7), hence the SIGKILL.
+    """
+    if is_alive(pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + EXIT_TIMEOUT_S + 3
+        while is_alive(pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    for member in _session_members(pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(member, signal.SIGKILL)
+    for path in Path("/dev/shm").glob(f"{shm_prefix}*"):
+        path.unlink(missing_ok=True)
+
+
+def _session_members(session: int) -> list[int]:
+    """Processes of the session that the server leads: itself and its stubs, orphaned or not."""
+    members = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, IndexError):
+            if int(path.read_text().rpartition(")")[2].split()[3]) == session:
+                members.append(int(path.parent.name))
+    return members
