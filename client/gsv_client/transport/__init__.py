@@ -144,3 +144,8 @@ def open_async_transport(address: Address, timeout_s: float) -> AsyncTransport:
 def no_answer(timeout_s: float) -> str:
     """What to say when a server is silent."""
     return f"no answer for {timeout_s:g} s; raise timeout_s, or look at the server with `gsv doctor`"
+
+
+def unreachable(url: str) -> str:
+    """What to say when nobody answers."""
+    return f"nothing answers at {url}; start the server or correct the URL"

@@ -14,7 +14,7 @@ from tritonclient.utils import InferenceServerException
 from gsv_client.errors import DeadlineExceeded, SynthesisError, error_from_wire
 from gsv_client.protocol import Response, Tensors
 from gsv_client.transport import Address, Arrival, no_answer
-from gsv_client.transport.grpc_messages import error_of, infer_inputs, repository_states, response_of
+from gsv_client.transport.grpc_messages import error_of, infer_inputs, readable, repository_states, response_of
 
 T = TypeVar("T")
 
@@ -25,6 +25,7 @@ class AsyncGrpcTransport:
     encoding = "float32"
 
     def __init__(self, address: Address, timeout_s: float) -> None:
+        self._url = address.url
         self._timeout_s = timeout_s
         self._client = InferenceServerClient(address.netloc, ssl=address.tls)
 
@@ -46,13 +47,13 @@ class AsyncGrpcTransport:
                 except StopAsyncIteration:
                     return
                 if error is not None:
-                    raise error_of(error)
+                    raise error_of(error, self._url)
                 if response := response_of(result):
                     yield Arrival(response, time.perf_counter())
         except asyncio.TimeoutError:
             raise DeadlineExceeded(no_answer(self._timeout_s)) from None
         except grpc.aio.AioRpcError as error:
-            raise error_from_wire(error.details() or "", error.code().name) from None
+            raise readable(error_from_wire(error.details() or "", error.code().name), self._url) from None
         finally:
             answers.cancel()
 
@@ -86,4 +87,4 @@ class AsyncGrpcTransport:
         try:
             return await method(*args, client_timeout=self._timeout_s)
         except InferenceServerException as error:
-            raise error_of(error) from None
+            raise error_of(error, self._url) from None

@@ -8,8 +8,9 @@ from typing import Any
 from tritonclient.grpc import InferInput, InferResult
 from tritonclient.utils import InferenceServerException
 
-from gsv_client.errors import SynthesisError, error_from_wire
+from gsv_client.errors import ConnectionFailed, SynthesisError, error_from_wire
 from gsv_client.protocol import Response, Tensors
+from gsv_client.transport import unreachable
 
 _DTYPE_NAMES = {"O": "BYTES", "f": "FP32", "b": "BOOL"}
 
@@ -35,9 +36,14 @@ def is_final(result: InferResult) -> bool:
     return bool(parameter and parameter.bool_param)
 
 
-def error_of(error: InferenceServerException) -> SynthesisError:
+def error_of(error: InferenceServerException, url: str) -> SynthesisError:
     """A tritonclient error as one of ours."""
-    return error_from_wire(str(error.message()), error.status())
+    return readable(error_from_wire(str(error.message()), error.status()), url)
+
+
+def readable(error: SynthesisError, url: str) -> SynthesisError:
+    """The same error, or a short one where gRPC has only told of its attempts to connect."""
+    return ConnectionFailed(unreachable(url)) if type(error) is ConnectionFailed else error
 
 
 def repository_states(index: Any) -> dict[str, str]:

@@ -58,7 +58,7 @@ class GrpcTransport:
                 client.async_stream_infer(model, infer_inputs(inputs), enable_empty_final_response=True)
             yield from self._until_final(arrivals)
         except InferenceServerException as error:
-            raise error_of(error) from None
+            raise error_of(error, self._address.url) from None
         finally:
             client.stop_stream(cancel_requests=True)
             client.close()
@@ -71,7 +71,7 @@ class GrpcTransport:
             except queue.Empty:
                 raise DeadlineExceeded(no_answer(self._timeout_s)) from None
             if error is not None:
-                raise error_of(error)
+                raise error_of(error, self._address.url)
             final = is_final(result)
             if response := response_of(result):
                 yield Arrival(response, at_s)
@@ -114,4 +114,4 @@ class GrpcTransport:
         try:
             return method(*args, client_timeout=self._timeout_s)
         except InferenceServerException as error:
-            raise error_of(error) from None
+            raise error_of(error, self._address.url) from None

@@ -12,7 +12,7 @@ import aiohttp
 from gsv_client.errors import ConnectionFailed, ConnectionLost, DeadlineExceeded, SynthesisError
 from gsv_client.protocol import Response, Tensors, infer_body, infer_outputs, json_inputs
 from gsv_client.sse import EventDecoder, error_from_body
-from gsv_client.transport import Address, Arrival, no_answer
+from gsv_client.transport import Address, Arrival, no_answer, unreachable
 from gsv_client.transport.http_messages import (
     JSON_HEADERS,
     REPOSITORY_INDEX,
@@ -92,5 +92,5 @@ class AsyncHttpTransport:
         if isinstance(error, asyncio.TimeoutError):
             return DeadlineExceeded(no_answer(self._timeout_s))
         if isinstance(error, aiohttp.ClientConnectorError):
-            return ConnectionFailed(f"nothing answers at {self._url}; start the server or correct the URL")
+            return ConnectionFailed(unreachable(self._url))
         return ConnectionLost(f"{self._url}: {error}; the server went away")

@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, Rea
 from gsv_client.errors import ConnectionFailed, ConnectionLost, DeadlineExceeded, SynthesisError
 from gsv_client.protocol import Response, Tensors, infer_body, infer_outputs, json_inputs
 from gsv_client.sse import EventDecoder, error_from_body
-from gsv_client.transport import Address, Arrival, no_answer
+from gsv_client.transport import Address, Arrival, no_answer, unreachable
 from gsv_client.transport.http_messages import (
     JSON_HEADERS,
     REPOSITORY_INDEX,
@@ -108,5 +108,5 @@ class HttpTransport:
         if isinstance(cause, ReadTimeoutError):
             return DeadlineExceeded(no_answer(self._timeout_s))
         if isinstance(cause, NewConnectionError):
-            return ConnectionFailed(f"nothing answers at {self._url}; start the server or correct the URL")
+            return ConnectionFailed(unreachable(self._url))
         return ConnectionLost(f"{self._url}: {cause}; the server went away")

@@ -1,0 +1,244 @@
+"""The command line: `gsv say`, `gsv voices`, `gsv doctor`.
+
+Data goes to stdout, talk to stderr. Exit 0: done; 1: failed; 2: misuse.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from gsv_client.audio import Audio
+from gsv_client.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, Client
+from gsv_client.errors import SynthesisError
+from gsv_client.say import Destination, listen
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
+
+
+class Failed(click.ClickException):
+    """Something went wrong that the user can read about in one line; exit 1."""
+
+    exit_code = 1
+
+
+@contextmanager
+def friendly_errors() -> Iterator[None]:
+    """Say what went wrong in one line instead of a traceback."""
+    try:
+        yield
+    except SynthesisError as error:
+        raise Failed(f"{type(error).__name__}: {error}") from None
+    except OSError as error:
+        raise Failed(f"{error.filename or 'file'}: {error.strerror or error}") from None
+
+
+@click.group(context_settings=_CONTEXT)
+@click.option(
+    "--url",
+    envvar="GSV_URL",
+    default=DEFAULT_URL,
+    show_envvar=True,
+    help="Server: host:port or grpc://host:port for gRPC, http://host:port for HTTP.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=DEFAULT_TIMEOUT_S,
+    help="Longest silence of the server, in seconds.",
+)
+@click.version_option(package_name="gsv-client")
+@click.pass_context
+def main(context: click.Context, url: str, timeout_s: float) -> None:
+    """Speak with a gsv-triton server.
+
+    \b
+    Register a voice from 3 to 10 s of speech, then let it say something:
+      gsv voices add ann ann.wav --text "What is said in ann.wav."
+      gsv say "Hello, 你好!" --voice ann -o hello.wav
+
+    \b
+    When something is wrong:
+      gsv doctor
+
+    Exit status: 0 done, 1 failed, 2 misuse. Data goes to stdout, talk to stderr.
+    """
+    context.obj = (url, timeout_s)
+
+
+def _client(context: click.Context) -> Client:
+    url, timeout_s = context.obj
+    return Client(url, timeout_s)
+
+
+@main.command(context_settings=_CONTEXT)
+@click.argument("text")
+@click.option("-v", "--voice", help="Id of a registered voice (see `gsv voices list`).")
+@click.option("--reference", type=click.Path(dir_okay=False), help="Imitate this clip (3 to 10 s) instead of a voice.")
+@click.option("--prompt-text", help="What is said in --reference.")
+@click.option("--prompt-language", help="Language of --prompt-text.")
+@click.option("-o", "--output", help="File to write: .wav, .flac, .ogg or .mp3; - is a WAV on stdout.")
+@click.option("--play", is_flag=True, help="Play it as it arrives (needs the extra gsv-client[play]).")
+@click.option("--stream", is_flag=True, help="Write to OUTPUT as audio arrives, instead of when all is there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout.")
+@click.option("-l", "--language", help="zh, en or auto. [default: auto]")
+@click.option("--speed", type=float, help="0.5 to 2. [default: 1]")
+@click.option("--seed", type=int, help="The same seed gives the same audio. [default: random]")
+@click.option("--top-k", type=int, help="Candidates kept; 1 is greedy. [default: 15]")
+@click.option("--top-p", type=float, help="Probability mass kept, above 0 to 1. [default: 1]")
+@click.option("--temperature", type=float, help="Above 0 to 5. [default: 1]")
+@click.option("--repetition-penalty", type=float, help="0.5 to 5; 1 is none. [default: 1.35]")
+@click.option("--noise-scale", type=float, help="0 to 2. [default: 0.5]")
+@click.option("--pause", "pause_s", type=float, help="Seconds of silence between sentences. [default: 0.3]")
+@click.option("--split-method", help="How text is cut into sentences, cut0 to cut5. [default: cut5]")
+@click.pass_context
+def say(
+    context: click.Context,
+    /,
+    text: str,
+    output: str | None,
+    play: bool,
+    stream: bool,
+    as_json: bool,
+    reference: str | None,
+    **options: Any,
+) -> None:
+    """Say TEXT, or what is read from stdin where TEXT is a dash.
+
+    \b
+    Examples:
+      gsv say "Good morning." --voice ann -o morning.flac
+      gsv say "It is 9:30." --reference clip.wav --prompt-text "Words of the clip." -o time.wav
+      gsv say - --voice ann -o book.ogg < chapter.txt
+      gsv say "Listen." --voice ann --stream -o - | ffplay -nodisp -autoexit -
+    """
+    if not (output or play):
+        raise click.UsageError("nowhere to put the audio; give -o FILE, -o - or --play")
+    if output == "-" and as_json:
+        raise click.UsageError("--json and -o - both want stdout; write the audio to a file")
+    if not options["voice"] and not reference:
+        raise click.UsageError("no voice; give --voice NAME, or --reference CLIP and --prompt-text TEXT")
+    try:
+        destination = Destination(output, incremental=stream, play=play)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if text == "-":
+        text = _text_from_stdin()
+    options["reference_audio"] = reference
+    with friendly_errors(), _client(context) as client, client.stream(text, **options) as chunks:
+        audio = listen(chunks, destination)
+    if as_json:
+        click.echo(json.dumps(figures(audio, output)))
+    click.echo(_summary(audio, output), err=True)
+
+
+def _text_from_stdin() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Failed(f"stdin is no UTF-8 at byte {error.start}; convert it, such as with iconv -t UTF-8") from None
+
+
+def figures(audio: Audio, output: str | None) -> dict[str, Any]:
+    """What was measured, for a program."""
+    return {
+        "output": output,
+        "duration_s": round(audio.duration_s, 3),
+        "ttfa_s": round(audio.ttfa_s, 4),
+        "underrun_s": round(audio.underrun_s, 4),
+        "rtf": round(audio.rtf, 4),
+        "num_chunks": len(audio.chunks),
+        "timing_ms": {stage: round(ms, 1) for stage, ms in audio.timing_ms.items()},
+    }
+
+
+def _summary(audio: Audio, output: str | None) -> str:
+    return (
+        f"{output or 'played'}: {audio.duration_s:.2f} s of speech, first audio after {1000 * audio.ttfa_s:.0f} ms, "
+        f"RTF {audio.rtf:.2f}"
+    )
+
+
+@main.group(context_settings=_CONTEXT)
+def voices() -> None:
+    """Register, list and remove voices."""
+
+
+@voices.command("add", context_settings=_CONTEXT)
+@click.argument("name")
+@click.argument("clip", type=click.Path(dir_okay=False))
+@click.option("-t", "--text", "prompt_text", required=True, help="What is said in CLIP.")
+@click.option("-l", "--language", "prompt_language", help="Language of that text. [default: auto]")
+@click.option("--trim", is_flag=True, help="Cut a longer clip at a silence.")
+@click.pass_context
+def voices_add(
+    context: click.Context, name: str, clip: str, prompt_text: str, prompt_language: str | None, trim: bool
+) -> None:
+    """Register CLIP, 3 to 10 s of one speaker, as voice NAME.
+
+    \b
+    NAME is 1 to 64 of a-z A-Z 0-9 _ -. CLIP is a WAV, FLAC, OGG or MP3 file. Example:
+      gsv voices add ann ann.wav --text "What is said in ann.wav." --language en
+    """
+    with friendly_errors(), _client(context) as client:
+        voice = client.add_voice(name, clip, prompt_text, prompt_language, trim_reference=trim or None)
+    click.echo(f"registered {voice.voice_id}", err=True)
+
+
+@voices.command("list", context_settings=_CONTEXT)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def voices_list(context: click.Context, as_json: bool) -> None:
+    """List the registered voices: id, language, seconds of reference, its text; tab-separated."""
+    with friendly_errors(), _client(context) as client:
+        found = client.list_voices()
+    if as_json:
+        click.echo(json.dumps([asdict(voice) for voice in found], ensure_ascii=False))
+        return
+    for voice in found:
+        text = " ".join(voice.prompt_text.split())
+        click.echo(f"{voice.voice_id}\t{voice.prompt_language}\t{voice.seconds:.1f}\t{text}")
+    if not found:
+        click.echo('no voices; register one: gsv voices add NAME clip.wav --text "what is said in it"', err=True)
+
+
+@voices.command("remove", context_settings=_CONTEXT)
+@click.argument("name")
+@click.pass_context
+def voices_remove(context: click.Context, name: str) -> None:
+    """Remove voice NAME."""
+    with friendly_errors(), _client(context) as client:
+        client.remove_voice(name)
+    click.echo(f"removed {name}", err=True)
+
+
+@main.command(context_settings=_CONTEXT)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def doctor(context: click.Context, as_json: bool) -> None:
+    """Look at what is installed and at the server; say what is wrong and what to do.
+
+    Exit status is 1 where anything failed; warnings do not count.
+    """
+    from gsv_client import doctor as examination
+
+    url, timeout_s = context.obj
+    findings = []
+    for finding in examination.diagnose(url, timeout_s=min(timeout_s, 10.0)):
+        findings.append(finding)
+        if not as_json:
+            mark = {"ok": "ok  ", "warning": "warn", "failed": "FAIL"}[finding.verdict.value]
+            click.echo(f"{mark}  {finding.subject:<18} {finding.found}")
+            if finding.advice:
+                click.echo(f"{'':6}{'':<18} -> {finding.advice}")
+    report = examination.as_json(findings)
+    if as_json:
+        click.echo(json.dumps(report, ensure_ascii=False))
+    sys.exit(0 if report["ok"] else 1)

@@ -1,0 +1,159 @@
+"""`gsv doctor`: looks at what is installed and at the server, and says what is wrong and what to do.
+
+Each check is a function that returns its findings; none raises. The order is that of a path to speech: what
+comes later is not asked where it cannot succeed.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+from gsv_client import protocol
+from gsv_client.errors import SynthesisError
+from gsv_client.transport import Address, Transport, open_transport, parse_url
+
+_REQUIRED = ("gsv-client", "numpy", "tritonclient", "grpcio", "aiohttp", "urllib3", "soundfile")
+_OPTIONAL = {"sounddevice": "`gsv say --play`: pip install 'gsv-client[play]'"}
+_MODELS = (protocol.TTS_MODEL, protocol.VOICES_MODEL)
+_START = "start a server with `make up` in a gsv-triton checkout, or point --url or GSV_URL at one"
+
+
+class Verdict(str, Enum):
+    """How a check went."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: what was found and, where it is not well, what to do."""
+
+    subject: str
+    verdict: Verdict
+    found: str
+    advice: str = ""
+
+
+def diagnose(url: str, timeout_s: float) -> Iterator[Finding]:
+    """Look at everything, in order, and yield each finding as it is made."""
+    yield from installed()
+    try:
+        address = parse_url(url)
+    except SynthesisError as error:
+        yield Finding("address", Verdict.FAILED, str(error), "set --url or GSV_URL, such as localhost:8001")
+        return
+    transport = open_transport(address, timeout_s)
+    try:
+        yield from served(address, transport, timeout_s)
+    finally:
+        transport.close()
+
+
+def installed() -> Iterator[Finding]:
+    """Python and the packages that the client stands on."""
+    yield Finding("python", Verdict.OK, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    for package in _REQUIRED:
+        try:
+            yield Finding(package, Verdict.OK, importlib.metadata.version(package))
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding(package, Verdict.FAILED, "not installed", f"pip install {package}")
+    for package, purpose in _OPTIONAL.items():
+        if importlib.util.find_spec(package) is None:
+            yield Finding(package, Verdict.OK, "not installed", f"only needed for {purpose}")
+        else:
+            yield Finding(package, Verdict.OK, importlib.metadata.version(package))
+
+
+def served(address: Address, transport: Transport, timeout_s: float) -> Iterator[Finding]:
+    """The server, its models, and whether they really answer."""
+    try:
+        name, version = transport.server_version()
+    except SynthesisError as error:
+        yield Finding("server", Verdict.FAILED, f"{address.url}: {error}", _advice_for_silence(address, timeout_s))
+        return
+    yield Finding("server", Verdict.OK, f"{name} {version} at {address.url}")
+    if not transport.is_ready():
+        yield Finding("ready", Verdict.FAILED, "the server is up but not ready", "wait, or look at its log: make logs")
+    yield from _model_states(transport)
+    for model in _MODELS:
+        yield _model_ready(model, transport)
+    if transport.is_ready(protocol.TTS_MODEL):
+        yield _same_inputs(transport)
+    if transport.is_ready(protocol.VOICES_MODEL):
+        yield _voices_answer(transport)
+
+
+def _advice_for_silence(address: Address, timeout_s: float) -> str:
+    """What to do where nothing answered: perhaps it does over the other protocol."""
+    other = Address(address.netloc, http=not address.http, tls=address.tls)
+    probe = open_transport(other, min(timeout_s, 2.0))
+    try:
+        if probe.is_ready():
+            return f"this port speaks {'HTTP' if other.http else 'gRPC'}: use {other.url}"
+    finally:
+        probe.close()
+    return _START
+
+
+def _model_states(transport: Transport) -> Iterator[Finding]:
+    try:
+        states = transport.model_states()
+    except SynthesisError as error:
+        yield Finding("models", Verdict.WARNING, f"cannot be listed: {error}", "allow the repository index, or ignore")
+        return
+    ready = [model for model, state in states.items() if state == "READY"]
+    waiting = {model: state for model, state in states.items() if state != "READY"}
+    yield Finding("models", Verdict.OK, f"{len(ready)} of {len(states)} ready: {', '.join(sorted(ready)) or 'none'}")
+    for model, state in sorted(waiting.items()):
+        yield Finding(f"model {model}", Verdict.WARNING, state, "look at the server's log: make logs")
+
+
+def _model_ready(model: str, transport: Transport) -> Finding:
+    if transport.is_ready(model):
+        return Finding(f"model {model}", Verdict.OK, "ready")
+    advice = "is this a gsv-triton server? build its models with `make build`, then look at `make logs`"
+    return Finding(f"model {model}", Verdict.FAILED, "not ready, and every client needs it", advice)
+
+
+def _same_inputs(transport: Transport) -> Finding:
+    """Whether client and server were written for each other."""
+    try:
+        there = set(transport.model_inputs(protocol.TTS_MODEL))
+    except SynthesisError as error:
+        return Finding("protocol", Verdict.WARNING, str(error), "")
+    here = set(protocol.TTS_INPUTS)
+    if missing := sorted(here - there):
+        advice = "leave these options out, or install client and server of one version"
+        return Finding("protocol", Verdict.WARNING, f"the server does not know {', '.join(missing)}", advice)
+    if unknown := sorted(there - here):
+        return Finding("protocol", Verdict.WARNING, f"the server also takes {', '.join(unknown)}", "update gsv-client")
+    return Finding("protocol", Verdict.OK, "client and server agree on the inputs of tts")
+
+
+def _voices_answer(transport: Transport) -> Finding:
+    """A real request: a model whose process has died still reports READY (triton.md, finding 6)."""
+    try:
+        inputs = protocol.voices_inputs("list")
+        voices = protocol.parse_voices(transport.infer(protocol.VOICES_MODEL, inputs, protocol.VOICES_INPUTS))
+    except SynthesisError as error:
+        return Finding("voices", Verdict.FAILED, f"READY but does not answer: {error}", "restart the server")
+    if not voices:
+        advice = 'register one: gsv voices add NAME clip.wav --text "what is said in it"'
+        return Finding("voices", Verdict.WARNING, "none registered", advice)
+    return Finding("voices", Verdict.OK, f"{len(voices)}: {', '.join(voice.voice_id for voice in voices[:10])}")
+
+
+def as_json(findings: list[Finding]) -> dict[str, Any]:
+    """The findings for a program: ``ok`` is false where any failed."""
+    return {
+        "ok": all(finding.verdict is not Verdict.FAILED for finding in findings),
+        "findings": [{**asdict(finding), "verdict": finding.verdict.value} for finding in findings],
+    }

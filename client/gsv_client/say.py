@@ -1,0 +1,135 @@
+"""Where spoken audio goes: a file at the end, a file as it arrives, stdout, loudspeakers."""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import soundfile
+import tqdm
+
+from gsv_client.audio import Audio, Chunk, Samples, join_chunks
+from gsv_client.client import SpeechStream
+from gsv_client.errors import InvalidRequest
+
+_OPEN_LENGTH_BYTES = 0xFFFFFFFF - 36  # what players take for "until the stream ends"
+
+Sink = Callable[[Samples], None]
+
+
+@dataclass(frozen=True)
+class Destination:
+    """What to do with the audio.
+
+    Attributes:
+        path: File to write, "-" for a WAV on stdout, None for neither.
+        incremental: Write as audio arrives; a request that fails leaves what came before.
+        play: Play through the default device as audio arrives.
+
+    Raises:
+        ValueError: The path's ending names no audio format.
+    """
+
+    path: str | None
+    incremental: bool = False
+    play: bool = False
+
+    def __post_init__(self) -> None:
+        if self.path and self.path != "-" and _format(self.path) not in soundfile.available_formats():
+            raise ValueError(f"output is {self.path!r}; need a name that ends in .wav, .flac, .ogg or .mp3")
+
+
+def listen(chunks: SpeechStream, destination: Destination) -> Audio:
+    """Take every chunk to its destination, with a progress line on a terminal's stderr.
+
+    Returns:
+        The whole utterance.
+
+    Raises:
+        SynthesisError: Any leaf of `gsv_client.errors`.
+        OSError: The file cannot be written.
+    """
+    taken: list[Chunk] = []
+    with ExitStack() as stack:
+        progress = stack.enter_context(
+            tqdm.tqdm(unit="s", desc="speaking", disable=None, bar_format="{desc}: {n:.1f} s [{elapsed}]")
+        )
+        sinks: list[Sink] = []
+        for chunk in chunks:
+            if not taken:
+                sinks = _sinks(destination, chunk.sample_rate, stack)
+            taken.append(chunk)
+            progress.update(chunk.duration_s)
+            for sink in sinks:
+                sink(chunk.samples)
+    audio = join_chunks(taken, chunks.playback)
+    if destination.path and not destination.incremental:
+        _write_whole(audio, destination.path)
+    return audio
+
+
+def _sinks(destination: Destination, sample_rate: int, stack: ExitStack) -> list[Sink]:
+    """Open, once the sample rate is known, what takes audio as it arrives."""
+    sinks: list[Sink] = []
+    if destination.path and destination.incremental:
+        if destination.path == "-":
+            sinks.append(_stdout_sink(sys.stdout.buffer, sample_rate))
+        else:
+            file = soundfile.SoundFile(destination.path, "w", samplerate=sample_rate, channels=1)
+            stack.enter_context(file)
+            sinks.append(file.write)
+    if destination.play:
+        sinks.append(_loudspeaker(sample_rate, stack))
+    return sinks
+
+
+def _stdout_sink(stdout: BinaryIO, sample_rate: int) -> Sink:
+    stdout.write(open_wav_header(sample_rate))
+
+    def write(samples: Samples) -> None:
+        stdout.write((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+        stdout.flush()
+
+    return write
+
+
+def open_wav_header(sample_rate: int) -> bytes:
+    """The 44 bytes before mono 16-bit samples whose number is not known yet."""
+    sizes = struct.pack("<I", _OPEN_LENGTH_BYTES + 36)
+    layout = struct.pack("<IHHIIHH", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16)
+    return b"RIFF" + sizes + b"WAVEfmt " + layout + b"data" + struct.pack("<I", _OPEN_LENGTH_BYTES)
+
+
+def _loudspeaker(sample_rate: int, stack: ExitStack) -> Sink:
+    try:
+        import sounddevice
+    except (ImportError, OSError) as error:  # OSError: the package is there, the PortAudio library is not
+        advice = "pip install 'gsv-client[play]', on Debian also apt-get install libportaudio2"
+        raise InvalidRequest(f"cannot play: {error}; {advice}") from None
+    try:
+        device: Any = stack.enter_context(sounddevice.OutputStream(samplerate=sample_rate, channels=1, dtype="float32"))
+    except sounddevice.PortAudioError as error:
+        raise InvalidRequest(f"cannot play: {error}; write a file with -o instead") from None
+    return lambda samples: device.write(np.ascontiguousarray(samples).reshape(-1, 1))
+
+
+def _write_whole(audio: Audio, path: str) -> None:
+    """Write the file in one go, so that a failed request leaves none."""
+    if path == "-":
+        file = io.BytesIO()
+        soundfile.write(file, audio.samples, audio.sample_rate, format="WAV")
+        sys.stdout.buffer.write(file.getvalue())
+        return
+    with open(path, "wb") as opened:
+        soundfile.write(opened, audio.samples, audio.sample_rate, format=_format(path))
+
+
+def _format(path: str) -> str:
+    return Path(path).suffix.removeprefix(".").upper()

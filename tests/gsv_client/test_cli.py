@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import io
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from gsv_client.cli import main
+from gsv_client.say import open_wav_header
+
+
+def gsv(url: str, *arguments: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(main, list(arguments), input=stdin, env={"GSV_URL": url})
+
+
+@pytest.fixture
+def dead_url() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"localhost:{probe.getsockname()[1]}"
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> str:
+    soundfile.write(tmp_path / "ann.wav", np.zeros(1600, np.float32), 16_000)
+    return str(tmp_path / "ann.wav")
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg"])
+@pytest.mark.parametrize("how", [[], ["--stream"]])
+def test_say_writes_the_file_and_talks_on_stderr_only(url: str, tmp_path: Path, ending: str, how: list[str]) -> None:
+    file = tmp_path / f"out.{ending}"
+    result = gsv(url, "say", "Hello.", "--voice", "ann", "-o", str(file), *how)
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
+    assert "0.15 s of speech, first audio after" in result.stderr
+    assert soundfile.info(file).duration == pytest.approx(0.15)
+
+
+@pytest.mark.parametrize("how", [[], ["--stream"]])
+def test_a_dash_reads_text_from_stdin_and_writes_a_wav_to_stdout(url: str, speaker: Any, how: list[str]) -> None:
+    result = gsv(url, "say", "-", "--voice", "ann", "-o", "-", *how, stdin="你好\n")
+    assert result.exit_code == 0, result.output
+    assert speaker.asked[0]["text"] == "你好\n"
+    assert result.stdout_bytes[:4] == b"RIFF"
+    assert len(result.stdout_bytes) == 44 + 2 * 4800
+    assert np.frombuffer(result.stdout_bytes[44:46], "<i2") == pytest.approx(3277, abs=1)
+
+
+def test_text_that_is_no_utf8_is_refused_with_the_place(dead_url: str) -> None:
+    result = CliRunner().invoke(main, ["--url", dead_url, "say", "-", "--voice", "a", "-o", "a.wav"], input=b"ab\xff")
+    assert result.exit_code == 1
+    assert "stdin is no UTF-8 at byte 2" in result.stderr
+
+
+def test_the_header_of_an_open_stream_is_read_by_libsndfile() -> None:
+    samples = np.arange(100, dtype="<i2")
+    read, rate = soundfile.read(io.BytesIO(open_wav_header(32_000) + samples.tobytes()), dtype="int16")
+    assert rate == 32_000
+    np.testing.assert_array_equal(read, samples)
+
+
+def test_say_hands_every_option_to_the_server(grpc_url: str, speaker: Any, tmp_path: Path) -> None:
+    options = ["--language", "en", "--speed", "1.5", "--seed", "3", "--top-k", "5", "--top-p", "0.5", "--pause", "1"]
+    options += ["--temperature", "0.5", "--repetition-penalty", "1.5", "--noise-scale", "0", "--split-method", "cut0"]
+    result = gsv(grpc_url, "say", "Hi.", "--voice", "ann", "-o", str(tmp_path / "a.wav"), *options)
+    assert result.exit_code == 0, result.output
+    assert speaker.asked[0] == {
+        "text": "Hi.",
+        "voice": "ann",
+        "language": "en",
+        "speed": 1.5,
+        "seed": 3,
+        "top_k": 5,
+        "top_p": 0.5,
+        "pause_s": 1.0,
+        "temperature": 0.5,
+        "repetition_penalty": 1.5,
+        "noise_scale": 0.0,
+        "split_method": "cut0",
+        "encoding": "float32",
+    }
+
+
+def test_say_imitates_a_clip(url: str, speaker: Any, clip: str, tmp_path: Path) -> None:
+    result = gsv(
+        url, "say", "Hi.", "--reference", clip, "--prompt-text", "Words.", "--json", "-o", str(tmp_path / "a.wav")
+    )
+    assert result.exit_code == 0, result.output
+    assert speaker.asked[0]["prompt_text"] == "Words."
+    assert speaker.asked[0]["reference_audio"]
+    figures = json.loads(result.stdout)
+    assert figures["duration_s"] == pytest.approx(0.15)
+    assert figures["timing_ms"] == {"t2s": 30.0, "vocoder": 7.5}
+
+
+def test_a_failed_request_leaves_no_file_and_one_line(url: str, speaker: Any, chunk_answer: Any, tmp_path: Any) -> None:
+    speaker.answers = [chunk_answer(0), "VoiceNotFound: voice 'ann' is not registered; register it"]
+    result = gsv(url, "say", "Hi.", "--voice", "ann", "-o", str(tmp_path / "a.wav"))
+    assert result.exit_code == 1
+    assert result.stderr == "Error: VoiceNotFound: voice 'ann' is not registered; register it\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["say", "Hi.", "--voice", "ann"], "nowhere to put the audio"),
+        (["say", "Hi.", "-o", "a.wav"], "no voice; give --voice NAME"),
+        (["say", "Hi.", "--voice", "ann", "-o", "a.xyz"], "need a name that ends in .wav"),
+        (["say", "Hi.", "--voice", "ann", "-o", "-", "--json"], "both want stdout"),
+        (["say", "Hi.", "--voice", "ann", "-o", "a.wav", "--seed", "soon"], "'soon' is not a valid integer"),
+        (["voices", "add", "ann", "a.wav"], "Missing option '-t' / '--text'"),
+        (["sing"], "No such command 'sing'"),
+    ],
+)
+def test_misuse_is_exit_2_with_a_sentence(dead_url: str, arguments: list[str], said: str) -> None:
+    result = gsv(dead_url, *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [["voices", "list"], ["say", "Hi.", "--voice", "a", "-o", "never.wav"]])
+def test_no_server_is_exit_1_with_one_line(dead_url: str, arguments: list[str]) -> None:
+    result = gsv(dead_url, "--timeout", "5", *arguments)
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert f"nothing answers at grpc://{dead_url}; start the server" in result.stderr
+
+
+def test_a_file_that_cannot_be_written_is_named(grpc_url: str, tmp_path: Path) -> None:
+    result = gsv(grpc_url, "say", "Hi.", "--voice", "ann", "-o", str(tmp_path / "no" / "a.wav"))
+    assert result.exit_code == 1
+    assert "No such file or directory" in result.stderr
+
+
+def test_voices_are_added_listed_and_removed(url: str, clip: str) -> None:
+    assert gsv(url, "voices", "list").stderr.startswith("no voices; register one")
+    added = gsv(url, "voices", "add", "ann", clip, "--text", "What\nI say.", "--language", "en")
+    assert (added.exit_code, added.stdout, added.stderr) == (0, "", "registered ann\n")
+    assert gsv(url, "voices", "list").stdout == "ann\t\t4.5\tWhat I say.\n"
+    assert json.loads(gsv(url, "voices", "list", "--json").stdout)[0]["voice_id"] == "ann"
+    assert gsv(url, "voices", "remove", "ann").exit_code == 0
+    missing = gsv(url, "voices", "remove", "ann")
+    assert missing.exit_code == 1
+    assert "VoiceNotFound: voice 'ann' is not registered" in missing.stderr
+
+
+@pytest.mark.parametrize("command", [["say"], ["voices"], ["voices", "add"], ["voices", "list"], ["doctor"]])
+def test_every_command_explains_itself(command: list[str]) -> None:
+    result = CliRunner().invoke(main, [*command, "--help"])
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Usage: ")

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gsv_client.cli import main
+from gsv_client.doctor import Finding, Verdict, diagnose
+from gsv_client.protocol import TTS_INPUTS
+
+
+def findings(url: str) -> dict[str, Finding]:
+    return {finding.subject: finding for finding in diagnose(url, timeout_s=5.0)}
+
+
+def healthy(speaker: Any) -> None:
+    speaker.inputs = {"tts": list(TTS_INPUTS)}
+    speaker.voices = {"ann": {"voice": "ann"}}
+
+
+def test_a_healthy_server_has_no_warning(url: str, speaker: Any) -> None:
+    healthy(speaker)
+    found = findings(url)
+    assert {finding.verdict for finding in found.values()} == {Verdict.OK}
+    assert found["server"].found == f"triton 2.51.0 at {url}"
+    assert found["models"].found == "2 of 2 ready: tts, voices"
+    assert found["voices"].found == "1: ann"
+
+
+def test_a_model_that_is_not_ready_fails_and_the_log_is_named(url: str, speaker: Any) -> None:
+    healthy(speaker)
+    speaker.states = {"tts": "UNAVAILABLE", "voices": "READY", "bert": "READY"}
+    found = findings(url)
+    assert found["model tts"].verdict is Verdict.FAILED
+    assert "make logs" in found["model tts"].advice
+    assert "protocol" not in found
+
+
+def test_a_dead_model_that_still_says_ready_is_found_by_a_real_request(url: str, speaker: Any) -> None:
+    healthy(speaker)
+    speaker.voices_error = "Stub process 'voices_0_0' is not healthy."
+    assert findings(url)["voices"].verdict is Verdict.FAILED
+    assert findings(url)["voices"].advice == "restart the server"
+
+
+def test_no_voices_yet_is_a_warning_that_says_how(url: str, speaker: Any) -> None:
+    healthy(speaker)
+    speaker.voices = {}
+    assert findings(url)["voices"].verdict is Verdict.WARNING
+    assert "gsv voices add" in findings(url)["voices"].advice
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ([name for name in TTS_INPUTS if name != "seed"], "the server does not know seed"),
+        ([*TTS_INPUTS, "emotion"], "the server also takes emotion"),
+    ],
+)
+def test_a_server_of_another_version_is_a_warning(url: str, speaker: Any, inputs: list[str], said: str) -> None:
+    healthy(speaker)
+    speaker.inputs = {"tts": inputs}
+    assert findings(url)["protocol"].verdict is Verdict.WARNING
+    assert findings(url)["protocol"].found == said
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("http", "grpc"), ("grpc", "http")])
+def test_the_wrong_protocol_for_a_port_is_named(request: Any, right: str, wrong: str) -> None:
+    url = request.getfixturevalue(f"{right}_url")
+    server = findings(url.replace(right, wrong))["server"]
+    assert server.verdict is Verdict.FAILED
+    assert server.advice == f"this port speaks {'HTTP' if right == 'http' else 'gRPC'}: use {url}"
+
+
+def test_nobody_listening_is_exit_1_with_how_to_start_a_server() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    result = CliRunner().invoke(main, ["--url", f"localhost:{port}", "doctor"])
+    assert result.exit_code == 1
+    assert "FAIL  server" in result.stdout
+    assert "make up" in result.stdout
+
+
+def test_a_malformed_address_is_a_finding_and_no_traceback() -> None:
+    assert findings("ftp://x")["address"].verdict is Verdict.FAILED
+
+
+def test_json_report_says_whether_all_is_well(url: str, speaker: Any) -> None:
+    healthy(speaker)
+    result = CliRunner().invoke(main, ["--url", url, "doctor", "--json"])
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["ok"]) == (0, True)
+    assert {"subject", "verdict", "found", "advice"} == set(report["findings"][0])
