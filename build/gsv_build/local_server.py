@@ -18,7 +18,6 @@ from pathlib import Path
 
 from gsv_build import triton_process
 from gsv_build.configs import DEFAULT_REPOSITORY
-from gsv_build.deployment import PRESETS
 from gsv_build.triton_process import Ports, ServerFailed, Wheel
 from gsv_runtime.settings import BUILD_FILE
 
@@ -105,7 +104,6 @@ def _start(repository: Path, state_directory: Path, ports: Ports, build: str) ->
         ports=ports,
         admin_key=admin_key,
         shm_prefix=shm_prefix,
-        bls_threads=PRESETS["cpu"].models["tts"].settings.max_streams,
     )
     process = triton_process.start(command, wheel.environment(), log)
     state = ServerState(process.pid, ports, shm_prefix, admin_key, str(repository), build)

