@@ -12,9 +12,12 @@ import sys
 
 # Command to (module, what it does); the module has add_arguments(parser) and run(arguments) -> status.
 COMMANDS = {
+    "weights": ("gsv_build.weights", "fetch the published checkpoints"),
+    "random": ("gsv_build.random_checkpoints", "write a set of random checkpoints in the official formats"),
     "configs": ("gsv_build.configs", "write config.pbtxt of every model"),
     "build": ("gsv_build.build_repository", "export checkpoints into a model repository"),
     "engines": ("gsv_build.engines", "build TensorRT engines from the exported graphs"),
+    "verify": ("gsv_build.verify", "compare every exported stage with PyTorch, all versions, random weights"),
     "up": ("gsv_build.local_server", "start the local server and wait until it is ready"),
     "down": ("gsv_build.local_server", "stop the local server"),
     "status": ("gsv_build.local_server", "say whether the local server is ready"),

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from torch import Tensor
 
-from gsv_build.checkpoints import keys_bert, keys_hubert, keys_s2, keys_speaker_encoder
+from gsv_build.checkpoints import keys_bert, keys_hubert, keys_s1, keys_s2, keys_speaker_encoder
 from gsv_build.checkpoints.errors import CheckpointError, UnreadableCheckpoint
 from gsv_build.checkpoints.reading import read_config, read_pickled, read_tensors, tensors_of
 from gsv_build.checkpoints.sizes_s2 import sovits_sizes
@@ -46,8 +46,6 @@ def load_t2s(path: Path) -> Checkpoint[T2SSizes, T2S]:
     Raises:
         CheckpointError: the file cannot be read, is hostile, or is not an s1 of exactly this architecture.
     """
-    from gsv_build.checkpoints import keys_s1
-
     weights, config, info = _weight_config_info(path)
     sizes = keys_s1.t2s_sizes(config, weights)
     logger.info("checkpoint read file=%s stage=t2s layers=%d phones=%d", path.name, sizes.layers, sizes.num_phones)

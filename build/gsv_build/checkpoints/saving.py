@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
-from gsv_build.checkpoints import keys_bert, keys_hubert, keys_s2, keys_speaker_encoder
+from gsv_build.checkpoints import keys_bert, keys_hubert, keys_s1, keys_s2, keys_speaker_encoder
 from gsv_build.checkpoints.loading import CONFIG_FILE
 from gsv_build.checkpoints.official_configs import sovits_config, t2s_config
 from gsv_build.checkpoints.versions import digits_of
@@ -36,8 +36,6 @@ def save_t2s(path: Path, module: T2S, info: str = "GPT-e0", half: bool = True) -
         info: free text, upstream's "GPT-e8" (epoch).
         half: store fp16, as fine-tuned files do, instead of fp32.
     """
-    from gsv_build.checkpoints import keys_s1
-
     write_t2s(path, keys_s1.from_module(module), module.sizes, info, half)
 
 
