@@ -1,0 +1,33 @@
+import json
+
+import pytest
+
+from gsv_runtime.settings import CheckpointFacts, OnnxStageSettings, T2SSettings, parse, read
+
+
+def test_parameters_become_typed_fields():
+    values = {"slots": "8", "cache_rows": "100", "intra_op_threads": "1", "idle_s": "2.5"}
+    assert parse(T2SSettings, values) == T2SSettings(slots=8, cache_rows=100, intra_op_threads=1, idle_s=2.5)
+
+
+def test_parameters_are_read_from_what_triton_hands_over():
+    config = {"parameters": {"intra_op_threads": {"string_value": "3"}, "EXECUTION_ENV_PATH": {"string_value": "x"}}}
+    assert read(OnnxStageSettings, {"model_config": json.dumps(config)}) == OnnxStageSettings(3)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({}, "missing: \\['intra_op_threads'\\]"),
+        ({"intra_op_threads": "2", "threads": "1"}, "unknown: \\['threads'\\]"),
+        ({"intra_op_threads": "two"}, "'two'; need int"),
+    ],
+)
+def test_a_wrong_parameter_stops_the_model_with_its_name(values, told):
+    with pytest.raises(ValueError, match=told):
+        parse(OnnxStageSettings, values)
+
+
+def test_a_repository_that_was_never_built_says_so(tmp_path):
+    with pytest.raises(ValueError, match="make build"):
+        CheckpointFacts.from_repository(tmp_path)

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gsv_runtime import contract
+from gsv_runtime.errors import InvalidRequest
+from gsv_runtime.speech_request import RANGES, parse_speech_request, parse_voice_request, sentence_seed, shortened
+
+DTYPES = {tensor.name: tensor.dtype for tensor in contract.TTS.inputs}
+
+
+def inputs(**values):
+    kinds = {"INT32": np.int32, "INT64": np.int64, "FP32": np.float32, "BOOL": np.bool_, "STRING": np.object_}
+    given_values = {"text": "hello", "voice": "anna", **values}
+    return {name: np.array([v], dtype=kinds[DTYPES[name]]) for name, v in given_values.items() if v is not None}
+
+
+def test_what_is_left_out_has_the_documented_default():
+    request = parse_speech_request(inputs())
+    sampling = request.sampling
+    assert (sampling.top_k, sampling.top_p, sampling.temperature, sampling.repetition_penalty) == (15, 1, 1, 1.35)
+    assert (request.speed, request.noise_scale, request.pause_s) == (1, 0.5, 0.3)
+    assert (request.language, request.split_method, request.encoding) == ("auto", "cut5", "float32")
+    assert parse_speech_request(inputs()).sampling.seed != sampling.seed
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_the_contract_tells_the_range_that_is_enforced(name):
+    doc = next(tensor.doc for tensor in contract.TTS.inputs if tensor.name == name)
+    assert str(RANGES[name]) in doc
+    assert f"default {RANGES[name].default:g}" in doc
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_numbers_outside_their_range_are_refused_by_name(name):
+    allowed = RANGES[name]
+    wrong = [allowed.low - 1, allowed.high + 1] + ([allowed.low] if allowed.open_low else [])
+    if DTYPES[name] == "FP32":
+        wrong += [float("nan"), float("inf"), float("-inf")]
+    for value in wrong:
+        with pytest.raises(InvalidRequest, match=f"{name} is .*; need"):
+            parse_speech_request(inputs(**{name: value}))
+    parse_speech_request(inputs(**{name: allowed.high}))
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"text": ""}, "text is empty"),
+        ({"text": " \n\t"}, "text is empty"),
+        ({"text": "a" * 10_000}, "10000 characters; at most 5000"),
+        ({"language": "klingon"}, "language is 'klingon'; need one of zh, en, auto"),
+        ({"split_method": "cut9"}, "split_method is 'cut9'"),
+        ({"encoding": "mp3"}, "encoding is 'mp3'"),
+        ({"voice": "../x"}, "no voice id"),
+        ({"voice": "/etc/passwd"}, "no voice id"),
+        ({"voice": "a\n"}, "no voice id"),
+        ({"voice": "v" * 65}, "no voice id"),
+        ({"voice": ""}, "no voice id"),
+        ({"voice": None}, "neither voice nor reference_audio"),
+        ({"reference_audio": b"RIFF"}, "both voice and reference_audio"),
+        ({"prompt_text": "hi"}, "prompt_text given without reference_audio"),
+        ({"seed": -1}, "seed is -1"),
+        ({"voice": None, "reference_audio": b"x", "prompt_text": "a" * 501}, "prompt_text has 501 characters"),
+        ({"voice": None, "reference_audio": b"x", "prompt_language": "xx"}, "prompt_language is 'xx'"),
+    ],
+)
+def test_a_request_at_fault_is_told_what_was_found(values, told):
+    with pytest.raises(InvalidRequest, match=told):
+        parse_speech_request(inputs(**values))
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"action": "rename"}, "action is 'rename'"),
+        ({"action": "delete"}, "delete needs voice"),
+        ({"action": "register", "voice": "a"}, "register needs reference_audio"),
+        ({"action": "list", "voice": "a"}, "list takes no voice"),
+        ({"action": "delete", "voice": "a", "reference_audio": b"x"}, "delete takes no reference_audio"),
+    ],
+)
+def test_a_voice_request_at_fault_is_told_what_was_found(values, told):
+    with pytest.raises(InvalidRequest, match=told):
+        parse_voice_request({name: np.array([value], dtype=np.object_) for name, value in values.items()})
+
+
+@given(st.text())
+def test_a_message_never_carries_more_than_a_line_of_the_clients_text(text):
+    shown = shortened(text)
+    assert shown.isascii()
+    assert shown.isprintable()
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_sentences_draw_differently_and_repeatably(seed):
+    seeds = [sentence_seed(seed, index) for index in range(3)]
+    assert len(set(seeds)) == 3
+    assert all(0 <= value < 2**63 for value in seeds)
+    assert seeds[1] == sentence_seed(seed, 1)
