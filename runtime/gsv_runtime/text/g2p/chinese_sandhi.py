@@ -1,0 +1,216 @@
+"""Tone changes of Mandarin: 不, 一, neutral tones, third tones, and 儿 after a syllable.
+
+A word here is its characters, its jieba tag and one tone figure per character, as a list to change.
+Source: the rules of PaddleSpeech's tone sandhi (Apache-2.0), as upstream applies them. Deliberately
+different: only a whole doubled noun or verb (妈妈, 看看) takes a neutral tone, not 行行 in 银行行长 or the
+last syllable of 绿油油; 一 before 百 千 万 亿 changes its tone.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+
+import rjieba
+
+from gsv_runtime.text.g2p.chinese_words import (
+    ALWAYS_ERHUA,
+    DOUBLED_WITHOUT_NEUTRAL,
+    NEUTRAL_LAST,
+    NEVER_ERHUA,
+    NOT_NEUTRAL_LAST,
+)
+
+Tagged = tuple[str, str]
+_FIGURES = frozenset("零〇一二三四五六七八九十百千万亿两")
+_PARTICLES = frozenset("吧呢哈啊呐噻嘛吖嗨哦哒额滴哩哟喽啰耶喔诶的地得")
+_MAX_MERGED = 3
+
+
+def merge_words(words: Sequence[Tagged], tones_of: Callable[[str], str]) -> list[Tagged]:
+    """Join words that change tone together: 不 and 一 with what follows, doubled words, third tones, 儿.
+
+    Args:
+        words: a clause, as jieba cut and tagged it.
+        tones_of: tone figures of a word, before any change.
+    """
+    merged = _merge_yi(_merge_bu(words))
+    merged = _merge_doubled(merged)
+    merged = _merge_third_tones(merged, lambda a, b: set(tones_of(a) + tones_of(b)) == {"3"})
+    merged = _merge_third_tones(merged, lambda a, b: tones_of(a)[-1] + tones_of(b)[0] == "33")
+    return _merge_er(merged)
+
+
+def _merge_bu(words: Sequence[Tagged]) -> list[Tagged]:
+    merged: list[Tagged] = []
+    for word, tag in words:
+        if merged and merged[-1][0] == "不":
+            merged[-1] = ("不" + word, tag)
+        else:
+            merged.append((word, tag))
+    return merged
+
+
+def _merge_yi(words: Sequence[Tagged]) -> list[Tagged]:
+    merged: list[Tagged] = []
+    index = 0
+    while index < len(words):
+        word, tag = words[index]
+        after = words[index + 1] if index + 1 < len(words) else ("", "")
+        if word == "一" and merged and merged[-1] == after and tag and after[1] == "v":
+            merged[-1] = (f"{after[0]}一{after[0]}", "v")
+            index += 2
+            continue
+        if merged and merged[-1][0] == "一":
+            merged[-1] = ("一" + word, merged[-1][1])
+        else:
+            merged.append((word, tag))
+        index += 1
+    return merged
+
+
+def _merge_doubled(words: Sequence[Tagged]) -> list[Tagged]:
+    merged: list[Tagged] = []
+    for word, tag in words:
+        if merged and merged[-1][0] == word:
+            merged[-1] = (word * 2, merged[-1][1])
+        else:
+            merged.append((word, tag))
+    return merged
+
+
+def _merge_third_tones(words: Sequence[Tagged], joins: Callable[[str, str], bool]) -> list[Tagged]:
+    merged: list[Tagged] = []
+    just_merged = False
+    for index, (word, tag) in enumerate(words):
+        before = words[index - 1][0] if index else ""
+        if (
+            before
+            and not just_merged
+            and not (len(before) == 2 and before[0] == before[1])
+            and len(before) + len(word) <= _MAX_MERGED
+            and joins(before, word)
+        ):
+            merged[-1] = (merged[-1][0] + word, merged[-1][1])
+            just_merged = True
+        else:
+            merged.append((word, tag))
+            just_merged = False
+    return merged
+
+
+def _merge_er(words: Sequence[Tagged]) -> list[Tagged]:
+    merged: list[Tagged] = []
+    for word, tag in words:
+        if merged and word == "儿":
+            merged[-1] = (merged[-1][0] + word, merged[-1][1])
+        else:
+            merged.append((word, tag))
+    return merged
+
+
+def change_tones(word: str, tag: str, tones: list[str]) -> None:
+    """Apply every change inside one word, in upstream's order, to `tones`."""
+    _change_bu(word, tones)
+    _change_yi(word, tones)
+    _change_neutral(word, tag, tones)
+    _change_third(word, tones)
+    _change_er(word, tag, tones)
+
+
+def _change_bu(word: str, tones: list[str]) -> None:
+    if len(word) == 3 and word[1] == "不":
+        tones[1] = "5"
+        return
+    for index, char in enumerate(word[:-1]):
+        if char == "不" and tones[index + 1] == "4":
+            tones[index] = "2"
+
+
+def _change_yi(word: str, tones: list[str]) -> None:
+    if len(word) == 3 and word[1] == "一" and word[0] == word[2]:
+        tones[1] = "5"
+        return
+    if word.startswith("第一"):
+        tones[1] = "1"
+        return
+    in_number = _FIGURES.issuperset(word)
+    for index, char in enumerate(word[:-1]):
+        if char != "一" or (in_number and (index or word[index + 1] not in "百千万亿")):
+            continue
+        if index and word[index - 1] in _FIGURES:
+            continue
+        tones[index] = "2" if tones[index + 1] == "4" else "4"
+
+
+def _change_neutral(word: str, tag: str, tones: list[str]) -> None:
+    kind = tag[:1]
+    doubled = len(word) == 2 and word[0] == word[1]
+    if doubled and kind in ("n", "v") and word not in DOUBLED_WITHOUT_NEUTRAL:
+        tones[1] = "5"
+    measure = word.find("个")
+    if word[-1] in _PARTICLES and word not in NOT_NEUTRAL_LAST:
+        tones[-1] = "5"
+    elif (len(word) == 1 and word in "了着过" and tag in ("ul", "uz", "ug")) or (
+        len(word) > 1 and word[-1] in "们子" and kind in ("r", "n") and word not in NOT_NEUTRAL_LAST
+    ):
+        tones[-1] = "5"
+    elif (len(word) > 1 and word[-1] in "上下里" and tag in ("s", "l", "f")) or (
+        len(word) > 1 and word[-1] in "来去" and word[-2] in "上下进出回过起开"
+    ):
+        tones[-1] = "5"
+    elif word == "个" or (measure > 0 and (word[measure - 1] in _FIGURES or word[measure - 1] in "几有半多各整每做是")):
+        tones[measure] = "5"
+    elif word in NEUTRAL_LAST or word[-2:] in NEUTRAL_LAST:
+        tones[-1] = "5"
+    head, _ = _halves(word)
+    if head in NEUTRAL_LAST or head[-2:] in NEUTRAL_LAST:
+        tones[len(head) - 1] = "5"
+
+
+def _change_third(word: str, tones: list[str]) -> None:
+    if len(word) == 2:
+        _raise_first_of_pair(tones, 0)
+    elif len(word) == 3:
+        head = len(_halves(word)[0])
+        if tones == ["3", "3", "3"]:
+            tones[1] = "2"
+            if head == 2:
+                tones[0] = "2"
+        elif head == 2:
+            _raise_first_of_pair(tones, 0)
+            if tones[1:] == ["3", "3"]:
+                tones[1] = "2"
+        elif head == 1:
+            if tones[1:] == ["3", "3"]:
+                tones[1] = "2"
+            elif tones[:2] == ["3", "3"]:
+                tones[0] = "2"
+    elif len(word) == 4:
+        _raise_first_of_pair(tones, 0)
+        _raise_first_of_pair(tones, 2)
+
+
+def _raise_first_of_pair(tones: list[str], index: int) -> None:
+    if tones[index : index + 2] == ["3", "3"]:
+        tones[index] = "2"
+
+
+def _change_er(word: str, tag: str, tones: list[str]) -> None:
+    """A final 儿 takes the tone of the syllable that it colours, but stays a syllable, as upstream has it."""
+    if word[-1] != "儿" or len(word) < 2:
+        return
+    if tones[-1] == "1":
+        tones[-1] = "2"
+    own_syllable = word in NEVER_ERHUA or word[-2:] in NEVER_ERHUA or tag in ("a", "j", "nr")
+    if word in ALWAYS_ERHUA or not own_syllable:
+        tones[-1] = tones[-2]
+
+
+@functools.lru_cache(maxsize=16_384)
+def _halves(word: str) -> tuple[str, str]:
+    """A word cut in two where its shortest inner word begins or ends."""
+    shortest = min(rjieba.cut_for_search(word), key=len, default=word)
+    if word.startswith(shortest):
+        return shortest, word[len(shortest) :]
+    return word[: -len(shortest)], shortest

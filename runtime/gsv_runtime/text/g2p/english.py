@@ -1,0 +1,112 @@
+"""English words to ARPAbet phones with stress digits.
+
+Order as upstream's `text/english.py`: heteronyms by part of speech, CMU dictionary, short unknown words
+spelled, possessives by rule, compounds of known words split by frequency, the rest by a small network. Deliberately
+different: the article "A" at the start of a sentence is AH0; an apostrophe that belongs to no word makes no
+phone; no name list (upstream's is a pickle without a source).
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import threading
+
+import wordsegment
+
+from gsv_runtime.text.g2p import english_lexicon as lexicon
+from gsv_runtime.text.g2p.english_tags import tags
+from gsv_runtime.text.symbols import PUNCTUATION
+
+Phones = tuple[str, ...]
+
+_TOKEN = re.compile(r"[ap]\.m\.|[A-Za-z]+(?:'[A-Za-z]+)*|[.,?!\-]")
+_MAX_COMPOUND_LETTERS = 40  # longer runs of letters are no word; they are read in parts
+_SHORT_PARTS = frozenset("in on up of to my go it is at by no so we do or be me an as he us".split())
+_VOICELESS = ("P", "T", "K", "F", "TH", "HH")
+_SIBILANT = ("S", "Z", "SH", "ZH", "CH", "JH")
+_segmenter_lock = threading.Lock()
+
+
+def phones(text: str) -> list[tuple[str, Phones]]:
+    """Words and marks of normalised English, each with its phones.
+
+    Args:
+        text: what `normalize.english.normalize` returns.
+
+    Returns:
+        (word or mark, phones); hyphens that join words make no phone.
+    """
+    tokens = [match[0] for match in _TOKEN.finditer(text) if not _joins_words(text, match)]
+    table = lexicon.heteronyms()
+    tagged = tags(tokens) if any(token.lower() in table for token in tokens) else [""] * len(tokens)
+    return [(token, _token_phones(token, tag, index, tokens)) for index, (token, tag) in enumerate(zip(tokens, tagged, strict=True))]  # fmt: skip
+
+
+def _joins_words(text: str, match: re.Match[str]) -> bool:
+    around = text[match.start() - 1 : match.start()] + text[match.end() : match.end() + 1]
+    return match[0] == "-" and len(around) == 2 and around.isalpha()
+
+
+def _token_phones(token: str, tag: str, index: int, tokens: list[str]) -> Phones:
+    word = token.lower()
+    if word in PUNCTUATION:
+        return (word,)
+    if word in ("a.m.", "p.m."):
+        return _spelled(word[0]) + _spelled("m")
+    if token == "A":
+        after = tokens[index + 1] if index + 1 < len(tokens) else "."
+        opens = index == 0 or tokens[index - 1] in PUNCTUATION
+        return ("AH0",) if opens and len(after) > 1 and after.islower() else ("EY1",)
+    if word in lexicon.heteronyms():
+        if_tag, otherwise, wanted = lexicon.heteronyms()[word]
+        return if_tag if any(tag.startswith(each) for each in wanted.split("|")) else otherwise
+    return word_phones(word)
+
+
+@functools.lru_cache(maxsize=65_536)
+def word_phones(word: str) -> Phones:
+    """Phones of one lower-case word: letters, and apostrophes inside."""
+    known = lexicon.pronunciations().get(word)
+    if known is not None:
+        return known
+    if "'" in word:
+        return _with_suffix(*word.rsplit("'", 1))
+    if len(word) <= 3:
+        return _spelled(word)
+    if len(word) > _MAX_COMPOUND_LETTERS:
+        half = len(word) // 2
+        return word_phones(word[:half]) + word_phones(word[half:])
+    parts = _segment(word)
+    if not all(len(part) > 2 and part in lexicon.pronunciations() or part in _SHORT_PARTS for part in parts):
+        return lexicon.spelling_network().phones(word) or _spelled(word)
+    return tuple(phone for part in parts for phone in word_phones(part))
+
+
+def _with_suffix(stem: str, suffix: str) -> Phones:
+    said = word_phones(stem) if len(stem) > 1 or stem == "i" else _spelled(stem)
+    if suffix == "s":
+        if said[-1] in _VOICELESS:
+            return (*said, "S")
+        return (*said, "AH0", "Z") if said[-1] in _SIBILANT else (*said, "Z")
+    endings = {"d": ("D",), "ll": ("AH0", "L"), "ve": ("V",), "re": ("ER0",), "t": ("T",), "m": ("M",)}
+    return said + (endings[suffix] if suffix in endings else word_phones(suffix))
+
+
+def _spelled(letters: str) -> Phones:
+    names = lexicon.pronunciations()
+    return tuple(phone for letter in letters for phone in (("EY1",) if letter == "a" else names[letter]))
+
+
+def _segment(word: str) -> list[str]:
+    with _segmenter_lock:  # wordsegment fills its tables on first use
+        if not wordsegment.UNIGRAMS:
+            wordsegment.load()
+        return list(wordsegment.segment(word))
+
+
+def warm_up() -> None:
+    """Load dictionary, heteronyms, tagger, word frequencies and network."""
+    phones("We read about xylofruits.")
+    word_phones("chatfriend")
+    lexicon.spelling_network().phones("warm")

