@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from gsv_client import protocol
 from gsv_client.audio import Audio, Chunk, Playback, join_chunks
 from gsv_client.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, NO_AUDIO, registered
-from gsv_client.errors import InternalError
+from gsv_client.errors import ConnectionFailed, InternalError, SynthesisError
 from gsv_client.protocol import ReferenceAudio, Voice
 from gsv_client.retries import async_retrying
-from gsv_client.server_info import ServerInfo
+from gsv_client.server_info import KNOWN_MODELS, NOT_READY, READY, ServerInfo
 from gsv_client.transport import Address, Arrival, AsyncTransport, open_async_transport, parse_url
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class AsyncClient:
         self,
         voice: str,
         reference_audio: ReferenceAudio,
-        prompt_text: str,
+        prompt_text: str | None = None,
         prompt_language: str | None = None,
         *,
         trim_reference: bool | None = None,
@@ -172,6 +173,16 @@ class AsyncClient:
     async def server_info(self) -> ServerInfo:
         """What the server says of itself and of its models; see `gsv_client.Client.server_info`."""
         name, version = await self._transport.server_version()
-        return ServerInfo(
-            self.url, name, version, await self._transport.is_ready(), await self._transport.model_states()
-        )
+        return ServerInfo(self.url, name, version, await self._transport.is_ready(), await self._model_states())
+
+    async def _model_states(self) -> dict[str, str]:
+        """As `gsv_client.client.model_states`."""
+        try:
+            return await self._transport.model_states()
+        except ConnectionFailed:
+            raise
+        except SynthesisError:
+            ready = await asyncio.gather(*(self._transport.is_ready(model) for model in KNOWN_MODELS))
+            return {
+                model: READY if is_ready else NOT_READY for model, is_ready in zip(KNOWN_MODELS, ready, strict=True)
+            }

@@ -124,7 +124,7 @@ def say(
     if output == "-" and as_json:
         raise click.UsageError("--json and -o - both want stdout; write the audio to a file")
     if not options["voice"] and not reference:
-        raise click.UsageError("no voice; give --voice NAME, or --reference CLIP and --prompt-text TEXT")
+        raise click.UsageError("no voice; give --voice NAME, or --reference CLIP")
     try:
         destination = Destination(output, incremental=stream, play=play)
     except ValueError as error:
@@ -174,12 +174,12 @@ def voices() -> None:
 @voices.command("add", context_settings=_CONTEXT)
 @click.argument("name")
 @click.argument("clip", type=click.Path(dir_okay=False))
-@click.option("-t", "--text", "prompt_text", required=True, help="What is said in CLIP.")
+@click.option("-t", "--text", "prompt_text", help="What is said in CLIP; without it only the timbre is copied.")
 @click.option("-l", "--language", "prompt_language", help="Language of that text. [default: auto]")
 @click.option("--trim", is_flag=True, help="Cut a longer clip at a silence.")
 @click.pass_context
 def voices_add(
-    context: click.Context, name: str, clip: str, prompt_text: str, prompt_language: str | None, trim: bool
+    context: click.Context, name: str, clip: str, prompt_text: str | None, prompt_language: str | None, trim: bool
 ) -> None:
     """Register CLIP, 3 to 10 s of one speaker, as voice NAME.
 

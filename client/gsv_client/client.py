@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gsv_client import protocol
 from gsv_client.audio import Audio, Chunk, Playback, join_chunks
-from gsv_client.errors import InternalError, VoiceNotFound
+from gsv_client.errors import ConnectionFailed, InternalError, SynthesisError, VoiceNotFound
 from gsv_client.protocol import ReferenceAudio, Voice
 from gsv_client.retries import retrying
-from gsv_client.server_info import ServerInfo
+from gsv_client.server_info import KNOWN_MODELS, NOT_READY, READY, ServerInfo
 from gsv_client.transport import Arrival, Transport, open_transport, parse_url
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Client:
         self,
         voice: str,
         reference_audio: ReferenceAudio,
-        prompt_text: str,
+        prompt_text: str | None = None,
         prompt_language: str | None = None,
         *,
         trim_reference: bool | None = None,
@@ -163,7 +163,7 @@ class Client:
         Args:
             voice: The id.
             reference_audio: 3 to 10 s of speech: a path, a file's bytes, or (samples, sample rate).
-            prompt_text: What is said in it.
+            prompt_text: What is said in it; without it only the timbre is copied, not the way of speaking.
             prompt_language: Its language; found out by the server when left out.
             trim_reference: Cut a longer reference at a silence.
         """
@@ -204,7 +204,17 @@ class Client:
             ConnectionFailed: Nothing answers.
         """
         name, version = self._transport.server_version()
-        return ServerInfo(self.url, name, version, self._transport.is_ready(), self._transport.model_states())
+        return ServerInfo(self.url, name, version, self._transport.is_ready(), model_states(self._transport))
+
+
+def model_states(transport: Transport) -> dict[str, str]:
+    """State of each model: the server's list, or where that is not open to us, what each model says itself."""
+    try:
+        return transport.model_states()
+    except ConnectionFailed:
+        raise
+    except SynthesisError:
+        return {model: READY if transport.is_ready(model) else NOT_READY for model in KNOWN_MODELS}
 
 
 def registered(voice: str, voices: list[Voice]) -> Voice:

@@ -15,7 +15,9 @@ from enum import Enum
 from typing import Any
 
 from gsv_client import protocol
+from gsv_client.client import model_states
 from gsv_client.errors import SynthesisError
+from gsv_client.server_info import NOT_READY, READY
 from gsv_client.transport import Address, Transport, open_transport, parse_url
 
 _REQUIRED = ("gsv-client", "numpy", "tritonclient", "grpcio", "aiohttp", "urllib3", "soundfile")
@@ -104,16 +106,20 @@ def _advice_for_silence(address: Address, timeout_s: float) -> str:
 
 
 def _model_states(transport: Transport) -> Iterator[Finding]:
+    """One line for all models; one more for each that a server's own list says has failed."""
     try:
-        states = transport.model_states()
+        states = model_states(transport)
     except SynthesisError as error:
-        yield Finding("models", Verdict.WARNING, f"cannot be listed: {error}", "allow the repository index, or ignore")
+        yield Finding("models", Verdict.WARNING, f"cannot be asked for: {error}", "try again")
         return
-    ready = [model for model, state in states.items() if state == "READY"]
-    waiting = {model: state for model, state in states.items() if state != "READY"}
-    yield Finding("models", Verdict.OK, f"{len(ready)} of {len(states)} ready: {', '.join(sorted(ready)) or 'none'}")
-    for model, state in sorted(waiting.items()):
-        yield Finding(f"model {model}", Verdict.WARNING, state, "look at the server's log: make logs")
+    ready = [model for model, state in states.items() if state == READY]
+    absent = [model for model, state in states.items() if state == NOT_READY]
+    found = f"{len(ready)} ready: {', '.join(sorted(ready)) or 'none'}"
+    note = f"not served: {', '.join(absent)} (speaker_encoder only with v2Pro, bert only for Chinese)" if absent else ""
+    yield Finding("models", Verdict.OK, found, note)
+    for model, state in sorted(states.items()):
+        if state not in (READY, NOT_READY):
+            yield Finding(f"model {model}", Verdict.WARNING, state, "look at the server's log: make logs")
 
 
 def _model_ready(model: str, transport: Transport) -> Finding:

@@ -25,6 +25,17 @@ from gsv_client.errors import InternalError, InvalidRequest
 
 TTS_MODEL = "tts"
 VOICES_MODEL = "voices"
+STAGE_MODELS = (
+    "text_frontend",
+    "bert",
+    "hubert",
+    "speech_tokenizer",
+    "speaker_encoder",
+    "reference_encoder",
+    "t2s",
+    "acoustic",
+    "vocoder",
+)
 
 ReferenceAudio: TypeAlias = "str | os.PathLike[str] | bytes | tuple[Samples, int]"
 Tensors: TypeAlias = "dict[str, np.ndarray[Any, Any]]"

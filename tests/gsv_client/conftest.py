@@ -52,6 +52,7 @@ class FakeSpeaker:
     inputs: dict[str, list[str]] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
     voices_error: str = ""
+    index_is_open: bool = True
 
     def answer_voices(self, asked: dict[str, Any]) -> list[str]:
         """Run one action of `voices`; raises ValueError with the wire text of an error."""
@@ -152,6 +153,8 @@ class GrpcServicer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: igno
         return reply
 
     def RepositoryIndex(self, request: Any, context: Any) -> Any:  # noqa: N802
+        if not self.speaker.index_is_open:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "This protocol is restricted, expecting header 'admin-key'")
         reply = service_pb2.RepositoryIndexResponse()
         for name, state in self.speaker.states.items():
             reply.models.add(name=name, version="1", state=state)
@@ -244,6 +247,8 @@ def http_app(speaker: FakeSpeaker) -> web.Application:
         return web.json_response({"parameters": {k: {"string_value": v} for k, v in speaker.parameters.items()}})
 
     async def index(_: web.Request) -> web.Response:
+        if not speaker.index_is_open:
+            return web.Response(status=403, text='{"error":"This API is restricted, expecting header \'admin-key\'"}')
         return web.json_response([{"name": n, "version": "1", "state": s} for n, s in speaker.states.items()])
 
     app = web.Application()

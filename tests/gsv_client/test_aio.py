@@ -153,6 +153,18 @@ def test_voices_are_added_listed_and_removed(url: str) -> None:
     run(body())
 
 
+def test_a_server_that_keeps_its_list_of_models_is_asked_for_each(url: str, speaker: Any) -> None:
+    speaker.index_is_open = False
+
+    async def body() -> None:
+        async with AsyncClient(url) as client:
+            models = (await client.server_info()).models
+        assert {model for model, state in models.items() if state == "READY"} == {"tts", "voices"}
+        assert models["t2s"] == "NOT READY"
+
+    run(body())
+
+
 def test_both_clients_have_the_same_methods() -> None:
     def public(kind: type) -> set[str]:
         return {name for name in vars(kind) if not name.startswith("_")}

@@ -115,7 +115,7 @@ def test_a_failed_request_leaves_no_file_and_one_line(url: str, speaker: Any, ch
         (["say", "Hi.", "--voice", "ann", "-o", "a.xyz"], "need a name that ends in .wav"),
         (["say", "Hi.", "--voice", "ann", "-o", "-", "--json"], "both want stdout"),
         (["say", "Hi.", "--voice", "ann", "-o", "a.wav", "--seed", "soon"], "'soon' is not a valid integer"),
-        (["voices", "add", "ann", "a.wav"], "Missing option '-t' / '--text'"),
+        (["voices", "add", "ann"], "Missing argument 'CLIP'"),
         (["sing"], "No such command 'sing'"),
     ],
 )

@@ -156,6 +156,15 @@ def test_server_info_names_version_and_model_states(url: str, speaker: Any) -> N
     assert (info.version, info.ready, info.models) == ("2.51.0", True, speaker.states)
 
 
+def test_a_server_that_keeps_its_list_of_models_is_asked_for_each(url: str, speaker: Any) -> None:
+    speaker.index_is_open = False
+    speaker.states = {"tts": "READY", "voices": "READY", "t2s": "READY"}
+    with Client(url) as client:
+        models = client.server_info().models
+    assert {model for model, state in models.items() if state == "READY"} == {"tts", "voices", "t2s"}
+    assert models["speaker_encoder"] == "NOT READY"
+
+
 def test_many_threads_share_one_client(url: str) -> None:
     from concurrent.futures import ThreadPoolExecutor
 

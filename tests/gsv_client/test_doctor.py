@@ -26,7 +26,7 @@ def test_a_healthy_server_has_no_warning(url: str, speaker: Any) -> None:
     found = findings(url)
     assert {finding.verdict for finding in found.values()} == {Verdict.OK}
     assert found["server"].found == f"triton 2.51.0 at {url}"
-    assert found["models"].found == "2 of 2 ready: tts, voices"
+    assert found["models"].found == "2 ready: tts, voices"
     assert found["voices"].found == "1: ann"
 
 
@@ -87,6 +87,14 @@ def test_nobody_listening_is_exit_1_with_how_to_start_a_server() -> None:
 
 def test_a_malformed_address_is_a_finding_and_no_traceback() -> None:
     assert findings("ftp://x")["address"].verdict is Verdict.FAILED
+
+
+def test_a_server_that_keeps_its_list_of_models_is_healthy(url: str, speaker: Any) -> None:
+    healthy(speaker)
+    speaker.index_is_open = False
+    found = findings(url)
+    assert {finding.verdict for finding in found.values()} == {Verdict.OK}
+    assert "not served: text_frontend, bert" in found["models"].advice
 
 
 def test_json_report_says_whether_all_is_well(url: str, speaker: Any) -> None:

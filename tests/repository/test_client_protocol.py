@@ -25,6 +25,11 @@ def test_the_client_knows_every_tensor_of_the_public_models(
     assert outputs == tuple(tensor.name for tensor in model.outputs)
 
 
+def test_the_client_can_ask_after_every_model() -> None:
+    known = {protocol.TTS_MODEL, protocol.VOICES_MODEL, *protocol.STAGE_MODELS}
+    assert known == {model.name for model in contract.MODELS}
+
+
 def test_every_input_but_text_and_encoding_is_an_option_of_the_client() -> None:
     optional = {tensor.name for tensor in contract.TTS.inputs if tensor.optional}
     assert set(protocol.Options.__annotations__) == optional - {"encoding"}
