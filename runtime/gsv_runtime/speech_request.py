@@ -118,17 +118,26 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
         voice=voice,
         reference=reference,
         speed=_number(inputs, "speed"),
-        sampling=Sampling(
-            top_k=int(_number(inputs, "top_k")),
-            top_p=_number(inputs, "top_p"),
-            temperature=_number(inputs, "temperature"),
-            repetition_penalty=_number(inputs, "repetition_penalty"),
-            seed=_seed(inputs),
-        ),
+        sampling=parse_sampling(inputs),
         noise_scale=_number(inputs, "noise_scale"),
         pause_s=_number(inputs, "pause_s"),
         split_method=_choice(inputs, "split_method", SPLIT_METHODS, "cut5"),
         encoding=_choice(inputs, "encoding", ENCODINGS, "float32"),
+    )
+
+
+def parse_sampling(inputs: Arrays) -> Sampling:
+    """Validates the sampling inputs, which `tts` and `t2s` share.
+
+    Raises:
+        InvalidRequest: a value is out of its range.
+    """
+    return Sampling(
+        top_k=int(_number(inputs, "top_k")),
+        top_p=_number(inputs, "top_p"),
+        temperature=_number(inputs, "temperature"),
+        repetition_penalty=_number(inputs, "repetition_penalty"),
+        seed=_seed(inputs),
     )
 
 
