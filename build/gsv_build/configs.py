@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 
 from gsv_build.deployment import PRESETS, Deployment
-from gsv_build.pbtxt import render
+from gsv_build.pbtxt import CheckpointSizes, render
 from gsv_runtime.contract import MODELS
 
 CONFIG_FILE = "config.pbtxt"
@@ -17,12 +16,12 @@ DEFAULT_REPOSITORY = Path("model_repository")
 logger = logging.getLogger("gsv.build")
 
 
-def rendered(deployment: Deployment, sizes: Mapping[str, int] | None = None) -> dict[str, str]:
+def rendered(deployment: Deployment, sizes: CheckpointSizes | None = None) -> dict[str, str]:
     """Model name to config.pbtxt text."""
     return {model.name: render(model, deployment, sizes) for model in MODELS}
 
 
-def write_configs(repository: Path, deployment: Deployment, sizes: Mapping[str, int] | None = None) -> None:
+def write_configs(repository: Path, deployment: Deployment, sizes: CheckpointSizes | None = None) -> None:
     """Writes config.pbtxt of every model."""
     for name, text in rendered(deployment, sizes).items():
         path = repository / name / CONFIG_FILE

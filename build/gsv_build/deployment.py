@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from gsv_runtime.contract import MODELS, Model
+from gsv_runtime.launch import BLS_THREADS
 from gsv_runtime.settings import (
     OnnxStageSettings,
     T2SSettings,
@@ -70,7 +71,6 @@ class Deployment:
 
 # Longest sentence: 60 s, which is t2s's limit, at half speed; 510 Chinese characters of two phones.
 _TOKENS, _PHONES, _FRAMES = Span(1, 75, 1500), Span(1, 60, 1100), Span(2, 150, 6002)
-_MAX_STREAMS = 64
 _VOICES_DIRECTORY = "../var/voices"
 
 _PROFILES: Mapping[str, Mapping[str, Span]] = {
@@ -91,7 +91,7 @@ _CPU = Deployment(
     models={
         "tts": ModelDeployment(
             settings=TtsSettings(
-                max_streams=_MAX_STREAMS,
+                max_streams=BLS_THREADS,
                 tokens_per_call=25,
                 voices_directory=_VOICES_DIRECTORY,
             )

@@ -16,10 +16,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import gsv_runtime
 from gsv_build import triton_process
+from gsv_build.build_record import file_digest, joined_digest
 from gsv_build.configs import DEFAULT_REPOSITORY
 from gsv_build.triton_process import Ports, ServerFailed, Wheel
-from gsv_runtime.settings import BUILD_FILE
+from gsv_runtime.settings import BUILD_FILE, read_build
 
 DEFAULT_STATE = Path("var")
 READY_LIMIT_S = 300.0
@@ -36,8 +38,7 @@ class ServerState:
     ports: Ports
     shm_prefix: str
     admin_key: str
-    repository: str
-    build: str  # text of build.json when it was started
+    serves: str  # digest of what it has loaded
 
     @classmethod
     def read(cls, directory: Path) -> ServerState | None:
@@ -67,30 +68,40 @@ def up(repository: Path, state_directory: Path, ports: Ports) -> ServerState:
         ServerFailed: with what is wrong; the log's tail has been logged.
     """
     repository, state_directory = repository.resolve(), state_directory.resolve()
-    build = _built(repository)
+    models, serves = _models(repository), _served_digest(repository)
     running = ServerState.read(state_directory)
     if running is not None:
-        same = (running.ports, running.repository, running.build) == (ports, str(repository), build)
+        same = (running.ports, running.serves) == (ports, serves)
         if same and triton_process.is_alive(running.pid) and triton_process.is_ready(ports):
             logger.info("server already up pid=%d grpc=%s:%d", running.pid, ports.host, ports.grpc)
             return running
         down(state_directory)
     ports.require_free()
-    return _start(repository, state_directory, ports, build)
+    return _start(repository, state_directory, ports, models, serves)
 
 
-def _built(repository: Path) -> str:
+def _models(repository: Path) -> list[str]:
     try:
-        text = (repository / BUILD_FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ServerFailed(f"{repository} has no {BUILD_FILE}; run `make build`") from None
-    preset = json.loads(text)["preset"]
-    if preset != "cpu":
-        raise ServerFailed(f"{repository} was built for preset {preset}, which runs in NVIDIA's container; see compose")
-    return text
+        build = read_build(repository)
+    except ValueError as failure:
+        raise ServerFailed(str(failure)) from None
+    if build["preset"] != "cpu":
+        raise ServerFailed(
+            f"{repository.name} was built for preset {build['preset']}, which runs in NVIDIA's container: "
+            "`docker compose up`; for this server run `make build PRESET=cpu`"
+        )
+    models: list[str] = build["models"]
+    return models
 
 
-def _start(repository: Path, state_directory: Path, ports: Ports, build: str) -> ServerState:
+def _served_digest(repository: Path) -> str:
+    """Changes with the build, the configuration and the code that the server has loaded."""
+    code = Path(gsv_runtime.__file__).parent
+    paths = [*repository.glob("*/config.pbtxt"), *repository.glob("*/1/model.py"), *code.rglob("*.py")]
+    return joined_digest(file_digest(path) for path in [repository / BUILD_FILE, *sorted(paths)])
+
+
+def _start(repository: Path, state_directory: Path, ports: Ports, models: list[str], serves: str) -> ServerState:
     wheel = Wheel.find()
     state_directory.mkdir(parents=True, exist_ok=True)
     backends, log = state_directory / "backends", state_directory / "server.log"
@@ -100,13 +111,13 @@ def _start(repository: Path, state_directory: Path, ports: Ports, build: str) ->
         wheel,
         repository,
         backends,
-        models=json.loads(build)["models"],
+        models=models,
         ports=ports,
         admin_key=admin_key,
         shm_prefix=shm_prefix,
     )
     process = triton_process.start(command, wheel.environment(), log)
-    state = ServerState(process.pid, ports, shm_prefix, admin_key, str(repository), build)
+    state = ServerState(process.pid, ports, shm_prefix, admin_key, serves)
     state.write(state_directory)
     logger.info("server starting pid=%d log=%s", process.pid, log)
     try:

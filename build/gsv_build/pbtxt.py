@@ -7,13 +7,14 @@ up to 500 ms per batch (triton.md, finding 1); admission is `tts`'s own work.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 
 from gsv_build.deployment import Deployment, ModelDeployment, Runtime
 from gsv_runtime import contract
 from gsv_runtime.contract import Model, Tensor
 from gsv_runtime.model_files import ENGINE_FILE, GRAPH_FILE
 from gsv_runtime.settings import T2SSettings
+from gsv_runtime.tensors import Arrays
 
 _BACKENDS = {
     Runtime.PYTHON: 'backend: "python"',
@@ -22,41 +23,44 @@ _BACKENDS = {
 }
 
 
-def render(model: Model, deployment: Deployment, sizes: Mapping[str, int] | None = None) -> str:
+@dataclass(frozen=True)
+class CheckpointSizes:
+    """What a checkpoint decides: sizes of named axes, inputs that its graphs lack, and warm-up requests."""
+
+    axes: Mapping[str, int] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+    warm_ups: Mapping[str, Arrays] = field(default_factory=dict)  # model name to inputs, each in a file of that name
+
+
+def render(model: Model, deployment: Deployment, sizes: CheckpointSizes | None = None) -> str:
     """Renders one config.pbtxt.
 
     Args:
         model: its contract.
         deployment: the preset.
-        sizes: named axes to the sizes of a checkpoint; without them such axes are -1, any size.
+        sizes: of a checkpoint; without them such axes are -1, any size.
 
     Returns:
         Protobuf text of `inference.ModelConfig`.
     """
-    how = deployment.model(model)
+    how, sizes = deployment.model(model), sizes or CheckpointSizes()
     blocks = [
         f"# {model.doc}\n# Rendered by `python -m gsv_build configs` (preset {deployment.preset}). Do not edit.",
         f'name: "{model.name}"\n{_BACKENDS[how.runtime]}\nmax_batch_size: {how.max_batch_size}',
-        _tensors("input", model, model.inputs, how, sizes or {}),
-        _tensors("output", model, model.outputs, how, sizes or {}),
+        _tensors("input", model, model.inputs, how, sizes),
+        _tensors("output", model, model.outputs, how, sizes),
         _instances(how),
         *_scheduling(model, how),
         *_parameters(how),
+        *_warm_up(model, how, sizes.warm_ups.get(model.name, {})),
     ]
     return "\n\n".join(blocks) + "\n"
 
 
-def _tensors(
-    kind: str, model: Model, tensors: tuple[Tensor, ...], how: ModelDeployment, sizes: Mapping[str, int]
-) -> str:
-    present = tensors if not sizes else tuple(tensor for tensor in tensors if _in_checkpoint(tensor, sizes))
-    entries = ",\n".join(_tensor(kind, model, tensor, how, sizes) for tensor in present)
+def _tensors(kind: str, model: Model, tensors: tuple[Tensor, ...], how: ModelDeployment, sizes: CheckpointSizes) -> str:
+    present = [tensor for tensor in tensors if tensor.name not in sizes.absent]
+    entries = ",\n".join(_tensor(kind, model, tensor, how, sizes.axes) for tensor in present)
     return f"{kind} [\n{entries}\n]"
-
-
-def _in_checkpoint(tensor: Tensor, sizes: Mapping[str, int]) -> bool:
-    """A graph of v1 or v2 has no speaker embedding; `sizes` of such a checkpoint say so with a 0."""
-    return sizes.get(tensor.name, 1) != 0
 
 
 def _tensor(kind: str, model: Model, tensor: Tensor, how: ModelDeployment, sizes: Mapping[str, int]) -> str:
@@ -127,3 +131,19 @@ def _parameters(how: ModelDeployment) -> list[str]:
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _warm_up(model: Model, how: ModelDeployment, inputs: Arrays) -> list[str]:
+    """A request of one row, sent before the model reports ready. Python models warm themselves in `initialize`."""
+    if not inputs or how.runtime is Runtime.PYTHON:
+        return []
+    dtypes = {tensor.name: tensor.dtype for tensor in model.inputs}
+    entries = ",\n".join(
+        f'    {{\n      key: "{name}"\n      value {{\n        data_type: TYPE_{dtypes[name]}\n'
+        f"        dims: [ {', '.join(map(str, array.shape[1:] if model.batchable else array.shape))} ]\n"
+        f'        input_data_file: "{name}"\n      }}\n    }}'
+        for name, array in inputs.items()
+    )
+    return [
+        f'model_warmup [\n  {{\n  name: "one second of speech"\n  batch_size: 1\n  inputs [\n{entries}\n  ]\n  }}\n]'
+    ]

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from gsv_runtime.settings import BUILD_FILE
+from gsv_runtime.settings import read_build
 
 EXIT_TIMEOUT_S = 5
 BLS_THREADS = 64  # stage calls that one model may have in flight
@@ -50,13 +49,10 @@ def container_command(repository: Path, environment: Mapping[str, str]) -> list[
     Raises:
         ValueError: the repository is not built, or no admin key is set.
     """
-    build = repository / BUILD_FILE
-    if not build.is_file():
-        raise ValueError(f"{repository} has no {BUILD_FILE}; build it first: docker compose run --rm build")
+    models = read_build(repository)["models"]
     admin_key = environment.get("GSV_ADMIN_KEY")
     if not admin_key:
         raise ValueError("GSV_ADMIN_KEY is not set; set it to a secret")
-    models = json.loads(build.read_text(encoding="utf-8"))["models"]
     return ["tritonserver", *server_flags(repository, models, admin_key)]
 
 

@@ -109,11 +109,23 @@ class CheckpointFacts:
 
     @classmethod
     def from_repository(cls, repository: Path) -> CheckpointFacts:
-        """Reads `build.json` of a model repository."""
-        path = repository / BUILD_FILE
-        if not path.is_file():
-            raise ValueError(f"model repository has no {BUILD_FILE}; run `make build`")
-        return cls(**json.loads(path.read_text(encoding="utf-8"))["facts"])
+        """Reads them from `build.json` of a model repository."""
+        return cls(**read_build(repository)["facts"])
+
+
+def read_build(repository: Path) -> dict[str, Any]:
+    """Reads `build.json`: preset, models, facts and stages.
+
+    Raises:
+        ValueError: the repository was never built, or its last build did not end.
+    """
+    path = repository / BUILD_FILE
+    if not path.is_file():
+        raise ValueError(f"{repository.name} has no {BUILD_FILE}; run `make build`")
+    build: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if "facts" not in build:
+        raise ValueError(f"the last build of {repository.name} did not end; run `make build` again")
+    return build
 
 
 def repository_of(args: Mapping[str, str]) -> Path:

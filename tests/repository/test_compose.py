@@ -38,7 +38,7 @@ def test_ports_are_published_on_loopback_unless_asked_otherwise():
 
 
 def test_container_loads_just_the_models_that_were_built(tmp_path):
-    (tmp_path / "build.json").write_text(json.dumps({"models": ["tts", "t2s"]}))
+    (tmp_path / "build.json").write_text(json.dumps({"models": ["tts", "t2s"], "facts": {}}))
     command = container_command(tmp_path, {"GSV_ADMIN_KEY": "k"})
     assert [flag for flag in command if flag.startswith("--load-model")] == ["--load-model=tts", "--load-model=t2s"]
 
@@ -48,6 +48,6 @@ def test_container_loads_just_the_models_that_were_built(tmp_path):
 )
 def test_container_refuses_to_start_without_a_build_or_a_key(tmp_path, built, environment, message):
     if built:
-        (tmp_path / "build.json").write_text(json.dumps({"models": []}))
+        (tmp_path / "build.json").write_text(json.dumps({"models": [], "facts": {}}))
     with pytest.raises(ValueError, match=message):
         container_command(tmp_path, environment)

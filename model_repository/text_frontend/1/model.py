@@ -16,7 +16,7 @@ class TritonPythonModel:
         vocabulary = None
         if facts.has_bert:
             path = Path(args["model_repository"]) / args["model_version"] / VOCABULARY_FILE
-            tokens = path.read_text(encoding="utf-8").splitlines()
+            tokens = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
             vocabulary = {token: index for index, token in enumerate(tokens)}
         self._frontend = TextFrontend(ModelVersion(facts.version).symbols, vocabulary)
         self._frontend.warm_up()
