@@ -5,7 +5,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PRESET ?= cpu
+WEIGHTS ?= var/weights/random
 ARGS ?=
+# What the demo's reference clip says.
+DEMO_PROMPT := She had a warm and steady voice, and she read the letter slowly, from the first line to the last.
 
 .PHONY: help setup demo build up down logs test lint format bench eval train verify weights configs clean
 
@@ -32,3 +35,29 @@ format: setup ## rewrite the code in house format
 
 test: setup ## every test that needs no GPU
 	$(BIN)/pytest $(ARGS)
+
+build: setup ## export WEIGHTS=dir into model_repository/ for PRESET=cpu|onnx|tensorrt; skips what is up to date
+	$(BIN)/python -m gsv_build build --preset $(PRESET) --weights $(WEIGHTS) $(ARGS)
+
+weights: setup ## fetch the published checkpoints (several GB) into var/weights
+	$(BIN)/python -m gsv_build weights $(ARGS)
+
+configs: setup ## render every config.pbtxt
+	$(BIN)/python -m gsv_build configs $(ARGS)
+
+up: setup ## start the local server on 127.0.0.1 and wait until it is ready
+	$(BIN)/python -m gsv_build up $(ARGS)
+
+down: setup ## stop it
+	$(BIN)/python -m gsv_build down $(ARGS)
+
+logs: setup ## print its log; ARGS=-f follows
+	$(BIN)/python -m gsv_build logs $(ARGS)
+
+demo: setup ## weights, build, server, three sentences to var/demo/, and where the time went
+	@test -d $(WEIGHTS) || $(BIN)/python -m gsv_build random --size small --version v2 -o $(WEIGHTS)
+	$(BIN)/python -m gsv_build build --preset cpu --weights $(WEIGHTS)
+	$(BIN)/python -m gsv_build up
+	$(BIN)/python -m gsv_client.demo --reference tests/data/reference-slt.flac \
+	  --prompt-text "$(DEMO_PROMPT)" --prompt-language en \
+	  --weights-note "$(if $(findstring random,$(WEIGHTS)),random: what you hear is noise not speech,$(WEIGHTS))" $(ARGS)
