@@ -15,7 +15,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-EOS_LOGIT_SCALE = 2.0  # the EOS row of the T2S head is drawn wider, or greedy decoding would almost never stop
+EOS_LOGIT_SCALE = 4.0  # the EOS row of the T2S head is drawn wider, or greedy decoding would almost never stop
+# Layers that write into a transformer's residual stream are drawn small, or 24 of them would wash out what went in.
+_RESIDUAL_WRITERS = ("out_proj.weight", "linear2.weight", "output_dense.weight", "output.dense.weight")
+_RESIDUAL_GAIN = 0.25
+_ATTENTION_GAIN = 2.0  # on queries and keys: sharper than uniform, or the text would hardly reach the tokens
 _ONES = ("inited", "cluster_size")
 _COUNTERS = ("num_batches_tracked", "position_ids")
 
@@ -44,6 +48,8 @@ def seeded_tensor(key: str, shape: Sequence[int], seed: int = 0) -> NDArray[np.f
         drawn = np.maximum(drawn, 0.5)
     if key.endswith("ar_predict_layer.weight"):
         drawn[-1] *= EOS_LOGIT_SCALE
+    if key.endswith("in_proj_weight"):
+        drawn[: 2 * len(drawn) // 3] *= _ATTENTION_GAIN
     return drawn.astype(np.float16).astype(np.float32)
 
 
@@ -55,7 +61,9 @@ def _stream(key: str, seed: int) -> np.random.Generator:
 def _offset_and_scale(key: str, shape: Sequence[int]) -> tuple[float, float]:
     """Mean and standard deviation for a kind of tensor, told by the end of its key."""
     leaf = key.rsplit(".", 1)[-1]
-    if leaf in ("bias", "beta", "in_proj_bias", "running_mean", "masked_spec_embed"):
+    if leaf in ("bias", "beta", "in_proj_bias", "masked_spec_embed"):
+        return 0.0, 0.02
+    if leaf == "running_mean":
         return 0.0, 0.1
     if leaf in ("weight_g", "gamma", "running_var", "alpha"):
         return 1.0, 0.1
@@ -69,4 +77,5 @@ def _offset_and_scale(key: str, shape: Sequence[int]) -> tuple[float, float]:
         return 0.0, 1.0
     if leaf in ("emb_rel_k", "emb_rel_v"):
         return 0.0, 1.0 / math.sqrt(shape[-1])
-    return 0.0, 1.0 / math.sqrt(max(1, math.prod(shape[1:])))
+    gain = _RESIDUAL_GAIN if key.endswith(_RESIDUAL_WRITERS) else 1.0
+    return 0.0, gain / math.sqrt(max(1, math.prod(shape[1:])))
