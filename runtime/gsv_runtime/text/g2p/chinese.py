@@ -9,37 +9,64 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 
 import rjieba
 from pypinyin import Style, lazy_pinyin
+from pypinyin.constants import PHRASES_DICT
 
 from gsv_runtime.text.g2p.chinese_context import reading_in_context
 from gsv_runtime.text.g2p.chinese_sandhi import change_tones, merge_words
-from gsv_runtime.text.g2p.chinese_words import PHRASES
+from gsv_runtime.text.g2p.chinese_words import AMBIGUOUS, NOT_NEUTRAL_LAST, PHRASES, SURNAMES
 from gsv_runtime.text.g2p.pinyin import syllable_phones
 from gsv_runtime.text.symbols import PUNCTUATION
 
 Phones = tuple[str, ...]
+# 一 keeps its first tone where it is read as a figure or as the first of a row.
+_ONE_AS_FIGURE = re.compile(
+    "(?<=第)一|一(?=[零〇一二三四五六七八九加减乘除比]|点[零一二三四五六七八九]|等于|分之)|(?<=[零〇二三四五六七八九])一(?=年|号|室|房|路|$)"
+)
 _CLAUSE = re.compile(r"[^!?…,.\-]+|[!?…,.\-]")
 
 
 @functools.lru_cache(maxsize=65_536)
+def known_parts(word: str) -> tuple[str, ...]:
+    """Cut a word into phrases whose reading is listed, the longest first, and single characters."""
+    if len(word) == 1 or word in PHRASES or (word in PHRASES_DICT and word not in AMBIGUOUS):
+        return (word,)
+    for size in range(len(word) - 1, 1, -1):
+        for start in range(len(word) - size + 1):
+            inner = word[start : start + size]
+            if inner in PHRASES or (inner in PHRASES_DICT and inner not in AMBIGUOUS):
+                before, after = word[:start], word[start + size :]
+                return (*(known_parts(before) if before else ()), inner, *(known_parts(after) if after else ()))
+    return tuple(word)
+
+
+@functools.lru_cache(maxsize=65_536)
 def word_pinyin(word: str) -> tuple[str, ...]:
-    """One syllable with tone figure per character, before tone changes; neutral is 5."""
-    if word in PHRASES:
-        return tuple(PHRASES[word].split())
-    if len(word) > 2:  # a longer word keeps the readings of the phrases inside it
-        for size in range(len(word) - 1, 1, -1):
-            for start in range(len(word) - size + 1):
-                inner = word[start : start + size]
-                if inner in PHRASES:
-                    return word_pinyin_parts(word[:start], inner, word[start + size :])
-    return tuple(lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True, errors="ignore"))
+    """One syllable with tone figure per character, without context and before tone changes; neutral is 5."""
+    return tuple(_readings("", known_parts(word), ""))
 
 
-def word_pinyin_parts(*parts: str) -> tuple[str, ...]:
-    """Readings of consecutive parts of a word."""
-    return tuple(syllable for part in parts if part for syllable in word_pinyin(part))
+def _readings(before: str, parts: Sequence[str], after: str) -> list[str]:
+    """Syllables of consecutive parts, each a listed phrase or one character, between the texts around them."""
+    text = before + "".join(parts) + after
+    start = len(before)
+    syllables: list[str] = []
+    for part in parts:
+        end = start + len(part)
+        in_context = reading_in_context(part, text[:start], text[end:]) if len(part) == 1 else None
+        syllables += [in_context] if in_context else _listed_pinyin(part)
+        start = end
+    return syllables
+
+
+@functools.lru_cache(maxsize=65_536)
+def _listed_pinyin(part: str) -> tuple[str, ...]:
+    if part in PHRASES:
+        return tuple(PHRASES[part].split())
+    return tuple(lazy_pinyin(part, style=Style.TONE3, neutral_tone_with_five=True, errors="ignore"))
 
 
 @functools.lru_cache(maxsize=16_384)
@@ -69,22 +96,31 @@ def phones(text: str) -> list[tuple[str, Phones]]:
 def clause_pinyin(clause: str) -> list[str]:
     """Syllables of a clause of Chinese characters, as they are said."""
     words = [(word, tag) for word, tag in rjieba.tag(clause) if word]
-    syllables = _readings(words)
+    syllables = _clause_readings(words, clause)
     said: list[str] = []
     merged = merge_words(words, lambda word: "".join(syllable[-1] for syllable in word_pinyin(word)))
     for word, tag in merged:
-        plain = syllables[len(said) : len(said) + len(word)]
+        start = len(said)
+        plain = syllables[start : start + len(word)]
         tones = [syllable[-1] for syllable in plain]
         change_tones(word, tag, tones)
         said += [syllable[:-1] + tone for syllable, tone in zip(plain, tones, strict=True)]
+    for match in _ONE_AS_FIGURE.finditer(clause):
+        said[match.start()] = "yi1"
     return said
 
 
-def _readings(words: list[tuple[str, str]]) -> list[str]:
+def _clause_readings(words: Sequence[tuple[str, str]], clause: str) -> list[str]:
     syllables: list[str] = []
-    for index, (word, _) in enumerate(words):
-        in_context = reading_in_context(words, index)
-        syllables += in_context if in_context is not None else word_pinyin(word)
+    for word, tag in words:
+        start = len(syllables)
+        said = _readings(clause[:start], known_parts(word), clause[start + len(word) :])
+        if tag.startswith("nr") and word[0] in SURNAMES and 1 < len(word) < 5 and word not in PHRASES_DICT:
+            said[0] = SURNAMES[word[0]]
+        for index in (0, -1):
+            if said[index] == "zi5" and (index == 0 or word in NOT_NEUTRAL_LAST):
+                said[index] = "zi3"
+        syllables += said
     return syllables
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-
-Tagged = tuple[str, str]
 
 # Character → rules in order: (pattern of the text before, pattern of the text after, reading).
 _RULES: dict[str, tuple[tuple[str, str, str], ...]] = {
     "得": (
+        (r"(?:^|[我你他她它们也又都还就人家队才])$", r"^(?:了|过|到|分|奖|第|病|癌|冠军|胜|知)", "de2"),
         (r"(?:^|[我你他她它们就都也还总可非必不便])$", r"^(?!很|不|太|好|真|更|像|多|这|那|如|起|来|去|到|上|下|了|出)[\u4e00-\u9fff]", "dei3"),
         (r"[\u4e00-\u9fff]$", r"", "de5"),
         (r"", r"", "de2"),
     ),
     "地": (
         (r"(?:[这那每各此陆土田耕草园场工外本当内两一]|^)$", r"", "di4"),
-        (r"[\u4e00-\u9fff]$", r"^[\u4e00-\u9fff]", "de5"),
+        (r"[块片寸亩荒圣占种拔平]$", r"", "di4"),
+        (r"[\u4e00-\u9fff]$", r"^(?![很也都是有上里的不太被要没面下中方图处区])[\u4e00-\u9fff]", "de5"),
         (r"", r"", "di4"),
     ),
     "长": (
@@ -26,7 +25,7 @@ _RULES: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "还": (
         (r"", r"^(?:给|钱|债|款|书|清|贷|账|礼|价|原|乡|你(?:的|钱|一)|我(?:的|钱|一)|他(?:的|钱|一)|了)", "huan2"),
-        (r"[偿归退交要没去来该]$", r"^(?:$|[我你他她它的])", "huan2"),
+        (r"(?:[偿归退交要没去来该]|没有|怎么|[我你他]没)$", r"^(?:$|[我你他她它的])", "huan2"),
         (r"", r"", "hai2"),
     ),
     "都": ((r"[首古帝建京国成迁定]$", r"", "du1"), (r"", r"", "dou1")),
@@ -66,6 +65,7 @@ _RULES: dict[str, tuple[tuple[str, str, str], ...]] = {
         (r"", r"", "dao4"),
     ),
     "数": (
+        (r"数(?:了|一)$", r"", "shu3"),
         (r"", r"^(?:一数|数|钱|到|清|完|了|不|着|羊|星星|来|得|出)", "shu3"),
         (r"", r"", "shu4"),
     ),
@@ -95,7 +95,7 @@ _RULES: dict[str, tuple[tuple[str, str, str], ...]] = {
     "传": ((r"[自列外小评左]$", r"", "zhuan4"), (r"", r"^记", "zhuan4"), (r"", r"", "chuan2")),
     "降": ((r"[投诱劝归]$", r"", "xiang2"), (r"", r"^(?:服|伏)", "xiang2"), (r"", r"", "jiang4")),
     "曾": ((r"(?:姓|^)$", r"^(?:先生|女士|老师|小姐|教授|医生|国藩)", "zeng1"), (r"", r"", "ceng2")),
-    "单": ((r"姓$", r"", "shan4"), (r"", r"", "dan1")),
+    "单": ((r"姓$", r"", "shan4"), (r"", r"^(?:先生|女士|老师|小姐|教授|雄信|田芳)", "shan4"), (r"", r"", "dan1")),
     "散": ((r"", r"^(?:步|开|会|场|发|落|布|心|伙|去|了|播)", "san4"), (r"", r"", "san3")),
     "省": ((r"[反内自不]$", r"^(?:$|悟|亲)", "xing3"), (r"", r"", "sheng3")),
     "铺": ((r"[店床当药商卧上下中]$", r"", "pu4"), (r"", r"", "pu1")),
@@ -120,7 +120,7 @@ _RULES: dict[str, tuple[tuple[str, str, str], ...]] = {
         (r"", r"", "le5"),
     ),
     "着": (
-        (r"[睡点找猜够摸见买]$", r"(?:^$|^了)", "zhao2"),
+        (r"[睡点找猜够摸见买用]不?$", r"(?:^$|^[了的觉吗呢啊])", "zhao2"),
         (r"", r"^(?:急|火|凉|迷|魔|慌)", "zhao2"),
         (r"", r"^(?:装|陆|手|力|重|眼|落|色|想)", "zhuo2"),
         (r"", r"", "zhe5"),
@@ -161,14 +161,18 @@ _COMPILED = {
 }
 
 
-def reading_in_context(words: Sequence[Tagged], index: int) -> list[str] | None:
-    """Syllable of a one-character word with several readings; None where the phrase tables decide."""
-    char = words[index][0]
-    if char not in _COMPILED:
-        return None
-    before = "".join(word for word, _ in words[max(0, index - 3) : index])
-    after = "".join(word for word, _ in words[index + 1 : index + 4])
-    for pattern_before, pattern_after, reading in _COMPILED[char]:
+def reading_in_context(char: str, before: str, after: str) -> str | None:
+    """Syllable of a character with several readings that belongs to no listed phrase.
+
+    Args:
+        char: the character.
+        before: text of its clause up to it.
+        after: text of its clause behind it.
+
+    Returns:
+        The syllable, or None for a character without rules.
+    """
+    for pattern_before, pattern_after, reading in _COMPILED.get(char, ()):
         if pattern_before.search(before) and pattern_after.search(after):
-            return [reading]
+            return reading
     return None

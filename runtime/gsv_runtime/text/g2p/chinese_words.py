@@ -57,7 +57,7 @@ NEVER_ERHUA = frozenset(
 PHRASES = {
     "行长": "hang2 zhang3", "银行行长": "yin2 hang2 hang2 zhang3", "长得": "zhang3 de5", "长大": "zhang3 da4",
     "重来": "chong2 lai2", "还款": "huan2 kuan3", "还钱": "huan2 qian2", "还书": "huan2 shu1", "还债": "huan2 zhai4",
-    "一行": "yi1 hang2", "一行人": "yi1 xing2 ren2", "朝阳区": "chao2 yang2 qu1", "朝阳": "zhao1 yang2",
+    "一行人": "yi1 xing2 ren2", "朝阳区": "chao2 yang2 qu1", "朝阳": "zhao1 yang2",
     "东莞": "dong1 guan3", "六安": "lu4 an1", "蚌埠": "beng4 bu4", "丽水": "li2 shui3", "台州": "tai1 zhou1",
     "大夫": "dai4 fu5", "了解": "liao3 jie3", "便宜": "pian2 yi5", "好奇": "hao4 qi2", "爱好": "ai4 hao4",
     "音乐": "yin1 yue4", "快乐": "kuai4 le4", "乐队": "yue4 dui4", "数学": "shu4 xue2", "数一数": "shu3 yi5 shu3",
@@ -94,5 +94,12 @@ PHRASES = {
     "重担": "zhong4 dan4", "扁担": "bian3 dan5", "喝彩": "he4 cai3", "咽喉": "yan1 hou2", "哽咽": "geng3 ye4",
     "行走": "xing2 zou3", "行业": "hang2 ye4", "道行": "dao4 heng2", "中国人民银行": "zhong1 guo2 ren2 min2 yin2 hang2",
     "为了": "wei4 le5", "干净": "gan1 jing4", "干活": "gan4 huo2", "能干": "neng2 gan4", "只好": "zhi3 hao3",
-    "一只": "yi4 zhi1", "两只": "liang3 zhi1", "几只": "ji3 zhi1", "船只": "chuan2 zhi1",
+    "一只": "yi4 zhi1", "两只": "liang3 zhi1", "几只": "ji3 zhi1", "船只": "chuan2 zhi1", "背着": "bei1 zhe5", "献血": "xian4 xue4", "出血": "chu1 xue4", "曾国藩": "zeng1 guo2 fan1",
+}  # fmt: skip
+# Listed phrases that have another reading too: decided character by character.
+AMBIGUOUS = frozenset("一行 长了 种了 长着".split())
+
+SURNAMES = {
+    "曾": "zeng1", "单": "shan4", "任": "ren2", "仇": "qiu2", "解": "xie4", "查": "zha1", "朴": "piao2", "区": "ou1", "盖": "ge3",
+    "华": "hua4", "翟": "zhai2", "覃": "qin2", "缪": "miao4", "乐": "yue4", "宁": "ning4", "葛": "ge3", "尉": "wei4", "卜": "bu3",
 }  # fmt: skip

@@ -25,6 +25,9 @@ _MAX_COMPOUND_LETTERS = 40  # longer runs of letters are no word; they are read 
 _SHORT_PARTS = frozenset("in on up of to my go it is at by no so we do or be me an as he us".split())
 _VOICELESS = ("P", "T", "K", "F", "TH", "HH")
 _SIBILANT = ("S", "Z", "SH", "ZH", "CH", "JH")
+_MADE_OF_LEAD = frozenset(
+    "pipe pipes paint paints poisoning pencil pencils bullet bullets acid ore weight weights".split()
+)
 _segmenter_lock = threading.Lock()
 
 
@@ -53,11 +56,14 @@ def _token_phones(token: str, tag: str, index: int, tokens: list[str]) -> Phones
     if word in PUNCTUATION:
         return (word,)
     if word in ("a.m.", "p.m."):
-        return _spelled(word[0]) + _spelled("m")
+        last = index + 1 == len(tokens)
+        return _spelled(word[0]) + _spelled("m") + ((".",) if last else ())
     if token == "A":
         after = tokens[index + 1] if index + 1 < len(tokens) else "."
         opens = index == 0 or tokens[index - 1] in PUNCTUATION
         return ("AH0",) if opens and len(after) > 1 and after.islower() else ("EY1",)
+    if word == "lead" and index + 1 < len(tokens) and tokens[index + 1].lower() in _MADE_OF_LEAD:
+        return ("L", "EH1", "D")
     if word in lexicon.heteronyms():
         if_tag, otherwise, wanted = lexicon.heteronyms()[word]
         return if_tag if any(tag.startswith(each) for each in wanted.split("|")) else otherwise

@@ -27,7 +27,7 @@ _MEASURES = (
     "个月|星期|公里|公斤|公顷|公升|千米|千克|毫米|厘米|分米|微米|纳米|毫升|毫克|平方|立方|平米|光年|海里|英里|英尺|英寸|度|瓦|千瓦|伏|安|赫兹|兆|字|"
     "封|通|份|笔|票|颗星|步|圈|关|级|集|期|章|节|课|题|题目|点|格|枚|匹|头|口|尾|发|轮|款|例|起|桩|宗|处|堂|节课|单|站|楼|多|余|来"
 )
-_NOT_LIANG = "级|楼|届|期|集|章|站|点|度|课|年级|班|路|成|单|百|十|季|分之|号|月|日"
+_NOT_LIANG = "级|楼|届|期|集|章|站|点|度|课|年级|班|路|单|百|十|季|分之|号|月|日"
 _UNITS = {
     "km/h": "千米每小时", "m/s": "米每秒", "km²": "平方千米", "m²": "平方米", "㎡": "平方米", "cm²": "平方厘米", "m³": "立方米", "cm³": "立方厘米",
     "km2": "平方千米", "m2": "平方米", "cm2": "平方厘米", "m3": "立方米", "km": "千米", "㎞": "千米", "dm": "分米", "cm": "厘米", "㎝": "厘米",
@@ -56,7 +56,8 @@ def _year(match: re.Match[str]) -> str:
 
 def _money(match: re.Match[str]) -> str:
     scale = match[3] or ""
-    amount = numbers.counted(match[2]) if scale else numbers.decimal(match[2])
+    figures = re.sub(r"\.0+$", "", match[2])
+    amount = numbers.counted(figures) if scale else numbers.decimal(figures)
     return amount + scale + (match[4] or _CURRENCIES[match[1]])
 
 
@@ -100,9 +101,13 @@ _RULES = _rules(
     (rf"(?<!\d){_MONTH}月{_DAY}(?!\d)", lambda m: f"{numbers.month_or_day(m[1])}月{numbers.month_or_day(m[2])}"),
     (rf"(?<!\d){_MONTH}月(?!\d)", lambda m: f"{numbers.month_or_day(m[1])}月"),
     (rf"{_TIME}\s?[-~—～至到]+\s?{_TIME[7:]}", lambda m: f"{numbers.clock(m[1], m[2], m[3])}至{numbers.clock(m[4], m[5], m[6])}"),
+    (r"(周[一二三四五六日]|星期[一二三四五六日天])\s?[-–~～—]\s?(?=周|星期)|(?<=[日号月年])\s?[-–~～]\s?(?=\d)",
+     lambda m: f"{m[1] or ''}到"),
+    (r"(?<!\d)([5-9]0|0[05])后(?![面来卫的天续果退勤])", lambda m: f"{numbers.digits(m[1])}后"),
+    (r"[>＞](?=\s?\d)(?<!\d>)(?<!\d＞)", "大于"),
     (_TIME, lambda m: numbers.clock(m[1], m[2], m[3])),
     (r"(?<!\d)([01]?\d|2[0-4])点([0-5]?\d)分?", lambda m: f"{'两' if m[1] == '2' else numbers.month_or_day(m[1])}点{numbers.cardinal(m[2])}分"),
-    (r"(?<=[午上晚晨夜天日])2点", "两点"),
+    (r"(?<![\d.第])2点(?!\d)", "两点"),
     (r"(?<!\d)(\d+)[:：](\d+)(?![\d:：])", lambda m: f"{numbers.cardinal(m[1])}比{numbers.cardinal(m[2])}"),
     (r"(?<!\d)(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)", lambda m: numbers.telephone_digits(m[0].removeprefix("+86"))),
     (r"(?<!\d)0\d{2,3}[ -]\d{7,8}(?!\d)|(?<!\d)[48]00[ -]?\d{3,4}[ -]?\d{3,4}(?!\d)", lambda m: numbers.telephone_digits(m[0])),
@@ -131,7 +136,7 @@ _RULES = _rules(
 
 _SAID_SYMBOLS = str.maketrans({
     "①": "一", "②": "二", "③": "三", "④": "四", "⑤": "五", "⑥": "六", "⑦": "七", "⑧": "八", "⑨": "九", "⑩": "十", "×": "乘", "÷": "除以",
-    "=": "等于", "≥": "大于等于", "≤": "小于等于", "≈": "约等于", "≠": "不等于", "＋": "加", "&": "和", "℃": "度", "〇": "零",
+    "=": "等于", "≥": "大于等于", "≤": "小于等于", "≈": "约等于", "≠": "不等于", "＋": "加", "±": "正负", "&": "和", "℃": "度", "〇": "零",
 })  # fmt: skip
 _MARKS = str.maketrans({
     "：": ",", "；": ",", "，": ",", "、": ",", "·": ",", ":": ",", ";": ",", "/": ",", "。": ".", "！": "!", "？": "?", "\n": ".", "．": ".",

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from anyascii import anyascii
 
+from gsv_runtime.text.g2p.english_lexicon import pronunciations
 from gsv_runtime.text.normalize import english_numbers as numbers
 from gsv_runtime.text.normalize.english_words import (
     ABBREVIATIONS,
@@ -146,7 +147,8 @@ def _rules(*pairs: tuple[str, Callable[[re.Match[str]], str] | str]) -> tuple[Ru
 
 
 _TELEPHONE = (
-    r"(?<![\d.])(?:\+\d{1,3}[ -]?)?(?:\(\d{3}\) ?|\d{3}[ -])\d{3}[ -]\d{4}(?!\d)|(?<![\d.-])\d{3}-\d{4}(?![\d-])"
+    r"\+\d[\d -]{7,}\d(?!\d)|(?<![\d.])(?:\d[ -])?(?:\(\d{3}\) ?|\d{3}[ -])\d{3}[ -]\d{4}(?!\d)"
+    r"|(?<![\d.-])\d{3}-\d{4}(?![\d-])"
 )
 _PER = rf"(?:/({_alternatives(PER_UNITS)}))?"
 _CAP_YEAR = r"(?:,?\s+([12]\d{3}))?(?![\d])"
@@ -161,8 +163,11 @@ _ADDRESSES_AND_DATES = _rules(
     (r"\b(\d{1,2})/(\d{1,2})/([12]\d{3})\b", _slash_date),
     (rf"(?i)\b({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?![:.]\d|%){_CAP_YEAR}", _month_day),
     (rf"(?i)\b(the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+({_MONTH})\b\.?{_CAP_YEAR}", _day_month),
+    (r"(?i)(?<=\d[ap]m)\s?[-–]\s?(?=\d)|(?<=[ap]\.m\.)\s?[-–]\s?(?=\d)|(?<=\d:\d\d)\s?[-–]\s?(?=\d{1,2}:\d\d)", " to "),
     (r"(?i)\b([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?:\s?([ap])\.?m\b\.?)?(?!\d)", _clock),
     (r"(?i)\b(1[0-2]|[1-9])\s?([ap])\.?m\b\.?", _whole_hour),
+    (r"(?<![\d:])(\d{1,4}):(\d{1,4})(?![\d:])", r"\1 to \2"),
+    (r"(?<!\d)(\d)'(\d{1,2})(?:\"|''|(?!\d))", r"\1 foot \2 "),
     (_TELEPHONE, _telephone),
 )  # fmt: skip
 
@@ -181,6 +186,9 @@ _FIGURES = _rules(
     (r"(\d|[A-Za-z])\s*²", r"\1 squared "),
     (r"(\d|[A-Za-z])\s*³", r"\1 cubed "),
     (r"\b24/7\b", "twenty-four seven"),
+    (r"\b(\d\d)/\1\b", lambda m: f"{numbers.cardinal(m[1])} {numbers.cardinal(m[1])}"),
+    (r"(?<=\d) / (?=\d)", " divided by "),
+    (r"\^(\d+)", r" to the power of \1"),
     (r"\b(\d+) (\d{1,2})/(\d{1,3})\b", lambda m: f"{m[1]} and {numbers.fraction(m[2], m[3])}"),
     (r"(?<![\d/])(\d{1,4})/(\d{1,4})(?![\d/])", lambda m: numbers.fraction(m[1], m[2])),
     (r"(?i)\b(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)\b", lambda m: numbers.ordinal(m[1])),
@@ -210,7 +218,8 @@ _MARKS = (
     (re.compile(r"(?<![A-Za-z])-|-(?![A-Za-z])"), " "),
     (re.compile(r"\s+(?=[.,?!])"), ""),
     (re.compile(r"([.,?!])[.,?! ]*(?=[.,?!])"), r"\1"),
-    (re.compile(r"([.,?!])[.,?!]+"), r"\1"),
+    (re.compile(r"(?<![ap]\.m)([.,?!])[.,?!]+"), r"\1"),
+    (re.compile(r",(?=\S)"), ", "),
     (re.compile(r"\s+"), " "),
 )
 _FOLDS = str.maketrans(
@@ -227,6 +236,7 @@ def normalize(text: str) -> str:
         Only ``A-Z a-z ' . , ? ! -`` and single spaces; letters to be spelled stand alone in capitals.
     """
     text = _fold_characters(text)
+    stopped = text.rstrip(' "').endswith(".")  # an abbreviation at the end takes the full stop with it
     for pattern, said in (*_ADDRESSES_AND_DATES, *_WORDS, *_FIGURES):
         text = pattern.sub(said, text)
     for sign, name in SYMBOLS.items():
@@ -234,7 +244,8 @@ def normalize(text: str) -> str:
             text = text.replace(sign, f" {name} ")
     for pattern, mark in _MARKS:
         text = pattern.sub(mark, text)
-    return " ".join(map(_separate_capitals, text.strip(" ").split(" "))) if text.strip(" ") else ""
+    said = " ".join(map(_separate_capitals, text.strip(" ").split(" ")))
+    return said + "." if stopped and said and said[-1] not in ".,?!" else said
 
 
 def _fold_characters(text: str) -> str:
@@ -247,7 +258,7 @@ def _fold_characters(text: str) -> str:
 
 
 def _fold_character(char: str) -> str:
-    if char in numbers.CURRENCY_SIGNS or char in SYMBOLS or char in "–—―²³":
+    if char in numbers.CURRENCY_SIGNS or char in SYMBOLS or char in "–—―²³¢":
         return char
     if unicodedata.category(char)[0] in "LN":
         return anyascii(char)
@@ -261,7 +272,7 @@ def _separate_capitals(token: str) -> str:
 
 def _separate_word(word: str) -> str:
     stem, _, suffix = word.partition("'")
-    if stem[1:] in ("", stem[1:].lower()):
+    if stem[1:] in ("", stem[1:].lower()) or (not stem.isupper() and word.lower() in pronunciations()):
         return word
     tail = f"'{suffix.lower()}" if suffix else ""
     if re.fullmatch(r"[A-Z]{2,}s", stem):  # plural of an acronym: GPUs
@@ -274,6 +285,4 @@ def _separate_word(word: str) -> str:
 
 
 def _is_shouted(word: str) -> bool:
-    from gsv_runtime.text.g2p.english_lexicon import pronunciations
-
     return len(word) > 3 and word.lower() in pronunciations()

@@ -11,7 +11,11 @@ MONTH_NUMBERS = {name: index for index, name in enumerate(_MONTH_NAMES, 1)} | {
 ABBREVIATIONS = (
     (r"(?i)\be\.\s?g\.,?", "for example"),
     (r"(?i)\bi\.\s?e\.,?", "that is"),
-    (r"(?i)\betc\b\.?(?=\s*$)", "et cetera."),
+    (r"(?i)\betc\b\.?(?=\s*$)|\betc\.(?=\s+[A-Z])", "et cetera."),
+    (r"\bAT&T\b", "A T and T"),
+    (r"\bB\.?Sc\b\.?", "B S C"),
+    (r"\bM\.?Sc\b\.?", "M S C"),
+    (r"(?<!\w)\.NET\b", "dot net"),
     (r"(?i)\betc\b\.?", "et cetera"),
     (r"\bMr\b\.?", "Mister"),
     (r"\bMrs\b\.?", "Missus"),
@@ -98,7 +102,8 @@ UNITS = {
     "dB": ("decibel", "decibels"), "kPa": ("kilopascal", "kilopascals"), "kcal": ("kilocalorie", "kilocalories"),
     "°C": ("degree celsius", "degrees celsius"), "°F": ("degree fahrenheit", "degrees fahrenheit"),
     "°": ("degree", "degrees"), "sq ft": ("square foot", "square feet"), "km/h": ("kilometer per hour", "kilometers per hour"),
-    "fps": ("frame per second", "frames per second"), "rpm": ("revolution per minute", "revolutions per minute"),
+    "m/s²": ("meter per second squared", "meters per second squared"), "m/s": ("meter per second", "meters per second"),
+    "¢": ("cent", "cents"), "fps": ("frame per second", "frames per second"), "rpm": ("revolution per minute", "revolutions per minute"),
 }  # fmt: skip
 # Read only when written against the figure: "5 m" may be anything.
 ATTACHED_UNITS = {
