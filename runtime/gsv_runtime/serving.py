@@ -196,22 +196,19 @@ class StreamServer:
             _end(sender, error_response(failure, self._model))
 
     def _run(self, sender: Any, inputs: Mapping[str, Array]) -> None:
-        ended = False
-        failure: BaseException | None = None
+        final: Any | None = None
         try:
             for reply in self._answer(dict(inputs), BlsStages(), sender.is_cancelled):
-                message = response(self._model, reply.outputs)
+                final = response(self._model, reply.outputs)
                 if reply.last:
-                    ended = True
-                    _end(sender, message)
                     break
-                sender.send(message)
-        except Exception as caught:
-            failure = caught
+                sender.send(final)
+                final = None
+        except Exception as failure:
+            final = error_response(failure, self._model)
         finally:
-            self._free.release()
-            if not ended:
-                _end(sender, None if failure is None else error_response(failure, self._model))
+            self._free.release()  # before FINAL, so that whoever got it finds the place free
+            _end(sender, final)
 
     def close(self) -> None:
         """Waits for the running streams."""
