@@ -102,7 +102,14 @@ _CPU = Deployment(
         "text_frontend": ModelDeployment(),
         "t2s": ModelDeployment(
             max_batch_size=8,
-            settings=T2SSettings(slots=8, cache_rows=2560, intra_op_threads=_CPU_THREADS, idle_s=60.0),
+            settings=T2SSettings(
+                slots=8,
+                cache_rows=2560,
+                intra_op_threads=_CPU_THREADS,
+                idle_s=60.0,
+                repetition_window=100,  # 4 s, which no pause inside a sentence lasts
+                repetition_least_distinct=8,
+            ),
         ),
         **{
             model.name: ModelDeployment(

@@ -194,6 +194,9 @@ T2S = Model(
         Tensor("max_new_tokens", "INT32", (1,), "tokens wanted from this call"),
         Tensor("phones", "INT64", ("P",), "prompt phones, then target phones; first call only", optional=True),
         Tensor("bert_features", "FP32", ("bert_dim", "P"), "of those phones; first call only", optional=True),
+        Tensor(
+            "num_target_phones", "INT32", (1,), "of those, the last, to be spoken; bounds a run-away", optional=True
+        ),
         Tensor("prompt_tokens", "INT64", ("T",), "may be empty; first call only", optional=True),
         *_SAMPLING,
     ),

@@ -107,6 +107,7 @@ class Pipeline:
         opening = {
             "phones": np.concatenate([voice.prompt_phones, phones]),
             "bert_features": np.concatenate([voice.prompt_features, features], axis=1),
+            "num_target_phones": phones.size,
             "prompt_tokens": voice.prompt_tokens,
             **asdict(sampling),
         }

@@ -49,6 +49,8 @@ class T2SSettings:
     cache_rows: int  # phones and tokens that a slot can hold
     intra_op_threads: int
     idle_s: float  # a sequence that is not asked for this long loses its slot
+    repetition_window: int  # tokens watched for a loop; 0 lets loops run to the limit
+    repetition_least_distinct: int  # fewer different tokens among them are a loop
 
 
 Settings = TypeVar("Settings")

@@ -1,0 +1,106 @@
+"""Draws semantic tokens from logits, for several slots at once; each row depends on nothing but itself.
+
+Order of operations: EOS forbidden at first, repetition penalty, top_p, temperature, top_k, softmax, and the largest
+of p / q with q exponentially distributed. Top_p stands before temperature, and the penalty counts prompt and
+generated tokens.
+
+Source: GPT-SoVITS 48b1a01, GPT_SoVITS/AR/models/utils.py (`logits_to_probs`, `multinomial_sample_one_no_sync`) and
+t2s_model.py (`infer_panel_naive`). Different on purpose: noise comes from a generator of each sequence instead of
+one for the process, and a token whose noise is 0 cannot become NaN.
+
+Axis letters: ``S`` slots, ``V`` vocabulary (semantic tokens and, last, EOS).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsv_runtime.speech_request import Sampling
+
+MIN_TOKENS = 11  # EOS may not win before (0.44 s); upstream's comment says 10, its code 11
+_MIN_TEMPERATURE = 1e-5
+_TOKEN_STREAM = 0  # second word of the Philox key; pipeline.standard_noise has 1
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One token per slot."""
+
+    tokens: Array  # [S] int64; meaningless where ended
+    ended: Array  # [S] bool: EOS was drawn, or is the likeliest after the penalty
+
+
+def token_generator(seed: int) -> np.random.Generator:
+    """The source of a sequence's noise; the same seed gives the same tokens, whatever runs beside it."""
+    return np.random.Generator(np.random.Philox(key=[seed, _TOKEN_STREAM]))
+
+
+def exponential_noise(generator: np.random.Generator, vocabulary: int) -> Array:
+    """Noise `[V]` float32 for one token, above 0."""
+    noise = generator.standard_exponential(vocabulary, dtype=np.float32)
+    return np.maximum(noise, np.finfo(np.float32).tiny)
+
+
+def draw(logits: Array, present: Array, num_generated: Array, samplings: Sequence[Sampling], noise: Array) -> Draw:
+    """Draw the next token of every slot.
+
+    Args:
+        logits: `[S, V]` float32; left as they are.
+        present: `[S, V]` bool, tokens in each slot's prompt or among its generated ones.
+        num_generated: `[S]`, tokens that each slot has generated.
+        samplings: S of them.
+        noise: `[S, V]` from `exponential_noise`.
+
+    Returns:
+        Tokens, and which slots have come to their end.
+    """
+    eos = logits.shape[1] - 1
+    penalties = _column([sampling.repetition_penalty for sampling in samplings])
+    penalised = np.where(present, np.where(logits < 0, logits * penalties, logits / penalties), logits)
+    penalised[np.asarray(num_generated) < MIN_TOKENS, eos] = -np.inf
+    kept = _keep_top_p(penalised, [sampling.top_p for sampling in samplings])
+    temperatures = _column([max(sampling.temperature, _MIN_TEMPERATURE) for sampling in samplings])
+    kept = _keep_top_k(kept / temperatures, [sampling.top_k for sampling in samplings])
+    tokens = (softmax(kept) / noise).argmax(axis=1)
+    return Draw(tokens, (tokens == eos) | (penalised.argmax(axis=1) == eos))
+
+
+def softmax(logits: Array) -> Array:
+    """Probabilities along the last axis; a row of `[S, V]` has at least one finite logit."""
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def _column(values: Sequence[float]) -> Array:
+    return np.array(values, dtype=np.float32)[:, np.newaxis]
+
+
+def _keep_top_p(logits: Array, top_ps: Sequence[float]) -> Array:
+    """Drop the tokens past a cumulative probability of top_p; the one that crosses it goes too, the first stays."""
+    limited = np.flatnonzero(np.array(top_ps) < 1)
+    if limited.size == 0:
+        return logits
+    rows = logits[limited]
+    order = np.argsort(-rows, axis=1, kind="stable")
+    cumulative = np.cumsum(softmax(np.take_along_axis(rows, order, axis=1)), axis=1)
+    dropped = cumulative > _column(top_ps)[limited]
+    dropped[:, 0] = False
+    mask = np.zeros_like(dropped)
+    np.put_along_axis(mask, order, dropped, axis=1)
+    kept = logits.copy()
+    kept[limited] = np.where(mask, -np.inf, rows)
+    return kept
+
+
+def _keep_top_k(logits: Array, top_ks: Sequence[int]) -> Array:
+    """Keep what is at least as likely as the k-th likeliest, ties included."""
+    counts = np.minimum(np.array(top_ks), logits.shape[1])
+    pivots = np.take_along_axis(np.sort(logits, axis=1), logits.shape[1] - counts[:, np.newaxis], axis=1)
+    return np.where(logits < pivots, -np.inf, logits)

@@ -1,0 +1,141 @@
+"""Answers `t2s` calls from one thread that runs all sequences together; a call is answered when its tokens are there.
+
+Calls come from any thread. A call that arrives while others are being decoded joins at the next round, so that no
+sequence waits for another one's whole call.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gsv_runtime.errors import InternalError
+from gsv_runtime.stages import SequenceCall
+from gsv_runtime.t2s.decoder import Decoder
+from gsv_runtime.t2s.scheduler import Answer
+from gsv_runtime.tensors import Arrays
+
+logger = logging.getLogger("gsv.t2s")
+
+Reply = Callable[[Arrays | Exception], None]
+_REAP_EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class _Call:
+    sequence: SequenceCall
+    inputs: Arrays
+    reply: Reply
+
+
+class T2SService:
+    """A decoder and the thread that turns it."""
+
+    def __init__(self, decoder: Decoder, idle_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Serve; sequences that are not asked for in `idle_s` seconds are forgotten."""
+        self._decoder = decoder
+        self._idle_s = idle_s
+        self._clock = clock
+        self._inbox: deque[_Call] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._replies: dict[int, Reply] = {}  # of the open calls, by sequence
+        self._thread = threading.Thread(target=self._run, name="t2s", daemon=True)
+        self._thread.start()
+
+    def submit(self, sequence: SequenceCall, inputs: Arrays, reply: Reply) -> None:
+        """Take a call.
+
+        Args:
+            sequence: which sequence, and whether this is its first or last call.
+            inputs: decoded tensors of contract.T2S.
+            reply: called once, from the service's thread, with the outputs of contract.T2S or with the failure.
+        """
+        with self._changed:
+            if not self._closed:
+                self._inbox.append(_Call(sequence, inputs, reply))
+                self._changed.notify()
+                return
+        reply(InternalError("stage t2s is shutting down"))
+
+    def close(self) -> None:
+        """Stop the thread; calls that are open fail."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (calls := self._next_calls()) is not None:
+            for call in calls:
+                self._take(call)
+            self._answer()
+            try:
+                failures = list(self._decoder.advance())
+            except Exception:
+                logger.exception("round failed sequences=%d", len(self._replies))
+                failures = [
+                    (each, InternalError("stage t2s failed; the server's log has the cause")) for each in self._replies
+                ]
+            for sequence_id, failure in failures:
+                self._fail(sequence_id, failure)
+            self._answer()
+            for sequence_id in self._decoder.reap(self._clock(), self._idle_s):
+                logger.info("sequence reaped sequence=%d idle_s=%.0f", sequence_id, self._idle_s)
+        for sequence_id in list(self._replies):
+            self._fail(sequence_id, InternalError("stage t2s is shutting down"))
+
+    def _next_calls(self) -> list[_Call] | None:
+        """Calls that have come; waits for one if there is nothing else to do. None when closed."""
+        with self._changed:
+            if not self._inbox and not self._closed and not self._decoder.has_work:
+                self._changed.wait(_REAP_EVERY_S)
+            calls = list(self._inbox)
+            self._inbox.clear()
+            return None if self._closed and not calls else calls
+
+    def _take(self, call: _Call) -> None:
+        sequence_id = call.sequence.sequence_id
+        if call.sequence.start and sequence_id in self._replies:
+            self._fail(sequence_id, InternalError("sequence was started again; use another id"))
+        if call.sequence.end and not call.sequence.start and int(call.inputs["max_new_tokens"][0]) == 0:
+            self._end(call)
+            return
+        try:
+            self._decoder.take_call(call.sequence, call.inputs, self._clock())
+        except Exception as failure:
+            call.reply(failure)
+        else:
+            self._replies[sequence_id] = call.reply
+
+    def _end(self, call: _Call) -> None:
+        """Close a sequence that nothing more is wanted of; one that is gone already is no error."""
+        sequence_id = call.sequence.sequence_id
+        if sequence_id in self._replies:
+            self._fail(sequence_id, InternalError("sequence was ended while a call was open"))
+        self._decoder.close(sequence_id)
+        call.reply(_outputs(Answer(sequence_id, (), "")))
+
+    def _answer(self) -> None:
+        for answer in self._decoder.answers(self._clock()):
+            self._replies.pop(answer.sequence_id)(_outputs(answer))
+
+    def _fail(self, sequence_id: int, failure: Exception) -> None:
+        self._decoder.close(sequence_id)
+        reply = self._replies.pop(sequence_id, None)
+        if reply is not None:
+            reply(failure)
+
+
+def _outputs(answer: Answer) -> Arrays:
+    """Outputs of contract.T2S."""
+    return {
+        "semantic_tokens": np.array(answer.tokens, dtype=np.int64),
+        "finish_reason": np.array([answer.finish_reason], dtype=np.object_),
+    }
