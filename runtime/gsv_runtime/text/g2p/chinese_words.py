@@ -94,7 +94,7 @@ PHRASES = {
     "重担": "zhong4 dan4", "扁担": "bian3 dan5", "喝彩": "he4 cai3", "咽喉": "yan1 hou2", "哽咽": "geng3 ye4",
     "行走": "xing2 zou3", "行业": "hang2 ye4", "道行": "dao4 heng2", "中国人民银行": "zhong1 guo2 ren2 min2 yin2 hang2",
     "为了": "wei4 le5", "干净": "gan1 jing4", "干活": "gan4 huo2", "能干": "neng2 gan4", "只好": "zhi3 hao3",
-    "一只": "yi4 zhi1", "两只": "liang3 zhi1", "几只": "ji3 zhi1", "船只": "chuan2 zhi1", "背着": "bei1 zhe5", "献血": "xian4 xue4", "出血": "chu1 xue4", "曾国藩": "zeng1 guo2 fan1",
+    "一只": "yi4 zhi1", "两只": "liang3 zhi1", "几只": "ji3 zhi1", "船只": "chuan2 zhi1", "背着": "bei1 zhe5", "孙子兵法": "sun1 zi3 bing1 fa3", "献血": "xian4 xue4", "出血": "chu1 xue4", "曾国藩": "zeng1 guo2 fan1",
 }  # fmt: skip
 # Listed phrases that have another reading too: decided character by character.
 AMBIGUOUS = frozenset("一行 长了 种了 长着".split())

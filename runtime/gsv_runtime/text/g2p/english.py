@@ -1,7 +1,7 @@
 """English words to ARPAbet phones with stress digits.
 
 Order as upstream's `text/english.py`: heteronyms by part of speech, CMU dictionary, short unknown words
-spelled, possessives by rule, compounds of known words split by frequency, the rest by a small network. Deliberately
+spelled, possessives, British spellings and endings by rule, compounds of known words split by frequency, the rest by a small network. Deliberately
 different: the article "A" at the start of a sentence is AH0; an apostrophe that belongs to no word makes no
 phone; no name list (upstream's is a pickle without a source).
 """
@@ -25,6 +25,40 @@ _MAX_COMPOUND_LETTERS = 40  # longer runs of letters are no word; they are read 
 _SHORT_PARTS = frozenset("in on up of to my go it is at by no so we do or be me an as he us".split())
 _VOICELESS = ("P", "T", "K", "F", "TH", "HH")
 _SIBILANT = ("S", "Z", "SH", "ZH", "CH", "JH")
+_BRITISH_SPELLINGS = tuple(
+    (re.compile(british), american)
+    for british, american in (
+        (r"is(e|ed|es|er|ers|ing|ation|ations)$", r"iz\1"),
+        (r"ys(e|ed|es|er|ing)$", r"yz\1"),
+        (r"our", "or"),
+        (r"ll(ed|ing|er|ers)$", r"l\1"),
+        (r"re$", "er"),
+        (r"ogue", "og"),
+        (r"ae|oe", "e"),
+    )
+)
+_ENDINGS: tuple[tuple[str, Phones], ...] = (
+    ("es", ()),
+    ("s", ()),
+    ("ed", ()),
+    ("ing", ("IH0", "NG")),
+    ("ers", ("ER0", "Z")),
+    ("er", ("ER0",)),
+    ("ly", ("L", "IY0")),
+    ("ness", ("N", "AH0", "S")),
+    ("less", ("L", "AH0", "S")),
+    ("like", ("L", "AY2", "K")),
+)
+_PREFIXES: tuple[tuple[str, Phones], ...] = (
+    ("un", ("AH0", "N")),
+    ("re", ("R", "IY0")),
+    ("non", ("N", "AA2", "N")),
+    ("anti", ("AE2", "N", "T", "IY0")),
+    ("multi", ("M", "AH2", "L", "T", "IY0")),
+    ("over", ("OW1", "V", "ER0")),
+    ("under", ("AH1", "N", "D", "ER0")),
+    ("super", ("S", "UW1", "P", "ER0")),
+)
 _MADE_OF_LEAD = frozenset(
     "pipe pipes paint paints poisoning pencil pencils bullet bullets acid ore weight weights".split()
 )
@@ -83,18 +117,57 @@ def word_phones(word: str) -> Phones:
     if len(word) > _MAX_COMPOUND_LETTERS:
         half = len(word) // 2
         return word_phones(word[:half]) + word_phones(word[half:])
+    derived = _american(word) or _derived(word)
+    if derived:
+        return derived
     parts = _segment(word)
     if not all(len(part) > 2 and part in lexicon.pronunciations() or part in _SHORT_PARTS for part in parts):
         return lexicon.spelling_network().phones(word) or _spelled(word)
     return tuple(phone for part in parts for phone in word_phones(part))
 
 
+def _american(word: str) -> Phones | None:
+    """Phones of a word in British spelling, if the American one is known."""
+    for british, american in _BRITISH_SPELLINGS:
+        known = lexicon.pronunciations().get(british.sub(american, word))
+        if known:
+            return known
+    return None
+
+
+def _derived(word: str) -> Phones | None:
+    """Phones of a known word with an ending or a prefix that the dictionary has not listed with it."""
+    names = lexicon.pronunciations()
+    for ending, said in _ENDINGS:
+        if word.endswith(ending):
+            stem = word[: -len(ending)]
+            for base in (stem, f"{stem}e", stem[:-1] if stem[-1:] == stem[-2:-1] else "", f"{stem[:-1]}y"):
+                known = names.get(base) if len(base) > 3 and (base[-1:] != "y" or ending == "es") else None
+                if known:
+                    return _plural(known) if ending in ("s", "es") else _past(known) if ending == "ed" else known + said
+    for prefix, said in _PREFIXES:
+        known = names.get(word[len(prefix) :]) if word.startswith(prefix) and len(word) > len(prefix) + 3 else None
+        if known:
+            return said + known
+    return None
+
+
+def _plural(said: Phones) -> Phones:
+    if said[-1] in _VOICELESS:
+        return (*said, "S")
+    return (*said, "AH0", "Z") if said[-1] in _SIBILANT else (*said, "Z")
+
+
+def _past(said: Phones) -> Phones:
+    if said[-1] in ("T", "D"):
+        return (*said, "IH0", "D")
+    return (*said, "T") if said[-1] in (*_VOICELESS, "S", "SH", "CH") else (*said, "D")
+
+
 def _with_suffix(stem: str, suffix: str) -> Phones:
     said = word_phones(stem) if len(stem) > 1 or stem == "i" else _spelled(stem)
     if suffix == "s":
-        if said[-1] in _VOICELESS:
-            return (*said, "S")
-        return (*said, "AH0", "Z") if said[-1] in _SIBILANT else (*said, "Z")
+        return _plural(said)
     endings = {"d": ("D",), "ll": ("AH0", "L"), "ve": ("V",), "re": ("ER0",), "t": ("T",), "m": ("M",)}
     return said + (endings[suffix] if suffix in endings else word_phones(suffix))
 

@@ -50,6 +50,16 @@ _ADDED = {
     "nasdaq": "N AE1 Z D AE2 K",
     "celsius": "S EH1 L S IY0 AH0 S",
     "org": "AO1 R G",
+    "kubernetes": "K UW2 B ER0 N EH1 T IY0 Z",
+    "pytorch": "P AY1 T AO2 R CH",
+    "guangzhou": "G W AA1 NG JH OW1",
+    "shenzhen": "SH EH1 N JH EH1 N",
+    "hangzhou": "HH AA1 NG JH OW1",
+    "chengdu": "CH AH1 NG D UW1",
+    "nguyen": "W IH1 N",
+    "siobhan": "SH IH0 V AO1 N",
+    "kyiv": "K IY1 V",
+    "whatsapp": "W AH1 T S AE2 P",
     "triton": "T R AY1 T AH0 N",
 }
 
