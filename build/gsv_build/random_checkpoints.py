@@ -23,7 +23,7 @@ from gsv_build.modules.hubert import Hubert
 from gsv_build.modules.speaker_encoder import SpeakerEncoder
 from gsv_build.modules.t2s import T2S
 from gsv_build.seeded_weights import seeded_tensor
-from gsv_build.size_presets import PRESETS, network_sizes
+from gsv_build.size_presets import PRESETS, NetworkSizes, network_sizes
 from gsv_build.weights import (
     BERT_DIRECTORY,
     HUBERT_DIRECTORY,
@@ -38,7 +38,6 @@ from gsv_runtime.versions import SUPPORTED, ModelVersion
 _INFO = "random weights, not trained"
 _FIRST_IDEOGRAPH = 0x4E00
 _IDEOGRAPHS = 20_902
-_CODEBOOK = CODEBOOK.removesuffix("embed")
 _SPECIAL_TOKENS = ("[UNK]", "[CLS]", "[SEP]", "[MASK]")  # ids 100 to 103, as in every Chinese BERT
 
 logger = logging.getLogger("gsv.build")
@@ -60,29 +59,22 @@ def write_random_checkpoints(
         The files written.
     """
     sizes = network_sizes(version, preset)
-    with torch.device("meta"):
-        t2s, sovits = T2S(sizes.t2s), keys_s2.SovitsModules.of(sizes.sovits)
-        hubert, bert, speaker_encoder = Hubert(sizes.hubert), Bert(sizes.bert), SpeakerEncoder(sizes.speaker_encoder)
-    steps = tqdm(total=4 + version.uses_speaker_embedding, desc="random checkpoints", unit="file", file=sys.stderr)
-    with steps:
-        drawn = _draw(_shapes(keys_s1.from_module(t2s)), seed)
-        saving.write_t2s(directory / T2S_FILE, drawn, sizes.t2s, _INFO, half)
-        steps.update()
-        drawn = _draw({**keys_s2.official_shapes(sovits), **_codebook_sums(sizes.sovits.codebook)}, seed)
-        drawn[f"{_CODEBOOK}embed_avg"] = drawn[f"{_CODEBOOK}embed"].clone()
+    shapes = official_shapes(sizes)
+    with tqdm(total=4 + version.uses_speaker_embedding, desc="random checkpoints", unit="file") as progress:
+        saving.write_t2s(directory / T2S_FILE, _draw(shapes["s1"], seed), sizes.t2s, _INFO, half)
+        progress.update()
+        drawn = _draw(shapes["s2"], seed)
         saving.write_sovits(directory / SOVITS_FILE, drawn, sizes.sovits, _INFO, half)
-        steps.update()
-        drawn = _draw(_shapes(keys_hubert.from_module(hubert)), seed)
-        saving.write_hubert(directory / HUBERT_DIRECTORY, drawn, sizes.hubert, half)
-        steps.update()
-        drawn = _draw(_shapes(keys_bert.from_module(bert)), seed)
+        progress.update()
+        saving.write_hubert(directory / HUBERT_DIRECTORY, _draw(shapes["hubert"], seed), sizes.hubert, half)
+        progress.update()
         vocabulary = random_vocabulary(sizes.bert.vocabulary)
-        saving.write_bert(directory / BERT_DIRECTORY, drawn, sizes.bert, vocabulary, half)
-        steps.update()
+        saving.write_bert(directory / BERT_DIRECTORY, _draw(shapes["bert"], seed), sizes.bert, vocabulary, half)
+        progress.update()
         if version.uses_speaker_embedding:
-            drawn = _draw(_shapes(keys_speaker_encoder.from_module(speaker_encoder)), seed)
+            drawn = _draw(shapes["speaker_encoder"], seed)
             saving.write_speaker_encoder(directory / SPEAKER_ENCODER_FILE, drawn, half)
-            steps.update()
+            progress.update()
     return find_weights(directory, version)
 
 
@@ -96,13 +88,21 @@ def random_vocabulary(size: int) -> list[str]:
     return tokens[:size]
 
 
-def _codebook_sums(entries: int) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the codebook's training state, which upstream demands."""
-    return {f"{_CODEBOOK}inited": (1,), f"{_CODEBOOK}cluster_size": (entries,)}
-
-
-def _shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in weights.items()}
+def official_shapes(sizes: NetworkSizes) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Name and shape of every tensor that each official file of these sizes holds; nothing is allocated."""
+    with torch.device("meta"):
+        sovits = keys_s2.official_shapes(keys_s2.SovitsModules.of(sizes.sovits))
+        weights = {
+            "s1": keys_s1.from_module(T2S(sizes.t2s)),
+            "hubert": keys_hubert.from_module(Hubert(sizes.hubert)),
+            "bert": keys_bert.from_module(Bert(sizes.bert)),
+            "speaker_encoder": keys_speaker_encoder.from_module(SpeakerEncoder(sizes.speaker_encoder)),
+        }
+    shapes = {file: {name: tuple(tensor.shape) for name, tensor in held.items()} for file, held in weights.items()}
+    # The codebook's training state: of no use here, but upstream does not load a file without it.
+    training = {"inited": (1,), "cluster_size": (sizes.sovits.codebook,), "embed_avg": sovits[CODEBOOK]}
+    shapes["s2"] = sovits | {CODEBOOK.removesuffix("embed") + name: shape for name, shape in training.items()}
+    return shapes
 
 
 def _draw(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ import json
 import pickle
 import pickletools
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -70,7 +71,8 @@ def read_pickled(path: Path, max_bytes: int = MAX_FILE_BYTES) -> dict[str, Any]:
     """
     source = _open_zip(path, max_bytes)
     try:
-        with torch.serialization.safe_globals(_ALLOWED):
+        with torch.serialization.safe_globals(_ALLOWED), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")  # what it cannot read, it refuses
             content = _plain(torch.load(source, map_location="cpu", weights_only=True))
     except pickle.UnpicklingError as error:
         raise _refusal(path.name, source, error) from None
