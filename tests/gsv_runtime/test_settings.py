@@ -7,7 +7,15 @@ from gsv_runtime.settings import CheckpointFacts, OnnxStageSettings, T2SSettings
 
 def test_parameters_become_typed_fields():
     values = {"slots": "8", "cache_rows": "100", "intra_op_threads": "1", "idle_s": "2.5"}
-    assert parse(T2SSettings, values) == T2SSettings(slots=8, cache_rows=100, intra_op_threads=1, idle_s=2.5)
+    values |= {"repetition_window": "50", "repetition_least_distinct": "4"}
+    assert parse(T2SSettings, values) == T2SSettings(
+        slots=8,
+        cache_rows=100,
+        intra_op_threads=1,
+        idle_s=2.5,
+        repetition_window=50,
+        repetition_least_distinct=4,
+    )
 
 
 def test_parameters_are_read_from_what_triton_hands_over():
