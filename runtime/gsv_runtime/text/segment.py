@@ -1,4 +1,4 @@
-"""Which language each part of a sentence is in: Chinese where there are Han characters, English where there are letters.
+"""Which language each part of a sentence is in: Chinese where Han characters are, English where letters are.
 
 Figures and marks have no script; they go with a neighbour. Source: what upstream's `LangSegmenter` decides for
 Chinese and English. Deliberately different: by script alone, without a language model of 126 MB, and
@@ -7,6 +7,7 @@ figures go with the side that they are written against; a unit after a figure in
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ def dominant_language(text: str) -> str:
     return "en" if words > len(_HAN_CHARACTER.findall(text)) else "zh"
 
 
+@functools.lru_cache(maxsize=65_536)
 def _script(char: str) -> str:
     if _HAN_CHARACTER.match(char):
         return "zh"
@@ -71,7 +73,7 @@ def _scripts(sentence: str) -> list[str]:
         for unit in _CHINESE_UNIT.finditer(sentence):
             before = next((script for script in reversed(scripts[: unit.start()]) if script), "zh")
             after = next((script for script in scripts[unit.end() :] if script), "zh")
-            if "zh" in (before, after) and not sentence[: unit.end()].isascii() or after == before == "zh":
+            if before == "zh" or after == "zh":
                 scripts[unit.start() : unit.end()] = [before if before == "zh" else after] * len(unit[0])
     return scripts
 

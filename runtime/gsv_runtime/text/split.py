@@ -8,6 +8,7 @@ model reads at most 510 characters.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
 
@@ -55,7 +56,7 @@ def _by_four_clauses(text: str) -> str:
     if not starts:
         return _join([text])
     bounds = [*starts, len(clauses)]
-    return _join("".join(clauses[a:b]) for a, b in zip(bounds, bounds[1:], strict=False))
+    return _join("".join(clauses[a:b]) for a, b in itertools.pairwise(bounds))
 
 
 def _by_fifty_characters(text: str) -> str:

@@ -8,23 +8,37 @@ from __future__ import annotations
 import functools
 import re
 
-import inflect
-
 MONTHS = (
     "January February March April May June July August September October November December"
 ).split()  # fmt: skip
-_MAX_NAMED_DIGITS = 33  # beyond decillions a number is read digit by digit
-_DIGITS = "zero one two three four five six seven eight nine".split()
-
-
-@functools.cache
-def _engine() -> inflect.engine:
-    return inflect.engine()
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+).split()
+_TENS = "- ten twenty thirty forty fifty sixty seventy eighty ninety".split()
+_SCALES = (
+    "- thousand million billion trillion quadrillion quintillion sextillion septillion octillion nonillion"
+).split()
+_MAX_NAMED_DIGITS = 3 * len(_SCALES)  # a longer number is read digit by digit
+_ORDINALS = {
+    "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
+    "twelve": "twelfth",
+}  # fmt: skip
 
 
 def digits(text: str) -> str:
     """``2 0 7`` for phone numbers, codes and what follows a decimal point."""
-    return " ".join(_DIGITS[int(char)] for char in text if char.isdecimal())
+    return " ".join(_ONES[int(char)] for char in text if char.isdecimal())
+
+
+def _below_thousand(value: int) -> str:
+    hundreds, rest = divmod(value, 100)
+    words = [f"{_ONES[hundreds]} hundred"] if hundreds else []
+    if rest >= 20:
+        words.append(_TENS[rest // 10] + (f"-{_ONES[rest % 10]}" if rest % 10 else ""))
+    elif rest or not hundreds:
+        words.append(_ONES[rest])
+    return " ".join(words)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -33,13 +47,22 @@ def cardinal(figures: str) -> str:
     figures = figures.replace(",", "")
     if len(figures) > _MAX_NAMED_DIGITS or (len(figures) > 1 and figures[0] == "0"):
         return digits(figures)
-    return str(_engine().number_to_words(figures, andword=""))
+    groups = [int(figures[max(0, end - 3) : end]) for end in range(len(figures), 0, -3)]
+    named = [
+        _below_thousand(value) + (f" {_SCALES[power]}" if power else "") for power, value in enumerate(groups) if value
+    ]
+    said = ", ".join(reversed(named)) or "zero"
+    return said if groups[0] >= 100 else " ".join(said.rsplit(", ", 1) if groups[0] else [said])
 
 
 @functools.lru_cache(maxsize=4096)
 def ordinal(figures: str) -> str:
     """``22`` → twenty-second."""
-    return str(_engine().ordinal(cardinal(figures.replace(",", "").lstrip("0") or "0")))
+    head, link, last = re.fullmatch(
+        r"(.*?)([ -]?)(\w+)", cardinal(figures.replace(",", "").lstrip("0") or "0")
+    ).groups()  # type: ignore[union-attr]
+    said = _ORDINALS.get(last, f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th")
+    return f"{head}{link}{said}"
 
 
 @functools.lru_cache(maxsize=4096)
