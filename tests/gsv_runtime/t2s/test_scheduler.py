@@ -1,0 +1,178 @@
+"""Which sequences advance, told from plans alone."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gsv_runtime.errors import InvalidRequest
+from gsv_runtime.t2s.scheduler import Answer, Scheduler
+from gsv_runtime.t2s.slots import Move
+
+
+def scheduler(num_slots=4):
+    return Scheduler(num_slots, repetition_window=0, repetition_least_distinct=0)
+
+
+def start(target, sequence_id, num_tokens=5, max_tokens=100):
+    target.open(sequence_id, prompt_rows=10, num_prompt_tokens=4, max_tokens=max_tokens, now_s=0)
+    target.ask(sequence_id, num_tokens, now_s=0)
+
+
+def turn(target, token=1):
+    """One round as the decoder runs it; returns the plan."""
+    plan = target.plan()
+    for sequence_id in (*plan.prefill, *plan.step):
+        target.record(sequence_id, token, ended=False)
+    return plan
+
+
+def test_one_sequence_joins_between_two_steps_of_those_that_run():
+    target = scheduler()
+    for sequence_id in (1, 2, 3):
+        start(target, sequence_id)
+    plans = [turn(target) for _ in range(4)]
+    assert [plan.prefill for plan in plans] == [(1,), (2,), (3,), ()]
+    assert [plan.step for plan in plans] == [(), (1,), (1, 2), (1, 2, 3)]
+
+
+def test_a_call_is_answered_once_and_with_as_many_tokens_as_asked():
+    target = scheduler()
+    start(target, 1, num_tokens=3)
+    answers = []
+    while target.has_work:
+        turn(target, token=7)
+        answers += target.answers(now_s=0)
+    assert answers == [Answer(1, (7, 7, 7), "")]
+    assert list(target.answers(now_s=0)) == []
+
+
+def test_a_sequence_between_calls_rides_along_at_most_one_call_ahead():
+    target = scheduler()
+    start(target, 1, num_tokens=2)
+    turn(target)
+    turn(target)
+    assert len(list(target.answers(now_s=0))) == 1
+    start(target, 2, num_tokens=50)
+    for _ in range(20):
+        turn(target)
+    assert len(target[1].tokens) == 4
+    assert len(target[2].tokens) == 20
+    target.ask(1, 2, now_s=0)
+    assert list(target.answers(now_s=0)) == [Answer(1, (1, 1), "")]
+
+
+def test_nothing_is_decoded_when_nobody_waits_for_it():
+    target = scheduler()
+    start(target, 1, num_tokens=1)
+    turn(target)
+    list(target.answers(now_s=0))
+    assert not target.has_work
+    assert target.plan().step == ()
+
+
+def test_sequences_beyond_the_slots_wait_without_spinning_until_one_is_free():
+    target = scheduler(num_slots=1)
+    start(target, 1, num_tokens=1)
+    turn(target)
+    list(target.answers(now_s=0))
+    start(target, 2)
+    assert not target.has_work
+    target.close(1)
+    assert target.plan().prefill == (2,)
+
+
+def test_the_last_tokens_come_with_the_reason_and_the_slot_is_free_before_they_are_fetched():
+    target = scheduler()
+    start(target, 1, num_tokens=2, max_tokens=3)
+    for _ in range(3):
+        turn(target)
+        if not target[1].num_delivered:
+            first = list(target.answers(now_s=0))
+    assert first == [Answer(1, (1, 1), "")]
+    target.ask(1, 2, now_s=0)
+    turn(target)
+    assert target.slots_in_use == 0
+    assert list(target.answers(now_s=0)) == [Answer(1, (1,), "limit")]
+    target.ask(1, 2, now_s=0)
+    assert list(target.answers(now_s=0)) == [Answer(1, (), "limit")]
+
+
+def test_a_sequence_that_ends_at_once_answers_without_tokens():
+    target = scheduler()
+    start(target, 1)
+    target.plan()
+    target.record(1, 1024, ended=True)
+    assert list(target.answers(now_s=0)) == [Answer(1, (), "eos")]
+
+
+def test_a_loop_ends_as_repetition():
+    target = Scheduler(2, repetition_window=4, repetition_least_distinct=2)
+    start(target, 1, num_tokens=9)
+    while target.has_work:
+        turn(target)
+    assert list(target.answers(now_s=0)) == [Answer(1, (1, 1, 1, 1), "repetition")]
+
+
+def test_the_hole_of_a_sequence_that_left_is_closed_so_that_the_batch_stays_small():
+    target = scheduler()
+    for sequence_id in (1, 2, 3):
+        start(target, sequence_id, num_tokens=50)
+    for _ in range(4):
+        turn(target)
+    target.close(1)
+    plan = turn(target)
+    assert plan.moves == (Move(2, 0),)
+    assert plan.span == 2
+    assert target.in_slot(0).sequence_id == 3
+
+
+def test_an_idle_sequence_is_forgotten_and_a_waiting_one_is_not():
+    target = scheduler(num_slots=1)
+    start(target, 1, num_tokens=1)
+    turn(target)
+    list(target.answers(now_s=10))
+    start(target, 2)
+    assert target.reap(now_s=69, idle_s=60) == []
+    assert target.reap(now_s=71, idle_s=60) == [1]
+    with pytest.raises(InvalidRequest, match="start a new one"):
+        target.ask(1, 1, now_s=72)
+    assert target.plan().prefill == (2,)
+
+
+def test_a_second_call_before_the_answer_is_refused():
+    target = scheduler()
+    start(target, 1)
+    with pytest.raises(InvalidRequest, match="unanswered call"):
+        target.ask(1, 1, now_s=0)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 3), st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(0, 4)), max_size=60))
+def test_under_any_order_of_calls_every_call_is_answered_in_full_and_no_slot_is_shared(num_slots, events):
+    target, asked, got = scheduler(num_slots), {}, {}
+    for sequence_id, num_tokens, action in events:
+        if action == 0:
+            target.close(sequence_id)
+            asked.pop(sequence_id, None)
+        elif sequence_id not in target:
+            start(target, sequence_id, num_tokens, max_tokens=9)
+            asked[sequence_id], got[sequence_id] = num_tokens, []
+        elif sequence_id not in asked:
+            target.ask(sequence_id, num_tokens, now_s=0)
+            asked[sequence_id] = num_tokens
+        plan = turn(target, token=len(got))
+        held = [target.in_slot(slot) for slot in range(num_slots)]
+        owners = [sequence.sequence_id for sequence in held if sequence is not None]
+        assert len(owners) == len(set(owners)) == target.slots_in_use
+        assert len(plan.prefill) <= 1
+        for answer in target.answers(now_s=0):
+            wanted = asked.pop(answer.sequence_id)
+            got[answer.sequence_id] += answer.tokens
+            assert len(answer.tokens) == wanted or answer.finish_reason == "limit"
+            assert len(got[answer.sequence_id]) <= 9
+    while target.has_work:
+        turn(target)
+        for answer in target.answers(now_s=0):
+            asked.pop(answer.sequence_id)
+    holders = sum(target.in_slot(slot) is not None for slot in range(num_slots))
+    assert not asked or holders == num_slots
