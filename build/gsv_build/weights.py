@@ -39,12 +39,12 @@ logger = logging.getLogger("gsv.build")
 
 @dataclass(frozen=True)
 class WeightFiles:
-    """The checkpoints that one voice model is built from; `speaker_encoder` is for v2Pro and v2ProPlus only."""
+    """The checkpoints of one voice model; `speaker_encoder` is for v2Pro and v2ProPlus only, BERT for Chinese."""
 
     t2s: Path
     sovits: Path
     hubert: Path
-    bert: Path
+    bert: Path | None
     speaker_encoder: Path | None
 
 
@@ -66,7 +66,10 @@ def find_weights(directory: Path, version: ModelVersion | None = None) -> Weight
     speaker_encoder: Path | None = directory / SPEAKER_ENCODER_FILE
     if not (directory / SPEAKER_ENCODER_FILE).is_file() and not (version and version.uses_speaker_embedding):
         speaker_encoder = None
-    found = WeightFiles(t2s, sovits, directory / HUBERT_DIRECTORY, directory / BERT_DIRECTORY, speaker_encoder)
+    bert: Path | None = directory / BERT_DIRECTORY
+    if not (directory / BERT_DIRECTORY).is_dir():
+        bert = None  # Chinese is then spoken with zero features
+    found = WeightFiles(t2s, sovits, directory / HUBERT_DIRECTORY, bert, speaker_encoder)
     missing = [str(path) for path in vars(found).values() if path is not None and not path.exists()]
     if missing:
         raise UnreadableCheckpoint(

@@ -1,0 +1,122 @@
+"""`python -m gsv_build build`: checkpoints in the official formats become a model repository that speaks."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from gsv_build import configs
+from gsv_build.build_record import BuildRecord, builder_digest
+from gsv_build.checkpoints import CheckpointError
+from gsv_build.deployment import PRESETS, Deployment
+from gsv_build.engines import EngineFailed, build_engines, graph_input_shapes
+from gsv_build.export import ExportFailed
+from gsv_build.pbtxt import CheckpointSizes
+from gsv_build.stage_builds import Weights, remove_leftovers, stage_builds
+from gsv_build.weights import find_weights
+from gsv_runtime import contract
+from gsv_runtime.contract import MODELS
+from gsv_runtime.model_files import GRAPH_FILE
+from gsv_runtime.onnx_stage import WARM_UP_SIZES, example_inputs
+from gsv_runtime.tensors import Arrays
+from gsv_runtime.versions import SUPPORTED, ModelVersion
+
+logger = logging.getLogger("gsv.build")
+
+
+def build(repository: Path, deployment: Deployment, directory: Path, version: ModelVersion | None = None) -> list[str]:
+    """Builds what is not up to date.
+
+    Args:
+        repository: model repository; its model.py files must be there.
+        deployment: the preset.
+        directory: of the checkpoints.
+        version: which, if the directory holds several.
+
+    Returns:
+        Stages that were built; empty if all was up to date.
+
+    Raises:
+        CheckpointError: a checkpoint is missing or cannot be used.
+        ExportFailed: a stage has no pure graph.
+        EngineFailed: TensorRT is missing or refuses a graph.
+    """
+    weights = Weights(find_weights(directory, version))
+    if weights.files.bert is None:
+        logger.warning("no BERT in %s: Chinese will be spoken with zero features, less naturally", directory)
+    stages = stage_builds(weights, deployment.model(contract.T2S).settings.cache_rows)
+    record, builder = BuildRecord.read(repository, deployment.preset), builder_digest()
+    digests = {stage.model.name: stage.digest(builder, deployment.preset) for stage in stages}
+    stale = [stage for stage in stages if record.stages.get(stage.model.name) != digests[stage.model.name]]
+    remove_leftovers(repository)
+    steps = tqdm(stale, desc=f"build {deployment.preset}", unit="stage", file=sys.stderr, disable=not stale)
+    record.stages = {name: digest for name, digest in record.stages.items() if digest == digests.get(name)}
+    with logging_redirect_tqdm():
+        for stage in steps:
+            steps.set_postfix_str(stage.model.name)
+            record.write(repository)  # without facts: until the end, no server starts from it
+            stage.run(repository)
+            record.stages[stage.model.name] = digests[stage.model.name]
+    built = [stage.model.name for stage in stale]
+    if built and deployment.preset == "tensorrt":
+        record.write(repository)
+        build_engines(repository, deployment)
+    _finish(repository, deployment, weights, record)
+    return built
+
+
+def _finish(repository: Path, deployment: Deployment, weights: Weights, record: BuildRecord) -> None:
+    """Writes the configuration and, last of all, the record that lets a server start."""
+    absent = {model.name for model in MODELS if model.graph and model.name not in record.stages}
+    record.models = [model.name for model in MODELS if model.name not in absent]
+    record.facts = weights.facts
+    sizes = None
+    if deployment.preset != "cpu":
+        sizes = CheckpointSizes(
+            axes=weights.sizes,
+            absent=frozenset({"speaker_embedding"} if contract.SPEAKER_ENCODER.name in absent else ()),
+            warm_ups={name: _write_warm_up(repository, name) for name in record.models if _has_graph(repository, name)},
+        )
+    configs.write_configs(repository, deployment, sizes)
+    record.write(repository)
+
+
+def _has_graph(repository: Path, name: str) -> bool:
+    return (repository / name / "1" / GRAPH_FILE).is_file()
+
+
+def _write_warm_up(repository: Path, name: str) -> Arrays:
+    """Writes a warm-up request, one file an input, where Triton looks for it; returns its inputs."""
+    model = next(model for model in MODELS if model.name == name)
+    shapes = graph_input_shapes(repository / name / "1" / GRAPH_FILE)
+    inputs = example_inputs(model, WARM_UP_SIZES, shapes)
+    folder = repository / name / "warmup"
+    folder.mkdir(exist_ok=True)
+    for tensor, array in inputs.items():
+        (folder / tensor).write_bytes(array.tobytes())
+    return inputs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this command."""
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")
+    parser.add_argument("--weights", type=Path, required=True, help="directory of checkpoints in the official formats")
+    parser.add_argument("--version", choices=[version.value for version in SUPPORTED], help="if there are several")
+    parser.add_argument("--repository", type=Path, default=configs.DEFAULT_REPOSITORY)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Builds; returns the exit status."""
+    version = ModelVersion(arguments.version) if arguments.version else None
+    try:
+        built = build(arguments.repository, PRESETS[arguments.preset], arguments.weights, version)
+    except (CheckpointError, ExportFailed, EngineFailed) as failure:
+        logger.error("%s", failure)
+        return 1
+    logger.info("repository ready preset=%s built=%s", arguments.preset, ",".join(built) or "nothing, all up to date")
+    return 0

@@ -1,0 +1,199 @@
+"""What `make build` writes into each model's directory, and from which files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from torch import nn
+
+from gsv_build import checkpoints
+from gsv_build.build_record import file_digest, joined_digest
+from gsv_build.checkpoints import CheckpointError
+from gsv_build.checkpoints.keys_s2 import SovitsModules
+from gsv_build.export import export_graph
+from gsv_build.modules.t2s import T2S
+from gsv_build.sizes import SovitsSizes, T2SSizes
+from gsv_build.t2s_graphs import write_t2s_graphs
+from gsv_build.weights import WeightFiles
+from gsv_runtime import contract
+from gsv_runtime.contract import Model
+from gsv_runtime.model_files import GRAPH_FILE, VOCABULARY_FILE
+from gsv_runtime.settings import CheckpointFacts
+
+
+@dataclass(frozen=True)
+class StageBuild:
+    """Files of one model: where they come from, and the function that writes them into a directory."""
+
+    model: Model
+    sources: tuple[Path, ...]
+    write: Callable[[Path], object]
+    options: str = ""  # numbers of the deployment that end up in the files
+
+    def digest(self, builder: str, preset: str) -> str:
+        """Changes with the checkpoint, with the code that exports it, and with the preset."""
+        return joined_digest([builder, preset, self.options, *(file_digest(path) for path in self.sources)])
+
+    def run(self, repository: Path) -> None:
+        """Writes the files beside their place, then moves them there."""
+        target = repository / self.model.name / "1"
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target, prefix=".new-") as temporary:
+            self.write(Path(temporary))
+            for path in Path(temporary).iterdir():
+                os.replace(path, target / path.name)
+
+
+class Weights:
+    """The checkpoints of one voice model, each read when it is first needed."""
+
+    def __init__(self, files: WeightFiles) -> None:
+        self.files = files
+
+    @cached_property
+    def t2s(self) -> checkpoints.Checkpoint[T2SSizes, T2S]:
+        """The s1 checkpoint."""
+        return checkpoints.load_t2s(self.files.t2s)
+
+    @cached_property
+    def sovits(self) -> checkpoints.Checkpoint[SovitsSizes, SovitsModules]:
+        """The s2 checkpoint."""
+        return checkpoints.load_sovits(self.files.sovits)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Named axes of the contract."""
+        sovits = self.sovits.sizes
+        return {
+            "ssl_dim": sovits.ssl_dim,
+            "latent_dim": sovits.latent,
+            "global_dim": sovits.global_dim,
+            "bert_dim": self.t2s.sizes.bert_dim,
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all the files: voices registered with other weights are refused."""
+        return joined_digest(file_digest(path) for path in vars(self.files).values() if path is not None)
+
+    @property
+    def facts(self) -> CheckpointFacts:
+        """What the runtime must know of these checkpoints."""
+        has_bert = self.files.bert is not None
+        vocabulary = checkpoints.load_vocabulary(self.files.bert) if self.files.bert is not None else []
+        return CheckpointFacts(
+            version=self.sovits.sizes.version.value,
+            weights_digest=self.digest,
+            latent_dim=self.sizes["latent_dim"],
+            global_dim=self.sizes["global_dim"],
+            bert_dim=self.sizes["bert_dim"],
+            has_bert=has_bert,
+            bert_cls_id=vocabulary.index("[CLS]") if has_bert else 0,
+            bert_sep_id=vocabulary.index("[SEP]") if has_bert else 0,
+        )
+
+
+def stage_builds(weights: Weights, cache_rows: int) -> list[StageBuild]:
+    """Every model that has files of its own.
+
+    Args:
+        weights: the checkpoints; which of them are there decides which models are.
+        cache_rows: positions that t2s can count, of phones and of tokens.
+    """
+    files = weights.files
+    builds = [
+        StageBuild(contract.T2S, (files.t2s,), lambda folder: _write_t2s(weights, folder, cache_rows), str(cache_rows)),
+        StageBuild(contract.HUBERT, (files.hubert,), lambda folder: _write_hubert(weights, folder)),
+        *(
+            StageBuild(model, (files.sovits,), _sovits_writer(weights, model, name))
+            for model, name in (
+                (contract.SPEECH_TOKENIZER, "quantizer"),
+                (contract.REFERENCE_ENCODER, "reference_encoder"),
+                (contract.ACOUSTIC, "acoustic"),
+                (contract.VOCODER, "vocoder"),
+            )
+        ),
+    ]
+    if files.bert is not None:
+        bert = files.bert
+        builds.append(StageBuild(contract.BERT, (bert,), lambda folder: _write_bert(weights, bert, folder)))
+        builds.append(StageBuild(contract.TEXT_FRONTEND, (bert,), lambda folder: _write_vocabulary(bert, folder)))
+    if weights.sovits.sizes.version.uses_speaker_embedding:
+        path = files.speaker_encoder
+        if path is None:
+            raise CheckpointError(
+                f"{files.sovits.name} is {weights.sovits.sizes.version.value}, which needs a speaker encoder; "
+                "fetch it with `python -m gsv_build weights`"
+            )
+        builds.append(
+            StageBuild(
+                contract.SPEAKER_ENCODER,
+                (path,),
+                lambda folder: _export(
+                    checkpoints.load_speaker_encoder(path).module,
+                    contract.SPEAKER_ENCODER,
+                    folder,
+                    {},
+                    lengths={"F": 300},
+                ),
+            )
+        )
+    return builds
+
+
+def _export(
+    module: nn.Module,
+    model: Model,
+    folder: Path,
+    sizes: Mapping[str, int],
+    omit: tuple[str, ...] = (),
+    lengths: Mapping[str, int] | None = None,
+) -> None:
+    export_graph(module, model, folder / GRAPH_FILE, sizes, omit, lengths)
+
+
+def _write_t2s(weights: Weights, folder: Path, cache_rows: int) -> None:
+    write_t2s_graphs(weights.t2s.module, folder, cache_rows)
+
+
+def _write_hubert(weights: Weights, folder: Path) -> None:
+    hubert = checkpoints.load_hubert(weights.files.hubert)
+    _require("hubert", "hidden size", hubert.sizes.hidden, "s2", weights.sizes["ssl_dim"])
+    _export(hubert.module, contract.HUBERT, folder, weights.sizes)
+
+
+def _write_bert(weights: Weights, directory: Path, folder: Path) -> None:
+    bert = checkpoints.load_bert(directory)
+    _require("bert", "hidden size", bert.sizes.hidden, "s1", weights.sizes["bert_dim"])
+    _export(bert.module, contract.BERT, folder, weights.sizes)
+
+
+def _write_vocabulary(directory: Path, folder: Path) -> None:
+    tokens = checkpoints.load_vocabulary(directory)
+    (folder / VOCABULARY_FILE).write_text("\n".join(tokens) + "\n", encoding="utf-8")
+
+
+def _sovits_writer(weights: Weights, model: Model, name: str) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        version = weights.sovits.sizes.version
+        omit = () if version.uses_speaker_embedding else ("speaker_embedding",)
+        _export(getattr(weights.sovits.module, name), model, folder, weights.sizes, omit)
+
+    return write
+
+
+def _require(name: str, what: str, found: int, other: str, needed: int) -> None:
+    if found != needed:
+        raise CheckpointError(f"{name} has {what} {found}, but {other} was trained on {needed}; use the matching one")
+
+
+def remove_leftovers(repository: Path) -> None:
+    """Removes temporary directories that an interrupted build left."""
+    for path in repository.glob("*/1/.new-*"):
+        shutil.rmtree(path, ignore_errors=True)

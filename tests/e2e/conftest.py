@@ -1,0 +1,204 @@
+"""A real tritonserver with a small random checkpoint, and a client that can send anything."""
+
+import importlib.util
+import io
+import queue
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+import soundfile
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+from tritonclient.utils import serialize_byte_tensor
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 60.0  # of one request; far above what it takes, so that a hang fails instead of waiting for ever
+NUMPY = {"INT32": np.int32, "INT64": np.int64, "FP32": np.float32, "BOOL": np.bool_}
+
+
+def pytest_collection_modifyitems(items):
+    """Every test here needs the server."""
+    here = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
+    missing = importlib.util.find_spec("pytriton") is None
+    for item in here:
+        item.add_marker(pytest.mark.triton)
+        if missing:
+            item.add_marker(pytest.mark.skip(reason="nvidia-pytriton is not installed"))
+
+
+@dataclass(frozen=True)
+class Input:
+    """One tensor of a request, as raw as the wire has it."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+    @classmethod
+    def of(cls, name, value, dtype=None):
+        """A tensor [1] of a Python value; or of a NumPy array, with its shape."""
+        if isinstance(value, np.ndarray):
+            return cls(name, dtype, value.shape, value.tobytes())
+        if isinstance(value, bool):
+            return cls(name, dtype or "BOOL", (1,), bytes([value]))
+        if isinstance(value, int | float):
+            kind = dtype or DTYPES[name]
+            return cls(name, kind, (1,), np.array([value], NUMPY[kind]).tobytes())
+        data = value.encode() if isinstance(value, str) else value
+        return cls(name, dtype or "BYTES", (1,), serialize_byte_tensor(np.array([data], object)).item())
+
+
+DTYPES = {
+    "top_k": "INT32",
+    "seed": "INT64",
+    **dict.fromkeys(["top_p", "temperature", "repetition_penalty", "speed", "noise_scale", "pause_s"], "FP32"),
+}
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One data response of `tts`."""
+
+    waveform: np.ndarray
+    outputs: dict
+
+
+class RawClient:
+    """Speaks KServe's gRPC protocol without the politeness of a real client library."""
+
+    def __init__(self, port):
+        options = [("grpc.max_send_message_length", 2**30), ("grpc.max_receive_message_length", 2**30)]
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", options)
+        self.stub = service_pb2_grpc.GRPCInferenceServiceStub(self.channel)
+
+    def request(self, model, inputs, parameters=None):
+        """Builds a request from {name: value} or from raw `Input`s."""
+        tensors = [Input.of(name, value) for name, value in inputs.items()] if isinstance(inputs, dict) else inputs
+        request = service_pb2.ModelInferRequest(model_name=model)
+        for tensor in tensors:
+            request.inputs.add(name=tensor.name, datatype=tensor.dtype, shape=tensor.shape)
+            request.raw_input_contents.append(tensor.data)
+        for name, value in (parameters or {}).items():
+            request.parameters[name].string_param = value
+        return request
+
+    def voices(self, inputs, parameters=None):
+        """One unary call; returns the response or raises grpc.RpcError."""
+        return self.stub.ModelInfer(self.request("voices", inputs, parameters), timeout=LIMIT_S)
+
+    def stream(self, inputs, parameters=None):
+        """Starts a stream; returns the call, which can be cancelled, and yields raw responses."""
+        requests = queue.SimpleQueue()
+        requests.put(self.request("tts", inputs, parameters))
+        requests.put(None)
+        return self.stub.ModelStreamInfer(iter(requests.get, None), timeout=LIMIT_S)
+
+    def say(self, inputs, parameters=None):
+        """Speaks; returns (chunks, error message or None)."""
+        chunks = []
+        for response in self.stream(inputs, parameters):
+            if response.error_message:
+                return chunks, response.error_message
+            chunks.append(decode(response.infer_response))
+        return chunks, None
+
+
+def decode(response):
+    """Outputs of a response by name; text as bytes."""
+    outputs = {}
+    for tensor, data in zip(response.outputs, response.raw_output_contents, strict=True):
+        if tensor.datatype == "BYTES":
+            outputs[tensor.name] = data[4:]
+        else:
+            outputs[tensor.name] = np.frombuffer(data, NUMPY[tensor.datatype]).reshape(tensor.shape)
+    return Chunk(outputs.get("waveform"), outputs)
+
+
+def recording(seconds=4.0, rate_hz=32_000, pitch_hz=180, samples=None):
+    """A WAV of a hummed note that breathes, float32 so that anything can be in it."""
+    times = np.arange(round(seconds * rate_hz)) / rate_hz
+    voice = sum(np.sin(2 * np.pi * pitch_hz * k * times) / k for k in range(1, 9))
+    data = 0.1 * voice * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * times)) if samples is None else samples
+    file = io.BytesIO()
+    soundfile.write(file, data, rate_hz, format="WAV", subtype="FLOAT")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def make_recording():
+    return recording
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory):
+    """A repository built from a small random v2 checkpoint; kept in var/ and rebuilt only when the builder changed."""
+    from gsv_build.build_repository import build
+
+    from gsv_build.deployment import PRESETS
+    from gsv_build.random_checkpoints import write_random_checkpoints
+    from gsv_runtime.versions import ModelVersion
+
+    kept = ROOT / "var" / "e2e"
+    weights, target = kept / "weights", kept / "model_repository"
+    if not weights.is_dir():
+        write_random_checkpoints(weights, ModelVersion.V2)
+    ignored = shutil.ignore_patterns("*.onnx", "*.weights", "*.plan", "build.json", "vocab.txt", "__pycache__")
+    shutil.copytree(ROOT / "model_repository", target, ignore=ignored, dirs_exist_ok=True)
+    build(target, PRESETS["cpu"], weights)
+    shutil.rmtree(kept / "var", ignore_errors=True)  # voices of earlier runs
+    return target
+
+
+class Server:
+    """A server that tests may restart."""
+
+    def __init__(self, repository, state):
+        from gsv_build.triton_process import Ports
+
+        self.repository, self.state = repository, state
+        self.ports = Ports(http=free_port(), grpc=free_port(), metrics=free_port())
+
+    def start(self):
+        from gsv_build import local_server
+
+        local_server.up(self.repository, self.state, self.ports)
+        self.client = RawClient(self.ports.grpc)
+
+    def stop(self):
+        from gsv_build import local_server
+
+        self.client.channel.close()
+        local_server.down(self.state)
+
+
+@pytest.fixture(scope="session")
+def server(repository, tmp_path_factory):
+    running = Server(repository, tmp_path_factory.mktemp("server"))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def client(server):
+    return server.client
+
+
+@pytest.fixture(scope="session")
+def registered(server):
+    """Registers two voices that differ in audio only."""
+    for voice, pitch_hz in (("low", 110), ("high", 330)):
+        inputs = {"action": "register", "voice": voice, "reference_audio": recording(pitch_hz=pitch_hz)}
+        server.client.voices(inputs | {"prompt_text": "the same words", "prompt_language": "en"})
+    return ("low", "high")
