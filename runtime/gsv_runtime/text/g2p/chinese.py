@@ -65,7 +65,7 @@ def _readings(before: str, parts: Sequence[str], after: str) -> list[str]:
 @functools.lru_cache(maxsize=65_536)
 def _listed_pinyin(part: str) -> tuple[str, ...]:
     if part in PHRASES:
-        return tuple(PHRASES[part].split())
+        return PHRASES[part]
     return tuple(lazy_pinyin(part, style=Style.TONE3, neutral_tone_with_five=True, errors="ignore"))
 
 

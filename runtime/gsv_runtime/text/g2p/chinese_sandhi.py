@@ -24,6 +24,7 @@ from gsv_runtime.text.g2p.chinese_words import (
 Tagged = tuple[str, str]
 _FIGURES = frozenset("零〇一二三四五六七八九十百千万亿两")
 _PARTICLES = frozenset("吧呢哈啊呐噻嘛吖嗨哦哒额滴哩哟喽啰耶喔诶的地得")
+_BEFORE_MEASURE = frozenset("几有半多各整每做是")
 _MAX_MERGED = 3
 
 
@@ -148,24 +149,27 @@ def _change_neutral(word: str, tag: str, tones: list[str]) -> None:
     doubled = len(word) == 2 and word[0] == word[1]
     if doubled and kind in ("n", "v") and word not in DOUBLED_WITHOUT_NEUTRAL:
         tones[1] = "5"
+    if _is_neutral_last(word, tag):
+        tones[-1] = "5"
     measure = word.find("个")
-    if word[-1] in _PARTICLES and word not in NOT_NEUTRAL_LAST:
-        tones[-1] = "5"
-    elif (len(word) == 1 and word in "了着过" and tag in ("ul", "uz", "ug")) or (
-        len(word) > 1 and word[-1] in "们子" and kind in ("r", "n") and word not in NOT_NEUTRAL_LAST
-    ):
-        tones[-1] = "5"
-    elif (len(word) > 1 and word[-1] in "上下里" and tag in ("s", "l", "f")) or (
-        len(word) > 1 and word[-1] in "来去" and word[-2] in "上下进出回过起开"
-    ):
-        tones[-1] = "5"
-    elif word == "个" or (measure > 0 and (word[measure - 1] in _FIGURES or word[measure - 1] in "几有半多各整每做是")):
+    if measure > 0 and (word[measure - 1] in _FIGURES or word[measure - 1] in _BEFORE_MEASURE):
         tones[measure] = "5"
-    elif word in NEUTRAL_LAST or word[-2:] in NEUTRAL_LAST:
-        tones[-1] = "5"
     head, _ = _halves(word)
     if head in NEUTRAL_LAST or head[-2:] in NEUTRAL_LAST:
         tones[len(head) - 1] = "5"
+
+
+def _is_neutral_last(word: str, tag: str) -> bool:
+    last = word[-1]
+    if word in NEUTRAL_LAST or word[-2:] in NEUTRAL_LAST or word == "个":
+        return True
+    if last in _PARTICLES:
+        return word not in NOT_NEUTRAL_LAST
+    if len(word) == 1:
+        return word in "了着过" and tag in ("ul", "uz", "ug")
+    if last in "们子" and tag[:1] in ("r", "n"):
+        return word not in NOT_NEUTRAL_LAST
+    return (last in "上下里" and tag in ("s", "l", "f")) or (last in "来去" and word[-2] in "上下进出回过起开")
 
 
 def _change_third(word: str, tones: list[str]) -> None:

@@ -1,9 +1,10 @@
 """English words to ARPAbet phones with stress digits.
 
 Order as upstream's `text/english.py`: heteronyms by part of speech, CMU dictionary, short unknown words
-spelled, possessives, British spellings and endings by rule, compounds of known words split by frequency, the rest by a small network. Deliberately
-different: the article "A" at the start of a sentence is AH0; an apostrophe that belongs to no word makes no
-phone; no name list (upstream's is a pickle without a source).
+spelled, possessives, compounds of known words split by frequency, the rest by a small network. Deliberately
+different: British spellings and endings (organised, retweeted) come from the dictionary's words; a compound
+is split only into known words; the article "A" at the start of a sentence is AH0; an apostrophe that belongs
+to no word makes no phone; no name list (upstream's is a pickle without a source).
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def phones(text: str) -> list[tuple[str, Phones]]:
     tokens = [match[0] for match in _TOKEN.finditer(text) if not _joins_words(text, match)]
     table = lexicon.heteronyms()
     tagged = tags(tokens) if any(token.lower() in table for token in tokens) else [""] * len(tokens)
-    return [(token, _token_phones(token, tag, index, tokens)) for index, (token, tag) in enumerate(zip(tokens, tagged, strict=True))]  # fmt: skip
+    return [(token, _token_phones(tokens, index, tagged[index])) for index, token in enumerate(tokens)]
 
 
 def _joins_words(text: str, match: re.Match[str]) -> bool:
@@ -85,7 +86,8 @@ def _joins_words(text: str, match: re.Match[str]) -> bool:
     return match[0] == "-" and len(around) == 2 and around.isalpha()
 
 
-def _token_phones(token: str, tag: str, index: int, tokens: list[str]) -> Phones:
+def _token_phones(tokens: list[str], index: int, tag: str) -> Phones:
+    token = tokens[index]
     word = token.lower()
     if word in PUNCTUATION:
         return (word,)
@@ -121,7 +123,7 @@ def word_phones(word: str) -> Phones:
     if derived:
         return derived
     parts = _segment(word)
-    if not all(len(part) > 2 and part in lexicon.pronunciations() or part in _SHORT_PARTS for part in parts):
+    if not all((len(part) > 2 and part in lexicon.pronunciations()) or part in _SHORT_PARTS for part in parts):
         return lexicon.spelling_network().phones(word) or _spelled(word)
     return tuple(phone for part in parts for phone in word_phones(part))
 

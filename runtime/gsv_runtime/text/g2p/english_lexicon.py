@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
+from importlib import resources
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def heteronyms() -> Mapping[str, tuple[Phones, Phones, str]]:
 
 
 def _corrected_heteronyms() -> dict[str, tuple[Phones, Phones, str]]:
-    rows = json.loads(Path(__file__).with_name("heteronyms.json").read_text(encoding="utf-8"))
+    rows = json.loads(resources.files("gsv_runtime.text").joinpath("data/heteronyms.json").read_text(encoding="utf-8"))
     return {word: (tuple(a.split()), tuple(b.split()), tag) for word, (a, b, tag) in rows.items()}
 
 

@@ -98,12 +98,15 @@ UNITS = {
     "MB": ("megabyte", "megabytes"), "GB": ("gigabyte", "gigabytes"), "TB": ("terabyte", "terabytes"),
     "kbps": ("kilobit per second", "kilobits per second"), "Mbps": ("megabit per second", "megabits per second"),
     "Gbps": ("gigabit per second", "gigabits per second"), "kW": ("kilowatt", "kilowatts"),
-    "MW": ("megawatt", "megawatts"), "kWh": ("kilowatt hour", "kilowatt hours"), "mAh": ("milliamp hour", "milliamp hours"),
+    "MW": ("megawatt", "megawatts"), "kWh": ("kilowatt hour", "kilowatt hours"),
+    "mAh": ("milliamp hour", "milliamp hours"),
     "dB": ("decibel", "decibels"), "kPa": ("kilopascal", "kilopascals"), "kcal": ("kilocalorie", "kilocalories"),
     "°C": ("degree celsius", "degrees celsius"), "°F": ("degree fahrenheit", "degrees fahrenheit"),
-    "°": ("degree", "degrees"), "sq ft": ("square foot", "square feet"), "km/h": ("kilometer per hour", "kilometers per hour"),
+    "°": ("degree", "degrees"), "sq ft": ("square foot", "square feet"),
+    "km/h": ("kilometer per hour", "kilometers per hour"),
     "m/s²": ("meter per second squared", "meters per second squared"), "m/s": ("meter per second", "meters per second"),
-    "¢": ("cent", "cents"), "fps": ("frame per second", "frames per second"), "rpm": ("revolution per minute", "revolutions per minute"),
+    "¢": ("cent", "cents"), "fps": ("frame per second", "frames per second"),
+    "rpm": ("revolution per minute", "revolutions per minute"),
 }  # fmt: skip
 # Read only when written against the figure: "5 m" may be anything.
 ATTACHED_UNITS = {
