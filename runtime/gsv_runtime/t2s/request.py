@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.speech_request import Sampling, parse_sampling
 from gsv_runtime.tensors import Array, Arrays
@@ -63,6 +65,8 @@ def parse_prompt(inputs: Arrays, capacity: Capacity) -> Prompt:
         raise InvalidRequest(
             f"bert_features is {list(features.shape)}; need {[capacity.bert_dim, int(phones.size)]}, one column a phone"
         )
+    if not np.isfinite(features).all():
+        raise InvalidRequest("bert_features holds values that are not finite; need numbers")
     _check_ids("phones", phones, capacity.num_phones)
     _check_ids("prompt_tokens", tokens, capacity.vocabulary - 1)
     room = _room(phones.size, tokens.size, capacity)
