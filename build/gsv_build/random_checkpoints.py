@@ -61,18 +61,18 @@ def write_random_checkpoints(
     sizes = network_sizes(version, preset)
     shapes = official_shapes(sizes)
     with tqdm(total=4 + version.uses_speaker_embedding, desc="random checkpoints", unit="file") as progress:
-        saving.write_t2s(directory / T2S_FILE, _draw(shapes["s1"], seed), sizes.t2s, _INFO, half)
+        saving.write_t2s(directory / T2S_FILE, draw(shapes["s1"], seed), sizes.t2s, _INFO, half)
         progress.update()
-        drawn = _draw(shapes["s2"], seed)
+        drawn = draw(shapes["s2"], seed)
         saving.write_sovits(directory / SOVITS_FILE, drawn, sizes.sovits, _INFO, half)
         progress.update()
-        saving.write_hubert(directory / HUBERT_DIRECTORY, _draw(shapes["hubert"], seed), sizes.hubert, half)
+        saving.write_hubert(directory / HUBERT_DIRECTORY, draw(shapes["hubert"], seed), sizes.hubert, half)
         progress.update()
         vocabulary = random_vocabulary(sizes.bert.vocabulary)
-        saving.write_bert(directory / BERT_DIRECTORY, _draw(shapes["bert"], seed), sizes.bert, vocabulary, half)
+        saving.write_bert(directory / BERT_DIRECTORY, draw(shapes["bert"], seed), sizes.bert, vocabulary, half)
         progress.update()
         if version.uses_speaker_embedding:
-            drawn = _draw(shapes["speaker_encoder"], seed)
+            drawn = draw(shapes["speaker_encoder"], seed)
             saving.write_speaker_encoder(directory / SPEAKER_ENCODER_FILE, drawn, half)
             progress.update()
     return find_weights(directory, version)
@@ -105,7 +105,7 @@ def official_shapes(sizes: NetworkSizes) -> dict[str, dict[str, tuple[int, ...]]
     return shapes
 
 
-def _draw(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, Tensor]:
+def draw(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, Tensor]:
     """Draw each tensor by its official name."""
     drawn = {name: torch.from_numpy(seeded_tensor(name, shape, seed)) for name, shape in shapes.items()}
     counters = [name for name in drawn if name.endswith("num_batches_tracked")]
