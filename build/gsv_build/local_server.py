@@ -13,7 +13,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import gsv_runtime
@@ -38,7 +38,7 @@ class ServerState:
     ports: Ports
     shm_prefix: str
     admin_key: str
-    serves: str  # digest of what it has loaded
+    serves: str = ""  # digest of what it has loaded
 
     @classmethod
     def read(cls, directory: Path) -> ServerState | None:
@@ -47,7 +47,8 @@ class ServerState:
             values = json.loads((directory / "server.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        return cls(**{**values, "ports": Ports(**values["ports"])})
+        known = {field.name for field in fields(cls)}  # a server of an older checkout can still be stopped
+        return cls(**{name: values[name] for name in known & values.keys() - {"ports"}}, ports=Ports(**values["ports"]))
 
     def write(self, directory: Path) -> None:
         """Writes server.json, readable by its owner only: it holds the admin key."""

@@ -91,6 +91,20 @@ def answer_batch(
     return responses
 
 
+def reply_to(request: Any, model: contract.Model) -> Callable[[Arrays | Exception], None]:
+    """A function that answers a unary request later, from any thread, by its outputs or its failure; once."""
+    sender = request.get_response_sender()
+
+    def reply(outcome: Arrays | Exception) -> None:
+        try:
+            message = error_response(outcome, model) if isinstance(outcome, Exception) else response(model, outcome)
+        except Exception as failure:
+            message = error_response(failure, model)
+        _end(sender, message)
+
+    return reply
+
+
 def _answers(batch: list[Arrays], answer: Callable[[list[Arrays]], list[Arrays]]) -> list[Any]:
     """Outputs or the failure of each request; a batch that fails is tried again request by request."""
     try:

@@ -1,0 +1,30 @@
+from pathlib import Path
+from typing import Any
+
+from gsv_runtime import contract, serving
+from gsv_runtime.model_files import T2S_GRAPH_FILE
+from gsv_runtime.settings import T2SSettings, read
+from gsv_runtime.t2s.decoder import Decoder
+from gsv_runtime.t2s.engine import OnnxEngine
+from gsv_runtime.t2s.service import T2SService
+
+
+class TritonPythonModel:
+    def initialize(self, args: dict[str, str]) -> None:
+        serving.configure_logging()
+        settings = read(T2SSettings, args)
+        graph = Path(args["model_repository"]) / args["model_version"] / T2S_GRAPH_FILE
+        engine = OnnxEngine(graph, settings.slots, settings.cache_rows, settings.intra_op_threads)
+        decoder = Decoder(engine, settings.repetition_window, settings.repetition_least_distinct)
+        self._service = T2SService(decoder, settings.idle_s)
+
+    def execute(self, requests: list[Any]) -> None:
+        for request in requests:
+            reply = serving.reply_to(request, contract.T2S)
+            try:
+                self._service.submit(serving.sequence_of(request), serving.decode(request, contract.T2S), reply)
+            except Exception as failure:
+                reply(failure)
+
+    def finalize(self) -> None:
+        self._service.close()
