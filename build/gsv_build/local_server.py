@@ -117,12 +117,12 @@ def _start(repository: Path, state_directory: Path, ports: Ports, models: list[s
         admin_key=admin_key,
         shm_prefix=shm_prefix,
     )
-    process = triton_process.start(command, wheel.environment(), log)
-    state = ServerState(process.pid, ports, shm_prefix, admin_key, serves)
+    pid = triton_process.start(command, wheel.environment(), log)
+    state = ServerState(pid, ports, shm_prefix, admin_key, serves)
     state.write(state_directory)
-    logger.info("server starting pid=%d log=%s", process.pid, log)
+    logger.info("server starting pid=%d log=%s", pid, log)
     try:
-        waited_s = triton_process.wait_until_ready(process, ports, READY_LIMIT_S)
+        waited_s = triton_process.wait_until_ready(pid, ports, READY_LIMIT_S)
     except BaseException as failure:
         if isinstance(failure, ServerFailed):
             logger.error("last lines of %s:\n%s", log, log_tail(log))

@@ -11,13 +11,12 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import sysconfig
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,12 +121,20 @@ def command_line(
     ]
 
 
-def start(command: Sequence[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """Starts the server in a session of its own, so that its stubs can be ended with it."""
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
+def start(command: list[str], environment: dict[str, str], log: Path) -> int:
+    """Starts the server in a session of its own, so that its stubs can be ended with it; returns its process id."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    return os.posix_spawn(
+        command[0],
+        command,
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
 
 
 def is_ready(ports: Ports) -> bool:
@@ -139,7 +146,7 @@ def is_ready(ports: Ports) -> bool:
         return False
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], ports: Ports, limit_s: float) -> float:
+def wait_until_ready(pid: int, ports: Ports, limit_s: float) -> float:
     """Waits for readiness.
 
     Returns:
@@ -151,8 +158,8 @@ def wait_until_ready(process: subprocess.Popen[bytes], ports: Ports, limit_s: fl
     started = time.monotonic()
     while True:
         waited_s = time.monotonic() - started
-        if process.poll() is not None:
-            raise ServerFailed(f"tritonserver ended with status {process.returncode} after {waited_s:.1f} s")
+        if not _is_running(pid):
+            raise ServerFailed(f"tritonserver ended after {waited_s:.1f} s")
         if is_ready(ports):
             return waited_s
         if waited_s > limit_s:
@@ -163,14 +170,17 @@ def wait_until_ready(process: subprocess.Popen[bytes], ports: Ports, limit_s: fl
 def is_alive(pid: int) -> bool:
     """Whether `pid` is a running tritonserver (process ids are reused, so its name is asked too)."""
     try:
-        return Path(f"/proc/{pid}/comm").read_text().strip() == "tritonserver" and not _is_zombie(pid)
+        return _is_running(pid) and Path(f"/proc/{pid}/comm").read_text().strip() == "tritonserver"
     except OSError:
         return False
 
 
-def _is_zombie(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    return stat.rpartition(")")[2].split()[0] == "Z"
+def _is_running(pid: int) -> bool:
+    """Whether there is such a process and it has not ended (one that nobody has waited for is in state Z)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def stop(pid: int, shm_prefix: str) -> None:
@@ -187,6 +197,8 @@ def stop(pid: int, shm_prefix: str) -> None:
     for member in _session_members(pid):
         with contextlib.suppress(ProcessLookupError):
             os.kill(member, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):  # if it was ours, let it go
+        os.waitpid(pid, 0)
     for path in Path("/dev/shm").glob(f"{shm_prefix}*"):
         path.unlink(missing_ok=True)
 
