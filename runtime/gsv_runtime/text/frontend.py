@@ -16,7 +16,7 @@ import numpy.typing as npt
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.text.languages import AUTO, LANGUAGES, Unit, check_language
 from gsv_runtime.text.segment import Run, check_scripts, dominant_language, segment
-from gsv_runtime.text.split import CUT_METHODS, MAX_SENTENCE_CHARACTERS, NO_SPLIT, split_sentences
+from gsv_runtime.text.split import CUT_METHODS, MAX_SENTENCE_CHARACTERS, NO_SPLIT, split_long_piece, split_sentences
 from gsv_runtime.text.symbols import PUNCTUATION, UNKNOWN, phone_table
 
 Ids = npt.NDArray[np.int64]
@@ -145,7 +145,7 @@ def _read_sentence(text: str, default: str) -> ReadSentence:
 
 
 def _read_runs(runs: Sequence[Run]) -> list[ReadRun]:
-    return [_read_run(run.language, run.text) for run in runs]
+    return [_read_run(run.language, part) for run in runs for part in split_long_piece(run.text)]
 
 
 class TextFrontend:

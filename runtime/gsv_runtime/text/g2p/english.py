@@ -21,7 +21,7 @@ from gsv_runtime.text.symbols import PUNCTUATION
 
 Phones = tuple[str, ...]
 
-_TOKEN = re.compile(r"[ap]\.m\.|[A-Za-z]+(?:'[A-Za-z]+)*|[.,?!\-]")
+_TOKEN = re.compile(r"[ap]\.m\.|[A-Za-z]+(?:'[A-Za-z]+){0,2}|[.,?!\-]")
 _MAX_COMPOUND_LETTERS = 40  # longer runs of letters are no word; they are read in parts
 _SHORT_PARTS = frozenset("in on up of to my go it is at by no so we do or be me an as he us".split())
 _VOICELESS = ("P", "T", "K", "F", "TH", "HH")

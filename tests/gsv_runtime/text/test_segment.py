@@ -1,0 +1,65 @@
+"""Which language reads which part of a sentence."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gsv_runtime.errors import InvalidRequest
+from gsv_runtime.text.segment import check_scripts, dominant_language, segment
+
+
+def runs(text, default="zh"):
+    return [(run.language, run.text) for run in segment(text, default)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("今天天气不错。", [("zh", "今天天气不错。")]),
+        ("It is fine.", [("en", "It is fine.")]),
+        ("我用iPhone拍照。", [("zh", "我用"), ("en", "iPhone"), ("zh", "拍照。")]),
+        ("他说“Hello”，然后走了。", [("zh", "他说"), ("en", "“Hello”，"), ("zh", "然后走了。")]),
+        ("当时ThinkPad T60刚刚发布", [("zh", "当时"), ("en", "ThinkPad T60"), ("zh", "刚刚发布")]),
+        ("用5G网络", [("zh", "用"), ("en", "5G"), ("zh", "网络")]),
+        ("iPhone 15发布了", [("en", "iPhone "), ("zh", "15发布了")]),
+        ("A股大涨", [("en", "A"), ("zh", "股大涨")]),
+        ("2024年NBA开赛", [("zh", "2024年"), ("en", "NBA"), ("zh", "开赛")]),
+        ("跑了5km，重10kg。", [("zh", "跑了5km，重10kg。")]),
+        ("气温-3.5°C。", [("zh", "气温-3.5°C。")]),
+        ("Call me, 张三.", [("en", "Call me, "), ("zh", "张三.")]),
+        ("價格是$20", [("zh", "價格是$20")]),
+    ],
+)
+def test_scripts_decide_and_figures_go_with_what_they_are_written_against(text, expected):
+    assert runs(text) == expected
+
+
+@pytest.mark.parametrize("default", ["zh", "en"])
+def test_figures_alone_take_the_default_language(default):
+    assert runs("3.14", default) == [(default, "3.14")]
+
+
+@given(text=st.text(st.sampled_from("ab 12.,你好，。$%kg-(")), default=st.sampled_from(["zh", "en"]))
+def test_runs_joined_are_the_sentence_and_neighbours_differ(text, default):
+    found = runs(text, default)
+    assert "".join(part for _, part in found) == text
+    assert all(a[0] != b[0] for a, b in itertools.pairwise(found))
+
+
+@pytest.mark.parametrize(("text", "language"), [("ねえ", "ja"), ("你好カ", "ja"), ("안녕", "ko")])
+def test_scripts_that_nothing_reads_are_refused_not_dropped(text, language):
+    with pytest.raises(InvalidRequest, match=f"not built yet: {language}; have zh, en, auto"):
+        check_scripts(text)
+
+
+def test_a_lone_no_between_han_is_read_as_de():
+    assert check_scripts("鲜の每日") == "鲜的每日"
+
+
+@pytest.mark.parametrize(
+    ("text", "language"), [("12", "zh"), ("Chapter 1", "en"), ("我爱 you", "zh"), ("I love 你 so much", "en")]
+)
+def test_the_dominant_language_counts_words_against_characters(text, language):
+    assert dominant_language(text) == language
