@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import logging
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +23,6 @@ Ids = npt.NDArray[np.int64]
 MAX_TEXT_CHARACTERS = 5_000
 MIN_SENTENCE_PHONES = 6
 _UNKNOWN_TOKEN = "[UNK]"
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -184,41 +182,40 @@ class TextFrontend:
         sentences = read_text(text, language, split_method)
         phones: list[int] = []
         counts: list[int] = []
-        characters: list[int] = []
-        spans: list[int] = []
-        run_sizes: list[int] = []
-        run_starts: list[int] = []
+        parts: list[tuple[int, tuple[Unit, ...]]] = []  # Chinese runs: first phone, characters
         for sentence in sentences:
             before = len(phones)
             for run in sentence.runs:
                 if LANGUAGES[run.language].per_character and self._vocabulary is not None:
-                    self._append_characters(run, len(phones), characters, spans, run_sizes, run_starts)
+                    parts += _bounded_parts(run.units, len(phones))
                 phones += [self._phone_ids.get(phone, self._phone_ids[UNKNOWN]) for phone in run.phones]
             counts.append(len(phones) - before)
+        units = [unit for _, part in parts for unit in part]
         return FrontendResult(
-            tuple(sentence.normalized for sentence in sentences),
-            *(np.array(ids, np.int64) for ids in (phones, counts, characters, spans, run_sizes, run_starts)),
+            sentences=tuple(sentence.normalized for sentence in sentences),
+            phones=_ids(phones),
+            phone_counts=_ids(counts),
+            bert_token_ids=_ids([self._token_id(char) for char, _ in units]),
+            word_to_phone=_ids([len(said) for _, said in units]),
+            run_characters=_ids([len(part) for _, part in parts]),
+            run_phone_starts=_ids([start for start, _ in parts]),
         )
 
-    def _append_characters(
-        self,
-        run: ReadRun,
-        phone_start: int,
-        characters: list[int],
-        spans: list[int],
-        run_sizes: list[int],
-        run_starts: list[int],
-    ) -> None:
-        """Append a Chinese run, in parts of at most 510 characters: what BERT reads at once."""
-        assert self._vocabulary is not None
-        unknown = self._vocabulary[_UNKNOWN_TOKEN]
-        for first in range(0, len(run.units), MAX_SENTENCE_CHARACTERS):
-            part = run.units[first : first + MAX_SENTENCE_CHARACTERS]
-            characters += [self._vocabulary.get(char, unknown) for char, _ in part]
-            spans += [len(phones) for _, phones in part]
-            run_sizes.append(len(part))
-            run_starts.append(phone_start)
-            phone_start += sum(len(phones) for _, phones in part)
+    def _token_id(self, char: str) -> int:
+        vocabulary = self._vocabulary or {_UNKNOWN_TOKEN: 0}
+        return vocabulary.get(char, vocabulary[_UNKNOWN_TOKEN])
+
+
+def _ids(values: list[int]) -> Ids:
+    return np.array(values, np.int64)
+
+
+def _bounded_parts(units: tuple[Unit, ...], start: int) -> Iterator[tuple[int, tuple[Unit, ...]]]:
+    """Cut a run into parts of at most 510 characters, what BERT reads at once, each with its first phone."""
+    for first in range(0, len(units), MAX_SENTENCE_CHARACTERS):
+        part = units[first : first + MAX_SENTENCE_CHARACTERS]
+        yield start, part
+        start += sum(len(said) for _, said in part)
 
 
 def describe(text: str, language: str = AUTO, split_method: str = "cut5") -> list[dict[str, Any]]:
