@@ -1,0 +1,63 @@
+"""First half of s2: audio to latent frames and back, so that the vocoder can already speak when the codes are ready."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from gsv_build.modules.reference_encoder import ReferenceEncoder
+from gsv_build.modules.vocoder import Vocoder
+from gsv_demo.corpus import Corpus
+from gsv_demo.posterior import Posterior, sample
+from gsv_demo.recipe import Recipe
+from gsv_demo.run import Run
+from gsv_demo.segments import Segments
+from gsv_demo.spectra import linear_spectrogram
+from gsv_demo.waveform_losses import decode_segment, spectral_distance
+from gsv_runtime.contract import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+
+_CONTEXT_FRAMES = 2  # read on each side of what is decoded
+_KL_WEIGHT = 0.03  # only keeps the latents small and smooth; the prior's own divergence comes later
+_SOUND_EVERY = 500
+
+
+def train_autoencoder(corpus: Corpus, recipe: Recipe, folder: Path, device: str) -> Run:
+    """Train posterior encoder, reference encoder and vocoder on segments.
+
+    Args:
+        corpus: what is spoken.
+        recipe: its `autoencoder` stage.
+        folder: checkpoint and scalars.
+        device: "cpu" or "cuda".
+    """
+    sizes = recipe.sovits
+    modules = {
+        "posterior": Posterior(sizes).to(device),
+        "reference_encoder": ReferenceEncoder(sizes).to(device),
+        "vocoder": Vocoder(sizes).to(device),
+    }
+    run = Run("autoencoder", recipe.autoencoder, modules, folder)
+    segments = Segments(corpus, recipe.seed + run.step)
+    frames = recipe.segment_frames + 2 * _CONTEXT_FRAMES
+    edge = _CONTEXT_FRAMES * SAMPLES_PER_FRAME
+    mask = torch.ones(recipe.autoencoder.batch, 1, frames, device=device)
+    for step in run.steps():
+        waveform, voices = segments.draw(recipe.autoencoder.batch, frames)
+        reference = segments.references(voices, recipe.reference_frames)
+        waveform, reference = waveform.to(device), reference.to(device)
+        spectrum, reference_spectrum = linear_spectrogram(waveform), linear_spectrogram(reference)
+        with torch.autocast(device, dtype=torch.bfloat16):
+            condition = modules["reference_encoder"](reference_spectrum)
+            mean, log_std = modules["posterior"](spectrum, mask, condition)
+            latents = sample(mean, log_std)[:, :, _CONTEXT_FRAMES:-_CONTEXT_FRAMES]
+            made = decode_segment(modules["vocoder"], latents, condition)  # type: ignore[arg-type]
+        distance = spectral_distance(made, waveform[:, edge:-edge])
+        mean, log_std = mean.float(), log_std.float()
+        divergence = 0.5 * (mean.square() + (2.0 * log_std).exp() - 1.0 - 2.0 * log_std).mean()
+        run.advance(
+            distance + _KL_WEIGHT * divergence, {"spectral": distance.detach(), "divergence": divergence.detach()}
+        )
+        if step % _SOUND_EVERY == 0:
+            run.sound("autoencoder/made", made[0], SAMPLE_RATE_HZ)
+    return run

@@ -1,0 +1,110 @@
+"""Small discriminators: folded by period (Kong et al. 2020, "HiFi-GAN") and over spectrograms (Jang et al. 2021, "UnivNet").
+
+They hear 16 kHz: the speech that is learnt ends at 8 kHz. Losses are least squares, with feature matching.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gsv_demo.spectra import magnitudes
+
+_PERIODS = (2, 3, 5, 7)
+_PERIOD_CHANNELS = (12, 24, 48, 64)
+_SPECTRA = ((1024, 256), (512, 128), (256, 64))  # window, hop
+_SPECTRUM_CHANNELS = 12
+_SLOPE = 0.1
+
+Judged = tuple[Tensor, list[Tensor]]  # verdict, and what each layer saw
+
+
+class PeriodDiscriminator(nn.Module):
+    """Convolutions over every n-th sample."""
+
+    def __init__(self, period: int) -> None:
+        super().__init__()
+        self.period = period
+        channels = (1, *_PERIOD_CHANNELS)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(inputs, outputs, (5, 1), (3, 1), padding=(2, 0))
+            for inputs, outputs in zip(channels[:-1], channels[1:], strict=True)
+        )
+        self.leave = nn.Conv2d(channels[-1], 1, (3, 1), padding=(1, 0))
+
+    def forward(self, waveform: Tensor) -> Judged:
+        """Judge [B, N]."""
+        usable = waveform.shape[1] // self.period * self.period
+        seen = waveform[:, :usable].reshape(len(waveform), 1, -1, self.period)
+        return _through(self.layers, self.leave, seen)
+
+
+class SpectrumDiscriminator(nn.Module):
+    """Convolutions over a log magnitude spectrogram."""
+
+    def __init__(self, size: int, hop: int) -> None:
+        super().__init__()
+        self.size, self.hop = size, hop
+        width = _SPECTRUM_CHANNELS
+        self.layers = nn.ModuleList(
+            [
+                nn.Conv2d(1, width, (7, 3), (2, 1), padding=(3, 1)),
+                nn.Conv2d(width, width, (7, 3), (2, 1), padding=(3, 1)),
+                nn.Conv2d(width, 2 * width, (5, 3), (2, 2), padding=(2, 1)),
+                nn.Conv2d(2 * width, 2 * width, 3, (2, 1), padding=1),
+            ]
+        )
+        self.leave = nn.Conv2d(2 * width, 1, 3, padding=1)
+
+    def forward(self, waveform: Tensor) -> Judged:
+        """Judge [B, N]."""
+        spectrum = magnitudes(waveform, self.size, self.hop).clamp(min=1e-3).log()
+        return _through(self.layers, self.leave, spectrum[:, None] * 0.3)
+
+
+def _through(layers: nn.ModuleList, leave: nn.Conv2d, seen: Tensor) -> Judged:
+    features = []
+    for layer in layers:
+        seen = functional.leaky_relu(layer(seen), _SLOPE)
+        features.append(seen)
+    return leave(seen), features
+
+
+class Jury(nn.Module):
+    """All discriminators."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(
+            [*(PeriodDiscriminator(period) for period in _PERIODS), *(SpectrumDiscriminator(*s) for s in _SPECTRA)]
+        )
+
+    def forward(self, waveform: Tensor) -> list[Judged]:
+        """Judge [B, N] at 32 kHz."""
+        at_16k = waveform[:, : waveform.shape[1] // 2 * 2].unflatten(1, (-1, 2)).mean(dim=2)
+        return [member(at_16k) for member in self.members]
+
+
+def jury_loss(real: list[Judged], made: list[Judged]) -> Tensor:
+    """What the discriminators minimise."""
+    parts = [
+        (1 - yes.float()).square().mean() + no.float().square().mean()
+        for (yes, _), (no, _) in zip(real, made, strict=True)
+    ]
+    return torch.stack(parts).mean()
+
+
+def fooling_loss(made: list[Judged]) -> Tensor:
+    """What the vocoder minimises to pass for real."""
+    return torch.stack([(1 - verdict.float()).square().mean() for verdict, _ in made]).mean()
+
+
+def feature_distance(real: list[Judged], made: list[Judged]) -> Tensor:
+    """Mean distance of what the layers saw."""
+    parts = [
+        functional.l1_loss(seen_made.float(), seen_real.detach().float())
+        for (_, real_features), (_, made_features) in zip(real, made, strict=True)
+        for seen_real, seen_made in zip(real_features, made_features, strict=True)
+    ]
+    return torch.stack(parts).mean()

@@ -1,0 +1,77 @@
+"""Every number of the demo voice's training: sizes of the networks, steps, batches. The one place.
+
+`SHIPPED` is what the weights beside this package were trained with on two CPU cores, `SMOKE` runs the whole recipe in
+seconds for the tests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gsv_build.sizes import BertSizes, HubertSizes, SovitsSizes, T2SSizes
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How long and how hard one stage trains.
+
+    Attributes:
+        steps: optimiser steps.
+        batch: utterances (or segments) a step.
+        learning_rate: highest, reached after `warmup` steps and left along a half cosine.
+        warmup: steps of linear rise.
+        final_share: share of `learning_rate` left at the last step.
+    """
+
+    steps: int
+    batch: int
+    learning_rate: float
+    warmup: int = 50
+    final_share: float = 0.1
+
+    def rate_at(self, step: int) -> float:
+        """Learning rate of a step, counted from 0."""
+        import math
+
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        done = min(1.0, (step - self.warmup) / max(1, self.steps - self.warmup))
+        floor = self.final_share
+        return self.learning_rate * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * done)))
+
+
+_HUBERT = HubertSizes(
+    hidden=192, layers=3, heads=4, feed_forward=512, conv_channels=(48, 64, 64, 96, 128, 160, 192), position_kernel=33,
+    position_groups=8,
+)  # fmt: skip
+_SOVITS = SovitsSizes(
+    latent=96, filter=192, heads=2, layers=4, global_dim=128, ssl_dim=192, mrte_hidden=128, mrte_heads=4,
+    style_hidden=96, wavenet_layers=3, wavenet_kernel=3, upsample_rates=(5, 4, 4, 8), upsample_kernels=(11, 8, 8, 16),
+    upsample_channels=256, resblock_kernels=(3,), resblock_dilations=((1, 3, 9),),
+)  # fmt: skip
+_T2S = T2SSizes(hidden=192, heads=4, layers=4, feed_forward=768, bert_dim=32)
+_BERT = BertSizes(vocabulary=0, hidden=32, layers=3, heads=2, feed_forward=64, max_positions=512)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training, from texts to weights."""
+
+    english_texts: int = 5000
+    mandarin_texts: int = 0
+    held_out_texts: int = 100
+    hubert: HubertSizes = _HUBERT
+    sovits: SovitsSizes = _SOVITS
+    t2s: T2SSizes = _T2S
+    bert: BertSizes = _BERT
+    content: Stage = field(default_factory=lambda: Stage(600, 12, 1.5e-3))
+    autoencoder: Stage = field(default_factory=lambda: Stage(4000, 16, 1.5e-3, final_share=0.5))
+    synthesis: Stage = field(default_factory=lambda: Stage(4000, 12, 1e-3))
+    language_model: Stage = field(default_factory=lambda: Stage(6000, 12, 1e-3))
+    adversary_from: int = 1200  # step of `synthesis`
+    segment_frames: int = 20  # of waveform decoded for each utterance of a batch
+    reference_frames: int = 60
+    seed: int = 1
+
+
+SHIPPED = Recipe()

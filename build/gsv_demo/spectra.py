@@ -1,0 +1,86 @@
+"""Spectra that the training compares: linear and mel magnitudes, pitch. All on torch tensors, on any device."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gsv_runtime.contract import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+
+FFT = 2048
+_MAGNITUDE_FLOOR = 1e-8  # upstream's, under the root
+_LOG_FLOOR = 1e-5
+
+
+def linear_spectrogram(waveform: Tensor) -> Tensor:
+    """Magnitudes as the reference encoder and the posterior encoder read them.
+
+    Args:
+        waveform: [B, N] float32 at 32 kHz.
+
+    Returns:
+        [B, 1025, N // 640], hop 640, window 2048, reflected edges.
+    """
+    edge = (FFT - SAMPLES_PER_FRAME) // 2
+    padded = functional.pad(waveform.unsqueeze(1), (edge, edge), mode="reflect").squeeze(1)
+    return magnitudes(padded, FFT, SAMPLES_PER_FRAME)
+
+
+def magnitudes(waveform: Tensor, size: int, hop: int) -> Tensor:
+    """Magnitudes [B, size / 2 + 1, F] of [B, N] with a Hann window, without padding."""
+    window = torch.hann_window(size, device=waveform.device)
+    spectrum = torch.stft(waveform, size, hop, window=window, center=False, return_complex=True)
+    return (spectrum.real.square() + spectrum.imag.square() + _MAGNITUDE_FLOOR).sqrt()
+
+
+@functools.lru_cache
+def mel_filters(size: int, bands: int, rate_hz: int = SAMPLE_RATE_HZ, top_hz: float = 8000.0) -> Tensor:
+    """Triangular filters [bands, size / 2 + 1], equally wide on the mel scale (HTK formula), area normalised."""
+    edges_mel = torch.linspace(0.0, 2595.0 * math.log10(1.0 + top_hz / 700.0), bands + 2)
+    edges_hz = 700.0 * (10.0 ** (edges_mel / 2595.0) - 1.0)
+    bins_hz = torch.linspace(0.0, rate_hz / 2, size // 2 + 1)
+    rising = (bins_hz - edges_hz[:-2, None]) / (edges_hz[1:-1] - edges_hz[:-2])[:, None]
+    falling = (edges_hz[2:, None] - bins_hz) / (edges_hz[2:] - edges_hz[1:-1])[:, None]
+    return torch.minimum(rising, falling).clamp(min=0.0) * (2.0 / (edges_hz[2:] - edges_hz[:-2]))[:, None] * 100.0
+
+
+def log_mel(magnitude: Tensor, bands: int) -> Tensor:
+    """Log mel energies [B, bands, F] of magnitudes [B, bins, F]."""
+    filters = mel_filters(2 * (magnitude.shape[1] - 1), bands).to(magnitude)
+    return (filters @ magnitude).clamp(min=_LOG_FLOOR).log()
+
+
+def pitch(waveform: Tensor, rate_hz: int, hop: int, low_hz: float = 60.0, high_hz: float = 400.0) -> Tensor:
+    """Fundamental frequency by the highest peak of the normalised autocorrelation.
+
+    Args:
+        waveform: [N] float32.
+        rate_hz: its sample rate.
+        hop: samples between values.
+        low_hz: lowest pitch sought.
+        high_hz: highest pitch sought.
+
+    Returns:
+        [N // hop] in Hz, 0 where nothing is voiced.
+    """
+    size = 2 ** math.ceil(math.log2(2.5 * rate_hz / low_hz))
+    padded = functional.pad(waveform, (size // 2, size // 2))
+    frames = padded.unfold(0, size, hop)[: len(waveform) // hop]
+    frames = (frames - frames.mean(dim=1, keepdim=True)) * torch.hann_window(size)
+    power = torch.fft.rfft(frames, 2 * size).abs().square()
+    correlation = torch.fft.irfft(power)[:, :size]
+    window = torch.hann_window(size)
+    window_correlation = torch.fft.irfft(torch.fft.rfft(window, 2 * size).abs().square())[:size]
+    ratio = (
+        correlation / correlation[:, :1].clamp(min=1e-6) / (window_correlation / window_correlation[0]).clamp(min=1e-2)
+    )
+    first, last = int(rate_hz / high_hz), int(rate_hz / low_hz)
+    lags = torch.arange(first, last + 1, dtype=torch.float32)
+    search = ratio[:, first : last + 1] - 0.02 * torch.log2(lags / first)  # prefer the shorter of equal periods
+    height, best = search.max(dim=1)
+    loud = frames.square().mean(dim=1) > 1e-5
+    return torch.where((height > 0.5) & loud, rate_hz / (best + first), torch.zeros(()))

@@ -1,0 +1,244 @@
+"""s2: codes, phones and a reference to speech, trained as a whole.
+
+Source: Kim et al. 2021, "VITS", for the losses: spectral distance, the divergence between posterior and prior through
+the flow, adversary and feature matching. Different on purpose: half of each batch is decoded from the prior instead of
+the posterior, with inference's noise, so that the path that is used later is the path that is trained; possible
+because the codes already hold the timing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gsv_build.modules.acoustic import Acoustic, Encoded
+from gsv_build.modules.masks import length_mask
+from gsv_build.modules.reference_encoder import ReferenceEncoder
+from gsv_build.modules.vocoder import Vocoder
+from gsv_demo.corpus import Corpus
+from gsv_demo.discriminators import Jury, feature_distance, fooling_loss, jury_loss
+from gsv_demo.posterior import Posterior, sample
+from gsv_demo.reading import Reading
+from gsv_demo.recipe import Recipe
+from gsv_demo.run import Run, load_modules
+from gsv_demo.segments import Segments, cut, upsample
+from gsv_demo.spectra import linear_spectrogram
+from gsv_demo.tokens import Codes
+from gsv_demo.waveform_losses import decode_segment, spectral_distance
+from gsv_runtime.contract import FRAMES_PER_TOKEN, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+
+DIVERGENCE_WEIGHT = 0.02  # of the sum over channels: VITS weighs mel 45 times as much
+_ADVERSARY_WEIGHT = 0.05
+_FEATURE_WEIGHT = 0.1
+_NOISE_SCALE = 0.5  # of inference
+_MAX_TOKENS = 100
+_POOL = 8
+_SOUND_EVERY = 250
+
+
+class Networks(nn.Module):
+    """Everything that s2 trains."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        sizes = recipe.sovits
+        self.posterior = Posterior(sizes)
+        self.reference_encoder = ReferenceEncoder(sizes)
+        self.vocoder = Vocoder(sizes)
+        self.acoustic = Acoustic(sizes)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Whole utterances, padded.
+
+    Attributes:
+        waveform: [B, 640 * F] at 32 kHz.
+        reference: [B, 640 * R], another clip of the same voice.
+        tokens: [B, T], padding 0.
+        token_lengths: [B, 1].
+        phones: [B, P], padding 0.
+        phone_lengths: [B, 1].
+    """
+
+    waveform: Tensor
+    reference: Tensor
+    tokens: Tensor
+    token_lengths: Tensor
+    phones: Tensor
+    phone_lengths: Tensor
+
+    def to(self, device: str) -> Batch:
+        """The same on a device."""
+        return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+
+
+class Utterances:
+    """Draws batches of utterances of like length, all voices equally often."""
+
+    def __init__(
+        self, corpus: Corpus, readings: Sequence[Reading], codes: Sequence[Codes], recipe: Recipe, seed: int
+    ) -> None:
+        self.corpus, self.readings, self.codes, self.recipe = corpus, readings, codes, recipe
+        self.rng = random.Random(seed)
+        self.clips = Segments(corpus, seed)
+        self.by_voice: dict[str, list[int]] = {}
+        for index, item in enumerate(corpus.items):
+            if recipe.segment_frames // FRAMES_PER_TOKEN < len(codes[index].spoken) <= _MAX_TOKENS:
+                self.by_voice.setdefault(item.voice, []).append(index)
+        self._waiting: list[list[int]] = []
+
+    def batch(self, count: int) -> Batch:
+        """Draw `count` utterances."""
+        if not self._waiting:
+            voices = sorted(self.by_voice)
+            drawn = [self.rng.choice(self.by_voice[voices[turn % len(voices)]]) for turn in range(_POOL * count)]
+            drawn.sort(key=lambda index: len(self.codes[index].spoken))
+            self._waiting = [drawn[at : at + count] for at in range(0, len(drawn), count)]
+            self.rng.shuffle(self._waiting)
+        return self._assemble(self._waiting.pop())
+
+    def _assemble(self, indices: list[int]) -> Batch:
+        tokens = [self.codes[index].spoken for index in indices]
+        phones = [self.readings[index].phones for index in indices]
+        frames = max(map(len, tokens)) * FRAMES_PER_TOKEN
+        audio = np.stack([cut(self.corpus, self.corpus.items[index], 0, frames) for index in indices])
+        references = self.clips.references(
+            [self.corpus.items[index].voice for index in indices], self.recipe.reference_frames
+        )
+        return Batch(
+            torch.from_numpy(upsample(audio)),
+            references,
+            _padded(tokens),
+            _lengths(tokens),
+            _padded(phones),
+            _lengths(phones),
+        )
+
+
+def _padded(rows: Sequence[np.ndarray]) -> Tensor:
+    width = max(map(len, rows))
+    return torch.from_numpy(np.stack([np.pad(row, (0, width - len(row))) for row in rows]))
+
+
+def _lengths(rows: Sequence[np.ndarray]) -> Tensor:
+    return torch.tensor([[len(row)] for row in rows])
+
+
+def divergence(latents_in_prior: Tensor, log_std: Tensor, prior: Encoded) -> Tensor:
+    """Kullback-Leibler divergence of posterior from prior, summed over channels, mean over frames.
+
+    Args:
+        latents_in_prior: [B, latent, F], the posterior's sample after the flow.
+        log_std: [B, latent, F] of the posterior.
+        prior: of the text and codes.
+
+    Source: VITS, equations 3 and 4, with the expectation taken at one sample.
+    """
+    each = prior.log_std - log_std - 0.5
+    each = each + 0.5 * (latents_in_prior - prior.mean).square() * torch.exp(-2.0 * prior.log_std)
+    return (each * prior.mask).sum() / prior.mask.sum()
+
+
+def cut_each(frames: Tensor, starts: Tensor, size: int) -> Tensor:
+    """Rows [B, C, size] of [B, C, F], each from its own start [B]."""
+    index = starts[:, None] + torch.arange(size, device=frames.device)
+    return frames.gather(2, index[:, None, :].expand(-1, frames.shape[1], -1))
+
+
+def speak_segments(networks: Networks, batch: Batch, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Decode one segment of each utterance: the first half of the batch from the posterior, the rest from the prior.
+
+    Returns:
+        made and real segments [B, 640 * size], and the divergence.
+    """
+    condition = networks.reference_encoder(linear_spectrogram(batch.reference))
+    spectrum = linear_spectrogram(batch.waveform)
+    frame_lengths = batch.token_lengths * FRAMES_PER_TOKEN
+    mask = length_mask(frame_lengths, spectrum.shape[2])
+    mean, log_std = (part.float() for part in networks.posterior(spectrum, mask, condition))
+    latents = sample(mean, log_std) * mask
+    prior = networks.acoustic.encode_text_and_tokens(
+        batch.tokens, batch.token_lengths, batch.phones, batch.phone_lengths, condition
+    )
+    prior = Encoded(prior.hidden, prior.mean.float(), prior.log_std.float().clamp(-4.0, 2.0), prior.mask)
+    gap = divergence(networks.acoustic.flow(latents, mask, condition).float(), log_std, prior)
+    half = len(latents) // 2
+    guessed = prior.mean[half:] + torch.randn_like(prior.mean[half:]) * prior.log_std[half:].exp() * _NOISE_SCALE
+    guessed = networks.acoustic.flow.reverse(guessed * mask[half:], mask[half:], condition[half:]).float()
+    room = (frame_lengths[:, 0] - size).clamp(min=0)
+    starts = (torch.rand(len(room), device=room.device) * (room + 1)).long()
+    pieces = cut_each(torch.cat([latents[:half], guessed]), starts, size)
+    made = decode_segment(networks.vocoder, pieces, condition)
+    index = starts[:, None] * SAMPLES_PER_FRAME + torch.arange(size * SAMPLES_PER_FRAME, device=starts.device)
+    return made, batch.waveform.gather(1, index), gap
+
+
+def train_synthesis(
+    corpus: Corpus, readings: Sequence[Reading], codes: Sequence[Codes], recipe: Recipe, folder: Path, device: str
+) -> Run:
+    """Train s2, from the autoencoder and the content encoder's codes.
+
+    Args:
+        corpus: what is spoken.
+        readings: its phones, item by item.
+        codes: its codes, item by item.
+        recipe: its `synthesis` stage; the adversary joins at `adversary_from`.
+        folder: checkpoint and scalars; `autoencoder.pt` and `content.pt` are read from it.
+        device: "cpu" or "cuda".
+    """
+    networks, jury = Networks(recipe).to(device), Jury().to(device)
+    if not (folder / "synthesis.pt").exists():
+        load_modules(
+            folder / "autoencoder.pt",
+            {name: getattr(networks, name) for name in ("posterior", "reference_encoder", "vocoder")},
+        )
+        listener = torch.load(folder / "content.pt", weights_only=True)["modules"]["listener"]
+        networks.acoustic.codebook.copy_(listener["quantizer.codebook"])
+    run = Run("synthesis", recipe.synthesis, {"networks": networks}, folder, kept={"jury": jury})
+    jury_optimizer = torch.optim.AdamW(jury.parameters(), recipe.synthesis.learning_rate, betas=(0.8, 0.98))
+    utterances = Utterances(corpus, readings, codes, recipe, recipe.seed + run.step)
+    for step in run.steps():
+        batch = utterances.batch(recipe.synthesis.batch).to(device)
+        with torch.autocast(device, dtype=torch.bfloat16):
+            made, real, gap = speak_segments(networks, batch, recipe.segment_frames)
+        half = len(made) // 2
+        posterior_distance = spectral_distance(made[:half], real[:half])
+        prior_distance = spectral_distance(made[half:], real[half:])
+        loss = posterior_distance + prior_distance + DIVERGENCE_WEIGHT * gap
+        scalars: dict[str, Tensor | float] = {
+            "posterior_spectral": posterior_distance.detach(),
+            "prior_spectral": prior_distance.detach(),
+            "divergence": gap.detach(),
+        }
+        if step >= recipe.adversary_from:
+            fooling, features, judged = _adversary(jury, jury_optimizer, made, real, device)
+            loss = loss + _ADVERSARY_WEIGHT * fooling + _FEATURE_WEIGHT * features
+            scalars |= {"fooling": fooling.detach(), "features": features.detach(), "jury": judged.detach()}
+        run.advance(loss, scalars)
+        if step % _SOUND_EVERY == 0:
+            run.sound("synthesis/posterior", made[0], SAMPLE_RATE_HZ)
+            run.sound("synthesis/prior", made[-1], SAMPLE_RATE_HZ)
+    return run
+
+
+def _adversary(
+    jury: Jury, optimizer: torch.optim.Optimizer, made: Tensor, real: Tensor, device: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Train the discriminators one step; return fooling, feature and discriminator losses."""
+    with torch.autocast(device, dtype=torch.bfloat16):
+        judged = jury_loss(jury(real), jury(made.detach()))
+    optimizer.zero_grad(set_to_none=True)
+    judged.backward()
+    optimizer.step()
+    with torch.autocast(device, dtype=torch.bfloat16):
+        made_judged = jury(made)
+        with torch.no_grad():
+            real_judged = jury(real)
+        return fooling_loss(made_judged), feature_distance(real_judged, made_judged), judged

@@ -1,0 +1,80 @@
+"""The corpus as codes: each utterance as it stands, and as a reference, with the 0.6 s of zeros that the server appends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from gsv_build.modules.hubert import Hubert
+from gsv_build.modules.quantizer import Quantizer
+from gsv_demo.corpus import Corpus
+
+REFERENCE_ZEROS = 9600  # 16 kHz samples
+_REFERENCE_STRIDE = 3  # utterances for each that is also tokenized as a prompt
+_SURPLUS_SAMPLES = 80  # HuBERT reads 400 samples for the last frame's 320: without them the last token is lost
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Codes of one utterance, 25 a second: [T] int64 each.
+
+    Attributes:
+        spoken: of the utterance alone.
+        reference: of the utterance with zeros appended, as prompts are; empty for most utterances.
+    """
+
+    spoken: np.ndarray
+    reference: np.ndarray
+
+
+@torch.no_grad()
+def tokenize(hubert: Hubert, quantizer: Quantizer, audios_16k: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Codes [T] int64 of each [N] float32 at 16 kHz, computed as one padded batch."""
+    device = next(hubert.parameters()).device
+    lengths = torch.tensor([len(audio) for audio in audios_16k], device=device)
+    width = int(lengths.max())
+    audio = torch.from_numpy(np.stack([np.pad(audio, (0, width - len(audio))) for audio in audios_16k])).to(device)
+    codes = quantizer(hubert(audio, lengths).float()).cpu().numpy()
+    counts = (hubert.frame_lengths(lengths) // 2).tolist()
+    return [row[:count] for row, count in zip(codes, counts, strict=True)]
+
+
+def tokenize_corpus(corpus: Corpus, hubert: Hubert, quantizer: Quantizer, path: Path) -> list[Codes]:
+    """Codes of every item, in order; made once, kept in `path`."""
+    if not path.exists():
+        spoken = _tokenize_all(corpus, hubert, quantizer, range(len(corpus.items)), _SURPLUS_SAMPLES)
+        prompts = range(0, len(corpus.items), _REFERENCE_STRIDE)
+        reference = _tokenize_all(corpus, hubert, quantizer, prompts, REFERENCE_ZEROS)
+        np.savez(path, **_joined("spoken", spoken), **_joined("reference", reference))
+    with np.load(path) as kept:
+        spoken = np.split(kept["spoken"].astype(np.int64), kept["spoken_ends"][:-1])
+        reference = np.split(kept["reference"].astype(np.int64), kept["reference_ends"][:-1])
+    return [Codes(*pair) for pair in zip(spoken, reference, strict=True)]
+
+
+def _tokenize_all(
+    corpus: Corpus, hubert: Hubert, quantizer: Quantizer, indices: Sequence[int], zeros: int
+) -> list[np.ndarray]:
+    """Codes of the items named, zeros appended to each; none for the other items."""
+    found = [np.zeros(0, np.int64)] * len(corpus.items)
+    ordered = sorted(indices, key=lambda index: corpus.items[index].samples)
+    device = next(hubert.parameters()).device.type
+    for at in tqdm(range(0, len(ordered), _BATCH), desc="codes", mininterval=10):
+        group = ordered[at : at + _BATCH]
+        audios = [np.pad(corpus.waveform(corpus.items[index]), (0, zeros)) for index in group]
+        with torch.autocast(device, dtype=torch.bfloat16):
+            codes = tokenize(hubert, quantizer, audios)
+        for index, row in zip(group, codes, strict=True):
+            found[index] = row
+    return found
+
+
+def _joined(name: str, rows: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Rows end to end, and where each ends, for a file."""
+    return {name: np.concatenate(rows).astype(np.int16), f"{name}_ends": np.cumsum([len(row) for row in rows])}
