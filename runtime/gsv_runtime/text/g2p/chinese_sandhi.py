@@ -23,7 +23,7 @@ from gsv_runtime.text.g2p.chinese_words import (
 
 Tagged = tuple[str, str]
 _FIGURES = frozenset("零〇一二三四五六七八九十百千万亿两")
-_PARTICLES = frozenset("吧呢哈啊呐噻嘛吖嗨哦哒额滴哩哟喽啰耶喔诶的地得")
+_PARTICLES = frozenset("吧呢哈啊呐噻嘛吖嗨哦哒额滴哩哟喽啰耶喔诶")
 _BEFORE_MEASURE = frozenset("几有半多各整每做是")
 _MAX_MERGED = 3
 
@@ -163,6 +163,8 @@ def _is_neutral_last(word: str, tag: str) -> bool:
     last = word[-1]
     if word in NEUTRAL_LAST or word[-2:] in NEUTRAL_LAST or word == "个":
         return True
+    if last == "个":
+        return word[0] != "个"  # 打个电话, not 个个
     if last in _PARTICLES:
         return word not in NOT_NEUTRAL_LAST
     if len(word) == 1:
