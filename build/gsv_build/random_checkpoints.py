@@ -59,23 +59,34 @@ def write_random_checkpoints(
         The files written.
     """
     sizes = network_sizes(version, preset)
+    write_voice(directory, sizes, seed, half)
+    write_encoders(directory, sizes, seed, half)
+    return find_weights(directory, version)
+
+
+def write_voice(directory: Path, sizes: NetworkSizes, seed: int = 0, half: bool = True) -> None:
+    """Write s1 and s2, which differ from version to version."""
     shapes = official_shapes(sizes)
-    with tqdm(total=4 + version.uses_speaker_embedding, desc="random checkpoints", unit="file") as progress:
+    with tqdm(total=2, desc="random s1, s2", unit="file") as progress:
         saving.write_t2s(directory / T2S_FILE, draw(shapes["s1"], seed), sizes.t2s, _INFO, half)
         progress.update()
-        drawn = draw(shapes["s2"], seed)
-        saving.write_sovits(directory / SOVITS_FILE, drawn, sizes.sovits, _INFO, half)
+        saving.write_sovits(directory / SOVITS_FILE, draw(shapes["s2"], seed), sizes.sovits, _INFO, half)
         progress.update()
+
+
+def write_encoders(directory: Path, sizes: NetworkSizes, seed: int = 0, half: bool = True) -> None:
+    """Write HuBERT, BERT and, where the version needs it, the speaker encoder, which versions share."""
+    shapes, pro = official_shapes(sizes), sizes.sovits.version.uses_speaker_embedding
+    with tqdm(total=2 + pro, desc="random encoders", unit="file") as progress:
         saving.write_hubert(directory / HUBERT_DIRECTORY, draw(shapes["hubert"], seed), sizes.hubert, half)
         progress.update()
         vocabulary = random_vocabulary(sizes.bert.vocabulary)
         saving.write_bert(directory / BERT_DIRECTORY, draw(shapes["bert"], seed), sizes.bert, vocabulary, half)
         progress.update()
-        if version.uses_speaker_embedding:
+        if pro:
             drawn = draw(shapes["speaker_encoder"], seed)
             saving.write_speaker_encoder(directory / SPEAKER_ENCODER_FILE, drawn, half)
             progress.update()
-    return find_weights(directory, version)
 
 
 def random_vocabulary(size: int) -> list[str]:

@@ -21,8 +21,8 @@ from gsv_build.sizes import BertSizes, SovitsSizes, T2SSizes
 from gsv_runtime.contract import (
     FBANK_BINS,
     FRAMES_PER_TOKEN,
-    SPECTROGRAM_BINS,
     SPEAKER_EMBEDDING_DIM,
+    SPECTROGRAM_BINS,
 )
 from gsv_runtime.model_files import T2S_DECODE_STEP_FILE, T2S_GRAPH_FILE, T2S_PREFILL_FILE
 from gsv_runtime.sampling import Sampling
@@ -114,7 +114,7 @@ def reference_inputs(sizes: SovitsSizes, generator: torch.Generator) -> Tensors:
     return inputs
 
 
-def bert_batch(sizes: BertSizes, generator: torch.Generator) -> tuple[Tensors, list[Tensors]]:
+def bert_batch(sizes: BertSizes, generator: torch.Generator) -> tuple[Tensors, Sequence[Tensors]]:
     """Two rows of characters: padded together, and each alone."""
     lengths = [CHARACTERS, int(CHARACTERS * SHORT_ROW)]
     ids = torch.randint(1, sizes.vocabulary, (2, CHARACTERS), generator=generator)
@@ -129,7 +129,7 @@ def bert_batch(sizes: BertSizes, generator: torch.Generator) -> tuple[Tensors, l
 
 def acoustic_batch(
     sizes: SovitsSizes, global_condition: Tensor, generator: torch.Generator
-) -> tuple[Tensors, list[Tensors]]:
+) -> tuple[Tensors, Sequence[Tensors]]:
     """Two rows of tokens and phones: padded together, and each alone."""
     lengths = torch.tensor([[TOKENS, PHONES], [int(TOKENS * SHORT_ROW), int(PHONES * SHORT_ROW)]])
     tokens = torch.randint(0, sizes.codebook, (2, TOKENS), generator=generator)
@@ -155,7 +155,7 @@ def acoustic_batch(
     return batch, rows
 
 
-def vocoder_batch(latents: Sequence[Tensor], global_condition: Tensor) -> tuple[Tensors, list[Tensors]]:
+def vocoder_batch(latents: Sequence[Tensor], global_condition: Tensor) -> tuple[Tensors, Sequence[Tensors]]:
     """Latent frames of two rows, [1, latent, F] each: padded together, and each alone."""
     longest = max(row.shape[2] for row in latents)
     batch = {

@@ -26,10 +26,11 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from gsv_build import checkpoints, stage_errors
-from gsv_build.random_checkpoints import write_random_checkpoints
+from gsv_build.random_checkpoints import write_encoders, write_voice
 from gsv_build.size_presets import PRESETS, NetworkSizes, network_sizes
 from gsv_build.stage_builds import StageBuild, Weights, stage_builds
 from gsv_build.stage_errors import StageError, Tensors, run_graph
+from gsv_build.weights import find_weights
 from gsv_runtime import contract
 from gsv_runtime.model_files import GRAPH_FILE
 from gsv_runtime.versions import SUPPORTED, ModelVersion
@@ -88,12 +89,13 @@ class Verifier:
         self._folder = folder
         self._seed = seed
         self._shared: dict[tuple[str, object], dict[str, StageError]] = {}
+        write_encoders(folder / "weights", network_sizes(ModelVersion.V2_PRO_PLUS, preset), seed)
 
     def verify(self, version: ModelVersion) -> VersionReport:
         """Write, read, export, run and compare one version."""
         sizes = network_sizes(version, self._preset)
-        files = write_random_checkpoints(self._folder / "weights", version, self._preset, self._seed)
-        weights = Weights(files)
+        write_voice(self._folder / "weights", sizes, self._seed)
+        weights = Weights(find_weights(self._folder / "weights", version))
         builds = {build.model.name: build for build in stage_builds(weights, CACHE_ROWS)}
         report = VersionReport()
         report.stages |= self._t2s(weights, sizes, builds)
