@@ -191,16 +191,22 @@ def stop(pid: int, shm_prefix: str) -> None:
     if is_alive(pid):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + EXIT_TIMEOUT_S + 3
-        while is_alive(pid) and time.monotonic() < deadline:
-            time.sleep(0.05)
-    for member in _session_members(pid):
+        _wait_until_gone([pid], EXIT_TIMEOUT_S + 3)
+    members = _session_members(pid)
+    for member in members:
         with contextlib.suppress(ProcessLookupError):
             os.kill(member, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):  # if it was ours, let it go
-        os.waitpid(pid, 0)
+    _wait_until_gone(members, EXIT_TIMEOUT_S)
+    with contextlib.suppress(ChildProcessError):  # if it was a child of this process, let it go
+        os.waitpid(pid, os.WNOHANG)
     for path in Path("/dev/shm").glob(f"{shm_prefix}*"):
         path.unlink(missing_ok=True)
+
+
+def _wait_until_gone(pids: list[int], limit_s: float) -> None:
+    deadline = time.monotonic() + limit_s
+    while any(map(_is_running, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _session_members(session: int) -> list[int]:

@@ -1,0 +1,64 @@
+"""Rules that hold for the repository as a whole."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gsv_build.configs import drifted
+from gsv_build.deployment import PRESETS
+from gsv_runtime.contract import MODELS
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("runtime/gsv_runtime", "build/gsv_build", "build/gsv_demo", "client/gsv_client", "loadtest/gsv_loadtest")
+SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+MODEL_FILES = sorted((ROOT / "model_repository").glob("*/1/model.py"))
+
+
+def test_committed_configuration_is_what_the_contract_and_the_cpu_preset_render():
+    assert drifted(ROOT / "model_repository", PRESETS["cpu"]) == [], "run `make configs` and commit"
+
+
+def test_every_model_of_the_contract_has_a_directory_and_nothing_else_lies_there():
+    assert {path.parts[-3] for path in MODEL_FILES} == {model.name for model in MODELS}
+    directories = {path.name for path in (ROOT / "model_repository").iterdir() if path.is_dir()}
+    assert directories == {model.name for model in MODELS}
+
+
+@pytest.mark.parametrize("path", MODEL_FILES, ids=lambda path: path.parts[-3])
+def test_model_files_only_adapt(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 60
+    imports = set(re.findall(r"^(?:from|import) (\w+)", text, re.MULTILINE))
+    assert imports <= {"gsv_runtime", "pathlib", "typing"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_stay_short_enough_to_hold_in_mind(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_no_module_has_a_name_that_says_nothing():
+    empty = {"utils.py", "helpers.py", "misc.py", "common.py"}
+    assert not [path for path in SOURCES if path.name in empty]
+
+
+def test_only_serving_touches_tritons_python_api_and_only_the_runners_touch_onnx_runtime():
+    runtime = ROOT / "runtime" / "gsv_runtime"
+    allowed = {
+        "triton_python_backend_utils": {"serving.py"},
+        "onnxruntime": {"onnx_stage.py", "t2s/engine.py"},
+    }
+    for module, places in allowed.items():
+        pattern = re.compile(rf"^\s*(?:import|from) {module}\b", re.MULTILINE)
+        users = {str(path.relative_to(runtime)) for path in runtime.rglob("*.py") if pattern.search(path.read_text())}
+        assert users <= places
+
+
+def test_packages_import_only_whom_they_may():
+    result = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
