@@ -42,6 +42,9 @@ build: setup ## export WEIGHTS=dir into model_repository/ for PRESET=cpu|onnx|te
 weights: setup ## fetch the published checkpoints (several GB) into var/weights
 	$(BIN)/python -m gsv_build weights $(ARGS)
 
+verify: setup ## every stage of every version, PyTorch against ONNX, official sizes (ARGS="--size small" is quicker)
+	$(BIN)/python -m gsv_build verify --json $(ARGS)
+
 configs: setup ## render every config.pbtxt
 	$(BIN)/python -m gsv_build configs $(ARGS)
 

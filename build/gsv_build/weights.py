@@ -112,6 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
     from gsv_build.fetch import FetchError, fetch
 
     version = ModelVersion(arguments.version)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it would report every request
     try:
         fetch(arguments.repo, arguments.revision, published_patterns(version), arguments.output)
         find_weights(arguments.output, version)
