@@ -1,0 +1,136 @@
+"""Building, with the exporters replaced: what is built, skipped, recorded. The real exporters: tests/e2e."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gsv_build import build_record, build_repository, stage_builds
+from gsv_build.build_repository import build
+from gsv_build.checkpoints import CheckpointError
+from gsv_build.deployment import PRESETS
+from gsv_build.random_checkpoints import write_random_checkpoints
+from gsv_build.weights import BERT_DIRECTORY, SPEAKER_ENCODER_FILE
+from gsv_runtime.settings import CheckpointFacts, read_build
+from gsv_runtime.versions import ModelVersion
+
+CPU = PRESETS["cpu"]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Random checkpoints of v2 and v2Pro."""
+    folders = {version: tmp_path_factory.mktemp(version.value) for version in (ModelVersion.V2, ModelVersion.V2_PRO)}
+    for version, folder in folders.items():
+        write_random_checkpoints(folder, version)
+    return folders
+
+
+@pytest.fixture
+def weights(written, tmp_path):
+    return Path(shutil.copytree(written[ModelVersion.V2], tmp_path / "weights"))
+
+
+@pytest.fixture
+def exported(monkeypatch):
+    """Replaces the exporters; the list of what they were asked for."""
+    calls = []
+
+    def graph(_module, model, path, sizes, omit, lengths):
+        calls.append(model.name)
+        path.write_text(json.dumps({"sizes": dict(sizes), "omit": list(omit)}))
+
+    def t2s(_model, folder, max_positions):
+        calls.append("t2s")
+        (folder / "t2s.onnx").write_text(str(max_positions))
+
+    monkeypatch.setattr(stage_builds, "export_graph", graph)
+    monkeypatch.setattr(stage_builds, "write_t2s_graphs", t2s)
+    build_record.file_digest.cache_clear()
+    return calls
+
+
+def test_a_build_serves_every_model_that_its_version_needs(tmp_path, written, exported):
+    for version, has_speaker_encoder in ((ModelVersion.V2, False), (ModelVersion.V2_PRO, True)):
+        repository = tmp_path / version.value
+        repository.mkdir()
+        build(repository, CPU, written[version])
+        assert ("speaker_encoder" in read_build(repository)["models"]) == has_speaker_encoder
+        assert CheckpointFacts.from_repository(repository).version == version.value
+        reference_encoder = json.loads((repository / "reference_encoder" / "1" / "model.onnx").read_text())
+        assert reference_encoder["omit"] == ([] if has_speaker_encoder else ["speaker_embedding"])
+
+
+def test_a_second_build_has_nothing_to_do(tmp_path, weights, exported):
+    assert build(tmp_path, CPU, weights)
+    exported.clear()
+    before = (tmp_path / "build.json").read_text()
+    assert build(tmp_path, CPU, weights) == []
+    assert not exported
+    assert (tmp_path / "build.json").read_text() == before
+
+
+def test_only_what_a_changed_checkpoint_feeds_is_built_again(tmp_path, weights, exported):
+    build(tmp_path, CPU, weights)
+    digest = CheckpointFacts.from_repository(tmp_path).weights_digest
+    write_random_checkpoints(weights.parent / "other", ModelVersion.V2, seed=1)
+    shutil.copy(weights.parent / "other" / "s1.ckpt", weights / "s1.ckpt")
+    build_record.file_digest.cache_clear()
+    assert build(tmp_path, CPU, weights) == ["t2s"]
+    assert CheckpointFacts.from_repository(tmp_path).weights_digest != digest
+
+
+def test_a_build_that_was_interrupted_is_not_served_and_goes_on_where_it_stopped(
+    tmp_path, weights, exported, monkeypatch
+):
+    export = stage_builds.export_graph
+
+    def stop_at_vocoder(module, model, path, sizes, omit, lengths):
+        if model.name == "vocoder":
+            path.write_text("half")
+            raise KeyboardInterrupt
+        export(module, model, path, sizes, omit, lengths)
+
+    monkeypatch.setattr(stage_builds, "export_graph", stop_at_vocoder)
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path, CPU, weights)
+    with pytest.raises(ValueError, match="did not end; run `make build` again"):
+        read_build(tmp_path)
+    assert not (tmp_path / "vocoder" / "1" / "model.onnx").exists()
+    assert not list(tmp_path.glob("*/1/.new-*"))
+    monkeypatch.setattr(stage_builds, "export_graph", export)
+    assert build(tmp_path, CPU, weights) == ["vocoder", "bert", "text_frontend"]
+
+
+def test_another_preset_builds_everything_again_with_sizes_and_warm_ups(tmp_path, weights, exported, monkeypatch):
+    build(tmp_path, CPU, weights)
+    monkeypatch.setattr(build_repository, "graph_input_shapes", lambda path: {"latents": ["B", 48, "F"]})
+    assert len(build(tmp_path, PRESETS["onnx"], weights)) == 8
+    config = (tmp_path / "vocoder" / "config.pbtxt").read_text()
+    assert 'backend: "onnxruntime"' in config
+    assert "dims: [ 48, -1 ]" in config
+    assert (tmp_path / "vocoder" / "warmup" / "latents").stat().st_size == 4 * 48 * 50
+
+
+def test_without_bert_there_is_a_warning_and_no_bert_model(tmp_path, weights, exported, caplog):
+    shutil.rmtree(weights / BERT_DIRECTORY)
+    build(tmp_path, CPU, weights)
+    assert "zero features" in caplog.text
+    assert "bert" not in read_build(tmp_path)["models"]
+    assert not CheckpointFacts.from_repository(tmp_path).has_bert
+
+
+def test_a_hubert_of_another_size_is_refused_with_both_numbers(tmp_path, weights, exported, monkeypatch):
+    monkeypatch.setattr(
+        stage_builds.Weights, "sizes", {"ssl_dim": 768, "latent_dim": 1, "global_dim": 1, "bert_dim": 64}
+    )
+    with pytest.raises(CheckpointError, match="hubert has hidden size 64, but s2 was trained on 768"):
+        build(tmp_path, CPU, weights)
+
+
+def test_v2pro_without_a_speaker_encoder_says_what_is_missing(tmp_path, written, exported):
+    weights = Path(shutil.copytree(written[ModelVersion.V2_PRO], tmp_path / "weights"))
+    (weights / SPEAKER_ENCODER_FILE).unlink()
+    with pytest.raises(CheckpointError, match="speaker encoder"):
+        build(tmp_path, CPU, weights)
