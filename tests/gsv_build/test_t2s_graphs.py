@@ -178,3 +178,10 @@ def test_the_engine_graph_adds_only_fused_attention_and_normalisation(files):
 def test_the_engine_tells_what_it_can_take_from_the_graph(files):
     capacity = OnnxEngine(files.engine, slots=2, cache_rows=32, intra_op_threads=1).capacity
     assert (capacity.num_phones, capacity.vocabulary, capacity.bert_dim, capacity.max_positions) == (20, 33, 12, 64)
+
+
+def test_warming_up_leaves_no_trace_in_what_follows(model, files):
+    engine = OnnxEngine(files.engine, slots=1, cache_rows=32, intra_op_threads=1)
+    engine.warm_up()
+    spoken = prompt(7, 4, 2)
+    np.testing.assert_allclose(engine.prefill(0, spoken), full_logits(model, spoken, np.arange(0))[0], atol=TOLERANCE)

@@ -15,6 +15,7 @@ class TritonPythonModel:
         settings = read(T2SSettings, args)
         graph = Path(args["model_repository"]) / args["model_version"] / T2S_GRAPH_FILE
         engine = OnnxEngine(graph, settings.slots, settings.cache_rows, settings.intra_op_threads)
+        engine.warm_up()
         decoder = Decoder(engine, settings.repetition_window, settings.repetition_least_distinct)
         self._service = T2SService(decoder, settings.idle_s)
 

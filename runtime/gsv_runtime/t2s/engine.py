@@ -8,7 +8,7 @@ portable graphs beside this one, does not exist yet.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from gsv_runtime.speech_request import Sampling
 from gsv_runtime.t2s.request import Capacity, Prompt
 
 Array = NDArray[Any]
@@ -82,13 +83,30 @@ def pack_prompt(prompt: Prompt) -> dict[str, Array]:
 class OnnxEngine:
     """The graph that `gsv_build.t2s_graphs` writes, run by ONNX Runtime on the CPU."""
 
-    def __init__(self, graph: Path, slots: int, cache_rows: int, intra_op_threads: int) -> None:
-        """Load `graph` and reserve the cache; memory is taken as slots are written."""
+    def __init__(
+        self,
+        graph: Path,
+        slots: int,
+        cache_rows: int,
+        intra_op_threads: int,
+        session_entries: Mapping[str, str] | None = None,
+    ) -> None:
+        """Load `graph` and reserve the cache; memory is taken as slots are written.
+
+        Args:
+            graph: its weight file lies beside it.
+            slots: sequences that can be held.
+            cache_rows: phones and tokens of each.
+            intra_op_threads: threads of one operator.
+            session_entries: further entries of ONNX Runtime's session configuration, for measurements.
+        """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = intra_op_threads
         options.inter_op_num_threads = 1
         # Two spinning sessions on two cores cost 5 to 8 times the throughput (triton.md, section 2).
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        for key, value in (session_entries or {}).items():
+            options.add_session_config_entry(key, value)
         self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
         self._capacity = self._read_capacity(slots, cache_rows)
         shapes = {value.name: value.shape for value in self._session.get_inputs()}
@@ -131,6 +149,14 @@ class OnnxEngine:
         """Copy the first rows of a slot to another."""
         for cache in self._cache.values():
             cache[:, target, :, :num_rows] = cache[:, source, :, :num_rows]
+
+    def warm_up(self) -> None:
+        """Run both phases once in slot 0, so that the first request does not pay for first allocations."""
+        features = np.zeros((self._capacity.bert_dim, 1), dtype=np.float32)
+        no_tokens = np.zeros(0, dtype=np.int64)
+        sampling = Sampling(top_k=1, top_p=1.0, temperature=1.0, repetition_penalty=1.0, seed=0)
+        self.prefill(0, Prompt(np.zeros(1, dtype=np.int64), features, no_tokens, sampling, max_tokens=1))
+        self.decode_step([StepRow(rows=1)])
 
     def _slot_views(self, start: int, stop: int) -> dict[str, Array]:
         """Slots start to stop - 1 of every layer, `[n, heads, cache_rows, head_dim]`, by the graph's input names."""
