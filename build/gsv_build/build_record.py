@@ -22,18 +22,19 @@ class BuildRecord:
     """build.json. `models` and `facts` are there when the build is complete."""
 
     preset: str
-    stages: dict[str, str] = field(default_factory=dict)  # stage to the digest that it was built from
+    stages: dict[str, str] = field(default_factory=dict)  # stage to the digest that its files were written from
+    engines: dict[str, str] = field(default_factory=dict)  # stage to the digest that its TensorRT engine was built from
     models: list[str] | None = None
     facts: CheckpointFacts | None = None
 
     @classmethod
     def read(cls, repository: Path, preset: str) -> BuildRecord:
-        """Reads what is up to date from the last build; a build for another preset counts for nothing."""
+        """Reads what the last build wrote; graphs are the same for every preset."""
         try:
             values = json.loads((repository / BUILD_FILE).read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
             return cls(preset)
-        return cls(preset, values["stages"]) if values["preset"] == preset else cls(preset)
+        return cls(preset, values["stages"], values.get("engines", {}))
 
     def write(self, repository: Path) -> None:
         """Writes build.json at once."""

@@ -51,7 +51,7 @@ def build(repository: Path, deployment: Deployment, directory: Path, version: Mo
         logger.warning("no BERT in %s: Chinese will be spoken with zero features, less naturally", directory)
     stages = stage_builds(weights, deployment.model(contract.T2S).settings.cache_rows)
     record, builder = BuildRecord.read(repository, deployment.preset), builder_digest()
-    digests = {stage.model.name: stage.digest(builder, deployment.preset) for stage in stages}
+    digests = {stage.model.name: stage.digest(builder) for stage in stages}
     stale = [stage for stage in stages if record.stages.get(stage.model.name) != digests[stage.model.name]]
     remove_leftovers(repository)
     steps = tqdm(stale, desc=f"build {deployment.preset}", unit="stage", file=sys.stderr, disable=not stale)
@@ -63,9 +63,11 @@ def build(repository: Path, deployment: Deployment, directory: Path, version: Mo
             stage.run(repository)
             record.stages[stage.model.name] = digests[stage.model.name]
     built = [stage.model.name for stage in stale]
-    if built and deployment.preset == "tensorrt":
-        record.write(repository)
-        build_engines(repository, deployment)
+    if deployment.preset == "tensorrt":
+        stale_engines = {name for name, digest in digests.items() if record.engines.get(name) != digest}
+        for name in build_engines(repository, deployment, stale_engines):
+            record.engines[name] = digests[name]
+            record.write(repository)
     _finish(repository, deployment, weights, record)
     return built
 

@@ -12,7 +12,7 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -148,17 +148,17 @@ def build_engine(
     temporary.replace(engine)
 
 
-def build_engines(repository: Path, deployment: Deployment) -> list[str]:
-    """Builds the engines of a deployment; returns the models that have one."""
-    models = engine_models(deployment, repository)
+def build_engines(repository: Path, deployment: Deployment, names: Collection[str] | None = None) -> Iterator[str]:
+    """Builds the engines of a deployment, or of those models only that are named; yields each model when it has one."""
+    models = [model for model in engine_models(deployment, repository) if names is None or model.name in names]
     if not models:
-        return []
+        return
     trt = load_tensorrt()
     for model in tqdm(models, desc="engines", unit="engine", file=sys.stderr):
         graph = repository / model.name / "1" / GRAPH_FILE
         profiles = input_profiles(model, deployment.model(model), graph_input_shapes(graph))
         build_engine(trt, graph, graph.with_name(ENGINE_FILE), profiles, deployment.fp16)
-    return [model.name for model in models]
+        yield model.name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -183,7 +183,7 @@ def run(arguments: argparse.Namespace) -> int:
                 words = ["trtexec", f"--onnx={graph}", f"--saveEngine={plan}"]
                 sys.stdout.write(" ".join([*words, *trtexec_arguments(profiles, deployment.fp16)]) + "\n")
         else:
-            build_engines(arguments.repository, deployment)
+            list(build_engines(arguments.repository, deployment))
     except EngineFailed as failure:
         logger.error("%s", failure)
         return 1

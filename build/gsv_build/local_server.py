@@ -150,12 +150,14 @@ def log_tail(log: Path, lines: int = _LOG_TAIL_LINES) -> str:
 
 def ports_from_environment(environment: Mapping[str, str]) -> Ports:
     """Ports as GSV_HTTP_PORT, GSV_GRPC_PORT, GSV_METRICS_PORT say, else Triton's; GSV_HOST leaves loopback."""
-    return Ports(
-        http=int(environment.get("GSV_HTTP_PORT", 8000)),
-        grpc=int(environment.get("GSV_GRPC_PORT", 8001)),
-        metrics=int(environment.get("GSV_METRICS_PORT", 8002)),
-        host=environment.get("GSV_HOST", "127.0.0.1"),
-    )
+    numbers = {}
+    for name, default in (("http", 8000), ("grpc", 8001), ("metrics", 8002)):
+        variable = f"GSV_{name.upper()}_PORT"
+        text = environment.get(variable, str(default))
+        if not (text.isdecimal() and 0 < int(text) < 65_536):
+            raise ServerFailed(f"{variable} is {text!r}; need a port from 1 to 65535")
+        numbers[name] = int(text)
+    return Ports(**numbers, host=environment.get("GSV_HOST", "127.0.0.1"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -36,9 +36,9 @@ class StageBuild:
     write: Callable[[Path], object]
     options: str = ""  # numbers of the deployment that end up in the files
 
-    def digest(self, builder: str, preset: str) -> str:
-        """Changes with the checkpoint, with the code that exports it, and with the preset."""
-        return joined_digest([builder, preset, self.options, *(file_digest(path) for path in self.sources)])
+    def digest(self, builder: str) -> str:
+        """Changes with the checkpoint, and with the code and the numbers that export it."""
+        return joined_digest([builder, self.options, *(file_digest(path) for path in self.sources)])
 
     def run(self, repository: Path) -> None:
         """Writes the files beside their place, then moves them there."""

@@ -103,14 +103,33 @@ def test_a_build_that_was_interrupted_is_not_served_and_goes_on_where_it_stopped
     assert build(tmp_path, CPU, weights) == ["vocoder", "bert", "text_frontend"]
 
 
-def test_another_preset_builds_everything_again_with_sizes_and_warm_ups(tmp_path, weights, exported, monkeypatch):
+def test_another_preset_takes_the_same_graphs_with_sizes_and_warm_ups(tmp_path, weights, exported, monkeypatch):
     build(tmp_path, CPU, weights)
     monkeypatch.setattr(build_repository, "graph_input_shapes", lambda path: {"latents": ["B", 48, "F"]})
-    assert len(build(tmp_path, PRESETS["onnx"], weights)) == 8
+    assert build(tmp_path, PRESETS["onnx"], weights) == []
+    assert read_build(tmp_path)["preset"] == "onnx"
     config = (tmp_path / "vocoder" / "config.pbtxt").read_text()
     assert 'backend: "onnxruntime"' in config
     assert "dims: [ 48, -1 ]" in config
     assert (tmp_path / "vocoder" / "warmup" / "latents").stat().st_size == 4 * 48 * 50
+
+
+def test_engines_are_built_once_and_again_when_their_graph_changed(tmp_path, weights, exported, monkeypatch):
+    asked = []
+
+    def build_engines(_repository, _deployment, names):
+        asked.append(sorted(names & {"vocoder", "acoustic"}))
+        yield from asked[-1]
+
+    monkeypatch.setattr(build_repository, "graph_input_shapes", lambda path: {})
+    monkeypatch.setattr(build_repository, "build_engines", build_engines)
+    build(tmp_path, PRESETS["tensorrt"], weights)
+    build(tmp_path, PRESETS["tensorrt"], weights)
+    write_random_checkpoints(weights.parent / "other", ModelVersion.V2, seed=1)
+    shutil.copy(weights.parent / "other" / "s2.pth", weights / "s2.pth")
+    build_record.file_digest.cache_clear()
+    build(tmp_path, PRESETS["tensorrt"], weights)
+    assert asked == [["acoustic", "vocoder"], [], ["acoustic", "vocoder"]]
 
 
 def test_without_bert_there_is_a_warning_and_no_bert_model(tmp_path, weights, exported, caplog):

@@ -131,7 +131,7 @@ class RecordingTensorRT:
 def test_an_engine_is_built_with_its_profile_and_appears_whole(repository, monkeypatch):
     trt = RecordingTensorRT()
     monkeypatch.setattr(engines, "load_tensorrt", lambda: trt)
-    assert engines.build_engines(repository, TENSORRT) == ["hubert"]
+    assert list(engines.build_engines(repository, TENSORRT)) == ["hubert"]
     assert trt.shapes == {"audio_16k": ((1, 57_600), (1, 89_600), (1, 169_600))}
     assert trt.flags == [3]
     assert (repository / "hubert" / "1" / "model.plan").read_bytes() == b"plan"
@@ -141,4 +141,4 @@ def test_an_engine_is_built_with_its_profile_and_appears_whole(repository, monke
 def test_a_graph_that_tensorrt_refuses_is_named_with_its_words(repository, monkeypatch):
     monkeypatch.setattr(engines, "load_tensorrt", lambda: RecordingTensorRT(parses=False))
     with pytest.raises(EngineFailed, match=r"cannot parse hubert/model.onnx: no such operator"):
-        engines.build_engines(repository, TENSORRT)
+        list(engines.build_engines(repository, TENSORRT))

@@ -19,6 +19,12 @@ def test_ports_come_from_the_environment_and_default_to_tritons_own_on_loopback(
     assert ports_from_environment({"GSV_GRPC_PORT": "9001"}).grpc == 9001
 
 
+@pytest.mark.parametrize("text", ["abc", "0", "65536", "-1", ""])
+def test_a_port_that_is_none_is_refused_with_its_variable(text):
+    with pytest.raises(ServerFailed, match="GSV_HTTP_PORT is"):
+        ports_from_environment({"GSV_HTTP_PORT": text})
+
+
 def test_a_port_in_use_is_named_with_the_variable_that_changes_it():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
