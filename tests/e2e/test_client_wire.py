@@ -7,6 +7,8 @@ tensors as JSON, where errors land, when a cancel arrives.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import contextlib
 import socket
 import time
 from collections.abc import Iterator
@@ -43,10 +45,16 @@ def answer(inputs, stages, is_cancelled):
     if text == "was it cancelled?":
         text = str(CANCELLED.wait(10))
         CANCELLED.clear()
+    try:
+        yield from speak(text, str(inputs["encoding"][0]), is_cancelled)
+    finally:  # reached by the exception below, or closed by `serving`, which asks is_cancelled as well
+        if text == "forever":
+            CANCELLED.set()
+
+def speak(text, encoding, is_cancelled):
     count = 100_000 if text == "forever" else 3
     for index in range(count):
         if is_cancelled():
-            CANCELLED.set()
             raise errors.Cancelled("the client has left")
         if index == 1 and text == "break":
             raise errors.InternalError("stage vocoder failed; see the log")
@@ -54,7 +62,7 @@ def answer(inputs, stages, is_cancelled):
             time.sleep(0.005)
         last = index == count - 1
         chunk = Chunk(np.full(640, (index + 1) / 10, np.float32), index, index, text, {"t2s": 1.5}, last)
-        yield Reply(chunk_outputs(chunk, str(inputs["encoding"][0])), last)
+        yield Reply(chunk_outputs(chunk, encoding), last)
 """,
     "voices": """
 import json
@@ -114,13 +122,12 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[triton_process.P
         wheel, repository, backends, models=MODELS, ports=ports, admin_key="key", shm_prefix=prefix
     )
     log = folder / "log"
-    process = triton_process.start(command, wheel.environment(), log)
+    pid = triton_process.start(command, wheel.environment(), log)
     try:
-        triton_process.wait_until_ready(process, ports, limit_s=60.0)
+        triton_process.wait_until_ready(pid, ports, limit_s=60.0)
         yield ports
     finally:
-        triton_process.stop(process.pid, prefix)
-        process.wait()
+        triton_process.stop(pid, prefix)
 
 
 def free_ports(count: int) -> list[int]:
@@ -209,6 +216,21 @@ def test_a_full_server_says_busy_and_serves_again_when_one_leaves(url: str) -> N
         with pytest.raises(ServerBusy, match="4 streams are running"):
             client.synthesize("One more.")
         streams.close()
+        assert patiently(client, "was it cancelled?") == "True"
+
+
+def test_hundreds_of_clients_that_leave_do_not_end_the_server(ports: triton_process.Ports) -> None:
+    """This Triton crashes where a cancelled gRPC stream gets data and FINAL at once; `serving` keeps them apart."""
+
+    def leave_early(_: int) -> None:
+        with Client(f"127.0.0.1:{ports.grpc}", timeout_s=10) as client:
+            for _ in range(75):
+                with contextlib.suppress(ServerBusy), client.stream("forever") as chunks:
+                    next(chunks)
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(leave_early, range(8)))
+    with Client(f"127.0.0.1:{ports.grpc}") as client:
         assert patiently(client, "was it cancelled?") == "True"
 
 
