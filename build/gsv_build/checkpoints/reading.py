@@ -12,6 +12,7 @@ import json
 import pickle
 import pickletools
 import re
+import struct
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -29,6 +30,11 @@ MAX_PICKLE_BYTES = 64 * 1024**2  # tensors lie beside the pickle; the pickle its
 MAX_CONFIG_BYTES = 1024**2
 
 _ZIP_MAGIC = b"PK"
+# What PyTorch raises on damaged files, found by changing bytes at random (tests).
+_DAMAGE = (
+    *(RuntimeError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, AssertionError),
+    *(EOFError, OSError, MemoryError, struct.error),
+)
 _REQUESTED_GLOBAL = re.compile(r"GLOBAL (\S+)")
 
 
@@ -76,7 +82,7 @@ def read_pickled(path: Path, max_bytes: int = MAX_FILE_BYTES) -> dict[str, Any]:
             content = _plain(torch.load(source, map_location="cpu", weights_only=True))
     except pickle.UnpicklingError as error:
         raise _refusal(path.name, source, error) from None
-    except (RuntimeError, ValueError, TypeError, AttributeError, KeyError, IndexError, EOFError, OSError) as error:
+    except _DAMAGE as error:
         raise UnreadableCheckpoint(
             f"{path.name} is damaged ({type(error).__name__}: {_first_line(error)}); need the file as it was "
             "published; download it again"

@@ -1,6 +1,7 @@
 """Files are read without being run; whatever is wrong with one is said."""
 
 import collections
+import contextlib
 import io
 import os
 import pickle
@@ -11,6 +12,8 @@ import zipfile
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from gsv_build.checkpoints.errors import CheckpointError, HostileCheckpoint, UnreadableCheckpoint
@@ -208,3 +211,28 @@ def test_a_config_must_be_a_json_object(text, message, tmp_path):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(UnreadableCheckpoint, match=message):
         read_config(tmp_path / "config.json")
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    path = tmp_path_factory.mktemp("fuzz") / "s1.ckpt"
+    content = {
+        "weight": {"a": torch.arange(6.0).half()},
+        "config": {"model": {"x": [1, 2.5, None, True]}},
+        "info": "e1",
+    }
+    torch.save(content, path)
+    return path, path.read_bytes()
+
+
+@settings(deadline=None, max_examples=150)
+@given(changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=5))
+def test_a_file_with_changed_bytes_loads_or_is_refused_and_nothing_else_happens(sound, changes):
+    path, data = sound
+    damaged = bytearray(data)
+    program = data.index(b"\x80\x02")
+    for place, value in changes:
+        damaged[program + int(place * 400)] = value
+    path.write_bytes(damaged)
+    with contextlib.suppress(UnreadableCheckpoint, HostileCheckpoint):
+        assert isinstance(read_pickled(path), dict)
