@@ -1,9 +1,9 @@
 """Request text to sentences: the six cut methods, the joining of short pieces and the bound on long ones.
 
 Pure string work. Source: RVC-Boss/GPT-SoVITS `TTS_infer_pack/text_segmentation_method.py` and
-`TextPreprocessor.pre_seg_text`, whose results these functions give. Deliberately different: a piece of
-more than 510 characters without any stop is cut too (at a space where there is one), because the BERT
-model reads at most 510 characters.
+`TextPreprocessor.pre_seg_text`, whose results these functions give. Deliberately different: nothing is cut
+inside ``Dr. Lee``, ``3:30 p.m. today``, ``1,234`` or ``example.com``; a piece of more than 510 characters
+without any stop is cut too (at a space where there is one), because BERT reads at most 510 characters.
 """
 
 from __future__ import annotations
@@ -23,6 +23,25 @@ _BARE = frozenset("!?…,.- ")
 _COLLAPSIBLE = re.compile(r"([!?…,.\-])[!?…,.\-]+")
 _AFTER_STOP = re.compile(r"(?<=[，。？！,.?!~:：—…])")
 _AROUND_STOP = re.compile(r"([，。？！,.?!~:：—…])")
+_INNER_MARK = re.compile(
+    r"(?<=[A-Za-z0-9])\.(?=[A-Za-z0-9])|(?<=[A-Za-z]):(?=//)|\?(?=\w+=)|(?<=\d)[:~—](?=\d)|(?<=\d),(?=\d{3}(?!\d))"
+)
+_ABBREVIATION = re.compile(
+    r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Mt|Gen|Col|Capt|Lt|Sgt|Gov|Sen|Rep|Rev|Hon|vs|approx|[Ff]ig|[Vv]ol)\.(?= +\S)"
+    r"|\b(?:Jan|Feb|Aug|Sept?|Oct|Nov|Dec|No|pp|p|ch|ext|max|min)\.(?= *\d)"
+    r"|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|Ave|Blvd|Rd|[Dd]ept|(?:[A-Za-z]\.)+[A-Za-z])\.(?= +[a-z0-9]|,)"
+)
+_HIDDEN = 0xE000  # private use: request text has none, see `frontend`
+_HIDE = {ord(mark): _HIDDEN + ord(mark) for mark in ".,:~?"} | {ord("—"): _HIDDEN}
+_SHOW = {hidden: mark for mark, hidden in _HIDE.items()}
+
+
+def _hide_inner_marks(text: str) -> str:
+    """Replace marks that end nothing, such as those of abbreviations, by private ones that no method cuts at."""
+    chars = list(text)
+    for found in (*_INNER_MARK.finditer(text), *_ABBREVIATION.finditer(text)):
+        chars[found.end() - 1] = chars[found.end() - 1].translate(_HIDE)
+    return "".join(chars)
 
 
 def collapse_repeated_marks(text: str) -> str:
@@ -150,7 +169,7 @@ def split_sentences(text: str, method: str, full_stop: str) -> list[str]:
     if method == NO_SPLIT:
         text = text.strip("\n")
         return [_ended(text, full_stop)] if re.search(r"\w", text) else []
-    text = collapse_repeated_marks(text).strip("\n")
+    text = _hide_inner_marks(collapse_repeated_marks(text).strip("\n"))
     if not text:
         return []
     opening = _AROUND_STOP.split(text, maxsplit=1)[0].strip()
@@ -158,7 +177,7 @@ def split_sentences(text: str, method: str, full_stop: str) -> list[str]:
         text = full_stop + text  # very short openings are unstable without a pause before them, as upstream
     pieces = [piece for piece in CUT_METHODS[method](text).split("\n") if piece.strip(" ")]
     sentences = [_ended(p, full_stop) for p in merge_short_pieces(pieces) if re.search(r"\w", p)]
-    return [part for sentence in sentences for part in split_long_piece(sentence)]
+    return [part.translate(_SHOW) for sentence in sentences for part in split_long_piece(sentence)]
 
 
 def _ended(text: str, full_stop: str) -> str:

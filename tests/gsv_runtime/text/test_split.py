@@ -76,6 +76,32 @@ def test_a_very_short_opening_gets_a_pause_before_it(text, stop, opened):
     assert split_sentences(text, "cut0", stop) == [opened]
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Dr. Lee and Prof. Smith met Mrs. Jones.",
+        "We left at 3:30 p.m. today.",
+        "Visit www.example.com/a?x=1 or https://example.org now.",
+        "It cost $1,234,567.89 on Jan. 5.",
+        "The U.S. economy grew.",
+        "Apples etc. are No. 1 here.",
+        "The ratio is 10:20 and 3.14~3.15.",
+    ],
+)
+@pytest.mark.parametrize("method", ["cut1", "cut4", "cut5"])
+def test_nothing_is_cut_inside_abbreviations_figures_and_addresses(sentence, method):
+    (found,) = split_sentences(sentence, method, ".")
+    assert found == sentence
+
+
+def test_an_abbreviation_before_a_capital_may_end_a_sentence():
+    assert split_sentences("He works for Apple Inc. She left at 5 p.m. Nobody knew.", "cut5", ".") == [
+        "He works for Apple Inc.",
+        " She left at 5 p.m.",
+        " Nobody knew.",
+    ]
+
+
 def test_a_prompt_is_one_piece_that_ends_in_a_stop():
     assert split_sentences("\n先生，您好。再见", "none", "。") == ["先生，您好。再见。"]
     assert split_sentences("Good day. Bye!", "none", ".") == ["Good day. Bye!"]
