@@ -8,9 +8,9 @@ without any stop is cut too (at a space where there is one), because BERT reads 
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, pairwise
 
 MAX_SENTENCE_CHARACTERS = 510
 MIN_SENTENCE_CHARACTERS = 5
@@ -31,6 +31,9 @@ _ABBREVIATION = re.compile(
     r"|\b(?:Jan|Feb|Aug|Sept?|Oct|Nov|Dec|No|pp|p|ch|ext|max|min)\.(?= *\d)"
     r"|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|Ave|Blvd|Rd|[Dd]ept|(?:[A-Za-z]\.)+[A-Za-z])\.(?= +[a-z0-9]|,)"
 )
+_DATE_COMMA = re.compile(
+    r"\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.? \d{1,2}(?:st|nd|rd|th)?,(?= [12]\d{3}\b)"
+)
 _HIDDEN = 0xE000  # private use: request text has none, see `frontend`
 _HIDE = {ord(mark): _HIDDEN + ord(mark) for mark in ".,:~?"} | {ord("—"): _HIDDEN}
 _SHOW = {hidden: mark for mark, hidden in _HIDE.items()}
@@ -39,7 +42,7 @@ _SHOW = {hidden: mark for mark, hidden in _HIDE.items()}
 def _hide_inner_marks(text: str) -> str:
     """Replace marks that end nothing, such as those of abbreviations, by private ones that no method cuts at."""
     chars = list(text)
-    for found in (*_INNER_MARK.finditer(text), *_ABBREVIATION.finditer(text)):
+    for found in chain(*(marks.finditer(text) for marks in (_INNER_MARK, _ABBREVIATION, _DATE_COMMA))):
         chars[found.end() - 1] = chars[found.end() - 1].translate(_HIDE)
     return "".join(chars)
 
@@ -75,7 +78,7 @@ def _by_four_clauses(text: str) -> str:
     if not starts:
         return _join([text])
     bounds = [*starts, len(clauses)]
-    return _join("".join(clauses[a:b]) for a, b in itertools.pairwise(bounds))
+    return _join("".join(clauses[a:b]) for a, b in pairwise(bounds))
 
 
 def _by_fifty_characters(text: str) -> str:

@@ -82,7 +82,7 @@ def test_a_very_short_opening_gets_a_pause_before_it(text, stop, opened):
         "Dr. Lee and Prof. Smith met Mrs. Jones.",
         "We left at 3:30 p.m. today.",
         "Visit www.example.com/a?x=1 or https://example.org now.",
-        "It cost $1,234,567.89 on Jan. 5.",
+        "It cost $1,234,567.89 on Jan. 5, 2024 or May 6th, 2025.",
         "The U.S. economy grew.",
         "Apples etc. are No. 1 here.",
         "The ratio is 10:20 and 3.14~3.15.",
