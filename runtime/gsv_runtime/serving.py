@@ -215,6 +215,7 @@ class StreamServer:
 
     def _run(self, sender: Any, inputs: Mapping[str, Array]) -> None:
         final: Any | None = None
+        started, num_sent, outcome = time.perf_counter(), 0, "done"
         try:
             for reply in self._answer(dict(inputs), BlsStages(), sender.is_cancelled):
                 final = response(self._model, reply.outputs)
@@ -223,14 +224,22 @@ class StreamServer:
                 if sender.is_cancelled():
                     raise errors.Cancelled("the client has left")
                 sender.send(final)
-                final = None
+                final, num_sent = None, num_sent + 1
         except Exception as failure:
-            final = error_response(failure, self._model)
+            final, outcome = error_response(failure, self._model), type(failure).__name__
         finally:
             self._free.release()  # before FINAL, so that whoever got it finds the place free
             if sender.is_cancelled():
                 time.sleep(_CANCELLED_PAUSE_S)
             _end(sender, final)
+            elapsed_ms = (time.perf_counter() - started) * 1e3
+            logger.info(
+                "stream ended model=%s outcome=%s responses=%d elapsed_ms=%.0f",
+                self._model.name,
+                outcome,
+                num_sent + (final is not None),
+                elapsed_ms,
+            )
 
     def close(self) -> None:
         """Waits for the running streams."""
