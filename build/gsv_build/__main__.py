@@ -17,6 +17,7 @@ COMMANDS = {
     "configs": ("gsv_build.configs", "write config.pbtxt of every model"),
     "build": ("gsv_build.build_repository", "export checkpoints into a model repository"),
     "engines": ("gsv_build.engines", "build TensorRT engines from the exported graphs"),
+    "parity": ("gsv_build.parity", "compare networks and pipeline with what upstream computed"),
     "verify": ("gsv_build.verify", "compare every exported stage with PyTorch, all versions, random weights"),
     "up": ("gsv_build.local_server", "start the local server and wait until it is ready"),
     "down": ("gsv_build.local_server", "stop the local server"),
