@@ -87,6 +87,8 @@ def select(listing: Iterable[RemoteFile], wanted: Sequence[str], source: str) ->
         if pattern.endswith("/"):
             found = [file for file in listing if file.path.startswith(pattern)]
             found = [file for file in found if file.path.endswith(_DIRECTORY_SUFFIXES)]
+            if any(file.path.endswith(".safetensors") for file in found):
+                found = [file for file in found if not file.path.endswith(".bin")]  # the same tensors again
         else:
             found = [file for file in listing if file.path == pattern]
         if not found:

@@ -182,6 +182,20 @@ def test_a_path_out_of_the_directory_is_refused(path):
         select([RemoteFile(path, 1, "sha256:0")], [path], "owner/name")
 
 
+def test_of_a_directory_only_configurations_and_one_form_of_the_tensors_are_taken():
+    names = (
+        "d/config.json",
+        "d/model.safetensors",
+        "d/pytorch_model.bin",
+        "d/flax_model.msgpack",
+        "d/vocab.txt",
+        "e/x.bin",
+    )
+    listing = [RemoteFile(name, 1, "sha256:0") for name in names]
+    chosen = [file.path for file in select(listing, ["d/", "e/"], "owner/name")]
+    assert chosen == ["d/config.json", "d/model.safetensors", "d/vocab.txt", "e/x.bin"]
+
+
 def test_a_damaged_lock_file_is_named(hub, tmp_path):
     (tmp_path / LOCK_FILE).write_text("{")
     with pytest.raises(FetchError, match="is not JSON; repair or delete it"):
