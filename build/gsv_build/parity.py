@@ -14,10 +14,11 @@ import json
 import logging
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,13 +29,15 @@ from gsv_build.modules.bert import Bert
 from gsv_build.modules.hubert import Hubert
 from gsv_build.modules.speaker_encoder import SpeakerEncoder
 from gsv_build.modules.t2s import T2S
+from gsv_build.served_stages import ServedStages
 from gsv_build.size_presets import network_sizes
+from gsv_runtime import contract
 from gsv_runtime.cloning import derive_voice
 from gsv_runtime.pipeline import Pipeline
 from gsv_runtime.references import ReferenceAudio, read_reference
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import ReferenceRequest, Sampling, SpeechRequest
-from gsv_runtime.stages import Stages
+from gsv_runtime.stages import SequenceCall, Stages
 from gsv_runtime.t2s.engine import StepRow
 from gsv_runtime.t2s.request import Prompt
 from gsv_runtime.tensors import Array, Arrays
@@ -322,6 +325,30 @@ def module_path_matches(
     return path_matches(data, version, lambda frontend: ModuleStages(networks, frontend), texts)
 
 
+def served_path_matches(data: ParityData, url: str, version: ModelVersion) -> Iterator[PathMatch]:
+    """`path_matches` with a Triton server's models behind every stage but the text front end."""
+
+    def open_stages(frontend: RecordedFrontend) -> Stages:
+        return _WithRecordedText(ServedStages(url), frontend)
+
+    return path_matches(data, version, open_stages)
+
+
+class _WithRecordedText:
+    """Other stages, but for the text front end."""
+
+    def __init__(self, stages: Stages, frontend: RecordedFrontend) -> None:
+        self._frontend = frontend
+        self.new_sequence_id, self.take_times_ms = stages.new_sequence_id, stages.take_times_ms
+        self._call = stages.call
+
+    def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
+        """Run one stage."""
+        if model is contract.TEXT_FRONTEND:
+            return self._frontend(**inputs)
+        return self._call(model, sequence=sequence, **inputs)
+
+
 def stage_errors(data: ParityData, networks: OfficialNetworks) -> Iterator[StageError]:
     """Every stage of every version."""
     for reference in REFERENCES:
@@ -335,23 +362,34 @@ def stage_errors(data: ParityData, networks: OfficialNetworks) -> Iterator[Stage
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m gsv_build parity`."""
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA, help="upstream's outputs")
+    parser.add_argument("--server", help="host:port of a server built from `random --size official --seed 0`")
+    parser.add_argument(
+        "--version", choices=[version.value for version in WHOLE_PATH_VERSIONS], help="what that server was built from"
+    )
     parser.add_argument("--stages-only", action="store_true", help="leave the whole path out")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare everything, figure by figure on stderr, JSON on stdout; 1 when a figure is out of its limit."""
-    data, networks, good = ParityData(arguments.data), OfficialNetworks(), True
-    errors: list[StageError] = []
-    matches: list[PathMatch] = []
-    for error in stage_errors(data, networks):
-        errors.append(error)
+    data, networks = ParityData(arguments.data), OfficialNetworks()
+    if arguments.server:
+        return _report([], served_path_matches(data, arguments.server, ModelVersion(arguments.version)))
+    versions = () if arguments.stages_only else WHOLE_PATH_VERSIONS
+    matches = (match for version in versions for match in module_path_matches(data, networks.of(version), version))
+    return _report(stage_errors(data, networks), matches)
+
+
+def _report(errors: Iterable[StageError], matches: Iterable[PathMatch]) -> int:
+    """Tell each figure when it is there; then all, and whether they are within their limits."""
+    found: dict[str, list[Any]] = {"stages": [], "paths": []}
+    good = True
+    for error in errors:
+        found["stages"].append(asdict(error))
         good &= error.error <= error.limit
         logger.info("%-10s %-28s %.1e", error.version, error.stage, error.error)
-    for version in () if arguments.stages_only else WHOLE_PATH_VERSIONS:
-        for match in module_path_matches(data, networks.of(version), version):
-            matches.append(match)
-            good &= match.snr_db >= MIN_SNR_DB
-            logger.info("%-10s %s %-10s SNR %6.1f dB", match.version, match.reference, match.text, match.snr_db)
-    found = {"stages": [asdict(error) for error in errors], "paths": [asdict(match) for match in matches]}
+    for match in matches:
+        found["paths"].append(asdict(match))
+        good &= match.snr_db >= MIN_SNR_DB
+        logger.info("%-10s %s %-10s SNR %6.1f dB", match.version, match.reference, match.text, match.snr_db)
     sys.stdout.write(json.dumps(found | {"good": good}) + "\n")
     return 0 if good else 1

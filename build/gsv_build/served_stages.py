@@ -1,0 +1,55 @@
+"""The stages of a running Triton server, each called by name over gRPC: to compare and to measure, not to speak."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import numpy as np
+from tritonclient.grpc import InferenceServerClient, InferInput
+
+from gsv_runtime import contract, tensors
+from gsv_runtime.stages import SequenceCall
+from gsv_runtime.tensors import Arrays
+
+_CALL_LIMIT_S = 120.0
+_WIRE_DTYPES = {"STRING": "BYTES"}
+
+
+class ServedStages:
+    """`gsv_runtime.stages.Stages` over gRPC."""
+
+    def __init__(self, url: str) -> None:
+        """Connect to `url`, host and gRPC port."""
+        self._client = InferenceServerClient(url)
+
+    def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
+        """Run one stage on the server.
+
+        Raises:
+            InferenceServerException: the server refused or failed.
+        """
+        dtypes = {tensor.name: _WIRE_DTYPES.get(tensor.dtype, tensor.dtype) for tensor in model.inputs}
+        wire = []
+        for name, array in tensors.to_wire(model, model.inputs, inputs).items():
+            wire.append(InferInput(name, list(array.shape), dtypes[name]))
+            wire[-1].set_data_from_numpy(array)
+        place: dict[str, Any] = {}
+        if sequence is not None:
+            place = {"sequence_id": sequence.sequence_id, "sequence_start": sequence.start}
+            place["sequence_end"] = sequence.end
+        answer = self._client.infer(model.name, wire, client_timeout=_CALL_LIMIT_S, **place)
+        outputs = {tensor.name: np.array(answer.as_numpy(tensor.name)) for tensor in model.outputs}
+        return tensors.check_outputs(model, outputs)
+
+    def new_sequence_id(self) -> int:
+        """A random id."""
+        return secrets.randbits(62) + 1
+
+    def take_times_ms(self) -> dict[str, float]:
+        """Nothing is timed here."""
+        return {}
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
