@@ -24,12 +24,11 @@ from gsv_build.size_presets import NetworkSizes
 from gsv_runtime import contract
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.decoder import Decoder
-from gsv_runtime.t2s.engine import StepRow
+from gsv_runtime.t2s.engine import Engine, StepRow
 from gsv_runtime.t2s.request import Capacity, Prompt
 from gsv_runtime.tensors import Array, Arrays
 
 MAX_POSITIONS = 4000  # rows of upstream's table of positions
-_WATCHDOG_OFF = 0
 
 TextFrontend = Callable[..., Arrays]  # text, language, split_method to the outputs of contract.TEXT_FRONTEND
 
@@ -138,13 +137,34 @@ class TorchEngine:
             cache[:, target, :, :num_rows] = cache[:, source, :, :num_rows]
 
 
+class SequenceRunner:
+    """Answers `t2s` calls from an engine, in the caller's thread; loops are not watched for."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._decoder = Decoder(engine, repetition_window=0, repetition_least_distinct=0)
+
+    def call(self, sequence: SequenceCall, inputs: Arrays) -> Arrays:
+        """Run until the call has its tokens."""
+        if sequence.end:
+            self._decoder.close(sequence.sequence_id)
+            return {}
+        self._decoder.take_call(sequence, inputs, now_s=0.0)
+        while True:
+            for answer in self._decoder.answers(now_s=0.0):
+                reason = np.array([answer.finish_reason], dtype=np.object_)
+                return {"semantic_tokens": np.array(answer.tokens, dtype=np.int64), "finish_reason": reason}
+            for _, failure in self._decoder.advance():
+                raise failure
+
+
 class ModuleStages:
     """`gsv_runtime.stages.Stages` over PyTorch modules."""
 
-    def __init__(self, networks: Networks, text_frontend: TextFrontend) -> None:
+    def __init__(self, networks: Networks, text_frontend: TextFrontend, engine: Engine | None = None) -> None:
+        """Run `networks`; `engine` decodes tokens, by default `TorchEngine`."""
         self._graphs = networks.graphs()
         self._text_frontend = text_frontend
-        self._decoder = Decoder(TorchEngine(networks.t2s), _WATCHDOG_OFF, 0)
+        self._t2s = SequenceRunner(engine or TorchEngine(networks.t2s))
         self._sequence_ids = itertools.count(1)
 
     def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
@@ -152,7 +172,7 @@ class ModuleStages:
         if model is contract.TEXT_FRONTEND:
             return self._text_frontend(**inputs)
         if sequence is not None:
-            return self._call_t2s(sequence, {name: np.asarray(value) for name, value in inputs.items()})
+            return self._t2s.call(sequence, {name: np.asarray(value) for name, value in inputs.items()})
         return self._call_graph(model, inputs)
 
     def new_sequence_id(self) -> int:
@@ -168,15 +188,3 @@ class ModuleStages:
         values = {name: torch.from_numpy(np.asarray(value)) for name, value in inputs.items()}
         answer: Tensor = self._graphs[model.name](**values)
         return {model.outputs[0].name: answer.numpy()}
-
-    def _call_t2s(self, sequence: SequenceCall, inputs: Arrays) -> Arrays:
-        if sequence.end:
-            self._decoder.close(sequence.sequence_id)
-            return {}
-        self._decoder.take_call(sequence, inputs, now_s=0.0)
-        while True:
-            for answer in self._decoder.answers(now_s=0.0):
-                reason = np.array([answer.finish_reason], dtype=np.object_)
-                return {"semantic_tokens": np.array(answer.tokens, dtype=np.int64), "finish_reason": reason}
-            for _, failure in self._decoder.advance():
-                raise failure

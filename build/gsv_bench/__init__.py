@@ -1,0 +1,1 @@
+"""Benchmarks: figures as ratios, A and B alternately in one run, because machines are shared."""

@@ -1,0 +1,43 @@
+"""`python -m gsv_bench [--only NAME] [--json]`: benchmarks; tables to stdout, values as the last line with --json."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import logging
+import sys
+from typing import Any
+
+# Name to the module that has add_arguments(parser) and run(arguments) -> (Markdown, values).
+BENCHES = {
+    "stages": "gsv_bench.stages",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the benchmarks asked for."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    argv = sys.argv[1:] if argv is None else argv
+    first = argparse.ArgumentParser(add_help=False)
+    first.add_argument("--only", choices=sorted(BENCHES))
+    chosen, _ = first.parse_known_args(argv)
+    names = [chosen.only] if chosen.only else list(BENCHES)
+    parser = argparse.ArgumentParser(prog="gsv_bench", description=__doc__, parents=[first])
+    parser.add_argument("--json", action="store_true", help="print the values as one line at the end")
+    modules = [importlib.import_module(BENCHES[name]) for name in names]
+    for module in modules:
+        module.add_arguments(parser.add_argument_group(module.__name__))
+    arguments = parser.parse_args(argv)
+    values: dict[str, Any] = {}
+    for module in modules:
+        text, found = module.run(arguments)
+        sys.stdout.write(text + "\n\n")
+        values |= found
+    if arguments.json:
+        sys.stdout.write(json.dumps(values) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

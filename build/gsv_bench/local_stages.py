@@ -1,0 +1,76 @@
+"""The stages without Triton: what is left of a request's time when nothing has to be sent anywhere."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gsv_build.module_stages import SequenceRunner, TextFrontend
+from gsv_runtime import contract
+from gsv_runtime.model_files import GRAPH_FILE, T2S_GRAPH_FILE
+from gsv_runtime.onnx_stage import OnnxStage
+from gsv_runtime.stages import SequenceCall, Stages
+from gsv_runtime.t2s.engine import OnnxEngine
+from gsv_runtime.tensors import NUMPY_DTYPES, Arrays
+
+
+class TimedStages:
+    """Adds up the time of every call to the stages inside it."""
+
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self._times_ms: dict[str, float] = {}
+
+    def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
+        """Run and time one stage."""
+        started = time.perf_counter()
+        try:
+            return self._stages.call(model, sequence=sequence, **inputs)
+        finally:
+            spent_ms = 1e3 * (time.perf_counter() - started)
+            self._times_ms[model.name] = self._times_ms.get(model.name, 0.0) + spent_ms
+
+    def new_sequence_id(self) -> int:
+        """As the stages inside."""
+        return self._stages.new_sequence_id()
+
+    def take_times_ms(self) -> dict[str, float]:
+        """Milliseconds by stage since this was last asked."""
+        times, self._times_ms = self._times_ms, {}
+        return times
+
+
+class OnnxStages:
+    """The graphs of a built repository, run by ONNX Runtime in this process as the server's models run them."""
+
+    def __init__(self, repository: Path, text_frontend: TextFrontend, threads: int, cache_rows: int) -> None:
+        graphs = {model: repository / model.name / "1" / GRAPH_FILE for model in contract.MODELS if model.graph}
+        self._stages = {
+            model.name: OnnxStage(model, graph, threads) for model, graph in graphs.items() if graph.is_file()
+        }
+        t2s = repository / contract.T2S.name / "1" / T2S_GRAPH_FILE
+        self._t2s = SequenceRunner(OnnxEngine(t2s, 1, cache_rows, threads))
+        self._text_frontend = text_frontend
+        self._sequence_ids = itertools.count(1)
+
+    def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
+        """Run one stage."""
+        if model is contract.TEXT_FRONTEND:
+            return self._text_frontend(**inputs)
+        dtypes = {tensor.name: NUMPY_DTYPES[tensor.dtype] for tensor in model.inputs}
+        arrays = {name: np.asarray(value, dtype=dtypes[name]) for name, value in inputs.items()}
+        if sequence is not None:
+            return self._t2s.call(sequence, arrays)
+        return self._stages[model.name].run([arrays])[0]
+
+    def new_sequence_id(self) -> int:
+        """Count up."""
+        return next(self._sequence_ids)
+
+    def take_times_ms(self) -> dict[str, float]:
+        """Nothing is timed here; see TimedStages."""
+        return {}

@@ -1,0 +1,309 @@
+"""One sentence through every stage: eager PyTorch, our graphs without Triton, and the server, alternately.
+
+The same pipeline code drives all three; only the stages differ. The sentence has 60 phones with its prompt, the
+reference gives 100 prompt tokens, and the seed is the first that makes about 75 tokens, 3 s of speech.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import logging
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import torch
+from tqdm import tqdm
+
+from gsv_bench.growing_cache import GrowingCacheEngine
+from gsv_bench.local_stages import OnnxStages, TimedStages
+from gsv_build import local_server
+from gsv_build.build_repository import build
+from gsv_build.configs import DEFAULT_REPOSITORY
+from gsv_build.deployment import PRESETS
+from gsv_build.module_stages import ModuleStages, Networks
+from gsv_build.random_checkpoints import write_random_checkpoints
+from gsv_build.size_presets import network_sizes
+from gsv_build.triton_process import Ports
+from gsv_client import Client
+from gsv_runtime import contract
+from gsv_runtime.cloning import derive_voice
+from gsv_runtime.contract import SAMPLE_RATE_HZ, SAMPLES_PER_TOKEN
+from gsv_runtime.model_files import VOCABULARY_FILE
+from gsv_runtime.pipeline import Pipeline
+from gsv_runtime.settings import CheckpointFacts
+from gsv_runtime.speech_request import parse_speech_request
+from gsv_runtime.stages import Stages
+from gsv_runtime.tensors import Arrays
+from gsv_runtime.text.frontend import TextFrontend
+from gsv_runtime.versions import ModelVersion
+from gsv_runtime.voices import Voice
+
+logger = logging.getLogger("gsv.bench")
+
+PROMPT_TEXT = "The harbour lights came on one by one."
+TEXT = "Seven small boats went home at dusk."
+REFERENCE_S = 3.42  # with 0.6 s of zeros, 200 SSL frames: 100 prompt tokens
+WANTED_TOKENS, TOLERATED = 75, 2
+MAX_SEEDS = 150
+EAGER, GRAPHS, TRITON = "eager PyTorch", "our graphs", "through Triton"
+STAGES = ("text_frontend", "t2s", "acoustic", "vocoder")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Medians of one version, in milliseconds."""
+
+    version: str
+    num_phones: int
+    num_prompt_tokens: int
+    num_tokens: int
+    stages_ms: Mapping[str, Mapping[str, float]]  # side to stage to median
+    total_ms: Mapping[str, float]  # side to median of the whole request
+    rounds: int
+
+    @property
+    def overhead_ms(self) -> float:
+        """What Triton and BLS add to the sum of the bare stages."""
+        return self.total_ms[TRITON] - sum(self.stages_ms[GRAPHS].values())
+
+    @property
+    def overhead_bound_ms(self) -> float:
+        """5 % of the bare stages and 10 ms."""
+        return 0.05 * sum(self.stages_ms[GRAPHS].values()) + 10.0
+
+    @property
+    def speedup(self) -> float:
+        """Eager PyTorch's time over that of the whole request through Triton."""
+        return self.total_ms[EAGER] / self.total_ms[TRITON]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, rounded."""
+        return {
+            "version": self.version,
+            "phones": self.num_phones,
+            "prompt_tokens": self.num_prompt_tokens,
+            "tokens": self.num_tokens,
+            "rounds": self.rounds,
+            "stages_ms": {side: _rounded(times) for side, times in self.stages_ms.items()},
+            "total_ms": _rounded(self.total_ms),
+            "overhead_ms": round(self.overhead_ms, 1),
+            "overhead_bound_ms": round(self.overhead_bound_ms, 1),
+            "speedup": round(self.speedup, 2),
+        }
+
+
+def _rounded(times: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 1) for name, value in times.items()}
+
+
+def bench(version: ModelVersion, work: Path, rounds: int, size: str) -> Result:
+    """Measure one version.
+
+    Args:
+        version: with random weights, every layer different.
+        work: keeps checkpoints and repository from run to run.
+        rounds: of each side, alternately; one more before is not counted.
+        size: official or small.
+    """
+    weights, repository = work / "weights", work / "model_repository"
+    if not weights.is_dir():
+        write_random_checkpoints(weights, version, size)
+    _lay_out(repository)
+    build(repository, PRESETS["cpu"], weights)
+    case = _Case(repository, version, size)
+    state = local_server.up(repository, work / "state", _free_ports())
+    try:
+        with Client(f"grpc://{state.ports.host}:{state.ports.grpc}") as client:
+            client.add_voice("bench", case.reference, prompt_text=PROMPT_TEXT, language="en")
+            return _measure(case, client, rounds)
+    finally:
+        local_server.down(work / "state")
+
+
+def _lay_out(repository: Path) -> None:
+    """The committed part of the model repository, without what was built into it."""
+    built = shutil.ignore_patterns(
+        "*.onnx", "*.onnx.data", "*.weights", "*.plan", "build.json", "__pycache__", "warmup"
+    )
+    shutil.copytree(DEFAULT_REPOSITORY, repository, ignore=built, dirs_exist_ok=True)
+
+
+def _free_ports() -> Ports:
+    import socket
+
+    probes = [socket.socket() for _ in range(3)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    numbers = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return Ports(*numbers)
+
+
+class _Case:
+    """One sentence, its voice, and the two sides that run in this process."""
+
+    def __init__(self, repository: Path, version: ModelVersion, size: str) -> None:
+        deployment = PRESETS["cpu"]
+        t2s = deployment.model(contract.T2S).settings
+        threads = t2s.intra_op_threads
+        torch.set_num_threads(threads)
+        self.version = version
+        self.facts = CheckpointFacts.from_repository(repository)
+        frontend = _text_frontend(repository, version)
+        self.pipeline = Pipeline(self.facts, deployment.model(contract.TTS).settings.tokens_per_call)
+        graphs = OnnxStages(repository, frontend, threads, t2s.cache_rows)
+        networks = Networks.seeded(network_sizes(version, size))
+        engine = GrowingCacheEngine(networks.t2s, max_positions=t2s.cache_rows)
+        self.sides: dict[str, Stages] = {
+            EAGER: TimedStages(ModuleStages(networks, frontend, engine)),
+            GRAPHS: TimedStages(graphs),
+        }
+        self.reference = _hum(REFERENCE_S)
+        self.voice = self._voice(graphs)
+
+    def _voice(self, stages: Stages) -> Voice:
+        request = parse_speech_request(self._inputs(0))
+        if request.reference is None:
+            raise AssertionError("the request was made with a reference")
+        return derive_voice(request.reference, stages, self.facts)
+
+    def _inputs(self, seed: int) -> Arrays:
+        texts = {"text": TEXT, "language": "en", "prompt_text": PROMPT_TEXT, "prompt_language": "en"}
+        arrays = {name: np.array([value], dtype=np.object_) for name, value in texts.items()}
+        return arrays | {
+            "reference_audio": np.array([self.reference], dtype=np.object_),
+            "seed": np.array([seed], dtype=np.int64),
+        }
+
+    def speak(self, side: str, seed: int) -> tuple[int, float, dict[str, float]]:
+        """Speak the sentence; return its tokens, the request's milliseconds, and each stage's."""
+        request, stages = parse_speech_request(self._inputs(seed)), self.sides[side]
+        started = time.perf_counter()
+        chunks = list(self.pipeline.speak(request, self.voice, stages, lambda: False))
+        total_ms = 1e3 * (time.perf_counter() - started)
+        return chunks[0].waveform.size // SAMPLES_PER_TOKEN, total_ms, chunks[0].timing_ms
+
+    def find_seed(self) -> tuple[int, int]:
+        """The first seed whose sentence has about the wanted number of tokens; and how many it has."""
+        for seed in tqdm(range(MAX_SEEDS), desc="find a seed", unit="seed"):
+            tokens, _, _ = self.speak(GRAPHS, seed)
+            if abs(tokens - WANTED_TOKENS) <= TOLERATED:
+                return seed, tokens
+        raise RuntimeError(f"no seed below {MAX_SEEDS} gives {WANTED_TOKENS} tokens; change TEXT")
+
+
+def _text_frontend(repository: Path, version: ModelVersion) -> Callable[..., Arrays]:
+    tokens = (repository / "text_frontend" / "1" / VOCABULARY_FILE).read_text(encoding="utf-8")
+    vocabulary = {token: index for index, token in enumerate(tokens.removesuffix("\n").split("\n"))}
+    frontend = TextFrontend(version.symbols, vocabulary)
+    frontend.warm_up()
+    return lambda text, language, split_method: vars(frontend.process(text, language, split_method))
+
+
+def _hum(seconds: float) -> bytes:
+    """A WAV of a hummed note that breathes."""
+    times = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    note = sum(np.sin(2 * np.pi * 140 * harmonic * times) / harmonic for harmonic in range(1, 9))
+    file = io.BytesIO()
+    soundfile.write(file, 0.1 * note * (0.6 + 0.4 * np.sin(6 * np.pi * times)), SAMPLE_RATE_HZ, format="WAV")
+    return file.getvalue()
+
+
+def _measure(case: _Case, client: Client, rounds: int) -> Result:
+    seed, num_tokens = case.find_seed()
+    totals: dict[str, list[float]] = {EAGER: [], GRAPHS: [], TRITON: []}
+    stages: dict[str, list[Mapping[str, float]]] = {EAGER: [], GRAPHS: [], TRITON: []}
+    for index in tqdm(range(rounds + 1), desc=f"{case.version.value} alternate", unit="round"):
+        for side in totals:
+            tokens, total_ms, times = _speak(case, client, side, seed)
+            if side != EAGER and tokens != num_tokens:
+                raise RuntimeError(f"{side} made {tokens} tokens, not {num_tokens}; the sides do different work")
+            if index:
+                # Rounding may flip a draw in eager PyTorch; its time then counts for the tokens it made.
+                totals[side].append(total_ms * num_tokens / tokens)
+                stages[side].append({stage: ms * num_tokens / tokens for stage, ms in times.items()})
+    return Result(
+        version=case.version.value,
+        num_phones=_num_phones(case),
+        num_prompt_tokens=case.voice.prompt_tokens.size,
+        num_tokens=num_tokens,
+        stages_ms={side: _medians(times) for side, times in stages.items()},
+        total_ms={side: statistics.median(times) for side, times in totals.items()},
+        rounds=rounds,
+    )
+
+
+def _speak(case: _Case, client: Client, side: str, seed: int) -> tuple[int, float, Mapping[str, float]]:
+    if side != TRITON:
+        return case.speak(side, seed)
+    started = time.perf_counter()
+    audio = client.synthesize(TEXT, voice="bench", language="en", seed=seed)
+    total_ms = 1e3 * (time.perf_counter() - started)
+    return audio.samples.size // SAMPLES_PER_TOKEN, total_ms, audio.timing_ms
+
+
+def _medians(rounds: list[Mapping[str, float]]) -> dict[str, float]:
+    return {stage: statistics.median(times.get(stage, 0.0) for times in rounds) for stage in STAGES}
+
+
+def _num_phones(case: _Case) -> int:
+    answer = case.sides[GRAPHS].call(contract.TEXT_FRONTEND, text=TEXT, language="en", split_method="cut5")
+    case.sides[GRAPHS].take_times_ms()
+    return int(answer["phones"].size + case.voice.prompt_phones.size)
+
+
+def table(result: Result) -> str:
+    """The stage table, as Markdown."""
+    lines = [
+        f"**{result.version}**, {result.num_tokens} tokens ({result.num_tokens / 25:.2f} s of speech), "
+        f"{result.num_phones} phones, {result.num_prompt_tokens} prompt tokens; medians of {result.rounds} rounds",
+        "",
+        f"| stage | {EAGER} ms | {GRAPHS} ms | share | {TRITON} ms |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    bare = result.stages_ms[GRAPHS]
+    whole = sum(bare.values())
+    for stage in STAGES:
+        eager, triton = result.stages_ms[EAGER][stage], result.stages_ms[TRITON][stage]
+        lines.append(f"| {stage} | {eager:.0f} | {bare[stage]:.0f} | {bare[stage] / whole:.0%} | {triton:.0f} |")
+    totals = result.total_ms
+    lines += [
+        f"| sum of stages | {sum(result.stages_ms[EAGER].values()):.0f} | {whole:.0f} | 100% | "
+        f"{sum(result.stages_ms[TRITON].values()):.0f} |",
+        f"| whole request | {totals[EAGER]:.0f} | {totals[GRAPHS]:.0f} | | {totals[TRITON]:.0f} |",
+        "",
+        f"Triton and BLS add {result.overhead_ms:.0f} ms to the bare stages (bound: 5 % + 10 ms = "
+        f"{result.overhead_bound_ms:.0f} ms). Through Triton it is {result.speedup:.2f} times as fast as {EAGER}.",
+    ]
+    return "\n".join(lines)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this benchmark."""
+    parser.add_argument("--versions", default="v2,v2ProPlus", help="comma-separated")
+    parser.add_argument("--size", choices=("official", "small"), default="official")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--work", type=Path, default=Path("var/bench"), help="keeps checkpoints and repositories")
+    parser.add_argument("--plot", type=Path, help="write a bar chart here")
+
+
+def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """Measure; return Markdown for people and values for machines."""
+    results = []
+    for name in arguments.versions.split(","):
+        work = arguments.work / f"{name}-{arguments.size}"
+        results.append(bench(ModelVersion(name), work.resolve(), arguments.rounds, arguments.size))
+    if arguments.plot:
+        from gsv_bench.plots import plot_stages
+
+        plot_stages(results, arguments.plot)
+    return "\n\n".join(map(table, results)), {"stages": [result.to_json() for result in results]}
