@@ -22,7 +22,7 @@ from gsv_client.client import DEFAULT_URL, Client
 
 WARM_UP_TEXT = "Warming up."
 DEMO_VOICE = "demo"
-_REST = "streaming, front end and waiting"
+_REST = "everything else"
 
 
 @dataclass(frozen=True)
