@@ -77,7 +77,7 @@ def up(repository: Path, state_directory: Path, ports: Ports) -> ServerState:
             logger.info("server already up pid=%d grpc=%s:%d", running.pid, ports.host, ports.grpc)
             return running
         down(state_directory)
-    ports.require_free()
+    ports.require_free(patience_s=0.0 if running is None else 10.0)
     return _start(repository, state_directory, ports, models, serves)
 
 

@@ -36,18 +36,30 @@ class Ports:
     metrics: int
     host: str = "127.0.0.1"
 
-    def require_free(self) -> None:
-        """Raises ServerFailed naming the first port that somebody else listens on."""
+    def require_free(self, patience_s: float = 0.0) -> None:
+        """Raises ServerFailed naming the first port that somebody else listens on.
+
+        Args:
+            patience_s: how long to wait for a server that was just killed: its sockets outlive it by a second or two.
+        """
+        deadline = time.monotonic() + patience_s
         for name, port in (("HTTP", self.http), ("GRPC", self.grpc), ("METRICS", self.metrics)):
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((self.host, port))
-                except OSError as failure:
+            while (problem := self._problem(port)) is not None:
+                if time.monotonic() >= deadline:
                     raise ServerFailed(
-                        f"{name} port {self.host}:{port} cannot be used ({failure.strerror}); "
+                        f"{name} port {self.host}:{port} cannot be used ({problem}); "
                         f"stop what listens there or set GSV_{name}_PORT"
-                    ) from None
+                    )
+                time.sleep(0.1)
+
+    def _problem(self, port: int) -> str | None:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.host, port))
+            except OSError as failure:
+                return failure.strerror
+        return None
 
 
 @dataclass(frozen=True)

@@ -140,24 +140,28 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def repository(tmp_path_factory):
-    """A repository built from a small random v2 checkpoint; kept in var/ and rebuilt only when the builder changed."""
+def built_repository(version):
+    """A repository built from a small random checkpoint; kept in var/ and rebuilt only when the builder changed."""
     from gsv_build.build_repository import build
-
     from gsv_build.deployment import PRESETS
     from gsv_build.random_checkpoints import write_random_checkpoints
-    from gsv_runtime.versions import ModelVersion
 
-    kept = ROOT / "var" / "e2e"
+    kept = ROOT / "var" / f"e2e-{version.value}"
     weights, target = kept / "weights", kept / "model_repository"
     if not weights.is_dir():
-        write_random_checkpoints(weights, ModelVersion.V2)
+        write_random_checkpoints(weights, version)
     ignored = shutil.ignore_patterns("*.onnx", "*.weights", "*.plan", "build.json", "vocab.txt", "__pycache__")
     shutil.copytree(ROOT / "model_repository", target, ignore=ignored, dirs_exist_ok=True)
     build(target, PRESETS["cpu"], weights)
     shutil.rmtree(kept / "var", ignore_errors=True)  # voices of earlier runs
     return target
+
+
+@pytest.fixture(scope="session")
+def repository():
+    from gsv_runtime.versions import ModelVersion
+
+    return built_repository(ModelVersion.V2)
 
 
 class Server:

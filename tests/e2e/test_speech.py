@@ -3,7 +3,10 @@
 import base64
 import concurrent.futures
 import json
+import os
+import signal
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -128,6 +131,35 @@ def test_registered_voices_survive_a_restart(server, registered):
     server.start()
     assert server.client.voices({"action": "list"}).raw_output_contents == listed
     assert np.array_equal(speak(server.client, voice="high"), before)
+
+
+def test_a_server_that_was_killed_is_replaced_and_leaves_nothing(server, registered):
+    from gsv_build.local_server import ServerState
+
+    before = speak(server.client, voice="low")
+    killed = ServerState.read(server.state)
+    os.kill(killed.pid, signal.SIGKILL)
+    server.client.channel.close()
+    server.start()
+    assert ServerState.read(server.state).pid != killed.pid
+    assert not list(Path("/dev/shm").glob(f"{killed.shm_prefix}*"))
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if killed.shm_prefix in read(path)]
+    assert np.array_equal(speak(server.client, voice="low"), before)
+
+
+def read(path):
+    try:
+        return path.read_text()
+    except OSError:  # a process that has ended meanwhile
+        return ""
+
+
+def test_up_leaves_a_server_that_already_serves_this_build_alone(server, registered):
+    from gsv_build.local_server import ServerState
+
+    pid = ServerState.read(server.state).pid
+    server.start()
+    assert ServerState.read(server.state).pid == pid
 
 
 def test_a_voice_can_be_registered_listed_and_deleted(client, make_recording):
