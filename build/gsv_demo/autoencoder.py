@@ -27,7 +27,8 @@ def train_autoencoder(corpus: Corpus, recipe: Recipe, folder: Path, device: str)
 
     Args:
         corpus: what is spoken.
-        recipe: its `autoencoder` stage.
+        recipe: its `autoencoder` stage; from step `encoders_until` on only the vocoder learns, so that the prior can
+            be trained beside it against latents that stand still.
         folder: checkpoint and scalars.
         device: "cpu" or "cuda".
     """
@@ -48,8 +49,9 @@ def train_autoencoder(corpus: Corpus, recipe: Recipe, folder: Path, device: str)
         waveform, reference = waveform.to(device), reference.to(device)
         spectrum, reference_spectrum = linear_spectrogram(waveform), linear_spectrogram(reference)
         with torch.autocast(device, dtype=torch.bfloat16):
-            condition = modules["reference_encoder"](reference_spectrum)
-            mean, log_std = modules["posterior"](spectrum, mask, condition)
+            with torch.set_grad_enabled(run.step < recipe.encoders_until):
+                condition = modules["reference_encoder"](reference_spectrum)
+                mean, log_std = modules["posterior"](spectrum, mask, condition)
             latents = sample(mean, log_std)[:, :, _CONTEXT_FRAMES:-_CONTEXT_FRAMES]
             made = decode_segment(modules["vocoder"], latents, condition)  # type: ignore[arg-type]
         distance = spectral_distance(made, waveform[:, edge:-edge])

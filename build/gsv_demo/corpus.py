@@ -66,18 +66,15 @@ class Corpus:
         return [item for item in self.items if item.voice == voice]
 
 
-def plan(num_english: int, num_mandarin: int, seed: int = 1) -> list[tuple[str, str, str]]:
+def plan(num_english: int, seed: int) -> list[tuple[str, str, str]]:
     """What is said, in which language, by whom: the voices take turns.
 
     Returns:
         (text, language, voice) of every utterance.
     """
-    planned = []
-    for index, text in enumerate(sentences.english_texts(num_english, seed)):
-        planned.append((text, "en", speech.ENGLISH_VOICES[index % len(speech.ENGLISH_VOICES)]))
-    for index, text in enumerate(sentences.mandarin_texts(num_mandarin, seed)):
-        planned.append((text, "zh", speech.MANDARIN_VOICES[index % len(speech.MANDARIN_VOICES)]))
-    return planned
+    voices = speech.ENGLISH_VOICES
+    texts = sentences.english_texts(num_english, seed)
+    return [(text, "en", voices[index % len(voices)]) for index, text in enumerate(texts)]
 
 
 def make(folder: Path, planned: Sequence[tuple[str, str, str]], workers: int = 2) -> None:

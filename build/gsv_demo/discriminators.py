@@ -1,9 +1,11 @@
-"""Small discriminators: folded by period (Kong et al. 2020, "HiFi-GAN") and over spectrograms (Jang et al. 2021, "UnivNet").
+"""Small discriminators: folded by period (Kong et al. 2020) and over spectrograms (Jang et al. 2021, "UnivNet").
 
 They hear 16 kHz: the speech that is learnt ends at 8 kHz. Losses are least squares, with feature matching.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +31,7 @@ class PeriodDiscriminator(nn.Module):
         channels = (1, *_PERIOD_CHANNELS)
         self.layers = nn.ModuleList(
             nn.Conv2d(inputs, outputs, (5, 1), (3, 1), padding=(2, 0))
-            for inputs, outputs in zip(channels[:-1], channels[1:], strict=True)
+            for inputs, outputs in itertools.pairwise(channels)
         )
         self.leave = nn.Conv2d(channels[-1], 1, (3, 1), padding=(1, 0))
 

@@ -1,4 +1,4 @@
-"""What the content encoder learns to hear in each 40 ms: phones, relative pitch, spectral shape relative to the voice."""
+"""What the content encoder learns to hear in each 40 ms: phones, and pitch and spectrum relative to the voice."""
 
 from __future__ import annotations
 

@@ -178,6 +178,7 @@ def train_language_model(
         device: "cpu" or "cuda".
     """
     model = T2S(recipe.t2s).to(device)
+    torch.nn.init.zeros_(model.bert_projection.weight)  # English has no contextual features to learn from
     run = Run("language_model", recipe.language_model, {"t2s": model}, folder)
     sequences = Sequences(corpus, readings, codes, recipe.seed + run.step)
     eos = recipe.t2s.vocabulary - 1

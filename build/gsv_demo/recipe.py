@@ -58,20 +58,47 @@ class Recipe:
     """One training, from texts to weights."""
 
     english_texts: int = 5000
-    mandarin_texts: int = 0
     held_out_texts: int = 100
     hubert: HubertSizes = _HUBERT
     sovits: SovitsSizes = _SOVITS
     t2s: T2SSizes = _T2S
     bert: BertSizes = _BERT
     content: Stage = field(default_factory=lambda: Stage(600, 12, 1.5e-3))
-    autoencoder: Stage = field(default_factory=lambda: Stage(4000, 16, 1.5e-3, final_share=0.5))
-    synthesis: Stage = field(default_factory=lambda: Stage(4000, 12, 1e-3))
-    language_model: Stage = field(default_factory=lambda: Stage(6000, 12, 1e-3))
-    adversary_from: int = 1200  # step of `synthesis`
+    autoencoder: Stage = field(default_factory=lambda: Stage(1600, 16, 1.5e-3, final_share=0.4))
+    prior: Stage = field(default_factory=lambda: Stage(800, 12, 1.5e-3))
+    synthesis: Stage = field(default_factory=lambda: Stage(800, 12, 8e-4))
+    language_model: Stage = field(default_factory=lambda: Stage(1600, 12, 1.2e-3, warmup=80))
+    encoders_until: int = 400  # step of `autoencoder`
+    adversary_from: int = 400  # step of `synthesis`
+    masked_characters: Stage = field(default_factory=lambda: Stage(300, 32, 3e-3))
     segment_frames: int = 20  # of waveform decoded for each utterance of a batch
     reference_frames: int = 60
     seed: int = 1
 
 
 SHIPPED = Recipe()
+
+SMOKE = Recipe(
+    english_texts=24,
+    held_out_texts=4,
+    hubert=HubertSizes(
+        hidden=16, layers=1, heads=2, feed_forward=16, conv_channels=(8,) * 7, position_kernel=5, position_groups=2
+    ),
+    sovits=SovitsSizes(
+        latent=8, filter=8, heads=2, layers=2, global_dim=8, ssl_dim=16, codebook=64, mrte_hidden=8, mrte_heads=4,
+        style_hidden=8, wavenet_layers=1, wavenet_kernel=3, upsample_rates=(5, 4, 4, 8),
+        upsample_kernels=(11, 8, 8, 16), upsample_channels=32, resblock_kernels=(3,), resblock_dilations=((1,),),
+    ),
+    t2s=T2SSizes(hidden=16, heads=2, layers=2, feed_forward=16, vocabulary=65, bert_dim=8),
+    bert=BertSizes(vocabulary=0, hidden=8, layers=3, heads=2, feed_forward=8, max_positions=64),
+    content=Stage(12, 4, 1e-3, warmup=2),
+    autoencoder=Stage(12, 4, 1e-3, warmup=2),
+    prior=Stage(12, 4, 1e-3, warmup=2),
+    synthesis=Stage(12, 4, 1e-3, warmup=2),
+    language_model=Stage(12, 4, 1e-3, warmup=2),
+    masked_characters=Stage(12, 4, 1e-3, warmup=2),
+    encoders_until=6,
+    adversary_from=6,
+)  # fmt: skip
+
+RECIPES = {"shipped": SHIPPED, "smoke": SMOKE}

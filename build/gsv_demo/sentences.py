@@ -12,39 +12,48 @@ from pathlib import Path
 WORD_LIST = Path("/usr/share/dict/american-english")
 
 _PEOPLE = (
-    "my brother|my sister|the teacher|the doctor|our neighbor|the old man|the young woman|the children's mother|his father|"
+    "my brother|my sister|the teacher|the doctor|our neighbor|the old man|the young woman|the children's mother|"
+    "his father|"
     "her friend|the captain|the driver|a stranger|the little girl|the boy|the farmer|the painter|the nurse|the judge|"
-    "the manager|the student|the king|the writer|the singer|the police officer|my uncle|your cousin|the engineer|the cook|"
+    "the manager|the student|the king|the writer|the singer|the police officer|my uncle|your cousin|the engineer|"
+    "the cook|"
     "the president|the soldier|a tall visitor|the lawyer|the actor|their daughter|the scientist|the waiter|the pilot|"
     "the baker|my grandmother"
 ).split("|")
 _CROWDS = (
-    "the students|my parents|the workers|our friends|the children|the players|most people|the voters|the birds|the dogs|"
+    "the students|my parents|the workers|our friends|the children|the players|most people|the voters|the birds|"
+    "the dogs|"
     "the horses|the tourists|the neighbors|two officers|the women|the young men|the guests|the members|they|we|you"
 ).split("|")
 _PAST = (
     "found|lost|bought|sold|painted|broke|fixed|opened|closed|carried|watched|wanted|liked|hated|dropped|cleaned|moved|"
     "pushed|pulled|touched|described|remembered|forgot|noticed|returned|borrowed|stole|saved|changed|followed|covered|"
-    "measured|washed|missed|chose|hid|brought|kept|left|checked|showed us|gave me|took away|picked up|put down|looked at|"
+    "measured|washed|missed|chose|hid|brought|kept|left|checked|showed us|gave me|took away|picked up|put down|"
+    "looked at|"
     "talked about|asked for|paid for|thought about|waited for|laughed at|listened to|pointed at"
 ).split("|")
 _PLAIN = (
-    "find|lose|buy|sell|paint|break|fix|open|close|carry|watch|want|like|drop|clean|move|push|pull|describe|remember|forget|"
+    "find|lose|buy|sell|paint|break|fix|open|close|carry|watch|want|like|drop|clean|move|push|pull|describe|"
+    "remember|forget|"
     "notice|return|borrow|save|change|follow|cover|measure|wash|choose|bring|keep|leave|check|use|study|join|enjoy|"
     "look at|talk about|ask for|pay for|think about|wait for|listen to|worry about|try|see|hear|share|need|build|visit"
 ).split("|")
 _THINGS = (
-    "the red car|a large box|the broken window|the old house|a small table|the green door|his new phone|her yellow dress|"
-    "the long letter|an empty bottle|the wooden chair|a heavy stone|the blue boat|a sharp knife|the golden ring|the map|"
+    "the red car|a large box|the broken window|the old house|a small table|the green door|his new phone|"
+    "her yellow dress|"
+    "the long letter|an empty bottle|the wooden chair|a heavy stone|the blue boat|a sharp knife|the golden ring|"
+    "the map|"
     "a good book|the paper|some bread|the kitchen light|fresh milk|a cup of coffee|a glass of water|the white shirt|"
     "the black coat|a pair of shoes|the keys|the big mirror|a piece of cake|the newspaper|the whole story|the picture|"
     "a cheap watch|the computer|the machine|the bicycle|the garden|the fence|an orange hat|the metal bridge|the music|"
     "the television|a thick rope|the last train|a warm blanket|the silver spoon|the church bell|the engine|the answer|"
-    "the first question|a hundred dollars|the price|the problem|the plan|the truth|another idea|the rules|a strange noise|"
+    "the first question|a hundred dollars|the price|the problem|the plan|the truth|another idea|the rules|"
+    "a strange noise|"
     "the village school|that beautiful island|the northern road|the village|a different language|the measure|the vision"
 ).split("|")
 _PLACES = (
-    "in the garden|at the station|near the river|behind the church|under the bridge|on the table|in the kitchen|at school|"
+    "in the garden|at the station|near the river|behind the church|under the bridge|on the table|in the kitchen|"
+    "at school|"
     "across the street|by the window|in the city|on the roof|outside the office|in front of the bank|at the market|"
     "along the beach|inside the house|between the trees|at the hospital|in the mountains|on the farm|over the hill|"
     "next to the library|at the corner|beyond the lake|around the park|in the small village|at home|through the forest|"
@@ -57,18 +66,23 @@ _TIMES = (
     "in March|in April|in May|in June|in July|in August|in September|in October|in November|in December"
 ).split("|")
 _ADJECTIVES = (
-    "cold|warm|happy|sad|tired|angry|beautiful|dangerous|difficult|easy|expensive|cheap|quiet|loud|strange|important|empty|"
-    "full|clean|dirty|dark|bright|heavy|light|strong|weak|young|old|new|famous|useful|perfect|possible|wonderful|terrible|"
-    "simple|safe|serious|busy|free|ready|rich|poor|sharp|smooth|soft|hard|fresh|wet|dry|huge|tiny|thick|thin|wide|narrow|"
+    "cold|warm|happy|sad|tired|angry|beautiful|dangerous|difficult|easy|expensive|cheap|quiet|loud|strange|"
+    "important|empty|"
+    "full|clean|dirty|dark|bright|heavy|light|strong|weak|young|old|new|famous|useful|perfect|possible|wonderful|"
+    "terrible|"
+    "simple|safe|serious|busy|free|ready|rich|poor|sharp|smooth|soft|hard|fresh|wet|dry|huge|tiny|thick|thin|"
+    "wide|narrow|"
     "ugly|funny|clever|honest|hungry|thirsty|nervous|proud|curious|sure|right|wrong|true|false"
 ).split("|")
 _ADVERBS = (
-    "quickly|slowly|carefully|quietly|suddenly|finally|usually|always|never|often|really|probably|certainly|almost|already|"
+    "quickly|slowly|carefully|quietly|suddenly|finally|usually|always|never|often|really|probably|certainly|"
+    "almost|already|"
     "still|nearly|simply|clearly|easily|hardly|gently|actually|perhaps|sometimes"
 ).split("|")
 _SUBJECTS = (
     "the weather|the water|the road|the food|the room|the story|this game|that movie|the answer|the question|the soup|"
-    "the sky|the night|my job|his voice|her smile|the house|the music|the journey|our plan|the city|the idea|the measure|"
+    "the sky|the night|my job|his voice|her smile|the house|the music|the journey|our plan|the city|the idea|"
+    "the measure|"
     "the air|the forest|the child|the future|the world|everything|nothing|the work|the law|the price|the ocean|the wind"
 ).split("|")
 _INTRANSITIVE = (
@@ -81,11 +95,13 @@ _NUMBERS = (
     "sixty-five seventy-six eighty-seven ninety-eight"
 ).split()
 _COUNTABLE = (
-    "apples books cars days dogs dollars friends hours houses letters miles minutes months people pictures pounds rooms "
+    "apples books cars days dogs dollars friends hours houses letters miles minutes months people pictures "
+    "pounds rooms "
     "seconds stones students tables tickets trees weeks windows years ships wishes voices boys things fathers"
 ).split()
 _SHORT = (
-    "hello|good morning|good evening|good night|thank you|yes please|no thanks|see you later|how are you|nice to meet you|"
+    "hello|good morning|good evening|good night|thank you|yes please|no thanks|see you later|how are you|"
+    "nice to meet you|"
     "come in|sit down|be careful|I am sorry|excuse me|you are welcome|good luck|of course|never mind|I agree|stop it|"
     "wait a minute|what a surprise|happy birthday|well done|I do not know|help me|who is there|where are you|let us go"
 ).split("|")

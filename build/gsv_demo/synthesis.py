@@ -31,13 +31,14 @@ from gsv_demo.segments import Segments, cut, upsample
 from gsv_demo.spectra import linear_spectrogram
 from gsv_demo.tokens import Codes
 from gsv_demo.waveform_losses import decode_segment, spectral_distance
-from gsv_runtime.contract import FRAMES_PER_TOKEN, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from gsv_runtime.contract import FRAMES_PER_TOKEN, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, TOKENS_PER_SECOND
 
 DIVERGENCE_WEIGHT = 0.02  # of the sum over channels: VITS weighs mel 45 times as much
 _ADVERSARY_WEIGHT = 0.05
 _FEATURE_WEIGHT = 0.1
 _NOISE_SCALE = 0.5  # of inference
 _MAX_TOKENS = 100
+_CROP_TOKENS = 40
 _POOL = 8
 _SOUND_EVERY = 250
 
@@ -95,30 +96,43 @@ class Utterances:
         self._waiting: list[list[int]] = []
 
     def batch(self, count: int) -> Batch:
-        """Draw `count` utterances."""
+        """Draw `count` utterances; three batches of four are cut to a second and a half, which costs less."""
         if not self._waiting:
             voices = sorted(self.by_voice)
             drawn = [self.rng.choice(self.by_voice[voices[turn % len(voices)]]) for turn in range(_POOL * count)]
             drawn.sort(key=lambda index: len(self.codes[index].spoken))
             self._waiting = [drawn[at : at + count] for at in range(0, len(drawn), count)]
             self.rng.shuffle(self._waiting)
-        return self._assemble(self._waiting.pop())
+        limit = _CROP_TOKENS if self.rng.random() < 0.75 else _MAX_TOKENS
+        return self._assemble(self._waiting.pop(), limit)
 
-    def _assemble(self, indices: list[int]) -> Batch:
-        tokens = [self.codes[index].spoken for index in indices]
-        phones = [self.readings[index].phones for index in indices]
+    def _crop(self, index: int, limit: int) -> tuple[int, np.ndarray, np.ndarray]:
+        """First token, codes and phones of a random piece of at most `limit` tokens."""
+        tokens, reading = self.codes[index].spoken, self.readings[index]
+        first = self.rng.randint(0, max(0, len(tokens) - limit))
+        last = min(len(tokens), first + limit)
+        if last - first == len(tokens):
+            return 0, tokens, reading.phones
+        begin, end = np.searchsorted(reading.ends_s, np.array([first + 0.5, last - 0.5]) / TOKENS_PER_SECOND)
+        return first, tokens[first:last], reading.phones[begin : end + 1]
+
+    def _assemble(self, indices: list[int], limit: int) -> Batch:
+        crops = [self._crop(index, limit) for index in indices]
+        tokens, phones = [tokens for _, tokens, _ in crops], [phones for _, _, phones in crops]
         frames = max(map(len, tokens)) * FRAMES_PER_TOKEN
-        audio = np.stack([cut(self.corpus, self.corpus.items[index], 0, frames) for index in indices])
-        references = self.clips.references(
-            [self.corpus.items[index].voice for index in indices], self.recipe.reference_frames
-        )
+        items = [self.corpus.items[index] for index in indices]
+        audio = [
+            cut(self.corpus, item, first * FRAMES_PER_TOKEN, frames)
+            for item, (first, _, _) in zip(items, crops, strict=True)
+        ]
+        references = self.clips.references([item.voice for item in items], self.recipe.reference_frames)
         return Batch(
-            torch.from_numpy(upsample(audio)),
-            references,
-            _padded(tokens),
-            _lengths(tokens),
-            _padded(phones),
-            _lengths(phones),
+            waveform=torch.from_numpy(upsample(np.stack(audio))),
+            reference=references,
+            tokens=_padded(tokens),
+            token_lengths=_lengths(tokens),
+            phones=_padded(phones),
+            phone_lengths=_lengths(phones),
         )
 
 
@@ -152,55 +166,101 @@ def cut_each(frames: Tensor, starts: Tensor, size: int) -> Tensor:
     return frames.gather(2, index[:, None, :].expand(-1, frames.shape[1], -1))
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What both ends say about the latent frames of a batch.
+
+    Attributes:
+        condition: [B, global_dim].
+        mask: [B, 1, F].
+        latents: [B, latent, F], drawn from the posterior.
+        prior: of text and codes.
+        gap: divergence of posterior from prior, scalar.
+    """
+
+    condition: Tensor
+    mask: Tensor
+    latents: Tensor
+    prior: Encoded
+    gap: Tensor
+
+
+def hear(networks: Networks, batch: Batch, learn_encoders: bool) -> Heard:
+    """Run reference encoder, posterior, prior and flow over whole utterances."""
+    with torch.set_grad_enabled(learn_encoders):
+        condition = networks.reference_encoder(linear_spectrogram(batch.reference)).float()
+        spectrum = linear_spectrogram(batch.waveform)
+        mask = length_mask(batch.token_lengths * FRAMES_PER_TOKEN, spectrum.shape[2])
+        mean, log_std = (part.float() for part in networks.posterior(spectrum, mask, condition))
+        latents = sample(mean, log_std) * mask
+    prior = networks.acoustic.encode_text_and_tokens(
+        batch.tokens, batch.token_lengths, batch.phones, batch.phone_lengths, condition
+    )
+    prior = Encoded(prior.hidden, prior.mean.float(), prior.log_std.float().clamp(-4.0, 2.0), prior.mask)
+    gap = divergence(networks.acoustic.flow(latents, mask, condition).float(), log_std, prior)
+    return Heard(condition, mask, latents, prior, gap)
+
+
 def speak_segments(networks: Networks, batch: Batch, size: int) -> tuple[Tensor, Tensor, Tensor]:
     """Decode one segment of each utterance: the first half of the batch from the posterior, the rest from the prior.
 
     Returns:
         made and real segments [B, 640 * size], and the divergence.
     """
-    condition = networks.reference_encoder(linear_spectrogram(batch.reference))
-    spectrum = linear_spectrogram(batch.waveform)
-    frame_lengths = batch.token_lengths * FRAMES_PER_TOKEN
-    mask = length_mask(frame_lengths, spectrum.shape[2])
-    mean, log_std = (part.float() for part in networks.posterior(spectrum, mask, condition))
-    latents = sample(mean, log_std) * mask
-    prior = networks.acoustic.encode_text_and_tokens(
-        batch.tokens, batch.token_lengths, batch.phones, batch.phone_lengths, condition
-    )
-    prior = Encoded(prior.hidden, prior.mean.float(), prior.log_std.float().clamp(-4.0, 2.0), prior.mask)
-    gap = divergence(networks.acoustic.flow(latents, mask, condition).float(), log_std, prior)
-    half = len(latents) // 2
-    guessed = prior.mean[half:] + torch.randn_like(prior.mean[half:]) * prior.log_std[half:].exp() * _NOISE_SCALE
-    guessed = networks.acoustic.flow.reverse(guessed * mask[half:], mask[half:], condition[half:]).float()
-    room = (frame_lengths[:, 0] - size).clamp(min=0)
+    heard = hear(networks, batch, learn_encoders=True)
+    half = len(heard.latents) // 2
+    mask, condition = heard.mask[half:], heard.condition[half:]
+    spread = heard.prior.log_std[half:].exp() * _NOISE_SCALE
+    guessed = (heard.prior.mean[half:] + torch.randn_like(spread) * spread) * mask
+    guessed = networks.acoustic.flow.reverse(guessed, mask, condition).float()
+    room = (batch.token_lengths[:, 0] * FRAMES_PER_TOKEN - size).clamp(min=0)
     starts = (torch.rand(len(room), device=room.device) * (room + 1)).long()
-    pieces = cut_each(torch.cat([latents[:half], guessed]), starts, size)
-    made = decode_segment(networks.vocoder, pieces, condition)
+    pieces = cut_each(torch.cat([heard.latents[:half], guessed]), starts, size)
+    made = decode_segment(networks.vocoder, pieces, heard.condition)
     index = starts[:, None] * SAMPLES_PER_FRAME + torch.arange(size * SAMPLES_PER_FRAME, device=starts.device)
-    return made, batch.waveform.gather(1, index), gap
+    return made, batch.waveform.gather(1, index), heard.gap
+
+
+def _started(recipe: Recipe, folder: Path, device: str) -> Networks:
+    """Networks with what the autoencoder and the content encoder have learnt."""
+    networks = Networks(recipe)
+    learnt = {name: getattr(networks, name) for name in ("posterior", "reference_encoder", "vocoder")}
+    load_modules(folder / "autoencoder.pt", learnt)
+    listener = torch.load(folder / "content.pt", weights_only=True)["modules"]["listener"]
+    networks.acoustic.codebook.copy_(listener["quantizer.codebook"])
+    return networks.to(device)
+
+
+def train_prior(
+    corpus: Corpus, readings: Sequence[Reading], codes: Sequence[Codes], recipe: Recipe, folder: Path, device: str
+) -> Run:
+    """Train codes and phones to predict the autoencoder's latents; arguments as those of `train_synthesis`."""
+    networks = _started(recipe, folder, device)
+    run = Run("prior", recipe.prior, {"acoustic": networks.acoustic}, folder)
+    utterances = Utterances(corpus, readings, codes, recipe, recipe.seed + run.step)
+    for _ in run.steps():
+        batch = utterances.batch(recipe.prior.batch).to(device)
+        with torch.autocast(device, dtype=torch.bfloat16):
+            gap = hear(networks, batch, learn_encoders=False).gap
+        run.advance(gap / recipe.sovits.latent, {"divergence": gap.detach()})
+    return run
 
 
 def train_synthesis(
     corpus: Corpus, readings: Sequence[Reading], codes: Sequence[Codes], recipe: Recipe, folder: Path, device: str
 ) -> Run:
-    """Train s2, from the autoencoder and the content encoder's codes.
+    """Train s2 as a whole, from what autoencoder and prior have learnt apart.
 
     Args:
         corpus: what is spoken.
         readings: its phones, item by item.
         codes: its codes, item by item.
         recipe: its `synthesis` stage; the adversary joins at `adversary_from`.
-        folder: checkpoint and scalars; `autoencoder.pt` and `content.pt` are read from it.
+        folder: checkpoint and scalars; `autoencoder.pt`, `content.pt` and `prior.pt` are read from it.
         device: "cpu" or "cuda".
     """
-    networks, jury = Networks(recipe).to(device), Jury().to(device)
-    if not (folder / "synthesis.pt").exists():
-        load_modules(
-            folder / "autoencoder.pt",
-            {name: getattr(networks, name) for name in ("posterior", "reference_encoder", "vocoder")},
-        )
-        listener = torch.load(folder / "content.pt", weights_only=True)["modules"]["listener"]
-        networks.acoustic.codebook.copy_(listener["quantizer.codebook"])
+    networks, jury = _started(recipe, folder, device), Jury().to(device)
+    load_modules(folder / "prior.pt", {"acoustic": networks.acoustic})
     run = Run("synthesis", recipe.synthesis, {"networks": networks}, folder, kept={"jury": jury})
     jury_optimizer = torch.optim.AdamW(jury.parameters(), recipe.synthesis.learning_rate, betas=(0.8, 0.98))
     utterances = Utterances(corpus, readings, codes, recipe, recipe.seed + run.step)

@@ -1,4 +1,4 @@
-"""The corpus as codes: each utterance as it stands, and as a reference, with the 0.6 s of zeros that the server appends."""
+"""The corpus as codes: each utterance as it stands, and as a reference, with the zeros that the server appends."""
 
 from __future__ import annotations
 

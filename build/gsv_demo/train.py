@@ -1,0 +1,132 @@
+"""From nothing to weights: corpus, content encoder and codes, then s1 beside s2, then official files.
+
+Every stage resumes from its checkpoint, so that an interrupted training goes on with the same command.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from gsv_demo import corpus as corpora
+from gsv_demo.autoencoder import train_autoencoder
+from gsv_demo.bert import train_bert
+from gsv_demo.content import Listener, train_content
+from gsv_demo.corpus import Corpus
+from gsv_demo.export import export_weights
+from gsv_demo.labels import make_labels
+from gsv_demo.language_model import train_language_model
+from gsv_demo.reading import read_corpus
+from gsv_demo.recipe import Recipe
+from gsv_demo.run import load_modules
+from gsv_demo.synthesis import train_prior, train_synthesis
+from gsv_demo.tokens import tokenize_corpus
+
+LOG = logging.getLogger(__name__)
+# Stages of one row have nothing to wait for in each other and run side by side.
+ORDER = (
+    ("data",),
+    ("content", "autoencoder", "bert"),
+    ("codes",),
+    ("prior", "language_model"),
+    ("synthesis",),
+    ("export",),
+)
+STAGES = tuple(stage for row in ORDER for stage in row)
+
+
+@dataclasses.dataclass(frozen=True)
+class Workplace:
+    """Where a training keeps its things.
+
+    Attributes:
+        folder: of everything below.
+        weights: directory that the official files are written to.
+        device: "cpu" or "cuda".
+    """
+
+    folder: Path
+    weights: Path
+    device: str
+
+    @property
+    def run(self) -> Path:
+        """Checkpoints and scalars."""
+        return self.folder / "run"
+
+    def corpus(self) -> Corpus:
+        """The corpus, read back."""
+        return corpora.load(self.folder / "corpus")
+
+
+def run_stage(stage: str, recipe: Recipe, place: Workplace) -> None:
+    """Run one stage to its end, from its checkpoint when it has one."""
+    LOG.info("stage begins stage=%s folder=%s device=%s", stage, place.folder, place.device)
+    torch.manual_seed(recipe.seed)
+    if stage == "data":
+        planned = corpora.plan(recipe.english_texts, recipe.seed)
+        corpora.make(place.folder / "corpus", planned, os.cpu_count() or 1)
+        make_labels(place.corpus(), place.folder / "labels.npz")
+        read_corpus(place.corpus(), place.folder / "phones.json")
+    elif stage == "content":
+        corpus = place.corpus()
+        train_content(corpus, make_labels(corpus, place.folder / "labels.npz"), recipe, place.run, place.device)
+    elif stage == "autoencoder":
+        train_autoencoder(place.corpus(), recipe, place.run, place.device)
+    elif stage == "bert":
+        train_bert(recipe, place.run, place.device)
+    elif stage == "export":
+        export_weights(place.run, place.weights, recipe)
+    else:
+        _run_coded_stage(stage, recipe, place)
+
+
+def _run_coded_stage(stage: str, recipe: Recipe, place: Workplace) -> None:
+    """Stages that need the codes; the first of them, `codes`, makes them."""
+    listener = Listener(recipe.hubert, recipe.sovits).to(place.device).eval()
+    load_modules(place.run / "content.pt", {"listener": listener})
+    corpus = place.corpus()
+    codes = tokenize_corpus(corpus, listener.hubert, listener.quantizer, place.folder / "tokens.npz")
+    readings = read_corpus(corpus, place.folder / "phones.json")
+    if stage == "prior":
+        train_prior(corpus, readings, codes, recipe, place.run, place.device)
+    elif stage == "synthesis":
+        train_synthesis(corpus, readings, codes, recipe, place.run, place.device)
+    elif stage == "language_model":
+        train_language_model(corpus, readings, codes, recipe, place.run, place.device)
+
+
+def run_all(arguments: list[str]) -> None:
+    """Run every stage in its turn, each as a process of its own: `python -m gsv_demo train --stage ... <arguments>`.
+
+    Raises:
+        RuntimeError: a stage failed; its own output says why.
+    """
+    for row in ORDER:
+        threads = max(1, (os.cpu_count() or 1) // len(row))
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        started = {
+            stage: subprocess.Popen(
+                [sys.executable, "-m", "gsv_demo", "train", "--stage", stage, *arguments], env=environment
+            )
+            for stage in row
+        }
+        failed = [stage for stage, process in started.items() if process.wait() != 0]
+        if failed:
+            raise RuntimeError(f"{' and '.join(failed)} failed; see above, then run the same command again to go on")
+
+
+def shortened(recipe: Recipe, steps: int) -> Recipe:
+    """The recipe with at most `steps` steps in every stage."""
+    stages = {
+        field.name: dataclasses.replace(value, steps=min(value.steps, steps))
+        for field in dataclasses.fields(recipe)
+        if dataclasses.is_dataclass(value := getattr(recipe, field.name)) and hasattr(value, "steps")
+    }
+    return dataclasses.replace(recipe, **stages)  # type: ignore[arg-type]

@@ -1,0 +1,82 @@
+"""The whole recipe, a dozen steps of each stage at toy sizes, from texts to official files."""
+
+import logging
+import math
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from gsv_build.checkpoints.loading import load_bert, load_hubert, load_sovits, load_t2s
+from gsv_demo.export import BERT_DIRECTORY, HUBERT_DIRECTORY, SOVITS_FILE, T2S_FILE
+from gsv_demo.recipe import SMOKE
+from gsv_demo.train import STAGES, Workplace, run_stage, shortened
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed; apt-get install flite"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # tensorboard's own
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    torch.set_num_threads(1)
+    folder: Path = tmp_path_factory.mktemp("training")
+    place = Workplace(folder, folder / "weights", "cpu")
+    for stage in STAGES:
+        run_stage(stage, SMOKE, place)
+    return place
+
+
+def test_official_loaders_read_what_the_recipe_writes(place: Workplace) -> None:
+    assert load_hubert(place.weights / HUBERT_DIRECTORY).sizes == SMOKE.hubert
+    assert load_t2s(place.weights / T2S_FILE).sizes == SMOKE.t2s
+    assert load_sovits(place.weights / SOVITS_FILE).sizes == SMOKE.sovits
+    assert load_bert(place.weights / BERT_DIRECTORY).sizes.hidden == SMOKE.bert.hidden
+
+
+def test_exported_weights_are_those_of_the_checkpoints_but_for_fp16(place: Workplace) -> None:
+    trained = torch.load(place.run / "synthesis.pt", weights_only=True)["modules"]["networks"]
+    vocoder = load_sovits(place.weights / SOVITS_FILE).module.vocoder.state_dict()
+    for name, tensor in vocoder.items():
+        torch.testing.assert_close(tensor, trained[f"vocoder.{name}"], rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("stage", ["content", "autoencoder", "prior", "synthesis", "language_model", "bert"])
+def test_every_stage_took_all_its_steps_and_stayed_finite(place: Workplace, stage: str) -> None:
+    state = torch.load(place.run / f"{stage}.pt", weights_only=True)
+    assert state["step"] == 12
+    tensors = [tensor for module in state["modules"].values() for tensor in module.values()]
+    assert all(torch.isfinite(tensor).all() for tensor in tensors)
+
+
+def test_a_finished_stage_is_not_trained_again(place: Workplace) -> None:
+    before = (place.run / "language_model.pt").read_bytes()
+    run_stage("language_model", SMOKE, place)
+    assert (place.run / "language_model.pt").read_bytes() == before
+
+
+def test_an_interrupted_stage_goes_on_where_it_stopped(
+    place: Workplace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(place.folder, tmp_path / "again")
+    again = Workplace(tmp_path / "again", tmp_path / "weights", "cpu")
+    (again.run / "prior.pt").unlink()
+    run_stage("prior", shortened(SMOKE, 5), again)
+    with caplog.at_level(logging.INFO):
+        run_stage("prior", SMOKE, again)
+    assert "resumed stage=prior step=5" in caplog.text
+    assert torch.load(again.run / "prior.pt", weights_only=True)["step"] == 12
+
+
+def test_training_lowers_the_autoencoders_distance(
+    place: Workplace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(place.folder / "corpus", tmp_path / "corpus")
+    with caplog.at_level(logging.INFO):
+        run_stage("autoencoder", SMOKE, Workplace(tmp_path, tmp_path / "weights", "cpu"))
+    losses = [float(found) for found in re.findall(r"stage=autoencoder step=\d+ spectral=([\d.]+)", caplog.text)]
+    assert math.isfinite(losses[-1])
+    assert losses[-1] < 8.0
