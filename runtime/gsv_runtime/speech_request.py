@@ -193,10 +193,11 @@ def _number(inputs: Arrays, name: str) -> float:
     allowed = RANGES[name]
     if name not in inputs:
         return allowed.default
-    value = inputs[name][0]
-    if not allowed.contains(float(value)):
+    # The shortest decimal of a float32 is the number that was typed: 1.1, not 1.10000002, as upstream computes with.
+    value = float(str(inputs[name][0]))
+    if not allowed.contains(value):
         raise InvalidRequest(f"{name} is {value:g}; need {allowed}")
-    return float(value)
+    return value
 
 
 def _seed(inputs: Arrays) -> int:

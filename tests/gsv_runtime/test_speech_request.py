@@ -44,6 +44,11 @@ def test_numbers_outside_their_range_are_refused_by_name(name):
     parse_speech_request(inputs(**{name: allowed.high}))
 
 
+def test_a_number_means_what_was_typed_although_it_travels_as_float32():
+    request = parse_speech_request(inputs(speed=1.1, repetition_penalty=1.35))
+    assert (request.speed, request.sampling.repetition_penalty) == (1.1, 1.35)
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [
