@@ -61,6 +61,6 @@ demo: setup ## weights, build, server, three sentences to var/demo/, and where t
 	@test -d $(WEIGHTS) || $(BIN)/python -m gsv_build random --size small --version v2 -o $(WEIGHTS)
 	$(BIN)/python -m gsv_build build --preset cpu --weights $(WEIGHTS)
 	$(BIN)/python -m gsv_build up
-	$(BIN)/python -m gsv_client.demo --reference tests/data/reference-slt.flac \
+	GSV_URL=$${GSV_URL:-127.0.0.1:$${GSV_GRPC_PORT:-8001}} $(BIN)/python -m gsv_client.demo --reference tests/data/reference-slt.flac \
 	  --prompt-text "$(DEMO_PROMPT)" --prompt-language en \
 	  --weights-note "$(if $(findstring random,$(WEIGHTS)),random: what you hear is noise not speech,$(WEIGHTS))" $(ARGS)
