@@ -59,7 +59,8 @@ def mel_cepstra(samples: NDArray[np.float32]) -> Array:
 @lru_cache(maxsize=1)
 def _mel_filters() -> Array:
     """Triangles `[40, 257]` equally wide on the mel scale, 80 Hz to 7.6 kHz."""
-    edges = np.linspace(*(2595 * np.log10(1 + np.array([80.0, 7600.0]) / 700)), _BANDS + 2)
+    low, high = (2595 * np.log10(1 + hz / 700) for hz in (80.0, 7600.0))
+    edges = np.linspace(low, high, _BANDS + 2)
     edges_hz = 700 * (10 ** (edges / 2595) - 1)
     bins_hz = np.arange(_FFT // 2 + 1) * RATE_HZ / _FFT
     rising = (bins_hz - edges_hz[:-2, None]) / (edges_hz[1:-1] - edges_hz[:-2])[:, None]
@@ -146,8 +147,8 @@ def fault(text: str, heard: str, duration_s: float, original_s: float) -> str:
         original_s: of the same text from the original voice.
 
     Returns:
-        "empty", "truncated" (shorter than 0.6 of the original), "run-away" (longer than 1.6), "repeated" (two words
-        in a row recognised more often than they stand in the text, right after each other), or "".
+        "empty", "truncated" (shorter than 0.6 of the original), "run-away" (longer than 1.6), "repeated" (two or
+        more words in a row recognised twice, one right after the other, more often than in the text), or "".
     """
     if duration_s == 0:
         return "empty"
@@ -159,7 +160,10 @@ def fault(text: str, heard: str, duration_s: float, original_s: float) -> str:
 
 
 def _immediate_repeats(text: str) -> int:
-    """Places where two words are said and at once said again."""
+    """Places where two or more words are said and at once said again."""
     words = spoken_words(text).split()
-    width = _REPEATED_WORDS
-    return sum(words[i : i + width] == words[i + width : i + 2 * width] for i in range(len(words) - 2 * width + 1))
+    return sum(
+        words[start : start + width] == words[start + width : start + 2 * width]
+        for width in range(_REPEATED_WORDS, len(words) // 2 + 1)
+        for start in range(len(words) - 2 * width + 1)
+    )
