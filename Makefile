@@ -64,3 +64,6 @@ demo: setup ## weights, build, server, three sentences to var/demo/, and where t
 	GSV_URL=$${GSV_URL:-127.0.0.1:$${GSV_GRPC_PORT:-8001}} $(BIN)/python -m gsv_client.demo --reference tests/data/reference-slt.flac \
 	  --prompt-text "$(DEMO_PROMPT)" --prompt-language en \
 	  --weights-note "$(if $(findstring random,$(WEIGHTS)),random: what you hear is noise not speech,$(WEIGHTS))" $(ARGS)
+
+eval: setup ## how well the demo voice speaks: 100 held-out sentences through the running server
+	$(BIN)/python -m gsv_demo.evaluate $(ARGS)
