@@ -110,6 +110,8 @@ _CPU = Deployment(
                 idle_s=60.0,
                 repetition_window=100,  # 4 s, which no pause inside a sentence lasts
                 repetition_least_distinct=8,
+                limit_tokens_per_phone=12.0,  # speech has 1 to 4
+                limit_tokens_at_least=100,
             ),
         ),
         **{

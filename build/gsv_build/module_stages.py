@@ -25,7 +25,7 @@ from gsv_runtime import contract
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.decoder import Decoder
 from gsv_runtime.t2s.engine import Engine, StepRow
-from gsv_runtime.t2s.request import Capacity, Prompt
+from gsv_runtime.t2s.request import Capacity, Prompt, TextLimit
 from gsv_runtime.tensors import Array, Arrays
 
 MAX_POSITIONS = 4000  # rows of upstream's table of positions
@@ -140,8 +140,8 @@ class TorchEngine:
 class SequenceRunner:
     """Answers `t2s` calls from an engine, in the caller's thread; loops are not watched for."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._decoder = Decoder(engine, repetition_window=0, repetition_least_distinct=0)
+    def __init__(self, engine: Engine, limit: TextLimit | None = None) -> None:
+        self._decoder = Decoder(engine, repetition_window=0, repetition_least_distinct=0, limit=limit)
 
     def call(self, sequence: SequenceCall, inputs: Arrays) -> Arrays:
         """Run until the call has its tokens."""
@@ -160,11 +160,13 @@ class SequenceRunner:
 class ModuleStages:
     """`gsv_runtime.stages.Stages` over PyTorch modules."""
 
-    def __init__(self, networks: Networks, text_frontend: TextFrontend, engine: Engine | None = None) -> None:
-        """Run `networks`; `engine` decodes tokens, by default `TorchEngine`."""
+    def __init__(
+        self, networks: Networks, text_frontend: TextFrontend, t2s: SequenceRunner | None = None
+    ) -> None:
+        """Run `networks`; `t2s` makes the tokens, by default on `TorchEngine`."""
         self._graphs = networks.graphs()
         self._text_frontend = text_frontend
-        self._t2s = SequenceRunner(engine or TorchEngine(networks.t2s))
+        self._t2s = t2s or SequenceRunner(TorchEngine(networks.t2s))
         self._sequence_ids = itertools.count(1)
 
     def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:

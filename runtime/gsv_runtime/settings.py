@@ -51,6 +51,8 @@ class T2SSettings:
     idle_s: float  # a sequence that is not asked for this long loses its slot
     repetition_window: int  # tokens watched for a loop; 0 lets loops run to the limit
     repetition_least_distinct: int  # fewer different tokens among them are a loop
+    limit_tokens_per_phone: float  # a sentence that wants more has run away
+    limit_tokens_at_least: int
 
 
 Settings = TypeVar("Settings")

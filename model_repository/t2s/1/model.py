@@ -6,6 +6,7 @@ from gsv_runtime.model_files import T2S_GRAPH_FILE
 from gsv_runtime.settings import T2SSettings, read
 from gsv_runtime.t2s.decoder import Decoder
 from gsv_runtime.t2s.engine import OnnxEngine
+from gsv_runtime.t2s.request import TextLimit
 from gsv_runtime.t2s.service import T2SService
 
 
@@ -16,7 +17,8 @@ class TritonPythonModel:
         graph = Path(args["model_repository"]) / args["model_version"] / T2S_GRAPH_FILE
         engine = OnnxEngine(graph, settings.slots, settings.cache_rows, settings.intra_op_threads)
         engine.warm_up()
-        decoder = Decoder(engine, settings.repetition_window, settings.repetition_least_distinct)
+        limit = TextLimit(settings.limit_tokens_per_phone, settings.limit_tokens_at_least)
+        decoder = Decoder(engine, settings.repetition_window, settings.repetition_least_distinct, limit)
         self._service = T2SService(decoder, settings.idle_s)
 
     def execute(self, requests: list[Any]) -> None:

@@ -12,7 +12,7 @@ from gsv_runtime.errors import InternalError
 from gsv_runtime.sampling import draw, exponential_noise, token_generator
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.engine import Engine, StepRow
-from gsv_runtime.t2s.request import Prompt, parse_prompt
+from gsv_runtime.t2s.request import Prompt, TextLimit, parse_prompt
 from gsv_runtime.t2s.scheduler import Answer, Round, Scheduler
 from gsv_runtime.tensors import Arrays
 
@@ -32,8 +32,12 @@ class _DrawState:
 class Decoder:
     """An engine, a scheduler and the sampler."""
 
-    def __init__(self, engine: Engine, repetition_window: int, repetition_least_distinct: int) -> None:
+    def __init__(
+        self, engine: Engine, repetition_window: int, repetition_least_distinct: int, limit: TextLimit | None = None
+    ) -> None:
+        """Decode on `engine`; the numbers are the scheduler's, `limit` says when a sentence has run away."""
         self._engine = engine
+        self._limit = limit or TextLimit()
         self._capacity = engine.capacity
         self._scheduler = Scheduler(self._capacity.slots, repetition_window, repetition_least_distinct)
         self._states: dict[int, _DrawState] = {}
@@ -62,7 +66,7 @@ class Decoder:
                 nothing behind.
         """
         if call.start:
-            prompt = parse_prompt(inputs, self._capacity)
+            prompt = parse_prompt(inputs, self._capacity, self._limit)
             self._scheduler.open(call.sequence_id, prompt.rows, prompt.prompt_tokens.size, prompt.max_tokens, now_s)
             self._states[call.sequence_id] = _DrawState(prompt, self._capacity.vocabulary)
         num_tokens = int(inputs["max_new_tokens"][0])

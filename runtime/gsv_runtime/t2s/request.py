@@ -11,9 +11,6 @@ from gsv_runtime.speech_request import Sampling, parse_sampling
 from gsv_runtime.tensors import Array, Arrays
 
 HARD_LIMIT_TOKENS = 1500  # 60 s, as upstream
-# Speech has 1 to 4 tokens a phone; a sentence that wants three times as many has run away.
-_LIMIT_TOKENS_PER_PHONE = 12
-_LIMIT_TOKENS_AT_LEAST = 100
 _NEEDED = ("phones", "bert_features", "prompt_tokens")
 
 
@@ -27,6 +24,18 @@ class Capacity:
     vocabulary: int  # semantic tokens and, last, EOS
     bert_dim: int
     max_positions: int  # longest text, and longest run of tokens
+
+
+@dataclass(frozen=True)
+class TextLimit:
+    """How many tokens a text may become; a sentence that wants more has run away."""
+
+    tokens_per_phone: float = 12.0  # speech has 1 to 4
+    tokens_at_least: int = 100  # of the shortest text
+
+    def tokens(self, num_phones: int) -> int:
+        """Tokens allowed to `num_phones` phones to be spoken."""
+        return max(self.tokens_at_least, int(self.tokens_per_phone * num_phones))
 
 
 @dataclass(frozen=True)
@@ -45,12 +54,13 @@ class Prompt:
         return int(self.phones.size + self.prompt_tokens.size)
 
 
-def parse_prompt(inputs: Arrays, capacity: Capacity) -> Prompt:
+def parse_prompt(inputs: Arrays, capacity: Capacity, limit: TextLimit) -> Prompt:
     """Validate the first call of a sequence.
 
     Args:
         inputs: decoded tensors of contract.T2S.
         capacity: of the engine.
+        limit: of the tokens that may follow.
 
     Raises:
         InvalidRequest: an input is missing, out of range, or too long for a slot.
@@ -69,8 +79,8 @@ def parse_prompt(inputs: Arrays, capacity: Capacity) -> Prompt:
         raise InvalidRequest("bert_features holds values that are not finite; need numbers")
     _check_ids("phones", phones, capacity.num_phones)
     _check_ids("prompt_tokens", tokens, capacity.vocabulary - 1)
-    room = _room(phones.size, tokens.size, capacity)
-    return Prompt(phones, features, tokens, parse_sampling(inputs), min(room, _text_limit(inputs)))
+    room = _room(phones.size, tokens.size, capacity, limit.tokens_at_least)
+    return Prompt(phones, features, tokens, parse_sampling(inputs), min(room, limit.tokens(_num_target_phones(inputs))))
 
 
 def _check_ids(name: str, ids: Array, count: int) -> None:
@@ -79,25 +89,25 @@ def _check_ids(name: str, ids: Array, count: int) -> None:
         raise InvalidRequest(f"{name} holds {int(wrong[0])}; need 0 to {count - 1}")
 
 
-def _text_limit(inputs: Arrays) -> int:
-    """Tokens that the text to be spoken can need at most."""
+def _num_target_phones(inputs: Arrays) -> int:
+    """Phones of the text to be spoken."""
     num_phones = int(inputs["phones"].size)
     num_target = int(inputs["num_target_phones"][0]) if "num_target_phones" in inputs else num_phones
     if not 1 <= num_target <= num_phones:
         raise InvalidRequest(f"num_target_phones is {num_target}; need 1 to {num_phones}, the number of phones")
-    return max(_LIMIT_TOKENS_AT_LEAST, _LIMIT_TOKENS_PER_PHONE * num_target)
+    return num_target
 
 
-def _room(num_phones: int, num_prompt_tokens: int, capacity: Capacity) -> int:
+def _room(num_phones: int, num_prompt_tokens: int, capacity: Capacity, needed: int) -> int:
     """Tokens for which the slot, the table of positions and the hard limit have room."""
     room = min(
         capacity.cache_rows - num_phones - num_prompt_tokens,
         capacity.max_positions - num_prompt_tokens,
         HARD_LIMIT_TOKENS,
     )
-    if num_phones > capacity.max_positions or room < _LIMIT_TOKENS_AT_LEAST:
+    if num_phones > capacity.max_positions or room < needed:
         raise InvalidRequest(
             f"{num_phones} phones and {num_prompt_tokens} prompt tokens leave room for {max(room, 0)} tokens; "
-            f"need {_LIMIT_TOKENS_AT_LEAST}; send a shorter text"
+            f"need {needed}; send a shorter text"
         )
     return room

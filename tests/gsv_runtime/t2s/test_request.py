@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gsv_runtime.errors import InvalidRequest
-from gsv_runtime.t2s.request import Capacity, parse_prompt
+from gsv_runtime.t2s.request import Capacity, TextLimit, parse_prompt
 
 CAPACITY = Capacity(slots=2, cache_rows=1000, num_phones=20, vocabulary=33, bert_dim=4, max_positions=900)
 
@@ -35,9 +35,9 @@ def test_the_limit_is_set_by_the_text_within_what_the_slot_holds(num_phones, num
         given["num_target_phones"] = np.array([target], np.int32)
     if isinstance(limit, str):
         with pytest.raises(InvalidRequest, match=limit):
-            parse_prompt(given, CAPACITY)
+            parse_prompt(given, CAPACITY, TextLimit())
     else:
-        assert parse_prompt(given, CAPACITY).max_tokens == limit
+        assert parse_prompt(given, CAPACITY, TextLimit()).max_tokens == limit
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,14 @@ def test_the_limit_is_set_by_the_text_within_what_the_slot_holds(num_phones, num
 )
 def test_a_prompt_at_fault_is_refused_by_name(changes, message):
     with pytest.raises(InvalidRequest, match=message):
-        parse_prompt(inputs(**changes), CAPACITY)
+        parse_prompt(inputs(**changes), CAPACITY, TextLimit())
 
 
 def test_a_first_call_without_a_prompt_is_refused():
     with pytest.raises(InvalidRequest, match="lacks phones, bert_features, prompt_tokens"):
-        parse_prompt({}, CAPACITY)
+        parse_prompt({}, CAPACITY, TextLimit())
 
 
 def test_without_prompt_tokens_only_the_text_fills_the_cache():
-    prompt = parse_prompt(inputs(num_tokens=0), CAPACITY)
+    prompt = parse_prompt(inputs(num_tokens=0), CAPACITY, TextLimit())
     assert prompt.rows == 30
