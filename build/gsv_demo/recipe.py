@@ -6,6 +6,8 @@ seconds for the tests.
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from dataclasses import dataclass, field
 
 from gsv_build.sizes import BertSizes, HubertSizes, SovitsSizes, T2SSizes
@@ -31,8 +33,6 @@ class Stage:
 
     def rate_at(self, step: int) -> float:
         """Learning rate of a step, counted from 0."""
-        import math
-
         if step < self.warmup:
             return self.learning_rate * (step + 1) / self.warmup
         done = min(1.0, (step - self.warmup) / max(1, self.steps - self.warmup))
@@ -66,10 +66,10 @@ class Recipe:
     content: Stage = field(default_factory=lambda: Stage(600, 12, 1.5e-3))
     autoencoder: Stage = field(default_factory=lambda: Stage(1600, 16, 1.5e-3, final_share=0.4))
     prior: Stage = field(default_factory=lambda: Stage(800, 12, 1.5e-3))
-    synthesis: Stage = field(default_factory=lambda: Stage(800, 12, 8e-4))
-    language_model: Stage = field(default_factory=lambda: Stage(1600, 12, 1.2e-3, warmup=80))
+    synthesis: Stage = field(default_factory=lambda: Stage(1600, 12, 1.2e-3, warmup=30, final_share=0.05))
+    language_model: Stage = field(default_factory=lambda: Stage(1300, 12, 1.2e-3, warmup=80, final_share=0.05))
     encoders_until: int = 400  # step of `autoencoder`
-    adversary_from: int = 400  # step of `synthesis`
+    adversary_from: int = 1600  # step of `synthesis`
     masked_characters: Stage = field(default_factory=lambda: Stage(300, 32, 3e-3))
     segment_frames: int = 20  # of waveform decoded for each utterance of a batch
     reference_frames: int = 60
@@ -101,4 +101,15 @@ SMOKE = Recipe(
     adversary_from=6,
 )  # fmt: skip
 
-RECIPES = {"shipped": SHIPPED, "smoke": SMOKE}
+LONG = dataclasses.replace(  # the same networks with time to learn: hours on a CPU, well under one on a GPU
+    SHIPPED,
+    content=Stage(4000, 16, 1.5e-3),
+    autoencoder=Stage(20_000, 16, 1.5e-3, final_share=0.5),
+    encoders_until=10_000,
+    prior=Stage(6000, 16, 1.5e-3),
+    synthesis=Stage(40_000, 16, 5e-4, final_share=0.05),
+    adversary_from=8000,
+    language_model=Stage(12_000, 16, 1.2e-3, warmup=80, final_share=0.05),
+)
+
+RECIPES = {"shipped": SHIPPED, "long": LONG, "smoke": SMOKE}

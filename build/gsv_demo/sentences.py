@@ -99,6 +99,7 @@ _COUNTABLE = (
     "pounds rooms "
     "seconds stones students tables tickets trees weeks windows years ships wishes voices boys things fathers"
 ).split()
+_AUXILIARIES = ("can", "will", "should", "must", "could", "would")
 _SHORT = (
     "hello|good morning|good evening|good night|thank you|yes please|no thanks|see you later|how are you|"
     "nice to meet you|"
@@ -124,7 +125,7 @@ def _clause(rng: random.Random) -> str:
     if form == 3:
         return f"{pick(_CROWDS)} {pick(_INTRANSITIVE)} {pick(_PLACES)}"
     if form == 4:
-        return f"{pick(_CROWDS)} {pick(('can', 'will', 'should', 'must', 'could', 'would'))} {pick(_PLAIN)} {pick(_THINGS)}"
+        return f"{pick(_CROWDS)} {pick(_AUXILIARIES)} {pick(_PLAIN)} {pick(_THINGS)}"
     if form == 5:
         return f"there are {pick(_NUMBERS)} {pick(_COUNTABLE)} {pick(_PLACES)}"
     if form == 6:

@@ -24,6 +24,7 @@ from gsv_demo.labels import make_labels
 from gsv_demo.language_model import train_language_model
 from gsv_demo.reading import read_corpus
 from gsv_demo.recipe import Recipe
+from gsv_demo.references import write_references
 from gsv_demo.run import load_modules
 from gsv_demo.synthesis import train_prior, train_synthesis
 from gsv_demo.tokens import tokenize_corpus
@@ -83,6 +84,7 @@ def run_stage(stage: str, recipe: Recipe, place: Workplace) -> None:
         train_bert(recipe, place.run, place.device)
     elif stage == "export":
         export_weights(place.run, place.weights, recipe)
+        write_references(place.weights / "references")
     else:
         _run_coded_stage(stage, recipe, place)
 
