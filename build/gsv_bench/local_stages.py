@@ -15,6 +15,7 @@ from gsv_runtime.model_files import GRAPH_FILE, T2S_GRAPH_FILE
 from gsv_runtime.onnx_stage import OnnxStage
 from gsv_runtime.stages import SequenceCall, Stages
 from gsv_runtime.t2s.engine import OnnxEngine
+from gsv_runtime.t2s.request import TextLimit
 from gsv_runtime.tensors import NUMPY_DTYPES, Arrays
 
 
@@ -47,13 +48,15 @@ class TimedStages:
 class OnnxStages:
     """The graphs of a built repository, run by ONNX Runtime in this process as the server's models run them."""
 
-    def __init__(self, repository: Path, text_frontend: TextFrontend, threads: int, cache_rows: int) -> None:
+    def __init__(
+        self, repository: Path, text_frontend: TextFrontend, threads: int, cache_rows: int, limit: TextLimit
+    ) -> None:
         graphs = {model: repository / model.name / "1" / GRAPH_FILE for model in contract.MODELS if model.graph}
         self._stages = {
             model.name: OnnxStage(model, graph, threads) for model, graph in graphs.items() if graph.is_file()
         }
         t2s = repository / contract.T2S.name / "1" / T2S_GRAPH_FILE
-        self._t2s = SequenceRunner(OnnxEngine(t2s, 1, cache_rows, threads))
+        self._t2s = SequenceRunner(OnnxEngine(t2s, 1, cache_rows, threads), limit)
         self._text_frontend = text_frontend
         self._sequence_ids = itertools.count(1)
 

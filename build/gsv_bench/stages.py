@@ -1,7 +1,8 @@
 """One sentence through every stage: eager PyTorch, our graphs without Triton, and the server, alternately.
 
 The same pipeline code drives all three; only the stages differ. The sentence has 60 phones with its prompt, the
-reference gives 100 prompt tokens, and the seed is the first that makes about 75 tokens, 3 s of speech.
+reference gives 100 prompt tokens. The weights are random with an EOS that is never drawn, and the limit on the tokens
+of a text is set so that 75 are made: 3 s of speech.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import argparse
 import io
 import logging
 import shutil
+import socket
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +26,25 @@ from tqdm import tqdm
 
 from gsv_bench.growing_cache import GrowingCacheEngine
 from gsv_bench.local_stages import OnnxStages, TimedStages
-from gsv_build import local_server
+from gsv_build import checkpoints, local_server
 from gsv_build.build_repository import build
 from gsv_build.configs import DEFAULT_REPOSITORY
-from gsv_build.deployment import PRESETS
-from gsv_build.module_stages import ModuleStages, Networks
+from gsv_build.deployment import PRESETS, Deployment
+from gsv_build.module_stages import ModuleStages, Networks, SequenceRunner
+from gsv_build.modules.t2s import T2S
 from gsv_build.random_checkpoints import write_random_checkpoints
 from gsv_build.size_presets import network_sizes
 from gsv_build.triton_process import Ports
+from gsv_build.weights import BERT_DIRECTORY, T2S_FILE
 from gsv_client import Client
 from gsv_runtime import contract
 from gsv_runtime.cloning import derive_voice
 from gsv_runtime.contract import SAMPLE_RATE_HZ, SAMPLES_PER_TOKEN
-from gsv_runtime.model_files import VOCABULARY_FILE
 from gsv_runtime.pipeline import Pipeline
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import parse_speech_request
 from gsv_runtime.stages import Stages
+from gsv_runtime.t2s.request import TextLimit
 from gsv_runtime.tensors import Arrays
 from gsv_runtime.text.frontend import TextFrontend
 from gsv_runtime.versions import ModelVersion
@@ -48,11 +52,12 @@ from gsv_runtime.voices import Voice
 
 logger = logging.getLogger("gsv.bench")
 
-PROMPT_TEXT = "The harbour lights came on one by one."
-TEXT = "Seven small boats went home at dusk."
+PROMPT_TEXT = "The harbour lights came on slowly one by one."  # 30 phones
+TEXT = "Seven small red boats went home at dusk."  # 30 phones
 REFERENCE_S = 3.42  # with 0.6 s of zeros, 200 SSL frames: 100 prompt tokens
-WANTED_TOKENS, TOLERATED = 75, 2
-MAX_SEEDS = 150
+NUM_TOKENS = 75
+LIMIT = TextLimit(tokens_per_phone=NUM_TOKENS / 30, tokens_at_least=1)
+SEED = 1
 EAGER, GRAPHS, TRITON = "eager PyTorch", "our graphs", "through Triton"
 STAGES = ("text_frontend", "t2s", "acoustic", "vocoder")
 
@@ -116,13 +121,16 @@ def bench(version: ModelVersion, work: Path, rounds: int, size: str) -> Result:
     weights, repository = work / "weights", work / "model_repository"
     if not weights.is_dir():
         write_random_checkpoints(weights, version, size)
+        _silence_eos(weights / T2S_FILE)
+        shutil.rmtree(weights / BERT_DIRECTORY)  # the sentence is English
     _lay_out(repository)
-    build(repository, PRESETS["cpu"], weights)
-    case = _Case(repository, version, size)
+    deployment = _deployment()
+    build(repository, deployment, weights)
+    case = _Case(repository, deployment, version, size)
     state = local_server.up(repository, work / "state", _free_ports())
     try:
         with Client(f"grpc://{state.ports.host}:{state.ports.grpc}") as client:
-            client.add_voice("bench", case.reference, prompt_text=PROMPT_TEXT, language="en")
+            client.add_voice("bench", case.reference, prompt_text=PROMPT_TEXT, prompt_language="en")
             return _measure(case, client, rounds)
     finally:
         local_server.down(work / "state")
@@ -136,8 +144,29 @@ def _lay_out(repository: Path) -> None:
     shutil.copytree(DEFAULT_REPOSITORY, repository, ignore=built, dirs_exist_ok=True)
 
 
+def _silence_eos(path: Path) -> None:
+    """Rewrites an s1 checkpoint so that EOS is never among the tokens worth drawing."""
+    checkpoint = checkpoints.load_t2s(path)
+    _never_end(checkpoint.module)
+    checkpoints.save_t2s(path, checkpoint.module)
+
+
+def _never_end(module: T2S) -> None:
+    with torch.no_grad():
+        module.head.weight[-1] = 0  # logit 0, below the best of a thousand
+
+
+def _deployment() -> Deployment:
+    """The CPU preset, but for the limit on a text's tokens."""
+    preset = PRESETS["cpu"]
+    t2s = preset.model(contract.T2S)
+    limited = replace(
+        t2s.settings, limit_tokens_per_phone=LIMIT.tokens_per_phone, limit_tokens_at_least=LIMIT.tokens_at_least
+    )
+    return replace(preset, models={**preset.models, contract.T2S.name: replace(t2s, settings=limited)})
+
+
 def _free_ports() -> Ports:
-    import socket
 
     probes = [socket.socket() for _ in range(3)]
     for probe in probes:
@@ -151,60 +180,50 @@ def _free_ports() -> Ports:
 class _Case:
     """One sentence, its voice, and the two sides that run in this process."""
 
-    def __init__(self, repository: Path, version: ModelVersion, size: str) -> None:
-        deployment = PRESETS["cpu"]
+    def __init__(self, repository: Path, deployment: Deployment, version: ModelVersion, size: str) -> None:
         t2s = deployment.model(contract.T2S).settings
         threads = t2s.intra_op_threads
         torch.set_num_threads(threads)
         self.version = version
         self.facts = CheckpointFacts.from_repository(repository)
-        frontend = _text_frontend(repository, version)
+        frontend = _text_frontend(version)
         self.pipeline = Pipeline(self.facts, deployment.model(contract.TTS).settings.tokens_per_call)
-        graphs = OnnxStages(repository, frontend, threads, t2s.cache_rows)
+        graphs = OnnxStages(repository, frontend, threads, t2s.cache_rows, LIMIT)
         networks = Networks.seeded(network_sizes(version, size))
-        engine = GrowingCacheEngine(networks.t2s, max_positions=t2s.cache_rows)
+        _never_end(networks.t2s)
+        eager_t2s = SequenceRunner(GrowingCacheEngine(networks.t2s, max_positions=t2s.cache_rows), LIMIT)
         self.sides: dict[str, Stages] = {
-            EAGER: TimedStages(ModuleStages(networks, frontend, engine)),
+            EAGER: TimedStages(ModuleStages(networks, frontend, eager_t2s)),
             GRAPHS: TimedStages(graphs),
         }
         self.reference = _hum(REFERENCE_S)
         self.voice = self._voice(graphs)
 
     def _voice(self, stages: Stages) -> Voice:
-        request = parse_speech_request(self._inputs(0))
+        request = parse_speech_request(self._inputs())
         if request.reference is None:
             raise AssertionError("the request was made with a reference")
         return derive_voice(request.reference, stages, self.facts)
 
-    def _inputs(self, seed: int) -> Arrays:
+    def _inputs(self) -> Arrays:
         texts = {"text": TEXT, "language": "en", "prompt_text": PROMPT_TEXT, "prompt_language": "en"}
         arrays = {name: np.array([value], dtype=np.object_) for name, value in texts.items()}
         return arrays | {
             "reference_audio": np.array([self.reference], dtype=np.object_),
-            "seed": np.array([seed], dtype=np.int64),
+            "seed": np.array([SEED], dtype=np.int64),
         }
 
-    def speak(self, side: str, seed: int) -> tuple[int, float, dict[str, float]]:
+    def speak(self, side: str) -> tuple[int, float, dict[str, float]]:
         """Speak the sentence; return its tokens, the request's milliseconds, and each stage's."""
-        request, stages = parse_speech_request(self._inputs(seed)), self.sides[side]
+        request, stages = parse_speech_request(self._inputs()), self.sides[side]
         started = time.perf_counter()
         chunks = list(self.pipeline.speak(request, self.voice, stages, lambda: False))
         total_ms = 1e3 * (time.perf_counter() - started)
         return chunks[0].waveform.size // SAMPLES_PER_TOKEN, total_ms, chunks[0].timing_ms
 
-    def find_seed(self) -> tuple[int, int]:
-        """The first seed whose sentence has about the wanted number of tokens; and how many it has."""
-        for seed in tqdm(range(MAX_SEEDS), desc="find a seed", unit="seed"):
-            tokens, _, _ = self.speak(GRAPHS, seed)
-            if abs(tokens - WANTED_TOKENS) <= TOLERATED:
-                return seed, tokens
-        raise RuntimeError(f"no seed below {MAX_SEEDS} gives {WANTED_TOKENS} tokens; change TEXT")
 
-
-def _text_frontend(repository: Path, version: ModelVersion) -> Callable[..., Arrays]:
-    tokens = (repository / "text_frontend" / "1" / VOCABULARY_FILE).read_text(encoding="utf-8")
-    vocabulary = {token: index for index, token in enumerate(tokens.removesuffix("\n").split("\n"))}
-    frontend = TextFrontend(version.symbols, vocabulary)
+def _text_frontend(version: ModelVersion) -> Callable[..., Arrays]:
+    frontend = TextFrontend(version.symbols, None)
     frontend.warm_up()
     return lambda text, language, split_method: vars(frontend.process(text, language, split_method))
 
@@ -219,34 +238,32 @@ def _hum(seconds: float) -> bytes:
 
 
 def _measure(case: _Case, client: Client, rounds: int) -> Result:
-    seed, num_tokens = case.find_seed()
     totals: dict[str, list[float]] = {EAGER: [], GRAPHS: [], TRITON: []}
     stages: dict[str, list[Mapping[str, float]]] = {EAGER: [], GRAPHS: [], TRITON: []}
     for index in tqdm(range(rounds + 1), desc=f"{case.version.value} alternate", unit="round"):
         for side in totals:
-            tokens, total_ms, times = _speak(case, client, side, seed)
-            if side != EAGER and tokens != num_tokens:
-                raise RuntimeError(f"{side} made {tokens} tokens, not {num_tokens}; the sides do different work")
+            tokens, total_ms, times = _speak(case, client, side)
+            if tokens != NUM_TOKENS:
+                raise RuntimeError(f"{side} made {tokens} tokens, not {NUM_TOKENS}; the sides do different work")
             if index:
-                # Rounding may flip a draw in eager PyTorch; its time then counts for the tokens it made.
-                totals[side].append(total_ms * num_tokens / tokens)
-                stages[side].append({stage: ms * num_tokens / tokens for stage, ms in times.items()})
+                totals[side].append(total_ms)
+                stages[side].append(times)
     return Result(
         version=case.version.value,
         num_phones=_num_phones(case),
         num_prompt_tokens=case.voice.prompt_tokens.size,
-        num_tokens=num_tokens,
+        num_tokens=NUM_TOKENS,
         stages_ms={side: _medians(times) for side, times in stages.items()},
         total_ms={side: statistics.median(times) for side, times in totals.items()},
         rounds=rounds,
     )
 
 
-def _speak(case: _Case, client: Client, side: str, seed: int) -> tuple[int, float, Mapping[str, float]]:
+def _speak(case: _Case, client: Client, side: str) -> tuple[int, float, Mapping[str, float]]:
     if side != TRITON:
-        return case.speak(side, seed)
+        return case.speak(side)
     started = time.perf_counter()
-    audio = client.synthesize(TEXT, voice="bench", language="en", seed=seed)
+    audio = client.synthesize(TEXT, voice="bench", language="en", seed=SEED)
     total_ms = 1e3 * (time.perf_counter() - started)
     return audio.samples.size // SAMPLES_PER_TOKEN, total_ms, audio.timing_ms
 
