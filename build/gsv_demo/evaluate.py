@@ -12,7 +12,9 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,7 @@ DEFAULT_REFERENCES = Path(__file__).parent / "weights" / "references"
 DEFAULT_PLOT = Path("docs/demo-voice.png")
 MAX_WER_LOSS = 0.15  # issue: at most this much above the original's
 _SPACE_SENTENCES, _SPACE_SEED = 12, 30_000  # for each voice, none of them evaluated
-_SAMPLING = {"seed": 1}
+_SEED = 1
 
 logger = logging.getLogger("gsv.demo")
 
@@ -86,50 +88,77 @@ def assigned(texts: Sequence[str], voices: Sequence[str]) -> Iterator[tuple[str,
         yield text, voices[index % len(voices)]
 
 
-class Evaluation:
-    """Speaks and measures one sentence after the other."""
+@dataclass(frozen=True)
+class Spoken:
+    """One sentence from one source, before it is measured."""
 
-    def __init__(
-        self, url: str, facts: CheckpointFacts, references: Sequence[Reference], space: metrics.SpeakerSpace
-    ) -> None:
-        """Connect, register the voices, load the recogniser."""
+    voice: str
+    source: str
+    text: str
+    samples: Samples  # 16 kHz
+    original: Samples
+    rtf: float | None
+
+
+class Speaker:
+    """Speaks sentences through the server."""
+
+    def __init__(self, url: str, facts: CheckpointFacts, references: Sequence[Reference]) -> None:
+        """Connect and register the voices."""
         self._client = Client(url)
         self._resynthesis = Resynthesis(ServedStages(url), facts, {one.voice: one.audio for one in references})
         for one in references:
             self._client.add_voice(one.voice, one.audio, one.prompt_text, one.prompt_language)
-        self._recogniser = Recogniser()
-        self._space = space
 
-    def utterances(self, text: str, voice: str) -> dict[str, tuple[Samples, float | None]]:
-        """The sentence from each source: samples at 16 kHz and, for text-to-speech, RTF."""
+    def speak(self, text: str, voice: str) -> Iterator[Spoken]:
+        """The sentence from each source."""
         original = data.original(text, voice)
-        resynthesised = self._resynthesis.speak(original, text, voice)
-        spoken = self._client.synthesize(text, voice=voice, language="en", **_SAMPLING)
-        return {
-            "original": (original, None),
-            "resynthesised": (at_16k(resynthesised, SAMPLE_RATE_HZ), None),
-            "text-to-speech": (at_16k(spoken.samples, spoken.sample_rate), spoken.rtf),
-        }
+        resynthesised = at_16k(self._resynthesis.speak(original, text, voice), SAMPLE_RATE_HZ)
+        spoken = self._client.synthesize(text, voice=voice, language="en", seed=_SEED)
+        sources = (original, None), (resynthesised, None), (at_16k(spoken.samples, spoken.sample_rate), spoken.rtf)
+        for source, (samples, rtf) in zip(SOURCES, sources, strict=True):
+            yield Spoken(voice, source, text, samples, original, rtf)
 
-    def measure(self, text: str, voice: str) -> Iterator[tuple[Utterance, Samples]]:
-        """Speak and measure one sentence from each source."""
-        utterances = self.utterances(text, voice)
-        original, _ = utterances["original"]
-        for source, (samples, rtf) in utterances.items():
-            heard = self._recogniser.words(samples)
-            seconds, original_s = len(samples) / metrics.RATE_HZ, len(original) / metrics.RATE_HZ
-            utterance = Utterance(
-                voice,
-                source,
-                text,
-                heard,
-                seconds,
-                metrics.fault(text, heard, seconds, original_s),
-                metrics.mel_cepstral_distance(samples, original),
-                self._space.similarities(samples),
-                rtf,
-            )
-            yield utterance, samples
+
+class Judge:
+    """Listens and measures; one a process."""
+
+    def __init__(self, space: metrics.SpeakerSpace) -> None:
+        """Load the recogniser."""
+        self._recogniser, self._space = Recogniser(), space
+
+    def measure(self, spoken: Spoken) -> Utterance:
+        """Everything that is measured of one utterance."""
+        heard = self._recogniser.words(spoken.samples)
+        seconds, original_s = (len(samples) / metrics.RATE_HZ for samples in (spoken.samples, spoken.original))
+        return Utterance(
+            spoken.voice,
+            spoken.source,
+            spoken.text,
+            heard,
+            seconds,
+            metrics.fault(spoken.text, heard, seconds, original_s),
+            metrics.mel_cepstral_distance(spoken.samples, spoken.original),
+            self._space.similarities(spoken.samples),
+            spoken.rtf,
+        )
+
+
+_judges: list[Judge] = []  # of this process: a recogniser cannot be sent to another
+
+
+def _appoint(space: metrics.SpeakerSpace) -> None:
+    _judges.append(Judge(space))
+
+
+def _judge(spoken: Spoken) -> Utterance:
+    return _judges[0].measure(spoken)
+
+
+def measure_all(spoken: Sequence[Spoken], space: metrics.SpeakerSpace, workers: int) -> list[Utterance]:
+    """Measure in several processes, after all speech is there: so that measuring does not slow the server down."""
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_appoint, initargs=(space,)) as pool:
+        return list(tqdm(pool.map(_judge, spoken), desc="measured", total=len(spoken), mininterval=5))
 
 
 def summary(utterances: Sequence[Utterance], voices: Sequence[str]) -> dict[str, Any]:
@@ -208,6 +237,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--plot", type=Path, default=DEFAULT_PLOT, help="where the spectrograms go")
     top.add_argument("--audio", type=Path, help="folder for every utterance as WAV")
     top.add_argument("--utterances", type=Path, help="file for every utterance's figures, one JSON object a line")
+    top.add_argument("--workers", type=int, default=2, help="processes that measure")
     top.add_argument("--json", action="store_true", help="print the JSON line only")
     return top
 
@@ -221,19 +251,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     held_out = data.held_out()
     others = sentences.held_out_texts(_SPACE_SENTENCES, set(held_out), seed=_SPACE_SEED)
     facts = CheckpointFacts.from_repository(asked.repository)
-    evaluation = Evaluation(asked.url, facts, references, learn_space(voices, others))
-    measured: list[Utterance] = []
-    panels: dict[str, Samples] = {}
-    pairs = list(assigned(held_out[: asked.sentences], voices))
-    for index, (text, voice) in enumerate(tqdm(pairs, desc="sentences", mininterval=5)):
-        for utterance, samples in evaluation.measure(text, voice):
-            measured.append(utterance)
-            panels.setdefault(utterance.source, samples)
-            if asked.audio:
-                _save(samples, asked.audio / f"{index:03d}-{voice}-{utterance.source}.wav")
+    speaker = Speaker(asked.url, facts, references)
+    pairs = tqdm(list(assigned(held_out[: asked.sentences], voices)), desc="spoken", mininterval=5)
+    spoken = [one for text, voice in pairs for one in speaker.speak(text, voice)]
+    for index, one in enumerate(spoken if asked.audio else ()):
+        _save(one.samples, asked.audio / f"{index // len(SOURCES):03d}-{one.voice}-{one.source}.wav")
+    measured = measure_all(spoken, learn_space(voices, others), asked.workers)
     if asked.utterances:
         lines = [json.dumps(asdict(utterance)) for utterance in measured]
         asked.utterances.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    panels = {one.source: one.samples for one in spoken[: len(SOURCES)]}
     plots.spectrograms(panels, metrics.RATE_HZ, f"{held_out[0]} ({voices[0]})", asked.plot)
     found = summary(measured, voices)
     sys.stdout.write(("" if asked.json else table(found) + "\n\n") + json.dumps(found) + "\n")

@@ -75,7 +75,9 @@ def mel_cepstral_distance(first: NDArray[np.float32], second: NDArray[np.float32
         first: [N].
         second: [N'].
     """
-    a, b = (mel_cepstra(samples)[:, 1 : 1 + _DISTANCE_COEFFICIENTS] for samples in (first, second))
+    # From the orthonormal transform of log power to the usual scale, that of log amplitude = c0 + 2 sum(c cos).
+    scale = 1 / (2 * np.sqrt(2 * _BANDS))
+    a, b = (scale * mel_cepstra(samples)[:, 1 : 1 + _DISTANCE_COEFFICIENTS] for samples in (first, second))
     cost = np.sqrt(np.maximum(0.0, (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T))
     total, steps = _align(cost)
     return float(10 / np.log(10) * np.sqrt(2) * total / steps)
