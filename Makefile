@@ -10,23 +10,34 @@ ARGS ?=
 # What the demo's reference clip says.
 DEMO_PROMPT := She had a warm and steady voice, and she read the letter slowly, from the first line to the last.
 
-.PHONY: help setup demo build up down logs test lint format bench eval train verify weights configs clean
+.PHONY: help setup demo build up down logs test lint format bench eval verify weights configs
 
 help: ## print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.installed ## create .venv with everything that builds, serves and tests
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+PACKAGES := constraints.txt runtime/pyproject.toml build/pyproject.toml client/pyproject.toml
 
-$(VENV)/.installed: requirements-dev.txt constraints.txt runtime/pyproject.toml build/pyproject.toml client/pyproject.toml loadtest/pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check torch -c constraints.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+setup: $(VENV)/.workbench ## create .venv with everything: build, serve, test, train, measure
+
+# Enough to build, serve and speak, so that `make demo` does not wait for the tools of development.
+$(VENV)/.server: requirements.txt $(PACKAGES)
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; need Python 3.10 to 3.12"; exit 1; }
+	@test -x $(BIN)/python || { echo "creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing torch (CPU), tritonserver and our packages into $(VENV)"
+	$(PIP) torch
+	$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.workbench: requirements-dev.txt $(VENV)/.server
+	@echo "installing the tools of development into $(VENV)"
+	$(PIP) -r requirements-dev.txt
 	@touch $@
 
 lint: setup ## ruff, mypy, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy runtime/gsv_runtime build/gsv_build client/gsv_client loadtest/gsv_loadtest
+	$(BIN)/mypy runtime/gsv_runtime build/gsv_build build/gsv_bench build/gsv_demo client/gsv_client
 	$(BIN)/lint-imports
 
 format: setup ## rewrite the code in house format
@@ -36,34 +47,37 @@ format: setup ## rewrite the code in house format
 test: setup ## every test that needs no GPU
 	$(BIN)/pytest $(ARGS)
 
-build: setup ## export WEIGHTS=dir into model_repository/ for PRESET=cpu|onnx|tensorrt; skips what is up to date
+build: $(VENV)/.server ## export WEIGHTS=dir into model_repository/ for PRESET=cpu|onnx|tensorrt; skips what is up to date
 	$(BIN)/python -m gsv_build build --preset $(PRESET) --weights $(WEIGHTS) $(ARGS)
 
-weights: setup ## fetch the published checkpoints (several GB) into var/weights
+weights: $(VENV)/.server ## fetch the published checkpoints (several GB) into var/weights
 	$(BIN)/python -m gsv_build weights $(ARGS)
 
 verify: setup ## every stage of every version, PyTorch against ONNX, official sizes (ARGS="--size small" is quicker)
 	$(BIN)/python -m gsv_build verify --json $(ARGS)
 
-configs: setup ## render every config.pbtxt
+configs: $(VENV)/.server ## render every config.pbtxt
 	$(BIN)/python -m gsv_build configs $(ARGS)
 
-up: setup ## start the local server on 127.0.0.1 and wait until it is ready
+up: $(VENV)/.server ## start the local server on 127.0.0.1 and wait until it is ready
 	$(BIN)/python -m gsv_build up $(ARGS)
 
-down: setup ## stop it
+down: $(VENV)/.server ## stop it
 	$(BIN)/python -m gsv_build down $(ARGS)
 
-logs: setup ## print its log; ARGS=-f follows
+logs: $(VENV)/.server ## print its log; ARGS=-f follows
 	$(BIN)/python -m gsv_build logs $(ARGS)
 
-demo: setup ## weights, build, server, three sentences to var/demo/, and where the time went
+demo: $(VENV)/.server ## weights, build, server, three sentences to var/demo/, and where the time went
 	@test -d $(WEIGHTS) || $(BIN)/python -m gsv_build random --size small --version v2 -o $(WEIGHTS)
 	$(BIN)/python -m gsv_build build --preset cpu --weights $(WEIGHTS)
 	$(BIN)/python -m gsv_build up
 	GSV_URL=$${GSV_URL:-127.0.0.1:$${GSV_GRPC_PORT:-8001}} $(BIN)/python -m gsv_client.demo --reference tests/data/reference-slt.flac \
 	  --prompt-text "$(DEMO_PROMPT)" --prompt-language en \
 	  --weights-note "$(if $(findstring random,$(WEIGHTS)),random: what you hear is noise not speech,$(WEIGHTS))" $(ARGS)
+
+bench: setup ## time one sentence through every stage beside eager PyTorch (ARGS="--only stages --json")
+	$(BIN)/python -m gsv_bench $(ARGS)
 
 eval: setup ## how well the demo voice speaks: 100 held-out sentences through the running server
 	$(BIN)/python -m gsv_demo.evaluate $(ARGS)
