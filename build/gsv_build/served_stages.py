@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from tritonclient.grpc import InferenceServerClient, InferInput
+from tritonclient.utils import InferenceServerException
 
-from gsv_runtime import contract, tensors
+from gsv_runtime import contract, errors, tensors
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.tensors import Arrays
 
@@ -27,7 +28,7 @@ class ServedStages:
         """Run one stage on the server.
 
         Raises:
-            InferenceServerException: the server refused or failed.
+            SynthesisError: what the stage answered, or InternalError with what Triton said.
         """
         dtypes = {tensor.name: _WIRE_DTYPES.get(tensor.dtype, tensor.dtype) for tensor in model.inputs}
         wire = []
@@ -38,7 +39,10 @@ class ServedStages:
         if sequence is not None:
             place = {"sequence_id": sequence.sequence_id, "sequence_start": sequence.start}
             place["sequence_end"] = sequence.end
-        answer = self._client.infer(model.name, wire, client_timeout=_CALL_LIMIT_S, **place)
+        try:
+            answer = self._client.infer(model.name, wire, client_timeout=_CALL_LIMIT_S, **place)
+        except InferenceServerException as failure:
+            raise _as_ours(model, str(failure.message())) from None
         outputs = {tensor.name: np.array(answer.as_numpy(tensor.name)) for tensor in model.outputs}
         return tensors.check_outputs(model, outputs)
 
@@ -53,3 +57,10 @@ class ServedStages:
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+
+
+def _as_ours(model: contract.Model, message: str) -> errors.SynthesisError:
+    """A stage's error text as its leaf; anything else is Triton's own."""
+    leaf, separator, rest = message.partition(": ")
+    kind = errors.LEAVES.get(leaf) if separator else None
+    return kind(rest) if kind is not None else errors.InternalError(f"stage {model.name}: {message}")

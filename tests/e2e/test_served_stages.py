@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from tritonclient.utils import InferenceServerException
 
 from gsv_build import checkpoints
 from gsv_build.module_stages import ModuleStages, Networks
@@ -11,6 +10,7 @@ from gsv_build.served_stages import ServedStages
 from gsv_build.weights import find_weights
 from gsv_runtime import contract
 from gsv_runtime.cloning import derive_voice
+from gsv_runtime.errors import InternalError, InvalidRequest
 from gsv_runtime.pipeline import Pipeline
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import ReferenceRequest, Sampling, SpeechRequest
@@ -53,5 +53,11 @@ def test_a_refusal_of_the_server_is_raised(repository, served):
     bert_dim = CheckpointFacts.from_repository(repository).bert_dim
     prompt = {"phones": [99_999], "bert_features": np.zeros((bert_dim, 1)), "prompt_tokens": []}
     call = SequenceCall(served.new_sequence_id(), start=True, end=True)
-    with pytest.raises(InferenceServerException, match="phones holds 99999"):
+    with pytest.raises(InvalidRequest, match="phones holds 99999"):
         served.call(contract.T2S, sequence=call, max_new_tokens=[3], **prompt)
+
+
+def test_what_triton_itself_refuses_is_an_internal_error(served):
+    stray = SequenceCall(served.new_sequence_id(), end=True)
+    with pytest.raises(InternalError, match=r"stage t2s: .*START"):
+        served.call(contract.T2S, sequence=stray, max_new_tokens=[0])
