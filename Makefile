@@ -80,4 +80,4 @@ bench: setup ## time one sentence through every stage beside eager PyTorch (ARGS
 	$(BIN)/python -m gsv_bench $(ARGS)
 
 eval: setup ## how well the demo voice speaks: 100 held-out sentences through the running server
-	$(BIN)/python -m gsv_demo.evaluate $(ARGS)
+	$(BIN)/python -m gsv_demo.evaluate --url $${GSV_URL:-127.0.0.1:$${GSV_GRPC_PORT:-8001}} $(ARGS)
