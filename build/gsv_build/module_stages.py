@@ -160,9 +160,7 @@ class SequenceRunner:
 class ModuleStages:
     """`gsv_runtime.stages.Stages` over PyTorch modules."""
 
-    def __init__(
-        self, networks: Networks, text_frontend: TextFrontend, t2s: SequenceRunner | None = None
-    ) -> None:
+    def __init__(self, networks: Networks, text_frontend: TextFrontend, t2s: SequenceRunner | None = None) -> None:
         """Run `networks`; `t2s` makes the tokens, by default on `TorchEngine`."""
         self._graphs = networks.graphs()
         self._text_frontend = text_frontend
