@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from gsv_demo.export import import_weights
 from gsv_demo.recipe import RECIPES
 from gsv_demo.train import STAGES, Workplace, run_all, run_stage, shortened
 
@@ -28,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
     train.add_argument("--steps", type=int, help="at most so many steps of each stage")
     train.add_argument("--stage", choices=STAGES, help="only this stage")
+    train.add_argument("--from-weights", type=Path, help="start every stage from exported weights, not at random")
     return top
 
 
@@ -42,6 +44,8 @@ def main() -> None:
     if asked.steps:
         recipe = shortened(recipe, asked.steps)
     place = Workplace(asked.folder, asked.weights or asked.folder / "weights", asked.device)
+    if asked.from_weights:
+        import_weights(asked.from_weights, place.run, recipe)
     if asked.stage:
         run_stage(asked.stage, recipe, place)
         return

@@ -1,17 +1,25 @@
-"""Trained stages to official GPT-SoVITS files, fp16: what `gsv_build` reads like any other checkpoint."""
+"""Trained stages to official GPT-SoVITS files, fp16, and back again to go on training.
+
+What inference has no use for (posterior encoder, heads, discriminators) lies beside them in one file of its own, so
+that a later training can start where this one stopped without its checkpoints.
+"""
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 
+import torch
+from torch import Tensor, nn
+
 from gsv_build.checkpoints.keys_s2 import SovitsModules
+from gsv_build.checkpoints.loading import load_hubert, load_sovits, load_t2s
 from gsv_build.checkpoints.saving import save_bert, save_hubert, save_sovits, save_t2s
 from gsv_build.modules.bert import Bert
 from gsv_build.modules.t2s import T2S
 from gsv_demo.bert import sizes_of, vocabulary
 from gsv_demo.content import Listener
+from gsv_demo.discriminators import Jury
 from gsv_demo.recipe import Recipe
 from gsv_demo.run import load_modules
 from gsv_demo.synthesis import Networks
@@ -22,6 +30,8 @@ HUBERT_DIRECTORY = "hubert"
 BERT_DIRECTORY = "bert"
 T2S_FILE = "s1.ckpt"
 SOVITS_FILE = "s2.pth"
+TRAINING_FILE = "training-only.pt"
+_INFERENCE = (HUBERT_DIRECTORY, BERT_DIRECTORY, T2S_FILE, SOVITS_FILE)
 
 
 def export_weights(folder: Path, weights: Path, recipe: Recipe) -> int:
@@ -29,28 +39,85 @@ def export_weights(folder: Path, weights: Path, recipe: Recipe) -> int:
 
     Args:
         folder: of the checkpoints `bert.pt`, `content.pt`, `synthesis.pt` and `language_model.pt`.
-        weights: directory to write `bert/`, `hubert/`, `s1.ckpt` and `s2.pth` to.
+        weights: directory to write `bert/`, `hubert/`, `s1.ckpt`, `s2.pth` and `training-only.pt` to.
         recipe: sizes that they were trained with.
 
     Returns:
-        Bytes written.
+        Bytes of the files that inference needs.
     """
-    listener, networks, t2s = Listener(recipe.hubert, recipe.sovits), Networks(recipe), T2S(recipe.t2s)
-    load_modules(folder / "content.pt", {"listener": listener})
-    load_modules(folder / "synthesis.pt", {"networks": networks})
-    load_modules(folder / "language_model.pt", {"t2s": t2s})
-    bert = Bert(sizes_of(recipe))
+    listener, networks, jury = Listener(recipe.hubert, recipe.sovits), Networks(recipe), Jury()
+    t2s, bert = T2S(recipe.t2s), Bert(sizes_of(recipe))
     load_modules(folder / "bert.pt", {"bert": bert})
+    load_modules(folder / "content.pt", {"listener": listener})
+    load_modules(folder / "synthesis.pt", {"networks": networks, "jury": jury})
+    load_modules(folder / "language_model.pt", {"t2s": t2s})
     save_bert(weights / BERT_DIRECTORY, bert, vocabulary(recipe))
     save_hubert(weights / HUBERT_DIRECTORY, listener.hubert)
+    t2s.head.weight.data *= recipe.sharpness
     save_t2s(weights / T2S_FILE, t2s, info="gsv-demo")
     modules = SovitsModules(listener.quantizer, networks.reference_encoder, networks.acoustic, networks.vocoder)
     save_sovits(weights / SOVITS_FILE, modules, recipe.sovits, info="gsv-demo")
-    size = sum(path.stat().st_size for path in weights.rglob("*") if path.is_file())
-    LOG.info(
-        "weights written folder=%s bytes=%d parts=%s",
-        weights,
-        size,
-        json.dumps(sorted(p.name for p in weights.iterdir())),
-    )
+    rest = {name: _half(module) for name, module in _training_only(listener, networks, jury).items()}
+    torch.save(rest, weights / TRAINING_FILE)
+    files = [path for part in _INFERENCE for path in (weights / part, *(weights / part).rglob("*")) if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
+    LOG.info("weights written folder=%s inference_bytes=%d", weights, size)
     return size
+
+
+def import_weights(weights: Path, folder: Path, recipe: Recipe) -> None:
+    """Make checkpoints of the stages from shipped weights; their optimisers start anew, from step 0.
+
+    Args:
+        weights: directory that `export_weights` wrote.
+        folder: for `content.pt`, `autoencoder.pt`, `prior.pt`, `synthesis.pt` and `language_model.pt`.
+        recipe: its sizes must be those of the weights.
+
+    Raises:
+        ValueError: the sizes differ.
+    """
+    hubert, t2s = load_hubert(weights / HUBERT_DIRECTORY), load_t2s(weights / T2S_FILE)
+    sovits = load_sovits(weights / SOVITS_FILE)
+    for name, found, wanted in (
+        ("HuBERT", hubert.sizes, recipe.hubert),
+        ("s1", t2s.sizes, recipe.t2s),
+        ("s2", sovits.sizes, recipe.sovits),
+    ):
+        if found != wanted:
+            raise ValueError(
+                f"{name} in {weights} has {found}; need the recipe's {wanted}; choose the recipe they are of"
+            )
+    t2s.module.head.weight.data /= recipe.sharpness
+    listener, networks, jury = Listener(recipe.hubert, recipe.sovits), Networks(recipe), Jury()
+    listener.hubert, listener.quantizer = hubert.module, sovits.module.quantizer
+    networks.reference_encoder, networks.vocoder = sovits.module.reference_encoder, sovits.module.vocoder
+    networks.acoustic = sovits.module.acoustic
+    rest = torch.load(weights / TRAINING_FILE, weights_only=True)
+    for name, module in _training_only(listener, networks, jury).items():
+        module.load_state_dict({key: tensor.float() for key, tensor in rest[name].items()}, strict=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    autoencoder = {name: getattr(networks, name) for name in ("posterior", "reference_encoder", "vocoder")}
+    for stage, modules in {
+        "content": {"listener": listener},
+        "autoencoder": autoencoder,
+        "prior": {"acoustic": networks.acoustic},
+        "synthesis": {"networks": networks, "jury": jury},
+        "language_model": {"t2s": t2s.module},
+    }.items():
+        state = {name: module.state_dict() for name, module in modules.items()}
+        torch.save({"step": 0, "modules": state}, folder / f"{stage}.pt")
+
+
+def _training_only(listener: Listener, networks: Networks, jury: Jury) -> dict[str, nn.Module]:
+    """The networks that official files have no place for."""
+    return {
+        "posterior": networks.posterior,
+        "frame_head": listener.frame_head,
+        "token_head": listener.token_head,
+        "jury": jury,
+    }
+
+
+def _half(module: nn.Module) -> dict[str, Tensor]:
+    """State dict in fp16."""
+    return {name: tensor.detach().half() for name, tensor in module.state_dict().items()}

@@ -29,8 +29,8 @@ from gsv_runtime.contract import TOKENS_PER_SECOND
 from gsv_runtime.text.symbols import phone_table
 
 _IGNORED = -100
-_GUIDE_WEIGHT = 0.3
-_SMOOTHING = 0.02
+_GUIDE_WEIGHT = 1.0
+REPETITION_PENALTY = 1.35  # the server's default
 _POOL = 8  # batches drawn together and sorted by length, so that little is padding
 _MARKS = ("!", "?", ",", ".")
 
@@ -164,6 +164,24 @@ def guided_forward(model: T2S, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor
     return logits, guide / (len(model.typed_layers) - 1)
 
 
+def penalised(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Logits as the sampler sees them, with its default repetition penalty.
+
+    The server always lowers what was said before; a model that has learnt under the penalty makes up for it.
+
+    Args:
+        logits: [B, T + 1, V].
+        tokens: [B, T], what row t + 1 has behind it.
+
+    Returns:
+        [B, T + 1, V].
+    """
+    said = F.one_hot(F.pad(tokens, (1, 0)), logits.shape[2])
+    said[:, 0] = 0
+    said = said.cumsum(dim=1) > 0
+    return torch.where(said, torch.where(logits < 0, logits * REPETITION_PENALTY, logits / REPETITION_PENALTY), logits)
+
+
 def train_language_model(
     corpus: Corpus, readings: Sequence[Reading], codes: Sequence[Codes], recipe: Recipe, folder: Path, device: str
 ) -> Run:
@@ -190,7 +208,8 @@ def train_language_model(
         with torch.autocast(device, dtype=torch.bfloat16):
             logits, guide = guided_forward(model, batch)
         targets = batch["targets"].flatten()
-        nll = F.cross_entropy(logits.float().flatten(0, 1), targets, ignore_index=_IGNORED, label_smoothing=_SMOOTHING)
+        logits = penalised(logits.float(), batch["tokens"])
+        nll = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=_IGNORED)
         with torch.no_grad():
             right = (logits.flatten(0, 1).argmax(dim=1) == targets)[targets != _IGNORED].float().mean()
         run.advance(nll + _GUIDE_WEIGHT * guide, {"token": nll.detach(), "guide": guide.detach(), "accuracy": right})

@@ -100,13 +100,14 @@ class Run:
         state = torch.load(self.checkpoint, weights_only=True)
         for name, module in {**self.modules, **self.kept}.items():
             module.load_state_dict(state["modules"][name])
-        self.optimizer.load_state_dict(state["optimizer"])
+        if "optimizer" in state:  # not in checkpoints that were made from shipped weights
+            self.optimizer.load_state_dict(state["optimizer"])
         self.step = int(state["step"])
         LOG.info("resumed stage=%s step=%d", self.name, self.step)
 
     def _note(self, scalars: Mapping[str, Tensor | float]) -> None:
         for name, value in scalars.items():
-            number = float(value)
+            number = float(value.detach() if isinstance(value, Tensor) else value)
             self.means[name] = 0.95 * self.means.get(name, number) + 0.05 * number
         if self.step % _SCALARS_EVERY and self.unfinished:
             return

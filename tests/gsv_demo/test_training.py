@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from gsv_build.checkpoints.loading import load_bert, load_hubert, load_sovits, load_t2s
-from gsv_demo.export import BERT_DIRECTORY, HUBERT_DIRECTORY, SOVITS_FILE, T2S_FILE
-from gsv_demo.recipe import SMOKE
+from gsv_demo.export import BERT_DIRECTORY, HUBERT_DIRECTORY, SOVITS_FILE, T2S_FILE, import_weights
+from gsv_demo.recipe import SHIPPED, SMOKE
 from gsv_demo.train import STAGES, Workplace, run_stage, shortened
 
 pytestmark = [
@@ -69,6 +69,27 @@ def test_an_interrupted_stage_goes_on_where_it_stopped(
         run_stage("prior", SMOKE, again)
     assert "resumed stage=prior step=5" in caplog.text
     assert torch.load(again.run / "prior.pt", weights_only=True)["step"] == 12
+
+
+def test_training_goes_on_from_exported_weights(place: Workplace, tmp_path: Path) -> None:
+    again = Workplace(tmp_path, tmp_path / "weights", "cpu")
+    import_weights(place.weights, again.run, SMOKE)
+    shutil.copy(place.run / "bert.pt", again.run / "bert.pt")
+    run_stage("export", SMOKE, again)
+    for name in (T2S_FILE, SOVITS_FILE):
+        before, after = (
+            torch.load(folder / name, weights_only=True)["weight"] for folder in (place.weights, again.weights)
+        )
+        for key, tensor in before.items():
+            torch.testing.assert_close(after[key].float(), tensor.float(), rtol=2e-3, atol=2e-3)
+    shutil.copytree(place.folder / "corpus", tmp_path / "corpus")
+    run_stage("autoencoder", shortened(SMOKE, 2), again)
+    assert torch.load(again.run / "autoencoder.pt", weights_only=True)["step"] == 2
+
+
+def test_weights_of_other_sizes_are_refused(place: Workplace, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="choose the recipe they are of"):
+        import_weights(place.weights, tmp_path, SHIPPED)
 
 
 def test_training_lowers_the_autoencoders_distance(
