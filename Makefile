@@ -30,6 +30,10 @@ $(VENV)/.server: requirements.txt $(PACKAGES)
 	@touch $@
 
 $(VENV)/.workbench: requirements-dev.txt $(VENV)/.server
+	@scripts="$$(command -v flite) $$(command -v espeak-ng)"; if [ "$$(echo $$scripts | wc -w)" -lt 2 ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing flite and espeak-ng"; apt-get update -qq && apt-get install -qq -y flite espeak-ng >/dev/null; \
+	  else echo "flite and espeak-ng are missing (sudo apt-get install flite espeak-ng): training and its tests need them"; fi; fi
 	@echo "installing the tools of development into $(VENV)"
 	$(PIP) -r requirements-dev.txt
 	@touch $@
