@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
     train.add_argument("--steps", type=int, help="at most so many steps of each stage")
     train.add_argument("--stage", choices=STAGES, help="only this stage")
-    train.add_argument("--from-weights", type=Path, help="start every stage from exported weights, not at random")
+    train.add_argument("--from-weights", type=Path, help="start s1 and s2 from exported weights, not at random")
     return top
 
 

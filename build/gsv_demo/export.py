@@ -17,6 +17,7 @@ from gsv_build.checkpoints.loading import load_hubert, load_sovits, load_t2s
 from gsv_build.checkpoints.saving import save_bert, save_hubert, save_sovits, save_t2s
 from gsv_build.modules.bert import Bert
 from gsv_build.modules.t2s import T2S
+from gsv_build.weights import BERT_DIRECTORY, HUBERT_DIRECTORY, SOVITS_FILE, T2S_FILE
 from gsv_demo.bert import sizes_of, vocabulary
 from gsv_demo.content import Listener
 from gsv_demo.discriminators import Jury
@@ -26,10 +27,6 @@ from gsv_demo.synthesis import Networks
 
 LOG = logging.getLogger(__name__)
 MAX_WEIGHTS_BYTES = 16 * 2**20
-HUBERT_DIRECTORY = "hubert"
-BERT_DIRECTORY = "bert"
-T2S_FILE = "s1.ckpt"
-SOVITS_FILE = "s2.pth"
 TRAINING_FILE = "training-only.pt"
 _INFERENCE = (HUBERT_DIRECTORY, BERT_DIRECTORY, T2S_FILE, SOVITS_FILE)
 
@@ -39,7 +36,7 @@ def export_weights(folder: Path, weights: Path, recipe: Recipe) -> int:
 
     Args:
         folder: of the checkpoints `bert.pt`, `content.pt`, `synthesis.pt` and `language_model.pt`.
-        weights: directory to write `bert/`, `hubert/`, `s1.ckpt`, `s2.pth` and `training-only.pt` to.
+        weights: directory to write, under the names that `gsv_build build` looks for.
         recipe: sizes that they were trained with.
 
     Returns:
@@ -66,7 +63,10 @@ def export_weights(folder: Path, weights: Path, recipe: Recipe) -> int:
 
 
 def import_weights(weights: Path, folder: Path, recipe: Recipe) -> None:
-    """Make checkpoints of the stages from shipped weights; their optimisers start anew, from step 0.
+    """Make checkpoints of the stages from shipped weights, so that s1 and s2 train on.
+
+    Content encoder and codes count as finished, and with them what only prepares s2: other codes would make both
+    networks start over. The optimisers of s1 and s2 start anew, from step 0.
 
     Args:
         weights: directory that `export_weights` wrote.
@@ -97,15 +97,15 @@ def import_weights(weights: Path, folder: Path, recipe: Recipe) -> None:
         module.load_state_dict({key: tensor.float() for key, tensor in rest[name].items()}, strict=False)
     folder.mkdir(parents=True, exist_ok=True)
     autoencoder = {name: getattr(networks, name) for name in ("posterior", "reference_encoder", "vocoder")}
-    for stage, modules in {
-        "content": {"listener": listener},
-        "autoencoder": autoencoder,
-        "prior": {"acoustic": networks.acoustic},
-        "synthesis": {"networks": networks, "jury": jury},
-        "language_model": {"t2s": t2s.module},
-    }.items():
+    for stage, step, modules in (
+        ("content", recipe.content.steps, {"listener": listener}),
+        ("autoencoder", recipe.autoencoder.steps, autoencoder),
+        ("prior", recipe.prior.steps, {"acoustic": networks.acoustic}),
+        ("synthesis", 0, {"networks": networks, "jury": jury}),
+        ("language_model", 0, {"t2s": t2s.module}),
+    ):
         state = {name: module.state_dict() for name, module in modules.items()}
-        torch.save({"step": 0, "modules": state}, folder / f"{stage}.pt")
+        torch.save({"step": step, "modules": state}, folder / f"{stage}.pt")
 
 
 def _training_only(listener: Listener, networks: Networks, jury: Jury) -> dict[str, nn.Module]:

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from gsv_build.checkpoints.loading import load_bert, load_hubert, load_sovits, load_t2s
-from gsv_demo.export import BERT_DIRECTORY, HUBERT_DIRECTORY, SOVITS_FILE, T2S_FILE, import_weights
+from gsv_build.weights import BERT_DIRECTORY, HUBERT_DIRECTORY, SOVITS_FILE, T2S_FILE
+from gsv_demo.export import import_weights
 from gsv_demo.recipe import SHIPPED, SMOKE
 from gsv_demo.train import STAGES, Workplace, run_stage, shortened
 
@@ -83,8 +84,11 @@ def test_training_goes_on_from_exported_weights(place: Workplace, tmp_path: Path
         for key, tensor in before.items():
             torch.testing.assert_close(after[key].float(), tensor.float(), rtol=2e-3, atol=2e-3)
     shutil.copytree(place.folder / "corpus", tmp_path / "corpus")
-    run_stage("autoencoder", shortened(SMOKE, 2), again)
-    assert torch.load(again.run / "autoencoder.pt", weights_only=True)["step"] == 2
+    for file in ("tokens.npz", "phones.json"):
+        shutil.copy(place.folder / file, tmp_path / file)
+    for stage in ("content", "synthesis"):
+        run_stage(stage, shortened(SMOKE, 2), again)
+    assert torch.load(again.run / "synthesis.pt", weights_only=True)["step"] == 2
 
 
 def test_weights_of_other_sizes_are_refused(place: Workplace, tmp_path: Path) -> None:
