@@ -34,19 +34,6 @@ from gsv_runtime.versions import SUPPORTED, ModelVersion
 Feeds = dict[str, NDArray[np.generic]]
 
 
-class PlainVocoder(nn.Module):
-    """The vocoder without its form for export: 1-D convolutions, as it is trained."""
-
-    def __init__(self, vocoder: Vocoder) -> None:
-        super().__init__()
-        self.vocoder = vocoder
-
-    def forward(self, latents: Tensor, frame_lengths: Tensor, global_condition: Tensor) -> Tensor:
-        """See `Vocoder.forward`."""
-        waveform: Tensor = self.vocoder(latents, frame_lengths, global_condition)
-        return waveform
-
-
 class Polyphase(nn.Module):
     """A transposed convolution as a plain one with a set of outputs for each phase, then interleaved."""
 
@@ -75,8 +62,8 @@ class Polyphase(nn.Module):
 
 
 def polyphase(vocoder: Vocoder) -> Vocoder:
-    """The vocoder's form for export with polyphase upsampling."""
-    twin = vocoder.for_export()
+    """The vocoder with 2-D convolutions and polyphase upsampling."""
+    twin = vocoder.as_planar()
     for stage, upsampler in enumerate(twin.upsamplers):
         assert isinstance(upsampler, nn.ConvTranspose2d)
         twin.upsamplers[stage] = Polyphase(upsampler)
@@ -116,13 +103,13 @@ def write_forms(sizes: SovitsSizes, folder: Path) -> dict[str, Path]:
     def write(name: str, module: nn.Module) -> Path:
         return export_graph(module, contract.VOCODER, folder / f"{name}.onnx", axes)
 
-    plain = write("plain", PlainVocoder(vocoder))
-    flat = write("planar", vocoder)
-    phases = write("polyphase", PlainVocoder(polyphase(vocoder)))
+    plain = write("plain", vocoder)
+    flat = write("planar", vocoder.as_planar())
+    phases = write("polyphase", polyphase(vocoder))
     return {
-        "1-D (plain)": plain,
+        "1-D (exported)": plain,
         "1-D, no masks": without_masks(plain),
-        "2-D (exported)": flat,
+        "2-D": flat,
         "2-D, no masks": without_masks(flat),
         "2-D, polyphase": phases,
     }

@@ -12,7 +12,6 @@ import re
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import onnx
 import torch
@@ -32,15 +31,6 @@ _NARRATORS = {"torch.onnx": logging.ERROR, "onnx_ir": logging.WARNING, "onnxscri
 _TORCH_TYPES = {"FP32": torch.float32, "INT64": torch.int64, "INT32": torch.int32, "BOOL": torch.bool}
 
 
-@runtime_checkable
-class HasExportForm(Protocol):
-    """A network that computes the same in another form that suits the runtimes better."""
-
-    def for_export(self) -> nn.Module:
-        """Network to export in its place."""
-        ...
-
-
 class ExportFailed(Exception):
     """A module has no pure graph; the message lists why."""
 
@@ -56,8 +46,7 @@ def export_graph(
     """Write `module` as an ONNX graph.
 
     Args:
-        module: its `forward` takes the inputs in the contract's order, and returns the output. Where it has a
-            `for_export`, that copy is exported.
+        module: its `forward` takes the inputs in the contract's order, and returns the output.
         model: the contract: names, types and axes. One-letter axes are dynamic.
         path: of the graph, usually `.../1/model.onnx`; weights above 64 MiB go to a file beside it, `model.onnx.data`.
         sizes: length of each named axis, for example `{"latent_dim": 192, "global_dim": 512}`.
@@ -76,8 +65,6 @@ def export_graph(
         {place: torch.export.Dim.DYNAMIC for place, axis in enumerate(tensor.axes) if is_dynamic(axis)}
         for tensor in inputs
     )
-    if isinstance(module, HasExportForm):
-        module = module.for_export()
     path.parent.mkdir(parents=True, exist_ok=True)
     program = _convert(module.eval(), examples, dynamic, [t.name for t in inputs], [t.name for t in model.outputs])
     weight_bytes = sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())

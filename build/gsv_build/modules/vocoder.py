@@ -95,8 +95,8 @@ class Vocoder(nn.Module):
         waveform = torch.tanh(self.leave(functional.leaky_relu(features, LAST_SLOPE)))
         return (waveform * mask).flatten(1)
 
-    def for_export(self) -> Vocoder:
-        """Copy that computes the same with 2-D convolutions, which ONNX Runtime runs faster on a CPU."""
+    def as_planar(self) -> Vocoder:
+        """Copy that computes the same with 2-D convolutions; measured, not served (docs/decisions/0004)."""
         twin = planar(self)
         assert isinstance(twin, Vocoder)
         twin.signal_axes = 4

@@ -59,10 +59,10 @@ def test_a_padded_vocoder_batch_gives_what_single_calls_give(tiny_sovits: Any, v
         assert together[row, samples:].abs().sum() == 0.0
 
 
-def test_the_exported_form_of_the_vocoder_computes_the_same(tiny_sovits: Any) -> None:
+def test_the_planar_form_of_the_vocoder_computes_the_same(tiny_sovits: Any) -> None:
     vocoder, sizes = tiny_sovits.modules().vocoder, tiny_sovits.sizes()
     inputs = torch.randn(2, sizes.latent, 6), tiny_sovits.column(6, 3), torch.randn(2, sizes.global_dim)
-    exported = vocoder.for_export()
+    exported = vocoder.as_planar()
     assert {tensor.dim() for name, tensor in exported.state_dict().items() if "blocks" in name} == {1, 4}
     torch.testing.assert_close(exported(*inputs), vocoder(*inputs), atol=1e-5, rtol=1e-5)
 
