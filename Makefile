@@ -5,10 +5,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PRESET ?= cpu
-WEIGHTS ?= var/weights/random
+# The small voice trained by this repository; WEIGHTS names another directory.
+WEIGHTS ?= build/gsv_demo/weights
 ARGS ?=
-# What the demo's reference clip says.
-DEMO_PROMPT := She had a warm and steady voice, and she read the letter slowly, from the first line to the last.
+# Where `make demo` takes its voice from, what is said there, and what to tell about the weights.
+REFERENCE ?= build/gsv_demo/weights/references/slt.flac
+PROMPT ?= The young woman found a good book on the table, and the children laughed.
+NOTE ?= $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),the demo voice: half trained and English only (build/gsv_demo/weights/MODEL_CARD.md),$(WEIGHTS))
 
 .PHONY: help setup demo build up down logs test lint format bench eval verify weights configs
 
@@ -72,13 +75,11 @@ down: $(VENV)/.server ## stop it
 logs: $(VENV)/.server ## print its log; ARGS=-f follows
 	$(BIN)/python -m gsv_build logs $(ARGS)
 
-demo: $(VENV)/.server ## weights, build, server, three sentences to var/demo/, and where the time went
-	@test -d $(WEIGHTS) || $(BIN)/python -m gsv_build random --size small --version v2 -o $(WEIGHTS)
+demo: $(VENV)/.server ## build the demo voice, start the server, three sentences to var/demo/, and where the time went
 	$(BIN)/python -m gsv_build build --preset cpu --weights $(WEIGHTS)
 	$(BIN)/python -m gsv_build up
-	GSV_URL=$${GSV_URL:-127.0.0.1:$${GSV_GRPC_PORT:-8001}} $(BIN)/python -m gsv_client.demo --reference tests/data/reference-slt.flac \
-	  --prompt-text "$(DEMO_PROMPT)" --prompt-language en \
-	  --weights-note "$(if $(findstring random,$(WEIGHTS)),random: what you hear is noise not speech,$(WEIGHTS))" $(ARGS)
+	GSV_URL=$${GSV_URL:-127.0.0.1:$${GSV_GRPC_PORT:-8001}} $(BIN)/python -m gsv_client.demo --reference $(REFERENCE) \
+	  --prompt-text "$(PROMPT)" --prompt-language en --weights-note "$(NOTE)" $(ARGS)
 
 bench: setup ## time one sentence through every stage beside eager PyTorch (ARGS="--only stages --json")
 	$(BIN)/python -m gsv_bench $(ARGS)
