@@ -38,7 +38,7 @@ def plot_stages(results: Sequence[Result], path: Path) -> None:
     axes.invert_yaxis()
     axes.set_xlabel(f"ms for {results[0].num_tokens / 25:.2f} s of speech, median of {results[0].rounds} rounds, CPU")
     axes.margins(x=0.12)
-    axes.legend(loc="lower right", frameon=False)
+    figure.legend(loc="outside upper center", ncols=len(_COLOURS) + 1, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
