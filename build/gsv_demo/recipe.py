@@ -64,8 +64,8 @@ class Recipe:
     t2s: T2SSizes = _T2S
     bert: BertSizes = _BERT
     content: Stage = field(default_factory=lambda: Stage(600, 12, 1.5e-3))
-    autoencoder: Stage = field(default_factory=lambda: Stage(1500, 16, 1.5e-3, final_share=0.4))
-    prior: Stage = field(default_factory=lambda: Stage(340, 12, 1.5e-3))
+    autoencoder: Stage = field(default_factory=lambda: Stage(1493, 16, 1.5e-3, final_share=0.4))
+    prior: Stage = field(default_factory=lambda: Stage(337, 12, 1.5e-3))
     synthesis: Stage = field(default_factory=lambda: Stage(1020, 12, 1.2e-3, warmup=30, final_share=0.04))
     language_model: Stage = field(default_factory=lambda: Stage(3000, 6, 1.2e-3, warmup=80, final_share=0.03))
     encoders_until: int = 400  # step of `autoencoder`
