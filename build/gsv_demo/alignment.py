@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gsv_demo.arrays import Array
+
 _VOWELS = frozenset("aa ae ah ao aw ax ay eh er ey ih iy ow oy uh uw".split())
 _SKIP_COST = 1.0
 
@@ -27,7 +29,7 @@ def plain(phone: str) -> str:
     return phone.rstrip("0123456789").lower()
 
 
-def align(phones: Sequence[str], theirs: Sequence[str], ends_s: Sequence[float]) -> np.ndarray:
+def align(phones: Sequence[str], theirs: Sequence[str], ends_s: Sequence[float]) -> Array:
     """End time of each phone of ours.
 
     Args:
@@ -59,7 +61,7 @@ def align(phones: Sequence[str], theirs: Sequence[str], ends_s: Sequence[float])
     return ends
 
 
-def _edit_costs(ours: Sequence[str], theirs: Sequence[str]) -> np.ndarray:
+def _edit_costs(ours: Sequence[str], theirs: Sequence[str]) -> Array:
     """Table of the cheapest edits between all beginnings."""
     costs = np.zeros((len(ours) + 1, len(theirs) + 1))
     costs[:, 0] = _SKIP_COST * np.arange(len(ours) + 1)

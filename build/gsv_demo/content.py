@@ -20,6 +20,7 @@ from torch.nn import functional
 from gsv_build.modules.hubert import Hubert
 from gsv_build.modules.quantizer import Quantizer
 from gsv_build.sizes import HubertSizes, SovitsSizes
+from gsv_demo.arrays import Array
 from gsv_demo.corpus import Corpus
 from gsv_demo.labels import BANDS, HOP, PHONES, UNLABELLED, Labels, frame_phones
 from gsv_demo.recipe import Recipe
@@ -113,7 +114,7 @@ class Clips:
         rows = [self._clip(self.rng.choice(self.indices)) for _ in range(count)]
         return {name: torch.from_numpy(np.stack([row[name] for row in rows])) for name in rows[0]}
 
-    def _clip(self, index: int) -> dict[str, np.ndarray]:
+    def _clip(self, index: int) -> dict[str, Array]:
         item = self.corpus.items[index]
         tokens = int(self.labels.starts[index + 1] - self.labels.starts[index])
         first = self.rng.randint(-2, max(0, tokens - CLIP_TOKENS) + 12)
@@ -171,7 +172,7 @@ def content_loss(listener: Listener, batch: dict[str, Tensor], quantized: bool) 
     weights = {"frame": 0.5, "token": 1.0, "ctc": 0.02, "pitch": 0.4, "voiced": 0.3, "shape": 1.0, "commitment": 0.25}
     with torch.no_grad():
         right = (phone_logits.argmax(dim=2) == frames)[frames != UNLABELLED].float().mean()
-    return sum(weights[name] * part for name, part in parts.items()), {**parts, "accuracy": right}  # type: ignore[return-value]
+    return sum(weights[name] * part for name, part in parts.items()), {**parts, "accuracy": right}
 
 
 def _ctc(frame_logits: Tensor, frames: Tensor) -> Tensor:

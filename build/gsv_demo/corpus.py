@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gsv_demo import sentences, speech
+from gsv_demo.arrays import Array
 
 LOG = logging.getLogger(__name__)
 _SHARD_UTTERANCES = 200
@@ -51,9 +52,9 @@ class Corpus:
     """All utterances, with their samples end to end in `audio` [N] int16, 16 kHz."""
 
     items: tuple[Item, ...]
-    audio: np.ndarray
+    audio: Array
 
-    def waveform(self, item: Item) -> np.ndarray:
+    def waveform(self, item: Item) -> Array:
         """Samples of one utterance.
 
         Returns:
@@ -114,17 +115,17 @@ def load(folder: Path) -> Corpus:
     return Corpus(*_joined(_read_shards(folder)))
 
 
-def _read_shards(folder: Path) -> Iterator[tuple[np.ndarray, list[dict[str, object]]]]:
+def _read_shards(folder: Path) -> Iterator[tuple[Array, list[dict[str, object]]]]:
     """Samples and descriptions, shard by shard."""
     for path in sorted(folder.glob("shard-????.npz")):
         with np.load(path) as shard:
             yield shard["audio"], json.loads(str(shard["about"]))
 
 
-def _joined(shards: Iterator[tuple[np.ndarray, list[dict[str, object]]]]) -> tuple[tuple[Item, ...], np.ndarray]:
+def _joined(shards: Iterator[tuple[Array, list[dict[str, object]]]]) -> tuple[tuple[Item, ...], Array]:
     """All shards as items over one array."""
     items: list[Item] = []
-    pieces: list[np.ndarray] = []
+    pieces: list[Array] = []
     start = 0
     for audio, about in shards:
         pieces.append(audio)

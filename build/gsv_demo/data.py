@@ -7,6 +7,7 @@ import functools
 import numpy as np
 
 from gsv_demo import sentences, speech
+from gsv_demo.arrays import Array
 from gsv_demo.recipe import SHIPPED, Recipe
 
 VOICES = speech.ENGLISH_VOICES
@@ -21,7 +22,7 @@ def held_out(recipe: Recipe = SHIPPED) -> tuple[str, ...]:
     return tuple(sentences.held_out_texts(recipe.held_out_texts, training))
 
 
-def original(text: str, voice: str) -> np.ndarray:
+def original(text: str, voice: str) -> Array:
     """The text as flite says it.
 
     Args:

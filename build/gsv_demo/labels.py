@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from gsv_demo.arrays import Array
 from gsv_demo.corpus import Corpus, Item
 from gsv_demo.spectra import magnitudes, mel_filters, pitch
 from gsv_demo.speech import SAMPLE_RATE_HZ
@@ -34,10 +35,10 @@ class Labels:
         shape: [T, 20] float32, log mel normalised within the voice.
     """
 
-    starts: np.ndarray
-    pitch: np.ndarray
-    voiced: np.ndarray
-    shape: np.ndarray
+    starts: Array
+    pitch: Array
+    voiced: Array
+    shape: Array
 
 
 def num_tokens(samples: int) -> int:
@@ -45,7 +46,7 @@ def num_tokens(samples: int) -> int:
     return samples // HOP
 
 
-def frame_phones(item: Item, times_s: np.ndarray) -> np.ndarray:
+def frame_phones(item: Item, times_s: Array) -> Array:
     """Phone index of `PHONES` at each time; silence beyond the ends, `UNLABELLED` for an unknown phone."""
     if not item.ends_s:
         return np.full(len(times_s), UNLABELLED)
@@ -83,7 +84,7 @@ def make_labels(corpus: Corpus, path: Path) -> Labels:
     return labels
 
 
-def _log_pitch(audio: torch.Tensor, count: int) -> np.ndarray:
+def _log_pitch(audio: torch.Tensor, count: int) -> Array:
     """Log pitch at the middle of each token, 0 where unvoiced."""
     hertz = pitch(torch.nn.functional.pad(audio, (0, HOP))[HOP // 2 :], SAMPLE_RATE_HZ, HOP)[:count]
     result = np.zeros(count, np.float32)
@@ -91,7 +92,7 @@ def _log_pitch(audio: torch.Tensor, count: int) -> np.ndarray:
     return result
 
 
-def _shape(audio: torch.Tensor, count: int) -> np.ndarray:
+def _shape(audio: torch.Tensor, count: int) -> Array:
     """Log mel energies [count, 20] around the middle of each token."""
     edge = (_WINDOW - HOP) // 2
     padded = torch.nn.functional.pad(audio, (edge, edge + HOP))[None]

@@ -20,6 +20,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from gsv_build.modules.t2s import T2S, visible_keys
+from gsv_demo.arrays import Array
 from gsv_demo.corpus import Corpus
 from gsv_demo.reading import Reading
 from gsv_demo.recipe import Recipe
@@ -45,9 +46,9 @@ class Spoken:
         spoken: [T + 1] int64, index of the phone spoken by each token; the last is for EOS.
     """
 
-    phones: np.ndarray
-    tokens: np.ndarray
-    spoken: np.ndarray
+    phones: Array
+    tokens: Array
+    spoken: Array
 
     @property
     def rows(self) -> int:
@@ -55,7 +56,7 @@ class Spoken:
         return len(self.phones) + len(self.tokens)
 
 
-def spoken_phones(reading: Reading, num_tokens: int) -> np.ndarray:
+def spoken_phones(reading: Reading, num_tokens: int) -> Array:
     """Index [num_tokens] of the phone that is heard in the middle of each token."""
     middle_s = (np.arange(num_tokens) + 0.5) / TOKENS_PER_SECOND
     return np.minimum(np.searchsorted(reading.ends_s, middle_s), len(reading.phones) - 1)
@@ -120,7 +121,7 @@ class Sequences:
 def pack(sequences: Sequence[Spoken], eos: int) -> dict[str, Tensor]:
     """Right-padded tensors: phones and phone_lengths, tokens and token_lengths, targets and spoken [B, T + 1]."""
 
-    def padded(rows: list[np.ndarray], fill: int) -> Tensor:
+    def padded(rows: list[Array], fill: int) -> Tensor:
         width = max(map(len, rows))
         return torch.from_numpy(np.stack([np.pad(row, (0, width - len(row)), constant_values=fill) for row in rows]))
 

@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gsv_demo.alignment import align
+from gsv_demo.arrays import Array
 from gsv_demo.corpus import Corpus
 from gsv_runtime.text.frontend import read_text
 from gsv_runtime.text.symbols import UNKNOWN, phone_table
@@ -28,8 +29,8 @@ class Reading:
         ends_s: [P] float32, where each is over in the audio; empty when unknown.
     """
 
-    phones: np.ndarray
-    ends_s: np.ndarray
+    phones: Array
+    ends_s: Array
 
 
 def phone_names(text: str, language: str) -> list[str]:
@@ -37,7 +38,7 @@ def phone_names(text: str, language: str) -> list[str]:
     return [phone for sentence in read_text(text, language, "none") for run in sentence.runs for phone in run.phones]
 
 
-def phone_ids(names: Sequence[str]) -> np.ndarray:
+def phone_ids(names: Sequence[str]) -> Array:
     """Ids [P] int64 of phones."""
     table = phone_table(_SYMBOLS)
     return np.array([table.get(name, table[UNKNOWN]) for name in names], np.int64)

@@ -9,18 +9,19 @@ import torch
 from scipy.signal import resample_poly
 from torch import Tensor
 
+from gsv_demo.arrays import Array
 from gsv_demo.corpus import Corpus, Item
 from gsv_runtime.contract import SAMPLES_PER_FRAME
 
 _SAMPLES_16K = SAMPLES_PER_FRAME // 2  # of one frame at 16 kHz
 
 
-def upsample(audio_16k: np.ndarray) -> np.ndarray:
+def upsample(audio_16k: Array) -> Array:
     """[..., N] at 16 kHz to [..., 2 N] at 32 kHz, float32."""
     return resample_poly(audio_16k, 2, 1, axis=-1).astype(np.float32)
 
 
-def cut(corpus: Corpus, item: Item, start_frame: int, frames: int) -> np.ndarray:
+def cut(corpus: Corpus, item: Item, start_frame: int, frames: int) -> Array:
     """Frames of one utterance, zeros beyond its ends.
 
     Returns:

@@ -13,6 +13,8 @@ import numpy as np
 import soundfile
 from scipy.signal import resample_poly
 
+from gsv_demo.arrays import Array
+
 SAMPLE_RATE_HZ = 16_000
 ENGLISH_VOICES = ("slt", "rms", "awb", "kal16")
 MANDARIN_VOICES = ("cmn+f2", "cmn+m3")
@@ -36,7 +38,7 @@ class Utterance:
 
     text: str
     voice: str
-    audio: np.ndarray
+    audio: Array
     phones: tuple[str, ...] = ()
     ends_s: tuple[float, ...] = ()
 
@@ -72,7 +74,7 @@ def speak(text: str, voice: str) -> Utterance:
     return Utterance(text, voice, samples.astype(np.int16), tuple(phones), tuple(ends_s))
 
 
-def _flite(text: str, voice: str) -> tuple[np.ndarray, list[str], list[float]]:
+def _flite(text: str, voice: str) -> tuple[Array, list[str], list[float]]:
     """Samples, phone names and phone ends of a flite voice."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
@@ -83,20 +85,20 @@ def _flite(text: str, voice: str) -> tuple[np.ndarray, list[str], list[float]]:
     return audio, [name for name, _ in pairs], [float(end) for _, end in pairs]
 
 
-def _espeak(text: str, voice: str) -> tuple[np.ndarray, list[str], list[float]]:
+def _espeak(text: str, voice: str) -> tuple[Array, list[str], list[float]]:
     """Samples of an espeak-ng voice; it tells no phones."""
     command = ["espeak-ng", "-v", voice, "-s", "150", "--stdout", text]
     told = subprocess.run(command, check=True, capture_output=True, timeout=_SYNTHESIS_TIMEOUT_S)
     return _read(told.stdout), [], []
 
 
-def _read(wav: bytes) -> np.ndarray:
+def _read(wav: bytes) -> Array:
     """WAV bytes to [N] float64 at 16 kHz."""
     audio, rate_hz = soundfile.read(io.BytesIO(wav))
     return audio if rate_hz == SAMPLE_RATE_HZ else resample_poly(audio, SAMPLE_RATE_HZ, rate_hz)
 
 
-def _trim(audio: np.ndarray, phones: list[str], ends_s: list[float]) -> tuple[np.ndarray, list[str], list[float]]:
+def _trim(audio: Array, phones: list[str], ends_s: list[float]) -> tuple[Array, list[str], list[float]]:
     """Cut leading and trailing silence to 0.1 s each; phone ends move along."""
     heard = np.flatnonzero(np.abs(audio) > 0.02 * np.abs(audio).max())
     start_s = max(0.0, heard[0] / SAMPLE_RATE_HZ - _EDGE_S)

@@ -21,6 +21,7 @@ from gsv_build.modules.acoustic import Acoustic, Encoded
 from gsv_build.modules.masks import length_mask
 from gsv_build.modules.reference_encoder import ReferenceEncoder
 from gsv_build.modules.vocoder import Vocoder
+from gsv_demo.arrays import Array
 from gsv_demo.corpus import Corpus
 from gsv_demo.discriminators import Jury, feature_distance, fooling_loss, jury_loss
 from gsv_demo.posterior import Posterior, sample
@@ -107,7 +108,7 @@ class Utterances:
         limit = _CROP_TOKENS if self.rng.random() < 0.75 else _MAX_TOKENS
         return self._assemble(self._waiting.pop(), limit)
 
-    def _crop(self, index: int, limit: int) -> tuple[int, np.ndarray, np.ndarray]:
+    def _crop(self, index: int, limit: int) -> tuple[int, Array, Array]:
         """First token, codes and phones of a random piece of at most `limit` tokens."""
         tokens, reading = self.codes[index].spoken, self.readings[index]
         first = self.rng.randint(0, max(0, len(tokens) - limit))
@@ -137,12 +138,12 @@ class Utterances:
         )
 
 
-def _padded(rows: Sequence[np.ndarray]) -> Tensor:
+def _padded(rows: Sequence[Array]) -> Tensor:
     width = max(map(len, rows))
     return torch.from_numpy(np.stack([np.pad(row, (0, width - len(row))) for row in rows]))
 
 
-def _lengths(rows: Sequence[np.ndarray]) -> Tensor:
+def _lengths(rows: Sequence[Array]) -> Tensor:
     return torch.tensor([[len(row)] for row in rows])
 
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from gsv_build.modules.hubert import Hubert
 from gsv_build.modules.quantizer import Quantizer
+from gsv_demo.arrays import Array
 from gsv_demo.corpus import Corpus
 
 REFERENCE_ZEROS = 9600  # 16 kHz samples
@@ -29,12 +30,12 @@ class Codes:
         reference: of the utterance with zeros appended, as prompts are; empty for most utterances.
     """
 
-    spoken: np.ndarray
-    reference: np.ndarray
+    spoken: Array
+    reference: Array
 
 
 @torch.no_grad()
-def tokenize(hubert: Hubert, quantizer: Quantizer, audios_16k: Sequence[np.ndarray]) -> list[np.ndarray]:
+def tokenize(hubert: Hubert, quantizer: Quantizer, audios_16k: Sequence[Array]) -> list[Array]:
     """Codes [T] int64 of each [N] float32 at 16 kHz, computed as one padded batch."""
     device = next(hubert.parameters()).device
     lengths = torch.tensor([len(audio) for audio in audios_16k], device=device)
@@ -60,7 +61,7 @@ def tokenize_corpus(corpus: Corpus, hubert: Hubert, quantizer: Quantizer, path: 
 
 def _tokenize_all(
     corpus: Corpus, hubert: Hubert, quantizer: Quantizer, indices: Sequence[int], zeros: int
-) -> list[np.ndarray]:
+) -> list[Array]:
     """Codes of the items named, zeros appended to each; none for the other items."""
     found = [np.zeros(0, np.int64)] * len(corpus.items)
     ordered = sorted(indices, key=lambda index: corpus.items[index].samples)
@@ -75,6 +76,6 @@ def _tokenize_all(
     return found
 
 
-def _joined(name: str, rows: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+def _joined(name: str, rows: Sequence[Array]) -> dict[str, Array]:
     """Rows end to end, and where each ends, for a file."""
     return {name: np.concatenate(rows).astype(np.int16), f"{name}_ends": np.cumsum([len(row) for row in rows])}

@@ -23,7 +23,7 @@ from gsv_demo.export import export_weights
 from gsv_demo.labels import make_labels
 from gsv_demo.language_model import train_language_model
 from gsv_demo.reading import read_corpus
-from gsv_demo.recipe import Recipe
+from gsv_demo.recipe import Recipe, Stage
 from gsv_demo.references import write_references
 from gsv_demo.run import load_modules
 from gsv_demo.synthesis import train_prior, train_synthesis
@@ -127,8 +127,8 @@ def run_all(arguments: list[str]) -> None:
 def shortened(recipe: Recipe, steps: int) -> Recipe:
     """The recipe with at most `steps` steps in every stage."""
     stages = {
-        field.name: dataclasses.replace(value, steps=min(value.steps, steps))
+        field.name: dataclasses.replace(stage, steps=min(stage.steps, steps))
         for field in dataclasses.fields(recipe)
-        if dataclasses.is_dataclass(value := getattr(recipe, field.name)) and hasattr(value, "steps")
+        if isinstance(stage := getattr(recipe, field.name), Stage)
     }
     return dataclasses.replace(recipe, **stages)  # type: ignore[arg-type]
