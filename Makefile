@@ -11,7 +11,7 @@ ARGS ?=
 # Where `make demo` takes its voice from, what is said there, and what to tell about the weights.
 REFERENCE ?= build/gsv_demo/weights/references/slt.flac
 PROMPT ?= The young woman found a good book on the table, and the children laughed.
-NOTE ?= $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),the demo voice: half trained and English only (build/gsv_demo/weights/MODEL_CARD.md),$(WEIGHTS))
+NOTE ?= $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),the demo voice: half trained; voices can be told apart and words cannot yet be understood (build/gsv_demo/weights/MODEL_CARD.md),$(WEIGHTS))
 
 .PHONY: help setup demo build up down logs test lint format bench eval verify weights configs
 
@@ -35,8 +35,8 @@ $(VENV)/.server: requirements.txt $(PACKAGES)
 $(VENV)/.workbench: requirements-dev.txt $(VENV)/.server
 	@scripts="$$(command -v flite) $$(command -v espeak-ng)"; if [ "$$(echo $$scripts | wc -w)" -lt 2 ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "installing flite and espeak-ng"; apt-get update -qq && apt-get install -qq -y flite espeak-ng >/dev/null; \
-	  else echo "flite and espeak-ng are missing (sudo apt-get install flite espeak-ng): training and its tests need them"; fi; fi
+	    echo "installing flite, espeak-ng and wamerican"; apt-get update -qq && apt-get install -qq -y flite espeak-ng wamerican >/dev/null; \
+	  else echo "flite and espeak-ng are missing (sudo apt-get install flite espeak-ng wamerican): training and its tests need them"; fi; fi
 	@echo "installing the tools of development into $(VENV)"
 	$(PIP) -r requirements-dev.txt
 	@touch $@
