@@ -25,7 +25,7 @@ from gsv_runtime.contract import (
     SPECTROGRAM_BINS,
 )
 from gsv_runtime.model_files import T2S_DECODE_STEP_FILE, T2S_GRAPH_FILE, T2S_PREFILL_FILE
-from gsv_runtime.sampling import Sampling
+from gsv_runtime.speech_request import Sampling
 from gsv_runtime.t2s.engine import OnnxEngine, StepRow
 from gsv_runtime.t2s.request import Prompt
 
