@@ -10,52 +10,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from gsv_build.modules.post_norm import PostNormLayer
 from gsv_build.sizes import BertSizes
 
 _BLOCKED = -1e4  # additive mask: exp() of it is exactly 0, and fp16 can hold it
-
-
-class SelfAttention(nn.Module):
-    """Multi-head self-attention over characters."""
-
-    def __init__(self, hidden: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.query = nn.Linear(hidden, hidden)
-        self.key = nn.Linear(hidden, hidden)
-        self.value = nn.Linear(hidden, hidden)
-        self.out = nn.Linear(hidden, hidden)
-
-    def forward(self, x: Tensor, blocked: Tensor) -> Tensor:
-        """[B, C, hidden] to [B, C, hidden]; `blocked` [B, 1, 1, C] is added to the scores."""
-        batch, characters, hidden = x.shape
-        head_dim = hidden // self.heads
-
-        def split(y: Tensor) -> Tensor:
-            return y.reshape(batch, characters, self.heads, head_dim).transpose(1, 2)
-
-        scores = split(self.query(x) * head_dim**-0.5) @ split(self.key(x)).transpose(2, 3) + blocked
-        context = scores.softmax(dim=-1) @ split(self.value(x))
-        return self.out(context.transpose(1, 2).reshape(batch, characters, hidden))
-
-
-class BertLayer(nn.Module):
-    """Post-norm transformer layer with GELU."""
-
-    def __init__(self, sizes: BertSizes) -> None:
-        super().__init__()
-        self.attention = SelfAttention(sizes.hidden, sizes.heads)
-        self.attention_norm = nn.LayerNorm(sizes.hidden, sizes.layer_norm_eps)
-        self.expand = nn.Linear(sizes.hidden, sizes.feed_forward)
-        self.contract = nn.Linear(sizes.feed_forward, sizes.hidden)
-        self.output_norm = nn.LayerNorm(sizes.hidden, sizes.layer_norm_eps)
-
-    def forward(self, x: Tensor, blocked: Tensor) -> Tensor:
-        """[B, C, hidden] to [B, C, hidden]; `blocked` as in `SelfAttention`."""
-        x = self.attention_norm(x + self.attention(x, blocked))
-        return self.output_norm(x + self.contract(functional.gelu(self.expand(x))))
 
 
 class Bert(nn.Module):
@@ -67,7 +26,10 @@ class Bert(nn.Module):
         self.characters = nn.Embedding(sizes.vocabulary, sizes.hidden)
         self.positions = nn.Embedding(sizes.max_positions, sizes.hidden)  # segment 0 is already added
         self.input_norm = nn.LayerNorm(sizes.hidden, sizes.layer_norm_eps)
-        self.layers = nn.ModuleList(BertLayer(sizes) for _ in range(sizes.layers_used))
+        self.layers = nn.ModuleList(
+            PostNormLayer(sizes.hidden, sizes.heads, sizes.feed_forward, sizes.layer_norm_eps)
+            for _ in range(sizes.layers_used)
+        )
 
     def forward(self, bert_token_ids: Tensor, character_lengths: Tensor) -> Tensor:
         """Characters to features.

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gsv_build.modules.post_norm import PostNormLayer
 from gsv_build.sizes import HubertSizes
 
 _BLOCKED = -1e4  # additive mask: exp() of it is exactly 0, and fp16 can hold it
@@ -67,57 +68,6 @@ class ConvLayer(nn.Module):
         return functional.gelu(x)
 
 
-class Attention(nn.Module):
-    """Multi-head self-attention over frames."""
-
-    def __init__(self, hidden: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.query = nn.Linear(hidden, hidden)
-        self.key = nn.Linear(hidden, hidden)
-        self.value = nn.Linear(hidden, hidden)
-        self.out = nn.Linear(hidden, hidden)
-
-    def forward(self, x: Tensor, blocked: Tensor | None) -> Tensor:
-        """Attend.
-
-        Args:
-            x: [B, F, hidden].
-            blocked: [B, 1, 1, F] added to the scores, or None.
-
-        Returns:
-            [B, F, hidden].
-        """
-        batch, frames, hidden = x.shape
-        head_dim = hidden // self.heads
-
-        def split(y: Tensor) -> Tensor:
-            return y.reshape(batch, frames, self.heads, head_dim).transpose(1, 2)
-
-        scores = split(self.query(x) * head_dim**-0.5) @ split(self.key(x)).transpose(2, 3)
-        if blocked is not None:
-            scores = scores + blocked
-        context = scores.softmax(dim=-1) @ split(self.value(x))
-        return self.out(context.transpose(1, 2).reshape(batch, frames, hidden))
-
-
-class EncoderLayer(nn.Module):
-    """Post-norm transformer layer with GELU."""
-
-    def __init__(self, sizes: HubertSizes) -> None:
-        super().__init__()
-        self.attention = Attention(sizes.hidden, sizes.heads)
-        self.attention_norm = nn.LayerNorm(sizes.hidden, sizes.layer_norm_eps)
-        self.expand = nn.Linear(sizes.hidden, sizes.feed_forward)
-        self.contract = nn.Linear(sizes.feed_forward, sizes.hidden)
-        self.output_norm = nn.LayerNorm(sizes.hidden, sizes.layer_norm_eps)
-
-    def forward(self, x: Tensor, blocked: Tensor | None) -> Tensor:
-        """[B, F, hidden] to [B, F, hidden]; `blocked` as in `Attention`."""
-        x = self.attention_norm(x + self.attention(x, blocked))
-        return self.output_norm(x + self.contract(functional.gelu(self.expand(x))))
-
-
 class PositionConv(nn.Module):
     """Relative position by a wide grouped convolution, added to its input."""
 
@@ -150,7 +100,10 @@ class Hubert(nn.Module):
         self.projection = nn.Linear(channels[-1], sizes.hidden)
         self.position = PositionConv(sizes.hidden, sizes.position_kernel, sizes.position_groups)
         self.input_norm = nn.LayerNorm(sizes.hidden, sizes.layer_norm_eps)
-        self.layers = nn.ModuleList(EncoderLayer(sizes) for _ in range(sizes.layers))
+        self.layers = nn.ModuleList(
+            PostNormLayer(sizes.hidden, sizes.heads, sizes.feed_forward, sizes.layer_norm_eps)
+            for _ in range(sizes.layers)
+        )
 
     def frame_lengths(self, sample_lengths: Tensor) -> Tensor:
         """Frames that so many samples give.

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gsv_build.modules.masks import length_mask
-from gsv_build.modules.planar import planar
 from gsv_build.sizes import SovitsSizes
 
 SLOPE = 0.1
@@ -33,7 +32,7 @@ class ResidualBlock(nn.Module):
         self.plain = nn.ModuleList(nn.Conv1d(channels, channels, kernel, padding=(kernel - 1) // 2) for _ in dilations)
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Map [B, C, N] (or [B, C, 1, N]) to the same, zero at padding in and out; `mask` is [B, 1, N] (or 4-D)."""
+        """Map [B, C, N] to [B, C, N], zero at padding in and out; `mask` is [B, 1, N]."""
         for dilated, plain in zip(self.dilated, self.plain, strict=True):
             inner = dilated(functional.leaky_relu(features, SLOPE))
             inner = plain(functional.leaky_relu(inner, SLOPE) * mask)
@@ -48,7 +47,6 @@ class Vocoder(nn.Module):
         super().__init__()
         channels = sizes.upsample_channels
         self.rates = sizes.upsample_rates
-        self.signal_axes = 3
         self.enter = nn.Conv1d(sizes.latent, channels, EDGE_KERNEL, padding=EDGE_KERNEL // 2)
         self.condition = nn.Linear(sizes.global_dim, channels)
         self.upsamplers = nn.ModuleList()
@@ -81,27 +79,16 @@ class Vocoder(nn.Module):
             waveform: [B, N] in [-1, 1], N = samples_per_frame * F, zero beyond frame_lengths.
         """
         frames = latents.shape[2]
-        mask = self._raise(length_mask(frame_lengths, frames))
-        condition = self._raise(self.condition(global_condition).unsqueeze(-1))
-        features = (self.enter(self._raise(latents) * mask) + condition) * mask
+        mask = length_mask(frame_lengths, frames)
+        condition = self.condition(global_condition).unsqueeze(-1)
+        features = (self.enter(latents * mask) + condition) * mask
         rate = 1
         width = len(self.blocks) // len(self.rates)
         for stage, (factor, upsampler) in enumerate(zip(self.rates, self.upsamplers, strict=True)):
             rate *= factor
-            mask = self._raise(length_mask(frame_lengths * rate, frames * rate))
+            mask = length_mask(frame_lengths * rate, frames * rate)
             features = upsampler(functional.leaky_relu(features, SLOPE)) * mask
             blocks = self.blocks[stage * width : (stage + 1) * width]
             features = sum(block(features, mask) for block in blocks) / width
         waveform = torch.tanh(self.leave(functional.leaky_relu(features, LAST_SLOPE)))
-        return (waveform * mask).flatten(1)
-
-    def as_planar(self) -> Vocoder:
-        """Copy that computes the same with 2-D convolutions; measured, not served (docs/decisions/0004)."""
-        twin = planar(self)
-        assert isinstance(twin, Vocoder)
-        twin.signal_axes = 4
-        return twin
-
-    def _raise(self, signal: Tensor) -> Tensor:
-        """[B, C, N] as the convolutions want it: as it is, or [B, C, 1, N]."""
-        return signal if self.signal_axes == 3 else signal.unsqueeze(2)
+        return (waveform * mask).squeeze(1)

@@ -59,14 +59,6 @@ def test_a_padded_vocoder_batch_gives_what_single_calls_give(tiny_sovits: Any, v
         assert together[row, samples:].abs().sum() == 0.0
 
 
-def test_the_planar_form_of_the_vocoder_computes_the_same(tiny_sovits: Any) -> None:
-    vocoder, sizes = tiny_sovits.modules().vocoder, tiny_sovits.sizes()
-    inputs = torch.randn(2, sizes.latent, 6), tiny_sovits.column(6, 3), torch.randn(2, sizes.global_dim)
-    exported = vocoder.as_planar()
-    assert {tensor.dim() for name, tensor in exported.state_dict().items() if "blocks" in name} == {1, 4}
-    torch.testing.assert_close(exported(*inputs), vocoder(*inputs), atol=1e-5, rtol=1e-5)
-
-
 def test_a_padded_reference_batch_gives_what_single_calls_give(tiny_sovits: Any) -> None:
     encoder = tiny_sovits.modules(ModelVersion.V2).reference_encoder
     spectrogram = torch.rand(2, 1025, 13)
