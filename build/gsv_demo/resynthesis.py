@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gsv_runtime import contract
 from gsv_runtime.cloning import derive_voice
 from gsv_runtime.contract import FRAMES_PER_TOKEN
-from gsv_runtime.pipeline import decode_tokens, standard_noise
+from gsv_runtime.decoding import decode_tokens, standard_noise
 from gsv_runtime.sentences import unflatten
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import ReferenceRequest

@@ -12,16 +12,16 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from gsv_runtime import contract
-from gsv_runtime.contract import FRAMES_PER_TOKEN, SAMPLE_RATE_HZ
-from gsv_runtime.errors import Cancelled, InternalError, InvalidRequest, SynthesisError
+from gsv_runtime.chunking import WHOLE_SENTENCE
+from gsv_runtime.contract import SAMPLE_RATE_HZ
+from gsv_runtime.decoding import Noise, SentenceDecoder
+from gsv_runtime.errors import Cancelled, InvalidRequest, SynthesisError
 from gsv_runtime.sentences import Sentence, bert_features, unflatten
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import Sampling, SpeechRequest, sentence_seed
 from gsv_runtime.stages import SequenceCall, Stages
 from gsv_runtime.tensors import Array
 from gsv_runtime.voices import Voice
-
-_NOISE_STREAM = 1  # second word of the Philox key; keeps the noise apart from t2s's own draws
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,16 @@ class Pipeline:
         features = bert_features(sentence, stages, self._facts)
         sampling = replace(request.sampling, seed=seed)
         tokens = self._semantic_tokens(sentence.phones, features, voice, sampling, stages, is_cancelled)
-        noise = request.noise_scale * standard_noise(
-            seed, self._facts.latent_dim, num_frames(tokens.size, request.speed)
+        decoder = SentenceDecoder(
+            sentence.phones,
+            voice.global_condition,
+            Noise(seed, request.noise_scale),
+            request.speed,
+            self._facts,
+            stages,
+            WHOLE_SENTENCE,
         )
-        return decode_tokens(tokens, sentence.phones, noise, voice.global_condition, stages)
+        return np.concatenate(list(decoder.push(tokens, finished=True)))
 
     def _semantic_tokens(
         self,
@@ -126,10 +132,7 @@ class Pipeline:
         finally:
             if started:
                 _end_sequence(sequence_id, stages)
-        tokens = np.concatenate(pieces)
-        if tokens.size == 0:
-            raise InternalError("stage t2s ended a sentence without a token")
-        return tokens
+        return np.concatenate(pieces)
 
 
 def _end_sequence(sequence_id: int, stages: Stages) -> None:
@@ -141,51 +144,3 @@ def _end_sequence(sequence_id: int, stages: Stages) -> None:
 def as_rows(values: dict[str, object]) -> dict[str, object]:
     """Wraps scalars in lists: every scalar travels as a tensor [1]."""
     return {name: value if isinstance(value, np.ndarray) else [value] for name, value in values.items()}
-
-
-def num_frames(num_tokens: int, speed: float) -> int:
-    """Latent frames for `num_tokens` tokens: two each, or as many as upstream interpolates to at another speed."""
-    frames = FRAMES_PER_TOKEN * num_tokens
-    return frames if speed == 1.0 else int(frames / speed) + 1
-
-
-def standard_noise(seed: int, latent_dim: int, frames: int) -> Array:
-    """Standard normal noise [latent_dim, frames] float32; a frame's values do not depend on how many follow."""
-    generator = np.random.Generator(np.random.Philox(key=[seed, _NOISE_STREAM]))
-    return generator.standard_normal((frames, latent_dim), dtype=np.float32).T
-
-
-def decode_tokens(tokens: Array, phones: Array, noise: Array, global_condition: Array, stages: Stages) -> Array:
-    """Decodes semantic tokens to a waveform through the acoustic model and the vocoder.
-
-    Args:
-        tokens: [T] int64.
-        phones: [P] int64, of the target only.
-        noise: [latent_dim, F] float32, already scaled; F decides the length.
-        global_condition: [1, global_dim] float32.
-        stages: the stages.
-
-    Returns:
-        [640 F] float32 in [-1, 1].
-
-    Raises:
-        InternalError: the audio is not finite (never silence instead of an error).
-    """
-    frame_lengths = np.array([[noise.shape[1]]], dtype=np.int64)
-    latents = stages.call(
-        contract.ACOUSTIC,
-        semantic_tokens=tokens[np.newaxis],
-        token_lengths=[[tokens.size]],
-        phones=phones[np.newaxis],
-        phone_lengths=[[phones.size]],
-        global_condition=global_condition,
-        noise=noise[np.newaxis],
-        frame_lengths=frame_lengths,
-    )["latents"]
-    waveform = stages.call(
-        contract.VOCODER, latents=latents, frame_lengths=frame_lengths, global_condition=global_condition
-    )["waveform"][0]
-    if not np.isfinite(waveform).all():
-        raise InternalError("stage vocoder answered with samples that are not finite")
-    peak = float(np.abs(waveform).max(initial=0.0))
-    return waveform / peak if peak > 1 else waveform

@@ -24,7 +24,7 @@ from gsv_runtime.speech_request import Sampling
 
 MIN_TOKENS = 11  # EOS may not win before (0.44 s); upstream's comment says 10, its code 11
 _MIN_TEMPERATURE = 1e-5
-_TOKEN_STREAM = 0  # second word of the Philox key; pipeline.standard_noise has 1
+_TOKEN_STREAM = 0  # second word of the Philox key; decoding.standard_noise has 1
 
 Array = NDArray[Any]
 

@@ -3,8 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from gsv_runtime.decoding import num_frames, standard_noise
 from gsv_runtime.errors import Cancelled, InternalError, InvalidRequest
-from gsv_runtime.pipeline import Pipeline, num_frames, standard_noise
+from gsv_runtime.pipeline import Pipeline
 from gsv_runtime.speech_request import Sampling, SpeechRequest
 from gsv_runtime.voices import Voice
 
