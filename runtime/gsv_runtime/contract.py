@@ -87,7 +87,13 @@ TTS = Model(
     "text and a voice in, audio chunks out",
     inputs=(
         Tensor("text", "STRING", (1,), f"what to say, UTF-8, at most {MAX_TEXT_CHARACTERS:,} characters"),
-        Tensor("language", "STRING", (1,), "zh, en or auto; default auto", optional=True),
+        Tensor(
+            "language",
+            "STRING",
+            (1,),
+            "auto, zh, en, ja, ko, yue, auto_yue, all_zh, all_ja, all_ko or all_yue; default auto",
+            optional=True,
+        ),
         Tensor("voice", "STRING", (1,), "id of a registered voice; or give reference_audio", optional=True),
         *_REFERENCE,
         Tensor("speed", "FP32", (1,), "0.5 to 2; default 1", optional=True),
@@ -127,7 +133,7 @@ TEXT_FRONTEND = Model(
     "text to sentences to phones; all sentences flattened, with their counts",
     inputs=(
         Tensor("text", "STRING", (1,), "UTF-8"),
-        Tensor("language", "STRING", (1,), "zh, en or auto"),
+        Tensor("language", "STRING", (1,), "auto, zh, en, ja, ko, yue, auto_yue, all_zh, all_ja, all_ko or all_yue"),
         Tensor("split_method", "STRING", (1,), "cut0 to cut5, or none for a prompt"),
     ),
     outputs=(

@@ -11,8 +11,8 @@ import numpy as np
 from gsv_runtime.contract import MAX_TEXT_CHARACTERS
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.tensors import Arrays
+from gsv_runtime.text.languages import AUTO, MODES
 
-LANGUAGES = ("zh", "en", "auto")
 SPLIT_METHODS = ("cut0", "cut1", "cut2", "cut3", "cut4", "cut5")
 ENCODINGS = ("float32", "pcm16_base64")
 ACTIONS = ("register", "list", "delete")
@@ -114,7 +114,7 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
         raise InvalidRequest(f"{found} given; need one of them")
     return SpeechRequest(
         text=text,
-        language=_choice(inputs, "language", LANGUAGES, "auto"),
+        language=_choice(inputs, "language", tuple(MODES), AUTO),
         voice=voice,
         reference=reference,
         speed=_number(inputs, "speed"),
@@ -177,7 +177,7 @@ def _reference(inputs: Arrays) -> ReferenceRequest | None:
     return ReferenceRequest(
         audio=inputs["reference_audio"][0],
         prompt_text=prompt_text,
-        prompt_language=_choice(inputs, "prompt_language", LANGUAGES, "auto"),
+        prompt_language=_choice(inputs, "prompt_language", tuple(MODES), AUTO),
         trim=bool(inputs["trim_reference"][0]) if "trim_reference" in inputs else False,
     )
 

@@ -55,7 +55,7 @@ def test_a_number_means_what_was_typed_although_it_travels_as_float32():
         ({"text": ""}, "text is empty"),
         ({"text": " \n\t"}, "text is empty"),
         ({"text": "a" * 10_000}, "10000 characters; at most 5000"),
-        ({"language": "klingon"}, "language is 'klingon'; need one of zh, en, auto"),
+        ({"language": "klingon"}, "language is 'klingon'; need one of auto, zh, en, ja, ko, yue"),
         ({"split_method": "cut9"}, "split_method is 'cut9'"),
         ({"encoding": "mp3"}, "encoding is 'mp3'"),
         ({"voice": "../x"}, "no voice id"),

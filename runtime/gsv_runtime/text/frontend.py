@@ -13,8 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from gsv_runtime.errors import InvalidRequest
-from gsv_runtime.text.languages import AUTO, LANGUAGES, Unit, check_language
-from gsv_runtime.text.segment import Run, check_scripts, dominant_language, segment
+from gsv_runtime.text.languages import (
+    AUTO,
+    FRONTENDS,
+    LANGUAGES,
+    Mode,
+    Reader,
+    Unit,
+    check_mode,
+    check_table,
+    is_built,
+    reader,
+)
+from gsv_runtime.text.segment import Run, dominant_language, segment
 from gsv_runtime.text.split import CUT_METHODS, MAX_SENTENCE_CHARACTERS, NO_SPLIT, split_long_piece, split_sentences
 from gsv_runtime.text.symbols import PUNCTUATION, UNKNOWN, phone_table
 
@@ -81,11 +92,32 @@ class ReadSentence:
         return [phone for run in self.runs for phone in run.phones]
 
 
+@dataclass(frozen=True)
+class Variant:
+    """Which readers a text is read by.
+
+    Attributes:
+        frontend: ``improved``, or ``upstream`` for the phones that upstream would give.
+        symbols: phone table of the checkpoint, ``v1`` or ``v2``.
+    """
+
+    frontend: str = "improved"
+    symbols: str = "v2"
+
+    def __post_init__(self) -> None:
+        """Refuse a front end that does not exist."""
+        if self.frontend not in FRONTENDS:
+            raise ValueError(f"frontend {self.frontend!r} does not exist; have {', '.join(FRONTENDS)}")
+
+
+_DEFAULT_VARIANT = Variant()
+
+
 @functools.lru_cache(maxsize=4096)
-def _read_run(language: str, text: str) -> ReadRun:
-    reader = LANGUAGES[language]
-    normalized = reader.normalize(text)
-    return ReadRun(language, text, normalized, tuple(reader.read(normalized)))
+def _read_run(language: str, text: str, variant: Variant) -> ReadRun:
+    check_table(language, variant.symbols)
+    reading = reader(language, variant.frontend, variant.symbols).read(text)
+    return ReadRun(language, text, reading.normalized, reading.units)
 
 
 def _clean(text: str) -> str:
@@ -110,23 +142,23 @@ def _clean(text: str) -> str:
         lambda m: unicodedata.normalize("NFKC", m[0]),
         text,
     )
-    return check_scripts(re.sub(" {2,}", " ", text))
+    return re.sub(" {2,}", " ", text)
 
 
-def read_text(text: str, language: str, split_method: str) -> list[ReadSentence]:
+def read_text(text: str, language: str, split_method: str, variant: Variant = _DEFAULT_VARIANT) -> list[ReadSentence]:
     """Request text to sentences with the phones of every word and character.
 
     Raises:
         InvalidRequest: the text cannot be read, or language or split method are unknown.
     """
-    check_language(language)
+    mode = check_mode(language)
     if split_method not in CUT_METHODS and split_method != NO_SPLIT:
         have = ", ".join([*CUT_METHODS, NO_SPLIT])
         raise InvalidRequest(f"split method {split_method[:40]!r} is unknown; have {have}")
     text = _clean(text)
-    default = dominant_language(text) if language == AUTO else language
-    full_stop = LANGUAGES["en" if language == "en" else "zh"].full_stop
-    read = [_read_sentence(sentence, default) for sentence in split_sentences(text, split_method, full_stop)]
+    full_stop = "." if language == "en" else "。"
+    default = dominant_language(text, mode)
+    read = [_read_sentence(part, mode, default, variant) for part in split_sentences(text, split_method, full_stop)]
     spoken = [sentence for sentence in read if not PUNCTUATION.issuperset(sentence.phones)]
     if not spoken:
         raise InvalidRequest(
@@ -135,28 +167,33 @@ def read_text(text: str, language: str, split_method: str) -> list[ReadSentence]
     return spoken
 
 
-def _read_sentence(text: str, default: str) -> ReadSentence:
-    read = _read_runs(segment(text, default))
+def _read_sentence(text: str, mode: Mode, default: str, variant: Variant) -> ReadSentence:
+    read = _read_runs(segment(text, mode, default, variant.frontend), variant)
     if len([phone for run in read for phone in run.phones]) < MIN_SENTENCE_PHONES:
-        read = _read_runs(segment("." + text, default))  # once, as upstream: short sentences come out garbled
+        # Once, as upstream: short sentences come out garbled.
+        read = _read_runs(segment("." + text, mode, default, variant.frontend), variant)
     return ReadSentence(text, tuple(read))
 
 
-def _read_runs(runs: Sequence[Run]) -> list[ReadRun]:
-    return [_read_run(run.language, part) for run in runs for part in split_long_piece(run.text)]
+def _read_runs(runs: Sequence[Run], variant: Variant) -> list[ReadRun]:
+    return [_read_run(run.language, part, variant) for run in runs for part in split_long_piece(run.text)]
 
 
 class TextFrontend:
     """Text to phone ids and BERT characters; safe to call from several threads."""
 
-    def __init__(self, symbols: str = "v2", bert_vocabulary: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, symbols: str = "v2", bert_vocabulary: Mapping[str, int] | None = None, frontend: str = "improved"
+    ) -> None:
         """Choose the tables of a checkpoint.
 
         Args:
             symbols: phone table, ``v1`` or ``v2`` (`ModelVersion.symbols`).
             bert_vocabulary: token to id of the Chinese BERT model, with ``[UNK]``; None gives no Chinese
                 runs, so that all contextual features are zero.
+            frontend: ``improved``, or ``upstream`` for the phones that upstream would give.
         """
+        self._variant = Variant(frontend, symbols)
         self._phone_ids = phone_table(symbols)
         self._vocabulary = bert_vocabulary
         if bert_vocabulary is not None and _UNKNOWN_TOKEN not in bert_vocabulary:
@@ -164,22 +201,30 @@ class TextFrontend:
 
     def warm_up(self) -> None:
         """Load every dictionary and model now instead of in the first request."""
-        for language in LANGUAGES.values():
+        for language in self._languages():
             language.warm_up()
+
+    def missing(self) -> tuple[str, ...]:
+        """Optional resources that are not there, one sentence each."""
+        return tuple(sentence for language in self._languages() for sentence in language.missing())
+
+    def _languages(self) -> list[Reader]:
+        variant = self._variant
+        spoken = [code for code, language in LANGUAGES.items() if variant.symbols in language.tables and is_built(code)]
+        return [reader(code, variant.frontend, variant.symbols) for code in spoken]
 
     def process(self, text: str, language: str = AUTO, split_method: str = "cut5") -> FrontendResult:
         """Cut, normalise and read a text.
 
         Args:
             text: at most 5,000 characters.
-            language: ``zh``, ``en`` or ``auto``; letters inside Chinese are read as English and the other
-                way round in each of them.
+            language: a key of `languages.MODES`.
             split_method: ``cut0`` to ``cut5``, or ``none`` for a prompt: one sentence, never cut.
 
         Raises:
             InvalidRequest: the text cannot be read, or language or split method are unknown.
         """
-        sentences = read_text(text, language, split_method)
+        sentences = read_text(text, language, split_method, self._variant)
         phones: list[int] = []
         counts: list[int] = []
         parts: list[tuple[int, tuple[Unit, ...]]] = []  # Chinese runs: first phone, characters
@@ -218,7 +263,9 @@ def _bounded_parts(units: tuple[Unit, ...], start: int) -> Iterator[tuple[int, t
         start += sum(len(said) for _, said in part)
 
 
-def describe(text: str, language: str = AUTO, split_method: str = "cut5") -> list[dict[str, Any]]:
+def describe(
+    text: str, language: str = AUTO, split_method: str = "cut5", variant: Variant = _DEFAULT_VARIANT
+) -> list[dict[str, Any]]:
     """What becomes of a text, for people: sentences, their runs, and the phones of each word or character.
 
     Returns:
@@ -239,5 +286,5 @@ def describe(text: str, language: str = AUTO, split_method: str = "cut5") -> lis
                 for run in sentence.runs
             ],
         }
-        for sentence in read_text(text, language, split_method)
+        for sentence in read_text(text, language, split_method, variant)
     ]

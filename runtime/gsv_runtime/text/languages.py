@@ -1,68 +1,167 @@
-"""The languages of the front end, each a normaliser and a reader behind one interface.
+"""The languages of the front end and the modes in which a request names them.
 
-Another language is one more entry of `LANGUAGES`: text → ``normalize`` → ``read`` → units (a word, a
-character or a mark) with the phones of each, which is the word-to-phone map.
+A language is one entry of `LANGUAGES` and one module `reading/<code>.py` with a function
+``reader(frontend, symbols) -> Reader``; the module is imported when the language is first read, so that a
+language whose libraries are slow to load costs nothing until then.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from gsv_runtime.errors import InvalidRequest
-from gsv_runtime.text.g2p import chinese, english
-from gsv_runtime.text.normalize import chinese as chinese_text
-from gsv_runtime.text.normalize import english as english_text
 
 Unit = tuple[str, tuple[str, ...]]
+
 AUTO = "auto"
-MIN_ENGLISH_PHONES = 4
-_NOT_BUILT = (
-    "ja", "ko", "yue", "auto_yue", "all_zh", "all_ja", "all_ko", "all_yue"
-)  # fmt: skip
+FRONTENDS = ("improved", "upstream")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A run of one language, read.
+
+    Attributes:
+        normalized: the text as it is said.
+        units: words, characters or marks with the phones of each (none for a unit without sound): the
+            word-to-phone map. Joined, they are `normalized` where the language is `per_character`.
+    """
+
+    normalized: str
+    units: tuple[Unit, ...]
+
+
+def _nothing_missing() -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one language is read.
+
+    Attributes:
+        read: text as it was written → what is said, with its phones. Never raises for any Unicode text.
+        warm_up: loads every table and model that `read` uses, so that no request waits for them.
+        missing: optional resources that are not there, each as one sentence that says what is missing,
+            what it costs and how to get it. Logged once, and shown by `gsv doctor`.
+    """
+
+    read: Callable[[str], Reading]
+    warm_up: Callable[[], None]
+    missing: Callable[[], tuple[str, ...]] = _nothing_missing
 
 
 @dataclass(frozen=True)
 class Language:
-    """How one language is read.
+    """What is true of a language whatever reads it.
 
     Attributes:
-        full_stop: mark that ends a sentence written without one.
+        code: its name in requests, and of its module in `reading/`.
+        title: its English name, for messages.
         per_character: whether each unit is one character with contextual features (BERT).
-        normalize: text as it was written → text as it is said.
-        read: normalised text → units with their phones; the units joined are the normalised text if `per_character`.
-        warm_up: loads every table that `normalize` and `read` use.
+        tables: phone tables that have its phones.
     """
 
-    full_stop: str
-    per_character: bool
-    normalize: Callable[[str], str]
-    read: Callable[[str], list[Unit]]
-    warm_up: Callable[[], None]
+    code: str
+    title: str
+    per_character: bool = False
+    tables: frozenset[str] = frozenset({"v2"})
 
 
-def _read_english(text: str) -> list[Unit]:
-    units = english.phones(text)
-    if 0 < sum(len(phones) for _, phones in units) < MIN_ENGLISH_PHONES:
-        units.insert(0, (",", (",",)))  # very short runs are unstable without a pause before them, as upstream
-    return units
-
-
+_EVERY_TABLE = frozenset({"v1", "v2"})
 LANGUAGES = {
-    "zh": Language("。", True, chinese_text.normalize, chinese.phones, chinese.warm_up),
-    "en": Language(".", False, english_text.normalize, _read_english, english.warm_up),
+    language.code: language
+    for language in (
+        Language("zh", "Mandarin", per_character=True, tables=_EVERY_TABLE),
+        Language("en", "English", tables=_EVERY_TABLE),
+        Language("ja", "Japanese", tables=_EVERY_TABLE),
+        Language("ko", "Korean"),
+        Language("yue", "Cantonese"),
+    )
 }
 
 
-def check_language(name: str) -> str:
-    """The language asked for, if it can be read.
+@dataclass(frozen=True)
+class Mode:
+    """A value of the request's ``language``.
+
+    Attributes:
+        name: as requests write it.
+        fixed: language of everything but English runs; empty: each run's own.
+        han: language that reads Han characters where `fixed` is empty.
+        doc: one line for people.
+    """
+
+    name: str
+    fixed: str
+    han: str
+    doc: str
+
+
+MODES = {
+    mode.name: mode
+    for mode in (
+        Mode("auto", "", "zh", "each part in its own language; Han characters are Mandarin or Japanese"),
+        Mode("zh", "zh", "zh", "Mandarin, with English words in it"),
+        Mode("en", "en", "zh", "English"),
+        Mode("ja", "ja", "ja", "Japanese, with English words in it"),
+        Mode("ko", "ko", "ko", "Korean, with English words in it"),
+        Mode("yue", "yue", "yue", "Cantonese, with English words in it"),
+        Mode("auto_yue", "", "yue", "as auto, with Cantonese in Mandarin's place"),
+        Mode("all_zh", "zh", "zh", "as zh; every figure is Mandarin"),
+        Mode("all_ja", "ja", "ja", "as ja; every figure is Japanese"),
+        Mode("all_ko", "ko", "ko", "as ko; every figure is Korean"),
+        Mode("all_yue", "yue", "yue", "as yue; every figure is Cantonese"),
+    )
+}
+
+
+def check_mode(name: str) -> Mode:
+    """The mode that a request asks for.
 
     Raises:
-        InvalidRequest: it is not built yet, or is no language of GPT-SoVITS.
+        InvalidRequest: there is none of that name.
     """
-    have = ", ".join([*LANGUAGES, AUTO])
-    if name in LANGUAGES or name == AUTO:
-        return name
-    if name in _NOT_BUILT:
-        raise InvalidRequest(f"not built yet: {name}; have {have}")
-    raise InvalidRequest(f"language {name[:40]!r} is unknown; have {have}")
+    if name not in MODES:
+        raise InvalidRequest(f"language {name[:40]!r} is unknown; have {', '.join(MODES)}")
+    return MODES[name]
+
+
+def check_table(code: str, symbols: str) -> None:
+    """Check that the checkpoint's phone table has the phones of a language.
+
+    Raises:
+        InvalidRequest: it has not; the text would be spoken as noise.
+    """
+    language = LANGUAGES[code]
+    if symbols not in language.tables:
+        have = ", ".join(code for code, other in LANGUAGES.items() if symbols in other.tables)
+        raise InvalidRequest(
+            f"{symbols} checkpoints have no phones for {language.title} ({code}); have {have}; "
+            "load a later checkpoint or leave that text out"
+        )
+
+
+def is_built(code: str) -> bool:
+    """Whether a language has its module; to go when all five have."""
+    return importlib.util.find_spec(f"gsv_runtime.text.reading.{code}") is not None
+
+
+@functools.cache
+def reader(code: str, frontend: str = "improved", symbols: str = "v2") -> Reader:
+    """The reader of a language, its module imported now if it was not yet.
+
+    Args:
+        code: a key of `LANGUAGES`.
+        frontend: ``improved``, or ``upstream`` for the phones that upstream would give, wrong ones included.
+        symbols: phone table, ``v1`` or ``v2``.
+    """
+    if not is_built(code):
+        raise InvalidRequest(f"{LANGUAGES[code].title} ({code}) is not built yet; leave that text out")
+    module = importlib.import_module(f"gsv_runtime.text.reading.{code}")
+    made: Reader = module.reader(frontend, symbols)
+    return made

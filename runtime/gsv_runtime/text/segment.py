@@ -1,8 +1,9 @@
-"""Which language each part of a sentence is in: Chinese where Han characters are, English where letters are.
+"""Which language each part of a sentence is in, decided by its script.
 
-Figures and marks have no script; they go with a neighbour. Source: what upstream's `LangSegmenter` decides for
-Chinese and English. Deliberately different: by script alone, without a language model of 126 MB, and
-figures go with the side that they are written against; a unit after a figure in Chinese (``10kg``) stays Chinese.
+Letters are English, kana Japanese, hangul Korean; Han characters are Japanese next to kana and Chinese elsewhere.
+Figures and marks have no script; they go with a neighbour. Source: what upstream's `LangSegmenter` decides.
+Deliberately different: figures go with the side that they are written against; a unit after a figure in
+Chinese (``10kg``) stays Chinese.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 
-from gsv_runtime.errors import InvalidRequest
+from gsv_runtime.text.languages import Mode
 
 HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _KANA = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9d"
@@ -20,6 +22,7 @@ _HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
 _KANA_CHARACTER = re.compile(f"[{_KANA}]")
 _HANGUL_CHARACTER = re.compile(f"[{_HANGUL}]")
 _HAN_CHARACTER = re.compile(f"[{HAN}]")
+_HAN_OR_KANA = re.compile(f"[{HAN}{_KANA}]+")
 _NO_BETWEEN_HAN = re.compile(f"(?<=[{HAN}])の(?=[{HAN}])")
 _CHINESE_UNIT = re.compile(
     r"\d\s*(?:km/h|m/s|[kcmdnµμ]?m[²³23]?|[kmµμ]?g|[mM]?[lL]|[kMG]?Hz|[KMGT]B|kWh?|mAh|°?C|℃|min|h|s)(?![A-Za-z\d])"
@@ -34,33 +37,29 @@ class Run:
     text: str
 
 
-def check_scripts(text: str) -> str:
-    """Text without scripts that nothing built can read.
+def dominant_language(text: str, mode: Mode) -> str:
+    """Language of what has no script of its own, such as a sentence of figures.
 
-    Raises:
-        InvalidRequest: kana or hangul, which would otherwise be dropped in silence.
+    The one asked for; else the one of most of the text, where a word counts as much as a Han character.
     """
-    text = _NO_BETWEEN_HAN.sub("的", text)
-    for pattern, script, language in ((_KANA_CHARACTER, "kana", "ja"), (_HANGUL_CHARACTER, "hangul", "ko")):
-        found = pattern.search(text)
-        if found:
-            raise InvalidRequest(
-                f"text has Japanese or Korean script ({script} {found[0]!r} at character {found.start()}); "
-                f"not built yet: {language}; have zh, en, auto; leave it out or write it in zh or en"
-            )
-    return text
-
-
-def dominant_language(text: str) -> str:
-    """``en`` when a text has letters and fewer Han characters than words, ``zh`` otherwise."""
-    words = len(re.findall(r"[^\W\d_]+", _HAN_CHARACTER.sub(" ", text)))
-    return "en" if words > len(_HAN_CHARACTER.findall(text)) else "zh"
+    if mode.fixed:
+        return mode.fixed
+    counts = Counter(_scripts(text))
+    counts["en"] = len(re.findall(r"[^\W\d_]+", re.sub(f"[{HAN}{_KANA}{_HANGUL}]", " ", text)))
+    counts["ja"] += counts["zh"] if counts["ja"] else 0
+    del counts[""]
+    language, number = max(counts.items(), key=lambda item: item[1])
+    return mode.han if language == "zh" or not number else language
 
 
 @functools.lru_cache(maxsize=65_536)
 def _script(char: str) -> str:
     if _HAN_CHARACTER.match(char):
         return "zh"
+    if _KANA_CHARACTER.match(char):
+        return "ja"
+    if _HANGUL_CHARACTER.match(char):
+        return "ko"
     if unicodedata.category(char)[0] == "L" and not "\u3100" <= char <= "\u312f":
         return "en"
     return ""
@@ -68,7 +67,11 @@ def _script(char: str) -> str:
 
 def _scripts(sentence: str) -> list[str]:
     """Language of each character, empty for figures and marks."""
+    sentence = _NO_BETWEEN_HAN.sub("的", sentence)
     scripts = [_script(char) for char in sentence]
+    for stretch in _HAN_OR_KANA.finditer(sentence):
+        if "ja" in scripts[stretch.start() : stretch.end()]:
+            scripts[stretch.start() : stretch.end()] = ["ja"] * len(stretch[0])
     if "zh" in scripts:
         for unit in _CHINESE_UNIT.finditer(sentence):
             before = next((script for script in reversed(scripts[: unit.start()]) if script), "zh")
@@ -78,14 +81,22 @@ def _scripts(sentence: str) -> list[str]:
     return scripts
 
 
-def segment(sentence: str, default: str) -> list[Run]:
+def _in_mode(scripts: list[str], mode: Mode) -> list[str]:
+    """Languages of a request's mode: what is not English is in the language asked for, if one is."""
+    fixed = "" if mode.fixed == "en" else mode.fixed
+    return [script if script in ("", "en") else fixed or (mode.han if script == "zh" else script) for script in scripts]
+
+
+def segment(sentence: str, mode: Mode, default: str, frontend: str = "improved") -> list[Run]:
     """Cut a sentence into runs of one language each; joined together they are the sentence.
 
     Args:
-        sentence: any text that passed `check_scripts`.
-        default: language of a sentence with neither letters nor Han characters.
+        sentence: any text.
+        mode: the request's language.
+        default: language of a sentence without any script (figures and marks only).
+        frontend: ``improved`` or ``upstream``.
     """
-    scripts = _scripts(sentence)
+    scripts = _in_mode(_scripts(sentence), mode)
     index = 0
     while index < len(scripts):
         end = index

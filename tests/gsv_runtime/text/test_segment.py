@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gsv_runtime.errors import InvalidRequest
-from gsv_runtime.text.segment import check_scripts, dominant_language, segment
+from gsv_runtime.text.languages import MODES
+from gsv_runtime.text.segment import dominant_language, segment
 
 
-def runs(text, default="zh"):
-    return [(run.language, run.text) for run in segment(text, default)]
+def runs(text, default="zh", mode="auto"):
+    return [(run.language, run.text) for run in segment(text, MODES[mode], default)]
 
 
 @pytest.mark.parametrize(
@@ -48,18 +48,8 @@ def test_runs_joined_are_the_sentence_and_neighbours_differ(text, default):
     assert all(a[0] != b[0] for a, b in itertools.pairwise(found))
 
 
-@pytest.mark.parametrize(("text", "language"), [("ねえ", "ja"), ("你好カ", "ja"), ("안녕", "ko")])
-def test_scripts_that_nothing_reads_are_refused_not_dropped(text, language):
-    with pytest.raises(InvalidRequest, match=f"not built yet: {language}; have zh, en, auto"):
-        check_scripts(text)
-
-
-def test_a_lone_no_between_han_is_read_as_de():
-    assert check_scripts("鲜の每日") == "鲜的每日"
-
-
 @pytest.mark.parametrize(
     ("text", "language"), [("12", "zh"), ("Chapter 1", "en"), ("我爱 you", "zh"), ("I love 你 so much", "en")]
 )
 def test_the_dominant_language_counts_words_against_characters(text, language):
-    assert dominant_language(text) == language
+    assert dominant_language(text, MODES["auto"]) == language
