@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gsv_runtime.launch import EXIT_TIMEOUT_S, server_flags
+from gsv_runtime.model_processes import is_running
 
 
 class ServerFailed(Exception):
@@ -170,7 +171,7 @@ def wait_until_ready(pid: int, ports: Ports, limit_s: float) -> float:
     started = time.monotonic()
     while True:
         waited_s = time.monotonic() - started
-        if not _is_running(pid):
+        if not is_running(pid):
             raise ServerFailed(f"tritonserver ended after {waited_s:.1f} s")
         if is_ready(ports):
             return waited_s
@@ -182,15 +183,7 @@ def wait_until_ready(pid: int, ports: Ports, limit_s: float) -> float:
 def is_alive(pid: int) -> bool:
     """Whether `pid` is a running tritonserver (process ids are reused, so its name is asked too)."""
     try:
-        return _is_running(pid) and Path(f"/proc/{pid}/comm").read_text().strip() == "tritonserver"
-    except OSError:
-        return False
-
-
-def _is_running(pid: int) -> bool:
-    """Whether there is such a process and it has not ended (one that nobody has waited for is in state Z)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return is_running(pid) and Path(f"/proc/{pid}/comm").read_text().strip() == "tritonserver"
     except OSError:
         return False
 
@@ -217,7 +210,7 @@ def stop(pid: int, shm_prefix: str) -> None:
 
 def _wait_until_gone(pids: list[int], limit_s: float) -> None:
     deadline = time.monotonic() + limit_s
-    while any(map(_is_running, pids)) and time.monotonic() < deadline:
+    while any(map(is_running, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
 
 

@@ -1,6 +1,7 @@
 """How tritonserver is started, here and in a container: flags that answer the findings of triton.md.
 
-`python -m gsv_runtime.launch MODEL_REPOSITORY` replaces itself by a tritonserver that serves what `make build` built.
+`python -m gsv_runtime.launch MODEL_REPOSITORY` replaces itself by a tritonserver that serves what `make build` built,
+beside a supervisor that starts again what dies.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gsv_runtime.settings import read_build
+from gsv_runtime.supervisor import ADMIN_HEADER, become
 
 EXIT_TIMEOUT_S = 5
 BLS_THREADS = 64  # stage calls that one model may have in flight
-ADMIN_HEADER = "admin-key"
+HTTP_ADDRESS = "127.0.0.1:8000"  # in the container
 _RESTRICTED = "model-repository,shared-memory,logging,trace"
 
 
@@ -58,11 +60,12 @@ def container_command(repository: Path, environment: Mapping[str, str]) -> list[
 
 def main() -> None:
     """Becomes tritonserver."""
+    repository = Path(sys.argv[1])
     try:
-        command = container_command(Path(sys.argv[1]), os.environ)
+        command = container_command(repository, os.environ)
     except ValueError as failure:
         sys.exit(str(failure))
-    os.execvp(command[0], command)
+    become(command, HTTP_ADDRESS, read_build(repository)["models"], os.environ["GSV_ADMIN_KEY"])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,121 @@
+"""Calls to another model that end when that model's process dies.
+
+Triton ends a call with an error where the model's process died inside `execute`. A model that answers later, as `t2s`
+does, leaves its callers waiting for ever (tried: tests/e2e/test_recovery.py). So such a call runs on a thread that can
+be given up, while its caller looks now and then whether the process is still there.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from gsv_runtime.model_processes import is_running
+
+T = TypeVar("T")
+
+logger = logging.getLogger("gsv.watched_calls")
+
+_POLL_S = 0.5
+
+
+class ProcessDied(Exception):
+    """The model's process died while it had the call."""
+
+
+class WatchedCalls:
+    """Runs calls; safe to share between threads.
+
+    Args:
+        processes: the running processes of every model, as `model_processes` has them.
+        max_lost: how many calls may hang in all; each keeps a thread here and one in Triton.
+        when_too_many: what to do at the next.
+        poll_s: how often a caller looks, in seconds.
+    """
+
+    def __init__(
+        self,
+        processes: Callable[[], Mapping[str, frozenset[int]]],
+        max_lost: int,
+        when_too_many: Callable[[], None],
+        poll_s: float = _POLL_S,
+    ) -> None:
+        self._processes = processes
+        self._max_lost = max_lost
+        self._when_too_many = when_too_many
+        self._poll_s = poll_s
+        self._threads = _DaemonThreads()
+        self._lock = threading.Lock()
+        self._known: dict[str, frozenset[int]] = {}
+        self._num_lost = 0
+
+    def run(self, model: str, call: Callable[[], T]) -> T:
+        """Runs `call`, which waits for `model`, and returns what it returns.
+
+        Raises:
+            ProcessDied: a process of the model has died meanwhile; the call is left behind.
+        """
+        pids = self._pids(model)
+        answer = self._threads.submit(call)
+        while not concurrent.futures.wait([answer], timeout=self._poll_s).done:
+            if not _all_running(pids):
+                self._count_lost(model)
+                raise ProcessDied(model)
+        result: T = answer.result()
+        return result
+
+    def _pids(self, model: str) -> frozenset[int]:
+        """Processes of the model; a model that is none of Triton's Python models has none and is never found dead."""
+        with self._lock:
+            known = self._known.get(model)
+            if known is None or not _all_running(known):
+                known = self._known[model] = self._processes().get(model, frozenset())
+            return known
+
+    def _count_lost(self, model: str) -> None:
+        with self._lock:
+            self._num_lost += 1
+            too_many = self._num_lost > self._max_lost
+        logger.error("call lost, its process died model=%s lost=%d", model, self._num_lost)
+        if too_many:
+            self._when_too_many()
+
+
+def _all_running(pids: Iterable[int]) -> bool:
+    return all(map(is_running, pids))
+
+
+class _DaemonThreads:
+    """As many threads as there are calls under way, kept for the next; none keeps the process from ending."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[tuple[concurrent.futures.Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._num_idle = 0
+
+    def submit(self, call: Callable[[], T]) -> concurrent.futures.Future[T]:
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        with self._lock:
+            start, self._num_idle = self._num_idle == 0, max(self._num_idle - 1, 0)
+        self._calls.put((future, call))
+        if start:
+            threading.Thread(target=self._work, name="watched-call", daemon=True).start()
+        return future
+
+    def _work(self) -> None:
+        while True:
+            _answer(*self._calls.get())
+            with self._lock:
+                self._num_idle += 1
+
+
+def _answer(future: concurrent.futures.Future[Any], call: Callable[[], Any]) -> None:
+    """A function of its own, so that an idle thread holds no answer: those of Triton lie in shared memory."""
+    try:
+        future.set_result(call())
+    except BaseException as failure:
+        future.set_exception(failure)
