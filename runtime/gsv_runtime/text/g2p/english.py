@@ -4,7 +4,7 @@ Order as upstream's `text/english.py`: heteronyms by part of speech, CMU diction
 spelled, possessives, compounds of known words split by frequency, the rest by a small network. Deliberately
 different: British spellings and endings (organised, retweeted) come from the dictionary's words; a compound
 is split only into known words; the article "A" at the start of a sentence is AH0; an apostrophe that belongs
-to no word makes no phone; no name list (upstream's is a pickle without a source).
+to no word makes no phone.
 """
 
 from __future__ import annotations
@@ -103,6 +103,8 @@ def _token_phones(tokens: list[str], index: int, tag: str) -> Phones:
     if word in lexicon.heteronyms():
         if_tag, otherwise, wanted = lexicon.heteronyms()[word]
         return if_tag if any(tag.startswith(each) for each in wanted.split("|")) else otherwise
+    if token.istitle() and word not in lexicon.pronunciations() and word in lexicon.names():
+        return lexicon.names()[word]
     return word_phones(word)
 
 
@@ -122,7 +124,7 @@ def word_phones(word: str) -> Phones:
     derived = _american(word) or _derived(word)
     if derived:
         return derived
-    parts = _segment(word)
+    parts = frequency_segments(word)
     if not all((len(part) > 2 and part in lexicon.pronunciations()) or part in _SHORT_PARTS for part in parts):
         return lexicon.spelling_network().phones(word) or _spelled(word)
     return tuple(phone for part in parts for phone in word_phones(part))
@@ -179,7 +181,8 @@ def _spelled(letters: str) -> Phones:
     return tuple(phone for letter in letters for phone in (("EY1",) if letter == "a" else names[letter]))
 
 
-def _segment(word: str) -> list[str]:
+def frequency_segments(word: str) -> list[str]:
+    """The likeliest words that letters without spaces are made of, by how often words are used."""
     with _segmenter_lock:  # wordsegment fills its tables on first use
         if not wordsegment.UNIGRAMS:
             wordsegment.load()

