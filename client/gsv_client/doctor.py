@@ -9,14 +9,16 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import platform
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
 from gsv_client import protocol
+from gsv_client.audio import Playback
 from gsv_client.client import model_states
-from gsv_client.errors import SynthesisError
+from gsv_client.errors import ServerBusy, SynthesisError
 from gsv_client.server_info import NOT_READY, READY
 from gsv_client.transport import Address, Transport, open_transport, parse_url
 
@@ -24,6 +26,9 @@ _REQUIRED = ("gsv-client", "numpy", "tritonclient", "grpcio", "aiohttp", "urllib
 _OPTIONAL = {"sounddevice": "`gsv say --play`: pip install 'gsv-client[play]'"}
 _MODELS = (protocol.TTS_MODEL, protocol.VOICES_MODEL)
 _START = "start a server with `make up` in a gsv-triton checkout, or point --url or GSV_URL at one"
+
+_RESTART = "wait a few seconds, the server loads a dead model again; if it stays so: make logs, make down, make up"
+_WORD = "Yes."
 
 
 class Verdict(str, Enum):
@@ -90,7 +95,7 @@ def served(address: Address, transport: Transport, timeout_s: float) -> Iterator
     if transport.is_ready(protocol.TTS_MODEL):
         yield _same_inputs(transport)
     if transport.is_ready(protocol.VOICES_MODEL):
-        yield _voices_answer(transport)
+        yield from _voices_and_speech(transport)
 
 
 def _advice_for_silence(address: Address, timeout_s: float) -> str:
@@ -144,17 +149,43 @@ def _same_inputs(transport: Transport) -> Finding:
     return Finding("protocol", Verdict.OK, "client and server agree on the inputs of tts")
 
 
-def _voices_answer(transport: Transport) -> Finding:
-    """A real request: a model whose process has died still reports READY (triton.md, finding 6)."""
+def _voices_and_speech(transport: Transport) -> Iterator[Finding]:
+    """Real requests: a model whose process has died may still report READY (triton.md, finding 6)."""
     try:
         inputs = protocol.voices_inputs("list")
         voices = protocol.parse_voices(transport.infer(protocol.VOICES_MODEL, inputs, protocol.VOICES_INPUTS))
     except SynthesisError as error:
-        return Finding("voices", Verdict.FAILED, f"READY but does not answer: {error}", "restart the server")
+        yield Finding("voices", Verdict.FAILED, f"READY but does not answer: {error}", _RESTART)
+        return
     if not voices:
         advice = 'register one: gsv voices add NAME clip.wav --text "what is said in it"'
-        return Finding("voices", Verdict.WARNING, "none registered", advice)
-    return Finding("voices", Verdict.OK, f"{len(voices)}: {', '.join(voice.voice_id for voice in voices[:10])}")
+        yield Finding("voices", Verdict.WARNING, "none registered", advice)
+        return
+    yield Finding("voices", Verdict.OK, f"{len(voices)}: {', '.join(voice.voice_id for voice in voices[:10])}")
+    yield _speech(voices[0].voice_id, transport)
+
+
+def _speech(voice: str, transport: Transport) -> Finding:
+    """One word through every stage."""
+    playback, sent_at_s = Playback(), time.perf_counter()
+    playback.request_sent(sent_at_s)
+    inputs = protocol.tts_inputs(_WORD, {"voice": voice, "seed": 0}, transport.encoding)
+    duration_s = 0.0
+    try:
+        for arrival in transport.stream(protocol.TTS_MODEL, inputs):
+            chunk = protocol.parse_chunk(arrival.response)
+            playback.chunk_arrived(arrival.at_s, chunk.duration_s)
+            duration_s += chunk.duration_s
+    except ServerBusy as error:
+        return Finding("speech", Verdict.WARNING, str(error), "ask again in a few seconds")
+    except SynthesisError as error:
+        return Finding("speech", Verdict.FAILED, f"{_WORD!r} with voice {voice}: {error}", _RESTART)
+    if playback.ttfa_s is None:
+        return Finding("speech", Verdict.FAILED, f"{_WORD!r} with voice {voice}: no audio", _RESTART)
+    found = (
+        f"{_WORD!r} with voice {voice}: {duration_s:.1f} s of audio, the first after {1000 * playback.ttfa_s:.0f} ms"
+    )
+    return Finding("speech", Verdict.OK, found)
 
 
 def as_json(findings: list[Finding]) -> dict[str, Any]:

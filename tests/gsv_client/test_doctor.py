@@ -43,7 +43,22 @@ def test_a_dead_model_that_still_says_ready_is_found_by_a_real_request(url: str,
     healthy(speaker)
     speaker.voices_error = "Stub process 'voices_0_0' is not healthy."
     assert findings(url)["voices"].verdict is Verdict.FAILED
-    assert findings(url)["voices"].advice == "restart the server"
+    assert "make down" in findings(url)["voices"].advice
+
+
+def test_one_word_is_spoken_so_that_a_dead_stage_shows(url: str, speaker: Any) -> None:
+    healthy(speaker)
+    assert "s of audio, the first after" in findings(url)["speech"].found
+    assert speaker.asked[-1]["voice"] == "ann"
+    speaker.answers = ["InternalError: the process of stage t2s has died; it is started again; try again"]
+    assert findings(url)["speech"].verdict is Verdict.FAILED
+    assert "stage t2s has died" in findings(url)["speech"].found
+
+
+def test_a_busy_server_is_a_warning_of_the_doctor(url: str, speaker: Any) -> None:
+    healthy(speaker)
+    speaker.refusals = ["ServerBusy: 64 streams are running, the most allowed; retry after 2.0 s"]
+    assert findings(url)["speech"].verdict is Verdict.WARNING
 
 
 def test_no_voices_yet_is_a_warning_that_says_how(url: str, speaker: Any) -> None:

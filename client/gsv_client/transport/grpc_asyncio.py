@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
@@ -11,10 +10,11 @@ import grpc
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from gsv_client.errors import DeadlineExceeded, SynthesisError, error_from_wire
+from gsv_client.errors import SynthesisError, error_from_wire
 from gsv_client.protocol import Response, Tensors
-from gsv_client.transport import Address, Arrival, no_answer
+from gsv_client.transport import Address, Arrival
 from gsv_client.transport.grpc_messages import error_of, infer_inputs, readable, repository_states, response_of
+from gsv_client.transport.liveness import answer_of
 
 T = TypeVar("T")
 
@@ -43,15 +43,13 @@ class AsyncGrpcTransport:
         try:
             while True:
                 try:
-                    result, error = await asyncio.wait_for(anext(answers), self._timeout_s)
+                    result, error = await answer_of(anext(answers), self._timeout_s, model, self._is_gone)
                 except StopAsyncIteration:
                     return
                 if error is not None:
                     raise error_of(error, self._url)
                 if response := response_of(result):
                     yield Arrival(response, time.perf_counter())
-        except asyncio.TimeoutError:
-            raise DeadlineExceeded(no_answer(self._timeout_s)) from None
         except grpc.aio.AioRpcError as error:
             raise readable(error_from_wire(error.details() or "", error.code().name), self._url) from None
         finally:
@@ -67,6 +65,13 @@ class AsyncGrpcTransport:
             if model:
                 return bool(await self._call(self._client.is_model_ready, model))
             return bool(await self._call(self._client.is_server_ready))
+        except SynthesisError:
+            return False
+
+    async def _is_gone(self, model: str) -> bool:
+        """Whether the server says that it does not have the model; a server that says nothing does not say so."""
+        try:
+            return not await self._call(self._client.is_model_ready, model)
         except SynthesisError:
             return False
 

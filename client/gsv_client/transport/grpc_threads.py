@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from tritonclient.grpc import InferenceServerClient, InferResult
 from tritonclient.utils import InferenceServerException
 
-from gsv_client.errors import DeadlineExceeded, SynthesisError
+from gsv_client.errors import SynthesisError
 from gsv_client.protocol import Response, Tensors
-from gsv_client.transport import Address, Arrival, no_answer
+from gsv_client.transport import Address, Arrival
 from gsv_client.transport.grpc_messages import (
     error_of,
     infer_inputs,
@@ -22,6 +22,7 @@ from gsv_client.transport.grpc_messages import (
     repository_states,
     response_of,
 )
+from gsv_client.transport.liveness import next_answer
 
 T = TypeVar("T")
 
@@ -56,20 +57,17 @@ class GrpcTransport:
             # Where the connection has failed already this raises without the reason, which `arrivals` brings.
             with contextlib.suppress(InferenceServerException):
                 client.async_stream_infer(model, infer_inputs(inputs), enable_empty_final_response=True)
-            yield from self._until_final(arrivals)
+            yield from self._until_final(model, arrivals)
         except InferenceServerException as error:
             raise error_of(error, self._address.url) from None
         finally:
             client.stop_stream(cancel_requests=True)
             client.close()
 
-    def _until_final(self, arrivals: queue.Queue[Any]) -> Generator[Arrival, None, None]:
+    def _until_final(self, model: str, arrivals: queue.Queue[Any]) -> Generator[Arrival, None, None]:
         final = False
         while not final:
-            try:
-                result, error, at_s = arrivals.get(timeout=self._timeout_s)
-            except queue.Empty:
-                raise DeadlineExceeded(no_answer(self._timeout_s)) from None
+            result, error, at_s = next_answer(arrivals, self._timeout_s, model, self._is_gone)
             if error is not None:
                 raise error_of(error, self._address.url)
             final = is_final(result)
@@ -86,6 +84,13 @@ class GrpcTransport:
             if model:
                 return bool(self._call(self._client.is_model_ready, model))
             return bool(self._call(self._client.is_server_ready))
+        except SynthesisError:
+            return False
+
+    def _is_gone(self, model: str) -> bool:
+        """Whether the server says that it does not have the model; a server that says nothing does not say so."""
+        try:
+            return not self._call(self._client.is_model_ready, model)
         except SynthesisError:
             return False
 

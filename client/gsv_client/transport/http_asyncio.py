@@ -23,6 +23,7 @@ from gsv_client.transport.http_messages import (
     repository_states,
     stream_path,
 )
+from gsv_client.transport.liveness import answer_of
 
 _FAILURES = (aiohttp.ClientError, asyncio.TimeoutError)
 
@@ -42,11 +43,12 @@ class AsyncHttpTransport:
         """Send one request and yield its answers; closing the generator closes the socket, which cancels."""
         decoder = EventDecoder()
         try:
-            answer = await self._session.post(self._url + stream_path(model), data=body_bytes(json_inputs(inputs)))
+            post = self._session.post(self._url + stream_path(model), data=body_bytes(json_inputs(inputs)))
+            answer = await answer_of(post, self._timeout_s, model, self._is_gone)  # its head comes with the first event
             try:
                 if answer.status != 200:
                     raise error_from_body(await answer.read(), answer.status)
-                async for data in answer.content.iter_any():
+                while data := await answer_of(answer.content.readany(), self._timeout_s, model, self._is_gone):
                     at_s = time.perf_counter()
                     for event in decoder.feed(data):
                         yield Arrival(event, at_s)
@@ -66,6 +68,14 @@ class AsyncHttpTransport:
         except SynthesisError:
             return False
         return True
+
+    async def _is_gone(self, model: str) -> bool:
+        """Whether the server says that it does not have the model; a server that says nothing does not say so."""
+        try:
+            async with self._session.get(self._url + ready_path(model)) as answer:
+                return answer.status == 400
+        except _FAILURES:
+            return False
 
     async def server_version(self) -> tuple[str, str]:
         """The server's name and version."""

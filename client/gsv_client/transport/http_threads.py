@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
+import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import urllib3
@@ -23,6 +26,55 @@ from gsv_client.transport.http_messages import (
     repository_states,
     stream_path,
 )
+from gsv_client.transport.liveness import next_answer
+
+
+class _Reader(threading.Thread):
+    """Reads one answer's events on a thread of its own, so that whoever waits for them can give up.
+
+    Attributes:
+        events: Arrivals, then the error that ended them or None.
+    """
+
+    def __init__(self, send: Callable[[], urllib3.BaseHTTPResponse]) -> None:
+        super().__init__(name="gsv-http-stream", daemon=True)
+        self.events: queue.Queue[Arrival | Exception | None] = queue.Queue()
+        self._send = send
+        self._lock = threading.Lock()
+        self._answer: urllib3.BaseHTTPResponse | None = None
+        self._stopped = False
+
+    def run(self) -> None:
+        """Sends the request and reads until the end or until stopped, then closes the socket."""
+        try:
+            answer = self._send()
+            with self._lock:
+                self._answer = None if self._stopped else answer
+            try:
+                if self._answer is not None:
+                    self._read(answer)
+            finally:
+                answer.close()
+            self.events.put(None)
+        except (HTTPError, SynthesisError) as error:
+            self.events.put(error)
+
+    def _read(self, answer: urllib3.BaseHTTPResponse) -> None:
+        if answer.status != 200:
+            raise error_from_body(answer.read(), answer.status)
+        decoder = EventDecoder()
+        for data in answer.stream():
+            at_s = time.perf_counter()
+            for event in decoder.feed(data):
+                self.events.put(Arrival(event, at_s))
+
+    def stop(self) -> None:
+        """Ends the reading, wherever it is; what has ended already has no socket to shut."""
+        with self._lock:
+            self._stopped, answer = True, self._answer
+        if isinstance(answer, urllib3.HTTPResponse):
+            with contextlib.suppress(ValueError, RuntimeError, OSError):
+                answer.shutdown()
 
 
 class HttpTransport:
@@ -37,19 +89,17 @@ class HttpTransport:
 
     def stream(self, model: str, inputs: Tensors) -> Generator[Arrival, None, None]:
         """Send one request and yield its answers; closing the generator closes the socket, which cancels."""
-        decoder = EventDecoder()
-        answer = self._open("POST", stream_path(model), json_inputs(inputs))
+        reader = _Reader(lambda: self._open("POST", stream_path(model), json_inputs(inputs)))
+        reader.start()
         try:
-            if answer.status != 200:
-                raise error_from_body(answer.read(), answer.status)
-            for data in answer.stream():
-                at_s = time.perf_counter()
-                for event in decoder.feed(data):
-                    yield Arrival(event, at_s)
-        except HTTPError as error:
-            raise self._error(error) from None
+            while (event := next_answer(reader.events, self._timeout_s, model, self._is_gone)) is not None:
+                if isinstance(event, HTTPError):
+                    raise self._error(event)
+                if isinstance(event, Exception):
+                    raise event
+                yield event
         finally:
-            answer.close()
+            reader.stop()
 
     def infer(self, model: str, inputs: Tensors, dtypes: Mapping[str, str]) -> Response:
         """Send one request and return its only answer."""
@@ -62,6 +112,16 @@ class HttpTransport:
         except SynthesisError:
             return False
         return True
+
+    def _is_gone(self, model: str) -> bool:
+        """Whether the server says that it does not have the model; a server that says nothing does not say so."""
+        try:
+            answer = self._open("GET", ready_path(model), None)
+        except SynthesisError:
+            return False
+        answer.drain_conn()
+        answer.release_conn()
+        return answer.status == 400
 
     def server_version(self) -> tuple[str, str]:
         """The server's name and version."""
