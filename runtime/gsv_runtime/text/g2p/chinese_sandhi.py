@@ -35,14 +35,15 @@ def merge_words(words: Sequence[Tagged], tones_of: Callable[[str], str]) -> list
         words: a clause, as jieba cut and tagged it.
         tones_of: tone figures of a word, before any change.
     """
-    merged = _merge_yi(_merge_bu(words))
-    merged = _merge_doubled(merged)
-    merged = _merge_third_tones(merged, lambda a, b: set(tones_of(a) + tones_of(b)) == {"3"})
-    merged = _merge_third_tones(merged, lambda a, b: tones_of(a)[-1] + tones_of(b)[0] == "33")
-    return _merge_er(merged)
+    merged = _merge_yi(merge_bu(words))
+    merged = merge_doubled(merged)
+    merged = merge_third_tones(merged, lambda a, b: set(tones_of(a) + tones_of(b)) == {"3"})
+    merged = merge_third_tones(merged, lambda a, b: tones_of(a)[-1] + tones_of(b)[0] == "33")
+    return merge_er(merged)
 
 
-def _merge_bu(words: Sequence[Tagged]) -> list[Tagged]:
+def merge_bu(words: Sequence[Tagged]) -> list[Tagged]:
+    """Join 不 with the word behind it."""
     merged: list[Tagged] = []
     for word, tag in words:
         if merged and merged[-1][0] == "不":
@@ -70,7 +71,8 @@ def _merge_yi(words: Sequence[Tagged]) -> list[Tagged]:
     return merged
 
 
-def _merge_doubled(words: Sequence[Tagged]) -> list[Tagged]:
+def merge_doubled(words: Sequence[Tagged]) -> list[Tagged]:
+    """Join a word with the same word behind it."""
     merged: list[Tagged] = []
     for word, tag in words:
         if merged and merged[-1][0] == word:
@@ -80,7 +82,8 @@ def _merge_doubled(words: Sequence[Tagged]) -> list[Tagged]:
     return merged
 
 
-def _merge_third_tones(words: Sequence[Tagged], joins: Callable[[str, str], bool]) -> list[Tagged]:
+def merge_third_tones(words: Sequence[Tagged], joins: Callable[[str, str], bool]) -> list[Tagged]:
+    """Join two short neighbours whose third tones meet, as `joins` decides from their texts."""
     merged: list[Tagged] = []
     just_merged = False
     for index, (word, tag) in enumerate(words):
@@ -100,7 +103,8 @@ def _merge_third_tones(words: Sequence[Tagged], joins: Callable[[str, str], bool
     return merged
 
 
-def _merge_er(words: Sequence[Tagged]) -> list[Tagged]:
+def merge_er(words: Sequence[Tagged]) -> list[Tagged]:
+    """Join 儿 with the word before it."""
     merged: list[Tagged] = []
     for word, tag in words:
         if merged and word == "儿":
@@ -112,14 +116,15 @@ def _merge_er(words: Sequence[Tagged]) -> list[Tagged]:
 
 def change_tones(word: str, tag: str, tones: list[str]) -> None:
     """Apply every change inside one word, in upstream's order, to `tones`."""
-    _change_bu(word, tones)
+    change_bu(word, tones)
     _change_yi(word, tones)
     _change_neutral(word, tag, tones)
-    _change_third(word, tones)
+    change_third(word, tones)
     _change_er(word, tag, tones)
 
 
-def _change_bu(word: str, tones: list[str]) -> None:
+def change_bu(word: str, tones: list[str]) -> None:
+    """不 between two syllables is neutral, before a fourth tone it takes the second."""
     if len(word) == 3 and word[1] == "不":
         tones[1] = "5"
         return
@@ -154,7 +159,7 @@ def _change_neutral(word: str, tag: str, tones: list[str]) -> None:
     measure = word.find("个")
     if measure > 0 and (word[measure - 1] in _FIGURES or word[measure - 1] in _BEFORE_MEASURE):
         tones[measure] = "5"
-    head, _ = _halves(word)
+    head, _ = halves(word)
     if head in NEUTRAL_LAST or head[-2:] in NEUTRAL_LAST:
         tones[len(head) - 1] = "5"
 
@@ -174,11 +179,12 @@ def _is_neutral_last(word: str, tag: str) -> bool:
     return (last in "上下里" and tag in ("s", "l", "f")) or (last in "来去" and word[-2] in "上下进出回过起开")
 
 
-def _change_third(word: str, tones: list[str]) -> None:
+def change_third(word: str, tones: list[str]) -> None:
+    """Raise the first of two third tones that stand in one foot of a word."""
     if len(word) == 2:
         _raise_first_of_pair(tones, 0)
     elif len(word) == 3:
-        head = len(_halves(word)[0])
+        head = len(halves(word)[0])
         if tones == ["3", "3", "3"]:
             tones[1] = "2"
             if head == 2:
@@ -214,7 +220,7 @@ def _change_er(word: str, tag: str, tones: list[str]) -> None:
 
 
 @functools.lru_cache(maxsize=16_384)
-def _halves(word: str) -> tuple[str, str]:
+def halves(word: str) -> tuple[str, str]:
     """A word cut in two where its shortest inner word begins or ends."""
     shortest = min(rjieba.cut_for_search(word), key=len, default=word)
     if word.startswith(shortest):

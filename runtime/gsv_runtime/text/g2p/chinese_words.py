@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 
 
@@ -39,3 +42,38 @@ SURNAMES = dict(
         "乐=yue4 宁=ning4 葛=ge3 尉=wei4 卜=bu3"
     ).split()
 )
+
+
+@dataclass(frozen=True)
+class UpstreamWords:
+    """What ``frontend=upstream`` knows where it differs from opencc, pypinyin and the lists above.
+
+    Attributes:
+        simplified: character as written → as read.
+        readings: word → its syllables.
+        neutral_last: words whose last syllable is neutral.
+        not_neutral_last: words that keep the tone that their ending or doubling would lose.
+        always_erhua: words whose 儿 takes the tone before it.
+        never_erhua: words whose 儿 keeps its own.
+    """
+
+    simplified: Mapping[str, str]
+    readings: Mapping[str, tuple[str, ...]]
+    neutral_last: frozenset[str]
+    not_neutral_last: frozenset[str]
+    always_erhua: frozenset[str]
+    never_erhua: frozenset[str]
+
+
+@functools.cache
+def upstream_words() -> UpstreamWords:
+    """Read `data/mandarin_upstream.txt`."""
+    words = _sections("mandarin_upstream.txt")
+    return UpstreamWords(
+        simplified={pair[0]: pair[1] for pair in words["simplified"]},
+        readings={word: tuple(said.split(",")) for word, said in (entry.split("=") for entry in words["readings"])},
+        neutral_last=words["neutral_last"],
+        not_neutral_last=words["not_neutral_last"],
+        always_erhua=words["always_erhua"],
+        never_erhua=words["never_erhua"],
+    )

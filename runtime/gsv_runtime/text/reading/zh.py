@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from gsv_runtime.text.g2p import chinese
+import functools
+
+from gsv_runtime.text.g2p import chinese, chinese_upstream
 from gsv_runtime.text.languages import Reader, Reading
 from gsv_runtime.text.normalize import chinese as chinese_text
+from gsv_runtime.text.normalize import chinese_upstream as upstream_text
+
+_SILENCES = (("￥", "SP2"), ("^", "SP3"))
 
 
 def _read(text: str) -> Reading:
@@ -12,6 +17,23 @@ def _read(text: str) -> Reading:
     return Reading(normalized, tuple(chinese.phones(normalized)))
 
 
+def _read_as_upstream(symbols: str, text: str) -> Reading:
+    """As upstream: a ￥ or ^ anywhere makes a silence of every comma of the run."""
+    silence = next(((mark, phone) for mark, phone in _SILENCES if mark in text), None)
+    normalized = upstream_text.normalize(text if silence is None else text.replace(silence[0], ","))
+    normalized = "".join(char for char in normalized if char in "!?…,.-" or chinese.is_readable(char))
+    units = chinese_upstream.phones_v1(normalized) if symbols == "v1" else chinese_upstream.phones(normalized)
+    if silence is not None:
+        units = [(char, (silence[1],)) if char == "," else (char, phones) for char, phones in units]
+    return Reading(normalized, tuple(units))
+
+
+def _warm_up_upstream(symbols: str) -> None:
+    _read_as_upstream(symbols, "你好，2024年5月1日，银行行长花了一百元。")
+
+
 def reader(frontend: str, symbols: str) -> Reader:
     """How Mandarin is read."""
+    if frontend == "upstream":
+        return Reader(functools.partial(_read_as_upstream, symbols), functools.partial(_warm_up_upstream, symbols))
     return Reader(_read, chinese.warm_up)
