@@ -14,6 +14,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 
+from gsv_runtime.text import segment_upstream
 from gsv_runtime.text.languages import Mode
 
 HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
@@ -94,8 +95,10 @@ def segment(sentence: str, mode: Mode, default: str, frontend: str = "improved")
         sentence: any text.
         mode: the request's language.
         default: language of a sentence without any script (figures and marks only).
-        frontend: ``improved`` or ``upstream``.
+        frontend: ``improved``, or ``upstream``, whose runs joined need not be the sentence.
     """
+    if frontend == "upstream":
+        return [Run(language, text) for language, text in segment_upstream.parts(sentence, mode)]
     scripts = _in_mode(_scripts(sentence), mode)
     index = 0
     while index < len(scripts):

@@ -138,6 +138,7 @@ _RULES = _rules(
 _FIRST_HAN = 0x3400
 _DASHES = re.compile(r"[—―]{2,}|\s-+\s|--+")
 _PER = re.compile(r"(?<=[元块角分克升米秒次瓦斤字节兆个人])/(?=[一-龥])")
+_NO_BETWEEN_HAN = re.compile("(?<=[一-龥])の(?=[一-龥])")
 _REPEATED = re.compile(r"([!?…,.\-])[!?…,.\-]+")
 
 
@@ -146,15 +147,22 @@ def _to_simplified() -> opencc.OpenCC:
     return opencc.OpenCC("t2s")
 
 
+def say(text: str) -> str:
+    """Simplified text with its figures and symbols in words; all marks are among ``! ? … , . -``.
+
+    What has no reading is still in it.
+    """
+    for pattern, wording in _RULES:
+        text = pattern.sub(wording, text)
+    text = _DASHES.sub(",", _PER.sub("每", text)).replace("—", "-").translate(_SAID_SYMBOLS).translate(_MARKS)
+    text = "".join(unicodedata.normalize("NFKC", char) if "\u2e80" <= char <= "\u33ff" else char for char in text)
+    return "".join(char for char in text if char in "!?…,.-" or ord(char) >= _FIRST_HAN)
+
+
 def normalize(text: str) -> str:
     """Chinese text as it is said: simplified characters that have a reading, and the marks ``! ? … , . -``.
 
     Letters are dropped: `segment` gave them to English.
     """
-    text = _to_simplified().convert(text)
-    for pattern, say in _RULES:
-        text = pattern.sub(say, text)
-    text = _DASHES.sub(",", _PER.sub("每", text)).replace("—", "-").translate(_SAID_SYMBOLS).translate(_MARKS)
-    text = "".join(unicodedata.normalize("NFKC", char) if "\u2e80" <= char <= "\u33ff" else char for char in text)
-    text = "".join(char for char in text if char in "!?…,.-" or (ord(char) >= _FIRST_HAN and is_readable(char)))
-    return _REPEATED.sub(r"\1", text)
+    text = say(_to_simplified().convert(_NO_BETWEEN_HAN.sub("的", text)))
+    return _REPEATED.sub(r"\1", "".join(char for char in text if char in "!?…,.-" or is_readable(char)))
