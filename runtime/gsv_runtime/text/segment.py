@@ -1,9 +1,11 @@
 """Which language each part of a sentence is in, decided by its script.
 
-Letters are English, kana Japanese, hangul Korean; Han characters are Japanese next to kana and Chinese elsewhere.
-Figures and marks have no script; they go with a neighbour. Source: what upstream's `LangSegmenter` decides.
-Deliberately different: figures go with the side that they are written against; a unit after a figure in
-Chinese (``10kg``) stays Chinese.
+Letters are English, kana Japanese, hangul Korean. Han characters are Mandarin or Japanese: Japanese in a text that is
+mostly Japanese, in words with kana (which split-lang finds) and in forms that only Japan writes (経済); Mandarin
+elsewhere, and in forms that Japan does not write (们, 吗). Figures and marks have no script; they go with a neighbour.
+Source: what upstream's `LangSegmenter` decides. Deliberately different: a word of Han characters alone is not given to
+a model that guesses its language; figures go with the side that they are written against; a unit after a figure in
+Chinese (``10kg``) stays Chinese. With frontend=upstream `segment_upstream` decides.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ _KANA_CHARACTER = re.compile(f"[{_KANA}]")
 _HANGUL_CHARACTER = re.compile(f"[{_HANGUL}]")
 _HAN_CHARACTER = re.compile(f"[{HAN}]")
 _HAN_OR_KANA = re.compile(f"[{HAN}{_KANA}]+")
-_NO_BETWEEN_HAN = re.compile(f"(?<=[{HAN}])の(?=[{HAN}])")
+_HAN_RUN = re.compile(f"[{HAN}]+")
+# Written in Japan too, but rarely; and everyday words of Mandarin.
+_MANDARIN_WORDS = frozenset("很你这那哪呢吧她它给吃喝没")
 _CHINESE_UNIT = re.compile(
     r"\d\s*(?:km/h|m/s|[kcmdnµμ]?m[²³23]?|[kmµμ]?g|[mM]?[lL]|[kMG]?Hz|[KMGT]B|kWh?|mAh|°?C|℃|min|h|s)(?![A-Za-z\d])"
 )
@@ -36,21 +40,6 @@ class Run:
 
     language: str
     text: str
-
-
-def dominant_language(text: str, mode: Mode) -> str:
-    """Language of what has no script of its own, such as a sentence of figures.
-
-    The one asked for; else the one of most of the text, where a word counts as much as a Han character.
-    """
-    if mode.fixed:
-        return mode.fixed
-    counts = Counter(_scripts(text))
-    counts["en"] = len(re.findall(r"[^\W\d_]+", re.sub(f"[{HAN}{_KANA}{_HANGUL}]", " ", text)))
-    counts["ja"] += counts["zh"] if counts["ja"] else 0
-    del counts[""]
-    language, number = max(counts.items(), key=lambda item: item[1])
-    return mode.han if language == "zh" or not number else language
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -66,13 +55,51 @@ def _script(char: str) -> str:
     return ""
 
 
-def _scripts(sentence: str) -> list[str]:
+@functools.lru_cache(maxsize=65_536)
+def _encodable(char: str, encoding: str) -> bool:
+    try:
+        char.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _only_in_chinese(char: str) -> bool:
+    return char in _MANDARIN_WORDS or not _encodable(char, "cp932")
+
+
+def _only_in_japanese(char: str) -> bool:
+    return _encodable(char, "cp932") and not _encodable(char, "gb2312") and not _encodable(char, "big5")
+
+
+def _han_language(han: str, in_japanese: bool) -> str:
+    """Language of Han characters that stand next to no kana."""
+    if any(map(_only_in_chinese, han)):
+        return "zh"
+    return "ja" if in_japanese or any(map(_only_in_japanese, han)) else "zh"
+
+
+@functools.lru_cache(maxsize=4096)
+def _stretch_languages(stretch: str, in_japanese: bool) -> tuple[str, ...]:
+    """Language of each character of a stretch of Han characters and kana."""
+    kana = set(_KANA_CHARACTER.findall(stretch))
+    if not kana or (kana == {"の"} and any(map(_only_in_chinese, _HAN_CHARACTER.findall(stretch)))):
+        return (_han_language(stretch, in_japanese),) * len(stretch)
+    languages: list[str] = []
+    for language, text in segment_upstream.han_and_kana(stretch):
+        here = ["ja" if language == "ja" or in_japanese else "zh"] * len(text)
+        for han in _HAN_RUN.finditer(text):
+            if any(map(_only_in_chinese, han[0])):
+                here[han.start() : han.end()] = ["zh"] * len(han[0])
+        languages += here
+    return tuple(languages)
+
+
+def _scripts(sentence: str, in_japanese: bool = False) -> list[str]:
     """Language of each character, empty for figures and marks."""
-    sentence = _NO_BETWEEN_HAN.sub("的", sentence)
     scripts = [_script(char) for char in sentence]
     for stretch in _HAN_OR_KANA.finditer(sentence):
-        if "ja" in scripts[stretch.start() : stretch.end()]:
-            scripts[stretch.start() : stretch.end()] = ["ja"] * len(stretch[0])
+        scripts[stretch.start() : stretch.end()] = _stretch_languages(stretch[0], in_japanese)
     if "zh" in scripts:
         for unit in _CHINESE_UNIT.finditer(sentence):
             before = next((script for script in reversed(scripts[: unit.start()]) if script), "zh")
@@ -80,6 +107,20 @@ def _scripts(sentence: str) -> list[str]:
             if before == "zh" or after == "zh":
                 scripts[unit.start() : unit.end()] = [before if before == "zh" else after] * len(unit[0])
     return scripts
+
+
+def dominant_language(text: str, mode: Mode) -> str:
+    """Language of what has no script of its own, such as a sentence of figures.
+
+    The one asked for; else the one of most of the text, where a word counts as much as a Han character.
+    """
+    if mode.fixed:
+        return mode.fixed
+    counts = Counter(_scripts(text))
+    counts["en"] = len(re.findall(r"[^\W\d_]+", re.sub(f"[{HAN}{_KANA}{_HANGUL}]", " ", text)))
+    del counts[""]
+    language, number = max(counts.items(), key=lambda item: item[1])
+    return mode.han if language == "zh" or not number else language
 
 
 def _in_mode(scripts: list[str], mode: Mode) -> list[str]:
@@ -94,12 +135,13 @@ def segment(sentence: str, mode: Mode, default: str, frontend: str = "improved")
     Args:
         sentence: any text.
         mode: the request's language.
-        default: language of a sentence without any script (figures and marks only).
+        default: language of most of the text: of a sentence without any script (figures and marks only), and of Han
+            characters that may be Mandarin or Japanese.
         frontend: ``improved``, or ``upstream``, whose runs joined need not be the sentence.
     """
     if frontend == "upstream":
         return [Run(language, text) for language, text in segment_upstream.parts(sentence, mode)]
-    scripts = _in_mode(_scripts(sentence), mode)
+    scripts = _in_mode(_scripts(sentence, default == "ja"), mode)
     index = 0
     while index < len(scripts):
         end = index

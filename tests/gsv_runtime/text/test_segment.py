@@ -30,6 +30,11 @@ def runs(text, default="zh", mode="auto"):
         ("气温-3.5°C。", [("zh", "气温-3.5°C。")]),
         ("Call me, 张三.", [("en", "Call me, "), ("zh", "张三.")]),
         ("價格是$20", [("zh", "價格是$20")]),
+        ("我们吃了ラーメン很好吃", [("zh", "我们吃了"), ("ja", "ラーメン"), ("zh", "很好吃")]),
+        ("私は学生です。東京大学で勉強しています。", [("ja", "私は学生です。東京大学で勉強しています。")]),
+        ("鲜の每日", [("zh", "鲜の每日")]),
+        ("3월 3일에 만나요.", [("ko", "3월 3일에 만나요.")]),
+        ("他说了“ありがとう”，走了。", [("zh", "他说了"), ("ja", "“ありがとう”，"), ("zh", "走了。")]),
     ],
 )
 def test_scripts_decide_and_figures_go_with_what_they_are_written_against(text, expected):
@@ -53,3 +58,31 @@ def test_runs_joined_are_the_sentence_and_neighbours_differ(text, default):
 )
 def test_the_dominant_language_counts_words_against_characters(text, language):
     assert dominant_language(text, MODES["auto"]) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "default", "language"),
+    [
+        ("東京大学", "zh", "zh"),
+        ("東京大学", "ja", "ja"),
+        ("経済", "zh", "ja"),
+        ("我们的大学", "ja", "zh"),
+    ],
+)
+def test_han_characters_are_what_their_form_says_and_else_what_the_text_is(text, default, language):
+    assert runs(text, default) == [(language, text)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("auto", [("zh", "你好"), ("en", "hi"), ("ja", "はい"), ("ko", "네")]),
+        ("auto_yue", [("yue", "你好"), ("en", "hi"), ("ja", "はい"), ("ko", "네")]),
+        ("zh", [("zh", "你好"), ("en", "hi"), ("zh", "はい네")]),
+        ("all_yue", [("yue", "你好"), ("en", "hi"), ("yue", "はい네")]),
+        ("ja", [("ja", "你好"), ("en", "hi"), ("ja", "はい네")]),
+        ("ko", [("ko", "你好"), ("en", "hi"), ("ko", "はい네")]),
+    ],
+)
+def test_a_mode_with_a_language_gives_it_all_that_is_not_english(mode, expected):
+    assert runs("你好hiはい네", "zh", mode) == expected
