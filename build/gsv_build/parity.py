@@ -29,9 +29,11 @@ from gsv_build.modules.bert import Bert
 from gsv_build.modules.hubert import Hubert
 from gsv_build.modules.speaker_encoder import SpeakerEncoder
 from gsv_build.modules.t2s import T2S
+from gsv_build.receptive_field import reach
 from gsv_build.served_stages import ServedStages
 from gsv_build.size_presets import network_sizes
 from gsv_runtime import contract
+from gsv_runtime.chunking import whole_window
 from gsv_runtime.cloning import derive_voice
 from gsv_runtime.pipeline import Pipeline
 from gsv_runtime.references import ReferenceAudio, read_reference
@@ -243,8 +245,9 @@ def sovits_errors(data: ParityData, version: ModelVersion) -> Iterator[StageErro
     yield error("log_std", encoded.log_std[0])
     noise = torch.from_numpy(normal("noise", (1, sizes.latent, 40), 0.5))
     for stage, frames in (("latents", 40), ("latents_fast", int(40 / 1.3) + 1)):
+        places = torch.from_numpy(whole_window(20, frames).frame_positions)[None]
         lengths = torch.tensor([[frames]])
-        latents = acoustic(tokens, counts[0], phones, counts[1], condition, noise[:, :, :frames], lengths)
+        latents = acoustic(tokens, counts[0], phones, counts[1], condition, noise[:, :, :frames], places, lengths)
         yield error(stage, latents[0])
     latents, mask = torch.from_numpy(normal("latents", (1, sizes.latent, 26))), torch.ones(1, 1, 26)
     yield error("flow", acoustic.flow.reverse(latents, mask, condition)[0])
@@ -278,6 +281,7 @@ class RecordedFrontend:
 def facts_of(version: ModelVersion) -> CheckpointFacts:
     """What the pipeline must know of seeded weights at official sizes."""
     sizes = network_sizes(version)
+    around = reach(sizes.sovits)
     return CheckpointFacts(
         version.value,
         "seeded",
@@ -287,6 +291,8 @@ def facts_of(version: ModelVersion) -> CheckpointFacts:
         has_bert=True,
         bert_cls_id=_BERT_CLS,
         bert_sep_id=_BERT_SEP,
+        flow_reach_frames=around.flow_frames,
+        vocoder_reach_frames=around.vocoder_frames,
     )
 
 

@@ -18,6 +18,7 @@ from gsv_build.checkpoints import CheckpointError
 from gsv_build.checkpoints.keys_s2 import SovitsModules
 from gsv_build.export import export_graph
 from gsv_build.modules.t2s import T2S
+from gsv_build.receptive_field import reach
 from gsv_build.sizes import SovitsSizes, T2SSizes
 from gsv_build.t2s_graphs import write_t2s_graphs
 from gsv_build.weights import WeightFiles
@@ -87,6 +88,7 @@ class Weights:
         """What the runtime must know of these checkpoints."""
         has_bert = self.files.bert is not None
         vocabulary = checkpoints.load_vocabulary(self.files.bert) if self.files.bert is not None else []
+        around = reach(self.sovits.sizes)
         return CheckpointFacts(
             version=self.sovits.sizes.version.value,
             weights_digest=self.digest,
@@ -96,6 +98,8 @@ class Weights:
             has_bert=has_bert,
             bert_cls_id=vocabulary.index("[CLS]") if has_bert else 0,
             bert_sep_id=vocabulary.index("[SEP]") if has_bert else 0,
+            flow_reach_frames=around.flow_frames,
+            vocoder_reach_frames=around.vocoder_frames,
         )
 
 

@@ -143,6 +143,7 @@ def acoustic_batch(
         "phone_lengths": lengths[:, 1:],
         "global_condition": global_condition.expand(2, -1).contiguous(),
         "noise": noise,
+        "frame_positions": torch.arange(0.0, TOKENS * FRAMES_PER_TOKEN).expand(2, -1).contiguous(),
         "frame_lengths": lengths[:, :1] * FRAMES_PER_TOKEN,
     }
     rows = []
@@ -150,7 +151,8 @@ def acoustic_batch(
         alone = {name: tensor[row : row + 1] for name, tensor in batch.items()}
         alone["semantic_tokens"] = alone["semantic_tokens"][:, : lengths[row, 0]]
         alone["phones"] = alone["phones"][:, : lengths[row, 1]]
-        alone["noise"] = alone["noise"][:, :, : lengths[row, 0] * FRAMES_PER_TOKEN]
+        for name in ("noise", "frame_positions"):
+            alone[name] = alone[name][..., : lengths[row, 0] * FRAMES_PER_TOKEN]
         rows.append(alone)
     return batch, rows
 

@@ -110,11 +110,20 @@ class CheckpointFacts:
     has_bert: bool  # without BERT, Chinese is spoken with zero features
     bert_cls_id: int
     bert_sep_id: int
+    flow_reach_frames: int  # frames to each side that decide a latent frame, after the text encoder
+    vocoder_reach_frames: int  # and that decide a frame's samples
 
     @classmethod
     def from_repository(cls, repository: Path) -> CheckpointFacts:
-        """Reads them from `build.json` of a model repository."""
-        return cls(**read_build(repository)["facts"])
+        """Reads them from `build.json` of a model repository.
+
+        Raises:
+            ValueError: there is none, or another version of this code wrote it.
+        """
+        facts = read_build(repository)["facts"]
+        if facts.keys() != {field.name for field in fields(cls)}:
+            raise ValueError(f"{repository.name} was built by another version; run `make build` again")
+        return cls(**facts)
 
 
 def read_build(repository: Path) -> dict[str, Any]:

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from gsv_build.checkpoints.keys_s2 import SovitsModules
 from gsv_build.size_presets import network_sizes
 from gsv_build.sizes import SovitsSizes
+from gsv_runtime.chunking import whole_window
 from gsv_runtime.versions import ModelVersion
 
 
@@ -56,6 +58,12 @@ class TinySovits:
         return torch.tensor(lengths).unsqueeze(1)
 
     @staticmethod
+    def positions(tokens: int, frames: int, size: int) -> Tensor:
+        """Places of a whole sentence's frames, [size] float32; the padding holds other numbers than zero."""
+        places = torch.from_numpy(whole_window(tokens, frames).frame_positions)
+        return functional.pad(places, (0, size - frames), value=0.7)
+
+    @staticmethod
     def acoustic_batch(
         sizes: SovitsSizes, tokens: tuple[int, ...], phones: tuple[int, ...], frames: tuple[int, ...]
     ) -> tuple[Tensor, ...]:
@@ -69,6 +77,7 @@ class TinySovits:
             TinySovits.column(*phones),
             torch.randn(batch, sizes.global_dim),
             torch.randn(batch, sizes.latent, max(frames)) * 0.5,
+            torch.stack([TinySovits.positions(*pair, max(frames)) for pair in zip(tokens, frames, strict=True)]),
             TinySovits.column(*frames),
         )
 
@@ -76,7 +85,7 @@ class TinySovits:
     def acoustic_row(batch: tuple[Tensor, ...], row: int) -> tuple[Tensor, ...]:
         """One row of such a batch as a call of its own, without padding."""
         inputs = (tensor[row : row + 1] for tensor in batch)
-        tokens, token_lengths, phones, phone_lengths, condition, noise, frame_lengths = inputs
+        tokens, token_lengths, phones, phone_lengths, condition, noise, positions, frame_lengths = inputs
         return (
             tokens[:, : int(token_lengths)],
             token_lengths,
@@ -84,6 +93,7 @@ class TinySovits:
             phone_lengths,
             condition,
             noise[:, :, : int(frame_lengths)],
+            positions[:, : int(frame_lengths)],
             frame_lengths,
         )
 

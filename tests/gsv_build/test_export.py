@@ -122,13 +122,13 @@ def test_the_reference_graphs_compute_what_the_modules_compute(exported: Exporte
 def test_a_padded_batch_through_the_graphs_gives_what_single_calls_give(exported: Exported, tiny_sovits: Any) -> None:
     batch = tiny_sovits.acoustic_batch(exported.sizes, (4, 9), (8, 3), (8, 15))
     latents = exported.run("acoustic", *batch)
-    waveform = exported.run("vocoder", latents, batch[6], batch[4])
+    waveform = exported.run("vocoder", latents, batch[7], batch[4])
     samples_per_frame = exported.modules.vocoder.samples_per_frame
     for row, frames in enumerate((8, 15)):
         alone = tiny_sovits.acoustic_row(batch, row)
         single = exported.run("acoustic", *alone)
         torch.testing.assert_close(latents[row, :, :frames], single[0], atol=1e-4, rtol=1e-4)
-        heard = exported.run("vocoder", single, alone[6], alone[4])
+        heard = exported.run("vocoder", single, alone[7], alone[4])
         torch.testing.assert_close(waveform[row, : frames * samples_per_frame], heard[0], atol=1e-4, rtol=1e-4)
 
 

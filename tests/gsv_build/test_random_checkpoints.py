@@ -64,7 +64,8 @@ def test_a_set_carries_speech_like_levels_from_audio_to_waveform(small_set):
     condition = sovits.module.reference_encoder(torch.rand(1, 1025, 80))
     phones, noise = torch.randint(1, 300, (1, 30)), 0.5 * torch.randn(1, sovits.sizes.latent, frames)
     lengths = [torch.tensor([[length]]) for length in (tokens.shape[1], 30, frames)]
-    latents = sovits.module.acoustic(tokens, lengths[0], phones, lengths[1], condition, noise, lengths[2])
+    places = torch.arange(float(frames))[None]
+    latents = sovits.module.acoustic(tokens, lengths[0], phones, lengths[1], condition, noise, places, lengths[2])
     waveform = sovits.module.vocoder(latents, lengths[2], condition)
     level = waveform.square().mean().sqrt()
     assert 0.005 < level < 0.4, "inaudible or saturated"

@@ -18,6 +18,8 @@ FACTS = CheckpointFacts(
     has_bert=True,
     bert_cls_id=101,
     bert_sep_id=102,
+    flow_reach_frames=4,
+    vocoder_reach_frames=2,
 )
 
 

@@ -3,7 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gsv_runtime.decoding import num_frames, standard_noise
+from gsv_runtime.chunking import num_frames
+from gsv_runtime.decoding import standard_noise
 from gsv_runtime.errors import Cancelled, InternalError, InvalidRequest
 from gsv_runtime.pipeline import Pipeline
 from gsv_runtime.speech_request import Sampling, SpeechRequest

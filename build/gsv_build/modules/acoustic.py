@@ -1,8 +1,9 @@
 """Semantic tokens and phones to latent frames.
 
 Source: GPT_SoVITS/module/models.py, classes TextEncoder and SynthesizerTrn, and mrte_model.py, at 48b1a01.
-Deliberately different: noise and the number of frames are inputs; the 1x1 projection of the codes runs before they are
-repeated, not after; everything is masked, so that a padded batch gives what single calls give.
+Deliberately different: noise and the places of the frames are inputs, so that a window of a sentence can be asked for;
+the 1x1 projection of the codes runs before they are repeated, not after; everything is masked, so that a padded batch
+gives what single calls give.
 """
 
 from __future__ import annotations
@@ -36,24 +37,19 @@ class Encoded(NamedTuple):
     mask: Tensor
 
 
-def resample_frames(frames: Tensor, lengths: Tensor, new_lengths: Tensor, size: int) -> Tensor:
-    """Stretch each row in time by linear interpolation, with half-pixel centres.
+def resample_frames(frames: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
+    """Read each row at the places given, by linear interpolation: another speed, or a part of the row.
 
     Args:
-        frames: [B, C, F].
+        frames: [B, C, L].
         lengths: [B, 1] int64, frames of each row.
-        new_lengths: [B, 1] int64, frames wanted of each row; equal lengths change nothing.
-        size: padded number of frames of the result.
+        positions: [B, F] float32, in frames; beyond either end of a row its end is read. Whole ones change nothing.
 
     Returns:
-        [B, C, size], meaningless beyond `new_lengths`.
-
-    Source: the definition of torch's `interpolate(mode="linear", align_corners=False)`, row by row.
+        [B, C, F].
     """
-    positions = torch.arange(size, device=frames.device).to(torch.float32)
-    scale = lengths.to(torch.float32) / new_lengths.to(torch.float32)
     last = lengths - 1
-    place = ((positions + 0.5) * scale - 0.5).clamp(min=0.0)
+    place = positions.clamp(min=0.0)
     left = torch.minimum(place.to(torch.int64), last)
     right = torch.minimum(left + 1, last)
     part = (place - left.to(torch.float32)).clamp(max=1.0).unsqueeze(1)
@@ -119,27 +115,28 @@ class Acoustic(nn.Module):
         phone_lengths: Tensor,
         global_condition: Tensor,
         noise: Tensor,
+        frame_positions: Tensor,
         frame_lengths: Tensor,
     ) -> Tensor:
         """Decode tokens to latent frames: the exported stage.
 
         Args:
-            semantic_tokens: [B, T] int64; padding may be any valid token.
+            semantic_tokens: [B, T] int64, of a sentence or of a window of it; padding may be any valid token.
             token_lengths: [B, 1] int64.
-            phones: [B, P] int64, of the target text only.
+            phones: [B, P] int64, of the whole target text only.
             phone_lengths: [B, 1] int64.
             global_condition: [B, global_dim].
             noise: [B, latent, F], standard normal times noise_scale.
-            frame_lengths: [B, 1] int64; 2 per token at speed 1, int(2 * T / speed) + 1 at any other.
+            frame_positions: [B, F] float32, where each wanted frame lies among the frames of the tokens, 2 a token.
+            frame_lengths: [B, 1] int64, frames wanted.
 
         Returns:
             latents: [B, latent, F], zero beyond frame_lengths.
         """
         content = functional.embedding(semantic_tokens, self.codebook)
         hidden = self.encode(content, token_lengths, phones, phone_lengths, global_condition)
-        size = noise.shape[2]
-        mask = length_mask(frame_lengths, size)
-        hidden = resample_frames(hidden, token_lengths * FRAMES_PER_TOKEN, frame_lengths, size)
+        mask = length_mask(frame_lengths, noise.shape[2])
+        hidden = resample_frames(hidden, token_lengths * FRAMES_PER_TOKEN, frame_positions)
         mean, log_std = self.statistics(hidden, mask)
         return self.flow.reverse((mean + noise * torch.exp(log_std)) * mask, mask, global_condition)
 

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from gsv_build.modules.acoustic import resample_frames
 from gsv_build.modules.masks import length_mask
+from gsv_runtime.chunking import Span, Window
 from gsv_runtime.contract import SAMPLES_PER_FRAME, SPEAKER_EMBEDDING_DIM
 from gsv_runtime.versions import SUPPORTED, ModelVersion
 
@@ -23,15 +24,18 @@ BY_VERSION = pytest.mark.parametrize("version", SUPPORTED, ids=lambda version: v
 def test_resampling_is_torchs_linear_interpolation(frames: int, wanted: int) -> None:
     signal = torch.arange(2.0 * frames).reshape(1, 2, frames).sin()
     expected = functional.interpolate(signal, size=wanted, mode="linear", align_corners=False)
-    lengths = torch.tensor([[frames]]), torch.tensor([[wanted]])
-    torch.testing.assert_close(resample_frames(signal, *lengths, wanted), expected, atol=2e-5, rtol=1e-5)
+    window = Span(0, wanted)
+    places = Window(Span(0, 1), window, window, window, frames / wanted, last=True).frame_positions
+    found = resample_frames(signal, torch.tensor([[frames]]), torch.from_numpy(places)[None])
+    torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-5)
 
 
-def test_resampling_to_the_same_length_changes_no_bit() -> None:
+def test_reading_whole_places_changes_no_bit() -> None:
     signal = torch.randn(2, 3, 1001)
     lengths = torch.tensor([[1001], [640]])
-    assert torch.equal(resample_frames(signal, lengths, lengths, 1001)[0], signal[0])
-    assert torch.equal(resample_frames(signal, lengths, lengths, 1001)[1, :, :640], signal[1, :, :640])
+    found = resample_frames(signal, lengths, torch.stack([torch.arange(1001.0), torch.arange(1001.0)]))
+    assert torch.equal(found[0], signal[0])
+    assert torch.equal(found[1, :, :640], signal[1, :, :640])
 
 
 @BY_VERSION
@@ -94,7 +98,7 @@ def test_the_flow_undoes_itself(tiny_sovits: Any) -> None:
 def test_the_exported_stage_is_its_parts_put_together(tiny_sovits: Any) -> None:
     acoustic = tiny_sovits.modules().acoustic
     batch = tiny_sovits.acoustic_batch(tiny_sovits.sizes(), (5, 9), (4, 7), (10, 18))
-    *text, condition, noise, _ = batch
+    *text, condition, noise, _, _ = batch
     encoded = acoustic.encode_text_and_tokens(*text, condition)
     sample = (encoded.mean + noise * torch.exp(encoded.log_std)) * encoded.mask
     torch.testing.assert_close(acoustic.flow.reverse(sample, encoded.mask, condition), acoustic(*batch))
@@ -114,10 +118,8 @@ def test_gradients_reach_every_parameter(tiny_sovits: Any) -> None:
     for _, module in modules.items():
         module.requires_grad_(True)
     condition = modules.reference_encoder(torch.rand(2, 1025, 6), torch.randn(2, SPEAKER_EMBEDDING_DIM))
-    tokens, token_lengths, phones, phone_lengths, _, noise, frame_lengths = tiny_sovits.acoustic_batch(
-        sizes, (3, 4), (4, 2), (6, 8)
-    )
-    latents = modules.acoustic(tokens, token_lengths, phones, phone_lengths, condition, noise, frame_lengths)
+    *text, _, noise, positions, frame_lengths = tiny_sovits.acoustic_batch(sizes, (3, 4), (4, 2), (6, 8))
+    latents = modules.acoustic(*text, condition, noise, positions, frame_lengths)
     modules.vocoder(latents, frame_lengths, condition).square().sum().backward()
     without = [
         f"{stage}.{name}"
