@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from gsv_runtime.contract import SAMPLES_PER_FRAME, Model
 from gsv_runtime.errors import InvalidRequest
+from gsv_runtime.onnx_session import open_session
 from gsv_runtime.tensors import NUMPY_DTYPES, Array, Arrays
 
 # Which axis each length input counts.
@@ -25,13 +25,8 @@ class OnnxStage:
     """One graph, its session and its contract."""
 
     def __init__(self, model: Model, graph: Path, intra_op_threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = intra_op_threads
-        options.inter_op_num_threads = 1
-        # Two spinning sessions on two cores cost 5 to 8 times the throughput (triton.md, section 2).
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._model = model
-        self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        self._session = open_session(graph, intra_op_threads)
         self._inputs = {value.name: value.shape for value in self._session.get_inputs()}
         self._outputs = [tensor.name for tensor in model.outputs]
 

@@ -17,6 +17,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from gsv_runtime.onnx_session import open_session
 from gsv_runtime.speech_request import Sampling
 from gsv_runtime.t2s.request import Capacity, Prompt
 
@@ -98,16 +99,9 @@ class OnnxEngine:
             slots: sequences that can be held.
             cache_rows: phones and tokens of each.
             intra_op_threads: threads of one operator.
-            session_entries: further entries of ONNX Runtime's session configuration, for measurements.
+            session_entries: as `open_session` takes them, for measurements.
         """
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = intra_op_threads
-        options.inter_op_num_threads = 1
-        # Two spinning sessions on two cores cost 5 to 8 times the throughput (triton.md, section 2).
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        for key, value in (session_entries or {}).items():
-            options.add_session_config_entry(key, value)
-        self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        self._session = open_session(graph, intra_op_threads, session_entries)
         self._capacity = self._read_capacity(slots, cache_rows)
         shapes = {value.name: value.shape for value in self._session.get_inputs()}
         _, heads, _, head_dim = shapes["key_cache_0"]
