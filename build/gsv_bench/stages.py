@@ -207,6 +207,7 @@ class _Case:
 
     def _inputs(self) -> Arrays:
         texts = {"text": TEXT, "language": "en", "prompt_text": PROMPT_TEXT, "prompt_language": "en"}
+        texts |= {"streaming": "sentence"}
         arrays = {name: np.array([value], dtype=np.object_) for name, value in texts.items()}
         return arrays | {
             "reference_audio": np.array([self.reference], dtype=np.object_),
@@ -217,7 +218,7 @@ class _Case:
         """Speak the sentence; return its tokens, the request's milliseconds, and each stage's."""
         request, stages = parse_speech_request(self._inputs()), self.sides[side]
         started = time.perf_counter()
-        chunks = list(self.pipeline.speak(request, self.voice, stages, lambda: False))
+        chunks = list(self.pipeline.speak(request, self.voice, stages))
         total_ms = 1e3 * (time.perf_counter() - started)
         return chunks[0].waveform.size // SAMPLES_PER_TOKEN, total_ms, chunks[0].timing_ms
 
@@ -263,7 +264,7 @@ def _speak(case: _Case, client: Client, side: str) -> tuple[int, float, Mapping[
     if side != TRITON:
         return case.speak(side)
     started = time.perf_counter()
-    audio = client.synthesize(TEXT, voice="bench", language="en", seed=SEED)
+    audio = client.synthesize(TEXT, voice="bench", language="en", seed=SEED, streaming="sentence")
     total_ms = 1e3 * (time.perf_counter() - started)
     return audio.samples.size // SAMPLES_PER_TOKEN, total_ms, audio.timing_ms
 

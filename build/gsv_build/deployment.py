@@ -84,8 +84,8 @@ _PROFILES: Mapping[str, Mapping[str, Span]] = {
     "vocoder": {"F": _FRAMES},
 }
 
-_CPU_THREADS = 2
-_GPU_SLOTS, _GPU_HOST_THREADS = 16, 8
+_CPU_THREADS, _CPU_SLOTS = 2, 8
+_GPU_SLOTS, _GPU_BATCH, _GPU_HOST_THREADS = 16, 8, 8
 _CPU = Deployment(
     preset="cpu",
     fp16=False,
@@ -93,7 +93,12 @@ _CPU = Deployment(
         "tts": ModelDeployment(
             settings=TtsSettings(
                 max_streams=BLS_THREADS,
-                tokens_per_call=25,
+                max_start_s=10.0,
+                max_batch_start_s=120.0,
+                t2s_places=_CPU_SLOTS,
+                stage_places=2,
+                tokens_per_call=5,
+                tokens_ahead=100,
                 voices_directory=_VOICES_DIRECTORY,
             )
         ),
@@ -102,9 +107,9 @@ _CPU = Deployment(
         ),
         "text_frontend": ModelDeployment(),
         "t2s": ModelDeployment(
-            max_batch_size=8,
+            max_batch_size=_CPU_SLOTS,
             settings=T2SSettings(
-                slots=8,
+                slots=_CPU_SLOTS,
                 cache_rows=2560,
                 intra_op_threads=_CPU_THREADS,
                 idle_s=60.0,
@@ -135,13 +140,15 @@ def _on_gpu(preset: str, runtime: Runtime, fp16: bool) -> Deployment:
     models = dict(_CPU.models)
     t2s = models["t2s"]
     settings = replace(t2s.settings, slots=_GPU_SLOTS, intra_op_threads=_GPU_HOST_THREADS)
+    tts = replace(models["tts"].settings, t2s_places=_GPU_SLOTS, stage_places=2 * _GPU_BATCH)
+    models["tts"] = replace(models["tts"], settings=tts)
     models["t2s"] = replace(t2s, max_batch_size=_GPU_SLOTS, settings=settings)
     for model in MODELS:
         if model.graph:
             models[model.name] = ModelDeployment(
                 runtime=runtime,
                 on_gpu=True,
-                max_batch_size=8 if model.batchable else 0,
+                max_batch_size=_GPU_BATCH if model.batchable else 0,
                 queue_delay_us=1_000,
                 profile=_PROFILES[model.name],
             )

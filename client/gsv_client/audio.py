@@ -24,6 +24,9 @@ class Chunk:
         sentence_index: Which sentence of the text it belongs to.
         sentence: That sentence, as the server normalised it.
         timing_ms: Milliseconds that each stage of the server spent on this chunk.
+        finish_reason: Where a sentence ends with this chunk, why: "eos"; "limit" or "repetition" where its speech had
+            run away and was cut; else empty.
+        final: Whether this is the last chunk of the text.
     """
 
     samples: Samples
@@ -32,6 +35,8 @@ class Chunk:
     sentence_index: int = 0
     sentence: str = ""
     timing_ms: Mapping[str, float] = field(default_factory=dict)
+    finish_reason: str = ""
+    final: bool = False
 
     @property
     def duration_s(self) -> float:

@@ -11,7 +11,7 @@ are sorted by status, or by wording where there is none.
     │   └── ServerStopping  the server is shutting down or reloading; tried again by the client
     ├── Cancelled           the request was stopped
     ├── InternalError       a defect or a failed stage of the server
-    ├── DeadlineExceeded    no answer within timeout_s
+    ├── DeadlineExceeded    no answer within timeout_s, or not done within the request's deadline_s
     └── ConnectionFailed    the server was not reached; tried again by the client
         └── ConnectionLost  the connection broke after the request was sent
 """
@@ -19,6 +19,8 @@ are sorted by status, or by wording where there is none.
 from __future__ import annotations
 
 import re
+
+_RETRY_AFTER = re.compile(r"retry after (\d+(?:\.\d+)?) s\b")
 
 
 class SynthesisError(Exception):
@@ -34,7 +36,16 @@ class VoiceNotFound(SynthesisError):
 
 
 class ServerBusy(SynthesisError):
-    """No capacity now; try again later."""
+    """No capacity now; try again later.
+
+    Attributes:
+        retry_after_s: When the server advises to, in seconds; None where it gave no advice.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        found = _RETRY_AFTER.search(message)
+        self.retry_after_s = float(found.group(1)) if found else None
 
 
 class ServerStopping(ServerBusy):
@@ -50,7 +61,7 @@ class InternalError(SynthesisError):
 
 
 class DeadlineExceeded(SynthesisError):
-    """No answer came within the time-out."""
+    """No answer came within the time-out, or the request's own deadline passed on the server."""
 
 
 class ConnectionFailed(SynthesisError):
@@ -61,7 +72,10 @@ class ConnectionLost(ConnectionFailed):
     """The connection broke after the request was sent."""
 
 
-_LEAVES = {leaf.__name__: leaf for leaf in (InvalidRequest, VoiceNotFound, ServerBusy, Cancelled, InternalError)}
+_LEAVES: dict[str, type[SynthesisError]] = {
+    leaf.__name__: leaf
+    for leaf in (InvalidRequest, VoiceNotFound, ServerBusy, Cancelled, DeadlineExceeded, InternalError)
+}
 _LEAF = re.compile(rf"\b({'|'.join(_LEAVES)}): (.*)", re.DOTALL)
 
 _STATUS_ERRORS: dict[str, type[SynthesisError]] = {

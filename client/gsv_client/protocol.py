@@ -62,6 +62,9 @@ TTS_INPUTS = {
     "pause_s": "FP32",
     "split_method": "BYTES",
     "encoding": "BYTES",
+    "streaming": "BYTES",
+    "priority": "BYTES",
+    "deadline_s": "FP32",
 }
 TTS_OUTPUTS = (
     "waveform",
@@ -71,6 +74,8 @@ TTS_OUTPUTS = (
     "sentence_index",
     "sentence",
     "timing_ms",
+    "finish_reason",
+    "final",
 )
 VOICES_INPUTS = {"action": "BYTES", "voice": "BYTES", **_REFERENCE_INPUTS}
 VOICES_OUTPUTS = ("voices",)
@@ -103,6 +108,10 @@ class Options(TypedDict, total=False):
         noise_scale: 0 to 2.
         pause_s: Silence after each sentence but the last, in seconds.
         split_method: How text is cut into sentences, "cut0" to "cut5".
+        streaming: What a chunk holds: "chunk", a piece of a sentence, as soon as it is there; "sentence"; or "off",
+            everything.
+        priority: "interactive", or "batch", which yields to it.
+        deadline_s: The server gives up this many seconds after the request came.
     """
 
     voice: str | None
@@ -120,6 +129,9 @@ class Options(TypedDict, total=False):
     noise_scale: float | None
     pause_s: float | None
     split_method: str | None
+    streaming: str | None
+    priority: str | None
+    deadline_s: float | None
 
 
 @dataclass(frozen=True)
@@ -246,6 +258,8 @@ def parse_chunk(response: Response) -> Chunk:
             sentence_index=int(_scalar(response["sentence_index"])),
             sentence=_text(response.get("sentence", "")),
             timing_ms={stage: float(ms) for stage, ms in json.loads(_text(response.get("timing_ms")) or "{}").items()},
+            finish_reason=_text(response.get("finish_reason")),
+            final=bool(_scalar(response.get("final", False))),
         )
     except (KeyError, ValueError, TypeError, AttributeError, binascii.Error) as error:
         raise InternalError(f"the server's answer cannot be read: {error!r}; run `gsv doctor`") from error

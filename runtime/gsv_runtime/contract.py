@@ -102,6 +102,13 @@ TTS = Model(
         Tensor("pause_s", "FP32", (1,), "silence after each sentence but the last, 0 to 5; default 0.3", optional=True),
         Tensor("split_method", "STRING", (1,), "cut0 to cut5; default cut5", optional=True),
         Tensor("encoding", "STRING", (1,), "float32 (default) or pcm16_base64, for HTTP", optional=True),
+        Tensor(
+            "streaming", "STRING", (1,), "a response per chunk (default), sentence, or off: one in all", optional=True
+        ),
+        Tensor("priority", "STRING", (1,), "interactive (default) or batch, which yields to it", optional=True),
+        Tensor(
+            "deadline_s", "FP32", (1,), "give up so long after arrival, above 0 to 3600; default 3600", optional=True
+        ),
     ),
     outputs=(
         Tensor("waveform", "FP32", ("N",), "samples in [-1, 1]; empty when encoding is pcm16_base64"),
@@ -111,6 +118,8 @@ TTS = Model(
         Tensor("sentence_index", "INT32", (1,), "which sentence of the text this chunk belongs to"),
         Tensor("sentence", "STRING", (1,), "that sentence, as it was normalised"),
         Tensor("timing_ms", "STRING", (1,), "JSON: stage name to milliseconds spent on this chunk"),
+        Tensor("finish_reason", "STRING", (1,), "why its sentence ended here: eos, limit or repetition; else empty"),
+        Tensor("final", "BOOL", (1,), "whether this is the last chunk of the text"),
     ),
     decoupled=True,
 )

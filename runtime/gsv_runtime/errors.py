@@ -37,9 +37,20 @@ class ServerBusy(SynthesisError):
 
     triton_code = "UNAVAILABLE"
 
+    @classmethod
+    def with_hint(cls, found: str, retry_after_s: float) -> ServerBusy:
+        """What was found, and when to come back; the client reads the number, in this form, out of the message."""
+        return cls(f"{found}; retry after {max(retry_after_s, 0.1):.1f} s")
+
 
 class Cancelled(SynthesisError):
     """The client went away or asked to stop."""
+
+    triton_code = "CANCELLED"
+
+
+class DeadlineExceeded(SynthesisError):
+    """The request's own deadline has passed; Triton has no code of this name for models."""
 
     triton_code = "CANCELLED"
 
@@ -50,4 +61,7 @@ class InternalError(SynthesisError):
     triton_code = "INTERNAL"
 
 
-LEAVES = {leaf.__name__: leaf for leaf in (InvalidRequest, VoiceNotFound, ServerBusy, Cancelled, InternalError)}
+LEAVES: dict[str, type[SynthesisError]] = {
+    leaf.__name__: leaf
+    for leaf in (InvalidRequest, VoiceNotFound, ServerBusy, Cancelled, DeadlineExceeded, InternalError)
+}

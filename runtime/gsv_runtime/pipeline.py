@@ -1,50 +1,95 @@
-"""A speech request's path through the stages, sentence by sentence. No Triton inside.
+"""A speech request's path through the stages. No Triton inside.
 
-Pure but for the injected stages: no file, no clock, no thread. Everything random comes from the request's seed.
+Two iterators joined: one pulls semantic tokens, sentence after sentence, the other decodes them to audio. `run_ahead`
+may run the first on a thread of its own, so that the next tokens are asked for while the last become audio; without
+it they take turns, and give the same audio. Pure but for that and the injected stages: no file, no clock, no thread.
+Everything random comes from the request's seed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from gsv_runtime import contract
-from gsv_runtime.chunking import WHOLE_SENTENCE
+from gsv_runtime.chunking import WHOLE_SENTENCE, ChunkSchedule
 from gsv_runtime.contract import SAMPLE_RATE_HZ
 from gsv_runtime.decoding import Noise, SentenceDecoder
-from gsv_runtime.errors import Cancelled, InvalidRequest, SynthesisError
+from gsv_runtime.errors import InvalidRequest, SynthesisError
+from gsv_runtime.responses import Chunk, Part, added, join_parts
 from gsv_runtime.sentences import Sentence, bert_features, unflatten
 from gsv_runtime.settings import CheckpointFacts
-from gsv_runtime.speech_request import Sampling, SpeechRequest, sentence_seed
+from gsv_runtime.speech_request import SpeechRequest, sentence_seed
 from gsv_runtime.stages import SequenceCall, Stages
 from gsv_runtime.tensors import Array
 from gsv_runtime.voices import Voice
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """A piece of speech as it leaves the pipeline."""
+class Spoken:
+    """One sentence of a request."""
 
-    waveform: Array  # [N] float32 in [-1, 1] at 32 kHz, the pause after it included
-    chunk_index: int
-    sentence_index: int
-    sentence: str
-    timing_ms: dict[str, float]
+    index: int
+    sentence: Sentence
+    seed: int
     last: bool
+
+
+@dataclass(frozen=True)
+class TokenPiece:
+    """What one call to `t2s` brought."""
+
+    of: Spoken
+    tokens: Array  # [T] int64, may be empty
+    finish_reason: str  # empty while the sentence goes on
+    times_ms: dict[str, float]
+
+
+Pieces = Iterator[TokenPiece]
+FarAhead = Callable[[Sequence[TokenPiece]], bool]
+# Hands out the items of an iterator in order, and may advance it before they are asked for, but not while those
+# waiting are far ahead. Closing it closes the source too, and returns when that has ended.
+RunAhead = Callable[[Pieces, FarAhead], Generator[TokenPiece, None, None]]
+
+
+def in_step(source: Pieces, is_far_ahead: FarAhead) -> Generator[TokenPiece, None, None]:
+    """`RunAhead` that does not run ahead."""
+    yield from source
 
 
 class Pipeline:
     """Turns requests into chunks; holds only what does not change between requests."""
 
-    def __init__(self, facts: CheckpointFacts, tokens_per_call: int) -> None:
+    def __init__(
+        self,
+        facts: CheckpointFacts,
+        tokens_per_call: int,
+        schedule: ChunkSchedule = WHOLE_SENTENCE,
+        tokens_ahead: int = 0,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            facts: of the checkpoint.
+            tokens_per_call: semantic tokens asked from `t2s` in one call.
+            schedule: where sentences are cut for requests that stream by chunks.
+            tokens_ahead: with as many tokens waiting to be decoded, no further sentence is begun.
+        """
         self._facts = facts
         self._tokens_per_call = tokens_per_call
+        self._schedule = schedule
+        self._tokens_ahead = tokens_ahead
 
     def speak(
-        self, request: SpeechRequest, voice: Voice, stages: Stages, is_cancelled: Callable[[], bool]
+        self,
+        request: SpeechRequest,
+        voice: Voice,
+        stages: Stages,
+        token_stages: Stages | None = None,
+        run_ahead: RunAhead = in_step,
     ) -> Iterator[Chunk]:
         """Speaks a text.
 
@@ -52,15 +97,26 @@ class Pipeline:
             request: what to say and how.
             voice: whose voice; everything derived from its reference.
             stages: the stages, for this request.
-            is_cancelled: whether the client has left; asked between stage calls.
+            token_stages: those for the tokens, where both are called at the same time; default `stages`.
+            run_ahead: how to pull tokens while others are decoded.
 
         Yields:
-            One chunk per sentence, in order.
+            Chunks in order, cut as `request.streaming` says; the last one says so.
 
         Raises:
             InvalidRequest: the text has nothing to speak.
-            Cancelled: the client has left.
+            SynthesisError: what a stage raised; the slot of `t2s` is free then.
         """
+        source = self._token_pieces(request, voice, token_stages or stages)
+        with closing(run_ahead(source, self._is_far_ahead)) as pieces:
+            yield from join_parts(self._parts(request, voice, stages, pieces), request.streaming)
+
+    def _is_far_ahead(self, waiting: Sequence[TokenPiece]) -> bool:
+        """Whether to leave the next sentence for later; a sentence that has a slot is always brought to its end."""
+        between_sentences = bool(waiting) and waiting[-1].finish_reason != ""
+        return between_sentences and sum(piece.tokens.size for piece in waiting) > self._tokens_ahead
+
+    def _token_pieces(self, request: SpeechRequest, voice: Voice, stages: Stages) -> Pieces:
         answer = stages.call(
             contract.TEXT_FRONTEND, text=request.text, language=request.language, split_method=request.split_method
         )
@@ -68,71 +124,83 @@ class Pipeline:
         if not sentences:
             raise InvalidRequest("text has nothing that can be spoken; need words or numbers")
         for index, sentence in enumerate(sentences):
-            last = index == len(sentences) - 1
-            waveform = self._speak_sentence(index, sentence, request, voice, stages, is_cancelled)
-            if not last:
-                waveform = np.pad(waveform, (0, round(request.pause_s * SAMPLE_RATE_HZ)))
-            yield Chunk(waveform, index, index, sentence.text, stages.take_times_ms(), last)
+            seed = sentence_seed(request.sampling.seed, index)
+            spoken = Spoken(index, sentence, seed, last=index == len(sentences) - 1)
+            opening = self._opening(spoken, request, voice, stages)
+            for tokens, finish_reason in pull_tokens(opening, self._tokens_per_call, stages):
+                yield TokenPiece(spoken, tokens, finish_reason, stages.take_times_ms())
 
-    def _speak_sentence(
-        self,
-        index: int,
-        sentence: Sentence,
-        request: SpeechRequest,
-        voice: Voice,
-        stages: Stages,
-        is_cancelled: Callable[[], bool],
-    ) -> Array:
-        """Speaks one sentence; returns [N] float32."""
-        seed = sentence_seed(request.sampling.seed, index)
-        features = bert_features(sentence, stages, self._facts)
-        sampling = replace(request.sampling, seed=seed)
-        tokens = self._semantic_tokens(sentence.phones, features, voice, sampling, stages, is_cancelled)
-        decoder = SentenceDecoder(
-            sentence.phones,
-            voice.global_condition,
-            Noise(seed, request.noise_scale),
-            request.speed,
-            self._facts,
-            stages,
-            WHOLE_SENTENCE,
-        )
-        return np.concatenate(list(decoder.push(tokens, finished=True)))
-
-    def _semantic_tokens(
-        self,
-        phones: Array,
-        features: Array,
-        voice: Voice,
-        sampling: Sampling,
-        stages: Stages,
-        is_cancelled: Callable[[], bool],
-    ) -> Array:
-        """Pulls a sentence's tokens from `t2s` until it says that there are no more; returns [T] int64."""
-        sequence_id = stages.new_sequence_id()
-        opening = {
+    def _opening(self, spoken: Spoken, request: SpeechRequest, voice: Voice, stages: Stages) -> dict[str, object]:
+        """What the first call of a sentence brings to `t2s`."""
+        phones = spoken.sentence.phones
+        features = bert_features(spoken.sentence, stages, self._facts)
+        return {
             "phones": np.concatenate([voice.prompt_phones, phones]),
             "bert_features": np.concatenate([voice.prompt_features, features], axis=1),
             "num_target_phones": phones.size,
             "prompt_tokens": voice.prompt_tokens,
-            **asdict(sampling),
+            **asdict(replace(request.sampling, seed=spoken.seed)),
         }
-        pieces: list[Array] = []
-        finished = started = False
+
+    def _parts(self, request: SpeechRequest, voice: Voice, stages: Stages, pieces: Pieces) -> Iterator[Part]:
+        """Decodes tokens as they come."""
+        pause = np.zeros(round(request.pause_s * SAMPLE_RATE_HZ), dtype=np.float32)
+        decoder: SentenceDecoder | None = None
+        times_ms: dict[str, float] = {}
+        for piece in pieces:
+            decoder = decoder or self._decoder(piece.of, request, voice, stages)
+            times_ms = added(times_ms, piece.times_ms)
+            for waveform, ends in _marked(decoder.push(piece.tokens, bool(piece.finish_reason)), piece.finish_reason):
+                times_ms = added(times_ms, stages.take_times_ms())
+                if ends and not piece.of.last:
+                    waveform = np.concatenate([waveform, pause])
+                reason = piece.finish_reason if ends else ""
+                yield Part(waveform, piece.of.index, piece.of.sentence.text, times_ms, reason, ends and piece.of.last)
+                times_ms = {}
+            if piece.finish_reason:
+                decoder = None
+
+    def _decoder(self, spoken: Spoken, request: SpeechRequest, voice: Voice, stages: Stages) -> SentenceDecoder:
+        return SentenceDecoder(
+            spoken.sentence.phones,
+            voice.global_condition,
+            Noise(spoken.seed, request.noise_scale),
+            request.speed,
+            self._facts,
+            stages,
+            self._schedule if request.streaming == "chunk" else WHOLE_SENTENCE,
+        )
+
+
+def pull_tokens(opening: dict[str, object], tokens_per_call: int, stages: Stages) -> Iterator[tuple[Array, str]]:
+    """Pulls a sentence's tokens from `t2s` until it says that there are no more.
+
+    Args:
+        opening: inputs of the first call.
+        tokens_per_call: to ask for at once.
+        stages: where `t2s` is called.
+
+    Yields:
+        [T] int64, and why the sentence ended, empty but for the last. The slot is free before the last is handed
+        out, and when the iterator is closed.
+    """
+    sequence_id = stages.new_sequence_id()
+    first: dict[str, object] = opening
+    finish_reason = ""
+    start = True
+    while not finish_reason:
         try:
-            while not finished:
-                if is_cancelled():
-                    raise Cancelled("the client has left")
-                call = SequenceCall(sequence_id, start=not started)
-                wanted = self._tokens_per_call
-                first, started = ({} if started else opening), True
-                answer = stages.call(contract.T2S, sequence=call, max_new_tokens=[wanted], **as_rows(first))
-                pieces.append(answer["semantic_tokens"])
-                finished = answer["finish_reason"][0] != ""
-        finally:
-            if started:
-                _end_sequence(sequence_id, stages)
-        return np.concatenate(pieces)
+            call = SequenceCall(sequence_id, start=start)
+            answer = stages.call(contract.T2S, sequence=call, max_new_tokens=[tokens_per_call], **as_rows(first))
+            first, start = {}, False
+            finish_reason = str(answer["finish_reason"][0])
+            if not finish_reason:
+                yield answer["semantic_tokens"], ""
+        except BaseException:
+            _end_sequence(sequence_id, stages)
+            raise
+    _end_sequence(sequence_id, stages)
+    yield answer["semantic_tokens"], finish_reason
 
 
 def _end_sequence(sequence_id: int, stages: Stages) -> None:
@@ -144,3 +212,17 @@ def _end_sequence(sequence_id: int, stages: Stages) -> None:
 def as_rows(values: dict[str, object]) -> dict[str, object]:
     """Wraps scalars in lists: every scalar travels as a tensor [1]."""
     return {name: value if isinstance(value, np.ndarray) else [value] for name, value in values.items()}
+
+
+def _marked(waveforms: Iterator[Array], finish_reason: str) -> Iterator[tuple[Array, bool]]:
+    """Says of each waveform whether its sentence ends with it; while the sentence goes on, none does."""
+    held: Array | None = None
+    for waveform in waveforms:
+        if not finish_reason:
+            yield waveform, False
+            continue
+        if held is not None:
+            yield held, False
+        held = waveform
+    if held is not None:
+        yield held, True

@@ -1,21 +1,19 @@
-"""What the public models do with a request: `tts` speaks, `voices` keeps voices. No Triton inside."""
+"""What the public models do with a request: `voices` keeps voices; speech.py has `tts`. No Triton inside."""
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from gsv_runtime.audio import pcm16
 from gsv_runtime.cloning import derive_voice
-from gsv_runtime.contract import SAMPLE_RATE_HZ
-from gsv_runtime.pipeline import Chunk, Pipeline
-from gsv_runtime.settings import CheckpointFacts, TtsSettings, VoicesSettings
-from gsv_runtime.speech_request import parse_speech_request, parse_voice_request
+from gsv_runtime.errors import ServerBusy
+from gsv_runtime.settings import CheckpointFacts, VoicesSettings
+from gsv_runtime.speech_request import parse_voice_request
 from gsv_runtime.stages import Stages
 from gsv_runtime.tensors import Arrays
 from gsv_runtime.voices import VoiceStore
@@ -29,48 +27,66 @@ class Reply:
     last: bool
 
 
-class SpeechService:
-    """Answers `tts` requests."""
+OpenStages = Callable[[], Stages]
+Replies = Generator[Reply, None, None]  # closed when nobody wants the rest
+Answer = Callable[[Arrays, Stages, Callable[[], bool]], Replies]  # of inputs, stages and whether the client has left
 
-    def __init__(self, settings: TtsSettings, facts: CheckpointFacts, repository: Path) -> None:
-        self._facts = facts
-        self._voices = VoiceStore(repository / settings.voices_directory)
-        self._pipeline = Pipeline(facts, settings.tokens_per_call)
 
-    def answer(self, inputs: Arrays, stages: Stages, is_cancelled: Callable[[], bool]) -> Iterator[Reply]:
-        """Speaks a text, one reply per chunk.
+class Job(Protocol):
+    """A request that was let in."""
+
+    def replies(self, open_stages: OpenStages, is_cancelled: Callable[[], bool]) -> Replies:
+        """Does the work; called once, on a thread of its own.
 
         Args:
-            inputs: decoded tensors of contract.TTS.
-            stages: the stages, for this request.
+            open_stages: makes stages for this request, one for each thread that calls them.
             is_cancelled: whether the client has left.
 
         Raises:
-            SynthesisError: before the first reply when the request is at fault.
+            SynthesisError: the request is at fault, or a stage failed.
         """
-        request = parse_speech_request(inputs)
-        if request.reference is not None:
-            voice = derive_voice(request.reference, stages, self._facts)
-        else:
-            voice = self._voices.get(str(request.voice), self._facts.weights_digest)
-        for chunk in self._pipeline.speak(request, voice, stages, is_cancelled):
-            yield Reply(chunk_outputs(chunk, request.encoding), chunk.last)
+        ...
+
+    def leave(self, failure: Exception | None) -> None:
+        """Gives the place back; called once, whatever happened."""
+        ...
 
 
-def chunk_outputs(chunk: Chunk, encoding: str) -> Arrays:
-    """Outputs of contract.TTS for a chunk, its audio as float32 or as base64 of PCM16."""
-    as_text = encoding == "pcm16_base64"
-    audio_base64 = base64.b64encode(pcm16(chunk.waveform)).decode() if as_text else ""
-    timing = json.dumps({stage: round(ms, 3) for stage, ms in chunk.timing_ms.items()})
-    return {
-        "waveform": np.zeros(0, dtype=np.float32) if as_text else chunk.waveform,
-        "audio_base64": np.array([audio_base64], dtype=np.object_),
-        "sample_rate_hz": np.array([SAMPLE_RATE_HZ], dtype=np.int32),
-        "chunk_index": np.array([chunk.chunk_index], dtype=np.int32),
-        "sentence_index": np.array([chunk.sentence_index], dtype=np.int32),
-        "sentence": np.array([chunk.sentence], dtype=np.object_),
-        "timing_ms": np.array([timing], dtype=np.object_),
-    }
+Admit = Callable[[Arrays], Job]  # lets a request in or raises, at once
+
+
+class AtMost:
+    """`Admit` for requests that are all alike: so many at once, and the next is told ServerBusy."""
+
+    def __init__(self, max_streams: int, answer: Answer) -> None:
+        """Let `max_streams` requests in at once; `answer` gets inputs, stages and whether the client has left."""
+        self.max_streams = max_streams
+        self.answer = answer
+        self.free = threading.BoundedSemaphore(max_streams)
+
+    def __call__(self, inputs: Arrays) -> Job:
+        """Takes a place.
+
+        Raises:
+            ServerBusy: there is none.
+        """
+        if not self.free.acquire(blocking=False):
+            raise ServerBusy.with_hint(f"{self.max_streams} streams are running, the most allowed", 1.0)
+        return _Placed(self, inputs)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A request that has one of the places."""
+
+    places: AtMost
+    inputs: Arrays
+
+    def replies(self, open_stages: OpenStages, is_cancelled: Callable[[], bool]) -> Replies:
+        return self.places.answer(self.inputs, open_stages(), is_cancelled)
+
+    def leave(self, failure: Exception | None) -> None:
+        self.places.free.release()
 
 
 class VoiceService:
@@ -80,7 +96,7 @@ class VoiceService:
         self._facts = facts
         self._voices = VoiceStore(repository / settings.voices_directory, settings.max_voices)
 
-    def answer(self, inputs: Arrays, stages: Stages, is_cancelled: Callable[[], bool]) -> Iterator[Reply]:
+    def answer(self, inputs: Arrays, stages: Stages, is_cancelled: Callable[[], bool]) -> Replies:
         """Registers, lists or deletes; one reply with the voices that the action was about.
 
         Args:

@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import closing, suppress
+from typing import Any, ClassVar
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from gsv_runtime import contract, errors, tensors
-from gsv_runtime.services import Reply
+from gsv_runtime.launch import BLS_THREADS
+from gsv_runtime.metrics import COUNTER, GAUGE, HISTOGRAM, MetricSpec
+from gsv_runtime.model_processes import model_processes
+from gsv_runtime.services import Admit, Job
 from gsv_runtime.stages import SequenceCall, Stages
-from gsv_runtime.tensors import Array, Arrays
+from gsv_runtime.tensors import Arrays
+from gsv_runtime.watched_calls import ProcessDied, WatchedCalls
 
 logger = logging.getLogger("gsv.serving")
 
@@ -31,6 +38,22 @@ _TRANSPORT_PARAMETERS = frozenset({"triton_enable_empty_final_response", "binary
 # A cancelled gRPC stream that gets a data response and FINAL within a few ms crashes tritonserver before 25.04 (server
 # PR 8078; without this pause here after 71 to 1,300 cancels, with it none in 5,900: tests/e2e/test_client_wire.py).
 _CANCELLED_PAUSE_S = 0.25
+_CLIENT_ASKED_EVERY_S = 0.01
+_MAX_UNTOLD = 10_000  # figures that wait to be told to Triton
+
+# What Triton says of a model whose process has died, and of one that is being loaded again.
+_PROCESS_DIED = "is not healthy"
+_BEING_LOADED = ("is not ready", "has no available versions")
+
+
+def _leave() -> None:
+    """Ends this process: too many of its calls hang. The supervisor starts it anew."""
+    logger.critical("too many calls lost, ending this process")
+    os._exit(1)
+
+
+# Each lost call keeps one of Triton's threads for this model's calls.
+_watched = WatchedCalls(lambda: model_processes(os.getppid()), max_lost=BLS_THREADS // 2, when_too_many=_leave)
 
 
 def configure_logging() -> None:
@@ -145,7 +168,7 @@ class BlsStages(Stages):
             preferred_memory=pb_utils.PreferredMemory(pb_utils.TRITONSERVER_MEMORY_CPU, 0),
             **_sequence_arguments(sequence),
         )
-        reply = request.exec()
+        reply = _exec(request, model)
         elapsed_ms = (time.perf_counter() - started) * 1e3
         self._times_ms[model.name] = self._times_ms.get(model.name, 0.0) + elapsed_ms
         if reply.has_error():
@@ -166,6 +189,24 @@ class BlsStages(Stages):
         return times
 
 
+def _exec(request: Any, model: contract.Model) -> Any:
+    """Runs a stage call; a sequence model answers later, so that its death has to be watched for.
+
+    Raises:
+        InternalError: the stage's process died.
+    """
+    if not model.sequence:
+        return request.exec()
+    try:
+        return _watched.run(model.name, request.exec)
+    except ProcessDied:
+        raise _stage_died(model) from None
+
+
+def _stage_died(model: contract.Model) -> errors.InternalError:
+    return errors.InternalError(f"the process of stage {model.name} has died; it is started again; try again")
+
+
 def _sequence_arguments(sequence: SequenceCall | None) -> dict[str, int]:
     if sequence is None:
         return {}
@@ -181,69 +222,88 @@ def _stage_error(model: contract.Model, message: str) -> errors.SynthesisError:
     if kind is not None:
         return kind(rest)
     logger.error("stage failed stage=%s message=%r", model.name, message)
+    if _PROCESS_DIED in message:
+        return _stage_died(model)
+    if any(wording in message for wording in _BEING_LOADED):
+        return errors.ServerBusy(f"stage {model.name} is being started; try again in a few seconds")
     return errors.InternalError(f"stage {model.name} failed; the server's log has the cause")
 
 
-Answer = Callable[[Arrays, Stages, Callable[[], bool]], Iterator[Reply]]
-
-
 class StreamServer:
-    """Answers requests on a pool of threads, at most `max_streams` at once; the next is told ServerBusy."""
+    """Answers requests on a pool of threads; which are let in, says `admit`."""
 
-    def __init__(self, model: contract.Model, answer: Answer, max_streams: int) -> None:
+    def __init__(self, model: contract.Model, admit: Admit, max_streams: int) -> None:
+        """Serve `model`; `admit` lets in at most `max_streams` at once."""
         self._model = model
-        self._answer = answer
-        self._max_streams = max_streams
-        self._free = threading.BoundedSemaphore(max_streams)
+        self._admit = admit
         self._pool = ThreadPoolExecutor(max_streams, thread_name_prefix=f"{model.name}-stream")
 
     def submit(self, request: Any) -> None:
-        """Takes one request: copies its inputs and hands its sender to a thread."""
+        """Takes one request: copies its inputs and hands its sender to a thread; one not let in is told at once."""
         sender = request.get_response_sender()
         try:
-            inputs = decode(request, self._model)
-            if not self._free.acquire(blocking=False):
-                raise errors.ServerBusy(f"{self._max_streams} streams are running, the most allowed; try again later")
+            job = self._admit(decode(request, self._model))
         except Exception as failure:
             _end(sender, error_response(failure, self._model))
             return
         try:
-            self._pool.submit(self._run, sender, inputs)
+            self._pool.submit(self._run, sender, job)
         except Exception as failure:
-            self._free.release()
+            job.leave(failure)
             _end(sender, error_response(failure, self._model))
 
-    def _run(self, sender: Any, inputs: Mapping[str, Array]) -> None:
+    def _run(self, sender: Any, job: Job) -> None:
         final: Any | None = None
-        started, num_sent, outcome = time.perf_counter(), 0, "done"
+        failed: Exception | None = None
+        started, num_sent = time.perf_counter(), 0
+        client = _Client(sender)
         try:
-            for reply in self._answer(dict(inputs), BlsStages(), sender.is_cancelled):
-                final = response(self._model, reply.outputs)
-                if reply.last:
-                    break
-                if sender.is_cancelled():
-                    raise errors.Cancelled("the client has left")
-                sender.send(final)
-                final, num_sent = None, num_sent + 1
+            with closing(job.replies(BlsStages, client.has_left)) as replies:  # closed: no thread of it goes on
+                for reply in replies:
+                    final = response(self._model, reply.outputs)
+                    if reply.last:
+                        break
+                    if client.has_left():
+                        raise errors.Cancelled("the client has left")
+                    sender.send(final)
+                    final, num_sent = None, num_sent + 1
         except Exception as failure:
-            final, outcome = error_response(failure, self._model), type(failure).__name__
+            final, failed = error_response(failure, self._model), failure
         finally:
-            self._free.release()  # before FINAL, so that whoever got it finds the place free
-            if sender.is_cancelled():
+            job.leave(failed)  # before FINAL, so that whoever got it finds the place free
+            if client.has_left():
                 time.sleep(_CANCELLED_PAUSE_S)
             _end(sender, final)
-            elapsed_ms = (time.perf_counter() - started) * 1e3
             logger.info(
                 "stream ended model=%s outcome=%s responses=%d elapsed_ms=%.0f",
                 self._model.name,
-                outcome,
+                "done" if failed is None else type(failed).__name__,
                 num_sent + (final is not None),
-                elapsed_ms,
+                (time.perf_counter() - started) * 1e3,
             )
 
     def close(self) -> None:
         """Waits for the running streams."""
         self._pool.shutdown(wait=True)
+
+
+class _Client:
+    """Whether the client of a stream is still there. Asking Triton takes a trip to another process (0.03 to 0.2 ms)."""
+
+    def __init__(self, sender: Any) -> None:
+        self._sender = sender
+        self._lock = threading.Lock()
+        self._asked_s = float("-inf")
+        self._has_left = False
+
+    def has_left(self) -> bool:
+        """Whether it has cancelled or gone; safe to share between threads."""
+        with self._lock:
+            now_s = time.monotonic()
+            if not self._has_left and now_s - self._asked_s >= _CLIENT_ASKED_EVERY_S:
+                self._asked_s = now_s
+                self._has_left = bool(self._sender.is_cancelled())
+            return self._has_left
 
 
 def _end(sender: Any, message: Any | None) -> None:
@@ -256,3 +316,62 @@ def _end(sender: Any, message: Any | None) -> None:
             sender.send(message, flags=flags)
     except Exception:
         logger.warning("final response not delivered", exc_info=True)
+
+
+class TritonMetrics:
+    """`metrics.Metrics` on Triton's own Prometheus endpoint; make it in `initialize`, and keep it.
+
+    Only one thread of the process speaks with Triton about metrics: two at once crash tritonserver within a second
+    (24.10). Whoever counts is not kept waiting; when more is counted than can be told, it is dropped.
+    """
+
+    _KINDS: ClassVar = {COUNTER: "COUNTER", GAUGE: "GAUGE", HISTOGRAM: "HISTOGRAM"}
+
+    def __init__(self, specs: Iterable[MetricSpec]) -> None:
+        """Declare families; series whose labels are known are shown from the start, at zero."""
+        self._specs = {spec.name: spec for spec in specs}
+        self._families = {
+            name: pb_utils.MetricFamily(
+                name=name, description=spec.doc, kind=getattr(pb_utils.MetricFamily, self._KINDS[spec.kind])
+            )
+            for name, spec in self._specs.items()
+        }
+        self._series: dict[tuple[str, str], Any] = {}
+        for spec in self._specs.values():
+            for label, values in (spec.labels or {"": ("",)}).items():
+                for value in values:
+                    self._metric(spec.name, {label: value} if label else {})
+        self._told: queue.Queue[tuple[str, str, float, dict[str, str]]] = queue.Queue(_MAX_UNTOLD)
+        threading.Thread(target=self._tell, name="metrics", daemon=True).start()
+
+    def add(self, name: str, value: float = 1.0, **labels: str) -> None:
+        """Raises a counter, or moves a gauge."""
+        self._put(name, "increment", value, labels)
+
+    def set(self, name: str, value: float) -> None:
+        """Sets a gauge."""
+        self._put(name, "set", value, {})
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Puts a value into a histogram."""
+        self._put(name, "observe", value, labels)
+
+    def _put(self, name: str, verb: str, value: float, labels: dict[str, str]) -> None:
+        with suppress(queue.Full):
+            self._told.put_nowait((name, verb, value, labels))
+
+    def _tell(self) -> None:
+        while True:
+            name, verb, value, labels = self._told.get()
+            try:
+                getattr(self._metric(name, labels), verb)(value)
+            except Exception:
+                logger.exception("metric lost name=%s labels=%s", name, labels)
+
+    def _metric(self, name: str, labels: dict[str, str]) -> Any:
+        key = (name, str(sorted(labels.items())))
+        if key not in self._series:
+            buckets = self._specs[name].buckets
+            extra = {"buckets": list(buckets)} if buckets else {}
+            self._series[key] = self._families[name].Metric(labels=labels, **extra)
+        return self._series[key]

@@ -18,10 +18,15 @@ BUILD_FILE = "build.json"
 
 @dataclass(frozen=True)
 class TtsSettings:
-    """Public model: `max_streams` requests are answered at once, the next is refused."""
+    """Public model: how many requests are let in, and how they take turns at the stages."""
 
-    max_streams: int
-    tokens_per_call: int  # semantic tokens asked from t2s in one call; 25 is one second of speech
+    max_streams: int  # requests that are answered at once; the next is refused
+    max_start_s: float  # an interactive request that would start speaking later than this is refused
+    max_batch_start_s: float  # a batch request
+    t2s_places: int  # sentences that make tokens at once: the slots of t2s
+    stage_places: int  # calls that each other stage has at once, one batch at work and one ready
+    tokens_per_call: int  # asked from t2s at once; a client that leaves frees its slot after as many steps
+    tokens_ahead: int  # with so many waiting to be decoded, a request begins no further sentence
     voices_directory: str  # relative to the model repository
 
 

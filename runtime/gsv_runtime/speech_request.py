@@ -15,6 +15,9 @@ from gsv_runtime.text.languages import AUTO, MODES
 
 SPLIT_METHODS = ("cut0", "cut1", "cut2", "cut3", "cut4", "cut5")
 ENCODINGS = ("float32", "pcm16_base64")
+STREAMING = ("chunk", "sentence", "off")
+INTERACTIVE, BATCH = "interactive", "batch"
+PRIORITIES = (INTERACTIVE, BATCH)
 ACTIONS = ("register", "list", "delete")
 MAX_PROMPT_CHARACTERS = 500
 _VOICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -45,6 +48,7 @@ RANGES = {
     "speed": Range(0.5, 2, 1),
     "noise_scale": Range(0, 2, 0.5),
     "pause_s": Range(0, 5, 0.3),
+    "deadline_s": Range(0, 3600, 3600, open_low=True),
 }
 
 
@@ -83,6 +87,9 @@ class SpeechRequest:
     pause_s: float
     split_method: str
     encoding: str
+    streaming: str = "sentence"  # what a response holds: one of STREAMING
+    priority: str = INTERACTIVE
+    deadline_s: float = 3600.0  # after arrival
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,9 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
         pause_s=_number(inputs, "pause_s"),
         split_method=_choice(inputs, "split_method", SPLIT_METHODS, "cut5"),
         encoding=_choice(inputs, "encoding", ENCODINGS, "float32"),
+        streaming=_choice(inputs, "streaming", STREAMING, "chunk"),
+        priority=_choice(inputs, "priority", PRIORITIES, INTERACTIVE),
+        deadline_s=_number(inputs, "deadline_s"),
     )
 
 

@@ -31,8 +31,9 @@ MODELS = {
 import threading, time
 import numpy as np
 from gsv_runtime import contract, errors, serving
-from gsv_runtime.pipeline import Chunk
-from gsv_runtime.services import Reply, chunk_outputs
+from gsv_runtime.responses import Chunk
+from gsv_runtime.services import AtMost, Reply
+from gsv_runtime.speech import chunk_outputs
 
 CANCELLED = threading.Event()
 
@@ -69,7 +70,7 @@ import json
 import numpy as np
 from gsv_runtime import contract, errors, serving
 from gsv_runtime.references import decode_audio
-from gsv_runtime.services import Reply
+from gsv_runtime.services import AtMost, Reply
 
 VOICES = {}
 
@@ -94,7 +95,7 @@ ADAPTER = """
 class TritonPythonModel:
     def initialize(self, args):
         model = contract.TTS if args["model_name"] == "tts" else contract.VOICES
-        self.server = serving.StreamServer(model, answer, max_streams=4)
+        self.server = serving.StreamServer(model, AtMost(4, answer), max_streams=4)
 
     def execute(self, requests):
         for request in requests:

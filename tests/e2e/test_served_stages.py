@@ -39,7 +39,7 @@ def speak(stages, facts, audio):
     voice = derive_voice(ReferenceRequest(audio, "What a fine day it is.", "en", False), stages, facts)
     sampling = Sampling(top_k=1, top_p=1.0, temperature=1.0, repetition_penalty=1.35, seed=3)
     request = SpeechRequest("Good 早上。", "auto", None, None, 1.0, sampling, 0.5, 0.0, "cut5", "float32")
-    chunks = list(Pipeline(facts, 25).speak(request, voice, stages, lambda: False))
+    chunks = list(Pipeline(facts, 25).speak(request, voice, stages))
     return np.concatenate([chunk.waveform for chunk in chunks])
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from gsv_runtime.chunking import num_frames
 from gsv_runtime.decoding import standard_noise
-from gsv_runtime.errors import Cancelled, InternalError, InvalidRequest
-from gsv_runtime.pipeline import Pipeline
+from gsv_runtime.errors import InternalError, InvalidRequest
+from gsv_runtime.pipeline import Pipeline, in_step, pull_tokens
 from gsv_runtime.speech_request import Sampling, SpeechRequest
 from gsv_runtime.voices import Voice
 
@@ -46,8 +46,8 @@ def ask(text="ab,cde", **changes):
 
 @pytest.fixture
 def speak(facts, voice):
-    def run(stages, is_cancelled=lambda: False, **changes):
-        return list(Pipeline(facts, tokens_per_call=5).speak(ask(**changes), voice, stages, is_cancelled))
+    def run(stages, **changes):
+        return list(Pipeline(facts, tokens_per_call=5).speak(ask(**changes), voice, stages))
 
     return run
 
@@ -84,13 +84,30 @@ def test_a_sequence_is_started_once_and_ended_once(speak, make_stages):
     assert [(call.start, call.end) for call in stages.sequences_of("t2s")] == [(1, 0), (0, 0), (0, 1)]
 
 
-def test_a_client_that_leaves_frees_its_slot(speak, make_stages):
+def test_a_listener_who_leaves_between_two_chunks_frees_the_slot(facts, voice, make_stages):
     stages = make_stages()
-    answers = iter([False, True])
-    with pytest.raises(Cancelled):
-        speak(stages, is_cancelled=lambda: next(answers))
+    chunks = Pipeline(facts, tokens_per_call=5).speak(ask("ab,cde"), voice, stages)
+    next(chunks)
+    chunks.close()
+    assert [(call.start, call.end) for call in stages.sequences_of("t2s")] == [(1, 0), (0, 0), (0, 1)]
+
+
+def test_a_sentence_that_is_left_in_the_middle_frees_its_slot(facts, voice, make_stages):
+    stages = make_stages()
+    pieces = pull_tokens({"phones": np.array([1])}, 5, stages)
+    next(pieces)
+    pieces.close()
+    assert [(call.start, call.end) for call in stages.sequences_of("t2s")] == [(1, 0), (0, 1)]
+
+
+def test_a_decoder_that_fails_frees_the_slot(facts, voice, make_stages):
+    def broken(_inputs, _sequence):
+        raise InternalError("stage vocoder failed")
+
+    stages = make_stages(vocoder=broken)
+    with pytest.raises(InternalError, match="vocoder"):
+        list(Pipeline(facts, tokens_per_call=5).speak(ask("ab,cde"), voice, stages))
     assert stages.sequences_of("t2s")[-1].end
-    assert not stages.inputs_of("acoustic")
 
 
 def test_a_stage_that_fails_frees_the_slot_and_keeps_its_own_error(speak, make_stages):
@@ -172,3 +189,71 @@ def test_no_tokens_at_all_is_an_error_not_silence(speak, make_stages):
     empty = {"semantic_tokens": np.zeros(0, np.int64), "finish_reason": "eos"}
     with pytest.raises(InternalError, match="without a token"):
         speak(make_stages(t2s=lambda *_: empty))
+
+
+def test_why_a_sentence_ended_is_told_with_its_last_chunk(speak, make_stages):
+    def runs_away(inputs, sequence):
+        return {"semantic_tokens": np.arange(3), "finish_reason": "" if sequence.start else "repetition"}
+
+    assert [chunk.finish_reason for chunk in speak(make_stages(t2s=runs_away))] == ["repetition", "repetition"]
+    assert [chunk.finish_reason for chunk in speak(make_stages())] == ["eos", "eos"]
+
+
+def test_a_request_that_does_not_stream_gets_one_chunk_with_everything(speak, make_stages):
+    apart = speak(make_stages(), streaming="sentence")
+    (whole,) = speak(make_stages(), streaming="off")
+    assert np.array_equal(whole.waveform, np.concatenate([chunk.waveform for chunk in apart]))
+    assert (whole.sentence, whole.sentence_index, whole.chunk_index, whole.last) == ("ab cde", 0, 0, True)
+
+
+def test_times_of_tokens_and_of_audio_travel_with_the_chunk_that_they_made(facts, voice, make_stages):
+    class Timed:
+        """Each call takes a millisecond."""
+
+        def __init__(self):
+            self.stages, self.times, self.new_sequence_id = make_stages(), {}, lambda: 7
+
+        def call(self, model, **inputs):
+            self.times[model.name] = self.times.get(model.name, 0) + 1
+            return self.stages.call(model, **inputs)
+
+        def take_times_ms(self):
+            taken, self.times = self.times, {}
+            return taken
+
+    chunks = list(Pipeline(facts, tokens_per_call=5).speak(ask("ab,cde"), voice, Timed(), Timed()))
+    assert [chunk.timing_ms for chunk in chunks] == [
+        {"text_frontend": 1, "t2s": 3, "acoustic": 1, "vocoder": 1},
+        {"t2s": 3, "acoustic": 1, "vocoder": 1},
+    ]
+
+
+class Record:
+    """`RunAhead` that notes, before each item is taken, whether the source might go on without."""
+
+    def __init__(self):
+        self.far_ahead = []
+
+    def __call__(self, source, is_far_ahead):
+        waiting = []
+        for item in source:
+            waiting.append(item)
+            self.far_ahead.append(is_far_ahead(waiting))
+        yield from waiting
+
+
+def test_a_sentence_once_begun_is_brought_to_its_end_and_the_next_waits_while_enough_is_ready(
+    facts, voice, make_stages
+):
+    ahead = Record()
+    pipeline = Pipeline(facts, tokens_per_call=5, tokens_ahead=10)
+    list(pipeline.speak(ask("ab,cde,f"), voice, make_stages(), run_ahead=ahead))
+    assert ahead.far_ahead == [False, False, False, True, False, True]  # 5, 8, 13, 16, 21, 24 tokens
+
+
+def test_running_ahead_gives_the_same_chunks(facts, voice, make_stages):
+    def audio(run_ahead):
+        chunks = Pipeline(facts, 5, tokens_ahead=10).speak(ask("ab,cde,f"), voice, make_stages(), run_ahead=run_ahead)
+        return np.concatenate([chunk.waveform for chunk in chunks])
+
+    assert np.array_equal(audio(in_step), audio(Record()))

@@ -10,7 +10,7 @@ import pytest
 
 from gsv_runtime import contract
 from gsv_runtime.errors import Cancelled, InvalidRequest, ServerBusy, VoiceNotFound
-from gsv_runtime.services import Reply
+from gsv_runtime.services import AtMost, Reply
 
 FINAL = 1
 
@@ -101,7 +101,7 @@ def run(serving):
 
     def run_one(answer, request=None, max_streams=1):
         request = request or Request(action=b"list")
-        server = serving.StreamServer(contract.VOICES, answer, max_streams)
+        server = serving.StreamServer(contract.VOICES, AtMost(max_streams, answer), max_streams)
         server.submit(request)
         server.close()
         return request.sender.sent
@@ -114,13 +114,13 @@ def finals(sent):
 
 
 def test_the_last_reply_carries_the_only_final(run):
-    sent = run(lambda *_: iter([voices("a", last=False), voices("b")]))
+    sent = run(lambda *_: (each for each in [voices("a", last=False), voices("b")]))
     assert finals(sent) == [False, True]
     assert sent[1][0].tensors["voices"].as_numpy().tolist() == [b"b"]
 
 
 def test_a_stream_that_stops_without_a_last_reply_is_still_ended_once(run):
-    sent = run(lambda *_: iter([voices("a", last=False)]))
+    sent = run(lambda *_: (each for each in [voices("a", last=False)]))
     assert finals(sent) == [False, True]
     assert sent[1][0] is None
 
@@ -152,12 +152,13 @@ def test_a_request_that_cannot_be_decoded_is_answered_without_a_thread(run):
 
 
 def test_an_unknown_request_parameter_is_refused_by_name(run):
-    sent = run(lambda *_: iter([voices()]), Request('{"temprature": 1}', action=b"list"))
+    sent = run(lambda *_: (each for each in [voices()]), Request('{"temprature": 1}', action=b"list"))
     assert "unknown parameter 'temprature'; voices takes action, voice" in sent[0][0].error().message()
     assert (
-        run(lambda *_: iter([voices()]), Request('{"triton_enable_empty_final_response": true}', action=b"list"))[0][
-            0
-        ].failure
+        run(
+            lambda *_: (each for each in [voices()]),
+            Request('{"triton_enable_empty_final_response": true}', action=b"list"),
+        )[0][0].failure
         is None
     )
 
@@ -169,12 +170,15 @@ def test_the_stream_beyond_the_limit_is_told_to_come_back_and_a_place_freed_is_u
         assert release.wait(10)
         yield voices("a")
 
-    server = serving.StreamServer(contract.VOICES, answer, max_streams=1)
+    server = serving.StreamServer(contract.VOICES, AtMost(1, answer), max_streams=1)
     first, second, third = (Request(action=b"list") for _ in range(3))
     server.submit(first)
     server.submit(second)
     assert second.sender.sent[0][0].error().code == TritonError.UNAVAILABLE
-    assert "ServerBusy: 1 streams are running" in second.sender.sent[0][0].error().message()
+    assert (
+        "ServerBusy: 1 streams are running, the most allowed; retry after 1.0 s"
+        in second.sender.sent[0][0].error().message()
+    )
     release.set()
     assert first.sender.ended.wait(10)
     server.submit(third)

@@ -1,16 +1,18 @@
 from typing import Any
 
 from gsv_runtime import contract, serving
-from gsv_runtime.services import SpeechService
+from gsv_runtime.metrics import SPEECH_METRICS
 from gsv_runtime.settings import CheckpointFacts, TtsSettings, read, repository_of
+from gsv_runtime.speech import SpeechService
 
 
 class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         serving.configure_logging()
         settings, repository = read(TtsSettings, args), repository_of(args)
-        service = SpeechService(settings, CheckpointFacts.from_repository(repository), repository)
-        self._server = serving.StreamServer(contract.TTS, service.answer, settings.max_streams)
+        facts, metrics = CheckpointFacts.from_repository(repository), serving.TritonMetrics(SPEECH_METRICS)
+        self._service = SpeechService(settings, facts, repository, metrics)
+        self._server = serving.StreamServer(contract.TTS, self._service.admit, settings.max_streams)
 
     def execute(self, requests: list[Any]) -> None:
         for request in requests:
@@ -18,3 +20,4 @@ class TritonPythonModel:
 
     def finalize(self) -> None:
         self._server.close()
+        self._service.close()

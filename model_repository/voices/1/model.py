@@ -1,7 +1,7 @@
 from typing import Any
 
 from gsv_runtime import contract, serving
-from gsv_runtime.services import VoiceService
+from gsv_runtime.services import AtMost, VoiceService
 from gsv_runtime.settings import CheckpointFacts, VoicesSettings, read, repository_of
 
 
@@ -10,7 +10,7 @@ class TritonPythonModel:
         serving.configure_logging()
         settings, repository = read(VoicesSettings, args), repository_of(args)
         service = VoiceService(settings, CheckpointFacts.from_repository(repository), repository)
-        self._server = serving.StreamServer(contract.VOICES, service.answer, settings.max_streams)
+        self._server = serving.StreamServer(contract.VOICES, AtMost(settings.max_streams, service.answer), settings.max_streams)
 
     def execute(self, requests: list[Any]) -> None:
         for request in requests:

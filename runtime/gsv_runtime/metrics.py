@@ -1,0 +1,101 @@
+"""What the server counts, by name; `serving.TritonMetrics` puts it on Triton's own Prometheus endpoint.
+
+Names follow Prometheus: base units, `_total` for counters. Operations.md says how to read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_RATIOS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0, 10.0)
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """One family of metrics."""
+
+    name: str
+    kind: str
+    doc: str
+    labels: Mapping[str, tuple[str, ...]] | None = None  # name to the values that are always shown
+    buckets: tuple[float, ...] = ()
+
+
+_STAGES = ("text_frontend", "bert", "t2s", "acoustic", "vocoder")
+_PRIORITIES = ("interactive", "batch")
+
+SPEECH_METRICS = (
+    MetricSpec("gsv_ttfa_seconds", HISTOGRAM, "From a request's arrival to its first audio.", buckets=_SECONDS),
+    MetricSpec("gsv_rtf", HISTOGRAM, "Seconds of work per second of audio, of whole requests.", buckets=_RATIOS),
+    MetricSpec(
+        "gsv_queue_wait_seconds", HISTOGRAM, "Wait for a turn at a stage.", {"stage": _STAGES}, buckets=_SECONDS
+    ),
+    MetricSpec("gsv_stage_seconds", HISTOGRAM, "One call of a stage.", {"stage": _STAGES}, buckets=_SECONDS),
+    MetricSpec("gsv_streams", GAUGE, "Requests that were let in and have not ended."),
+    MetricSpec("gsv_chunks_total", COUNTER, "Chunks of audio sent."),
+    MetricSpec("gsv_audio_seconds_total", COUNTER, "Seconds of audio sent."),
+    MetricSpec("gsv_underruns_total", COUNTER, "Chunks that came after their listener had heard all before them."),
+    MetricSpec("gsv_underrun_seconds_total", COUNTER, "Seconds that those listeners heard nothing."),
+    MetricSpec("gsv_cancels_total", COUNTER, "Requests whose client left before the end."),
+    MetricSpec("gsv_requests_total", COUNTER, "Requests that came.", {"priority": _PRIORITIES}),
+    MetricSpec(
+        "gsv_refusals_total",
+        COUNTER,
+        "Requests refused for want of room.",
+        {"reason": ("streams", "start", "deadline")},
+    ),
+    MetricSpec(
+        "gsv_failures_total",
+        COUNTER,
+        "Requests that failed.",
+        {"error": ("InvalidRequest", "VoiceNotFound", "DeadlineExceeded", "InternalError")},
+    ),
+    MetricSpec(
+        "gsv_sentences_total",
+        COUNTER,
+        "Sentences spoken, by why they ended.",
+        {"finish_reason": ("eos", "limit", "repetition")},
+    ),
+)
+
+T2S_METRICS = (
+    MetricSpec("gsv_t2s_slots", GAUGE, "Slots of the cache."),
+    MetricSpec("gsv_t2s_slots_in_use", GAUGE, "Slots held by sequences."),
+    MetricSpec("gsv_t2s_tokens_total", COUNTER, "Semantic tokens made; 25 are a second of speech."),
+    MetricSpec("gsv_t2s_rounds_total", COUNTER, "Rounds of decoding; tokens over rounds is how full they were."),
+    MetricSpec("gsv_t2s_reaped_total", COUNTER, "Sequences forgotten because nobody asked for more."),
+)
+
+
+class Metrics(Protocol):
+    """Where figures go; a name is one of the tables above, labels are those of its row."""
+
+    def add(self, name: str, value: float = 1.0, **labels: str) -> None:
+        """Raises a counter, or moves a gauge."""
+        ...
+
+    def set(self, name: str, value: float) -> None:
+        """Sets a gauge."""
+        ...
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Puts a value into a histogram."""
+        ...
+
+
+class NoMetrics:
+    """Metrics that nobody reads."""
+
+    def add(self, name: str, value: float = 1.0, **labels: str) -> None:
+        """Forget it."""
+
+    def set(self, name: str, value: float) -> None:
+        """Forget it."""
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Forget it."""

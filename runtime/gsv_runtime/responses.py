@@ -1,0 +1,92 @@
+"""What a client is sent: decoded audio joined by chunk, by sentence or as a whole, numbered. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gsv_runtime.tensors import Array
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of one sentence's audio, as it was decoded."""
+
+    waveform: Array  # [N] float32 in [-1, 1] at 32 kHz, the pause after its sentence included
+    sentence_index: int
+    sentence: str
+    timing_ms: dict[str, float]
+    finish_reason: str  # of its sentence, if that ends here
+    last: bool
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of speech as it leaves the pipeline."""
+
+    waveform: Array  # [N] float32 in [-1, 1] at 32 kHz
+    chunk_index: int
+    sentence_index: int  # of its first sample
+    sentence: str
+    timing_ms: dict[str, float]
+    last: bool
+    finish_reason: str = ""  # why its sentence ended with it; empty if that goes on
+
+
+def join_parts(parts: Iterator[Part], streaming: str) -> Iterator[Chunk]:
+    """Joins parts to what one response holds.
+
+    Args:
+        parts: in order, the last one marked.
+        streaming: "chunk": a response for each; "sentence"; or "off": one in all.
+
+    Yields:
+        Chunks, numbered from 0.
+    """
+    number, joined = 0, _Joined()
+    for part in parts:
+        joined.add(part)
+        if streaming == "chunk" or part.last or (streaming == "sentence" and part.finish_reason):
+            yield joined.chunk(number)
+            number, joined = number + 1, _Joined()
+
+
+class _Joined:
+    """Parts that travel together."""
+
+    def __init__(self) -> None:
+        self._waveforms: list[Array] = []
+        self._sentences: dict[int, str] = {}
+        self._reasons: list[str] = []
+        self._timing_ms: dict[str, float] = {}
+        self._last = False
+
+    def add(self, part: Part) -> None:
+        self._waveforms.append(part.waveform)
+        self._sentences[part.sentence_index] = part.sentence
+        self._reasons += [part.finish_reason] if part.finish_reason else []
+        self._timing_ms = added(self._timing_ms, part.timing_ms)
+        self._last = part.last
+
+    def chunk(self, number: int) -> Chunk:
+        return Chunk(
+            waveform=np.concatenate(self._waveforms),
+            chunk_index=number,
+            sentence_index=min(self._sentences),
+            sentence=" ".join(self._sentences.values()),
+            timing_ms=self._timing_ms,
+            last=self._last,
+            finish_reason=_worst(self._reasons),
+        )
+
+
+def _worst(reasons: list[str]) -> str:
+    """Of several sentences' ends, the first that was not the speaker's own."""
+    return next((reason for reason in reasons if reason != "eos"), reasons[0] if reasons else "")
+
+
+def added(times_ms: dict[str, float], more_ms: dict[str, float]) -> dict[str, float]:
+    """The sum, stage by stage."""
+    return times_ms | {stage: times_ms.get(stage, 0.0) + ms for stage, ms in more_ms.items()}

@@ -1,0 +1,179 @@
+"""What `tts` does with a request: lets it in or refuses it at once, speaks, and counts. No Triton inside."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from gsv_runtime import contract
+from gsv_runtime.admission import Admission, AdmissionLimits, Refused
+from gsv_runtime.audio import pcm16
+from gsv_runtime.cloning import derive_voice
+from gsv_runtime.contract import SAMPLE_RATE_HZ
+from gsv_runtime.errors import Cancelled, SynthesisError
+from gsv_runtime.metrics import Metrics, NoMetrics
+from gsv_runtime.pacing import Clock, PacedStages, Patience, Turnstile
+from gsv_runtime.pipeline import Pipeline
+from gsv_runtime.playback import Playback
+from gsv_runtime.prefetch import Prefetch
+from gsv_runtime.responses import Chunk
+from gsv_runtime.services import OpenStages, Replies, Reply
+from gsv_runtime.settings import CheckpointFacts, TtsSettings
+from gsv_runtime.speech_request import SpeechRequest, parse_speech_request
+from gsv_runtime.tensors import Arrays
+from gsv_runtime.voices import VoiceStore
+
+
+class SpeechService:
+    """Everything that `tts` requests share."""
+
+    def __init__(
+        self,
+        settings: TtsSettings,
+        facts: CheckpointFacts,
+        repository: Path,
+        metrics: Metrics | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        """Serve the voices beside `repository`, as `settings` says."""
+        self.facts = facts
+        self.metrics = metrics or NoMetrics()
+        self.clock = clock
+        self.voices = VoiceStore(repository / settings.voices_directory)
+        self.pipeline = Pipeline(facts, settings.tokens_per_call, tokens_ahead=settings.tokens_ahead)
+        self.turnstiles = turnstiles(settings)
+        self._pool = ThreadPoolExecutor(settings.max_streams, thread_name_prefix="tts-tokens")
+        self.run_ahead = Prefetch(self._pool)
+        limits = AdmissionLimits(settings.max_streams, settings.max_start_s, settings.max_batch_start_s)
+        self._admission = Admission(limits)
+        self._lock = threading.Lock()
+
+    def admit(self, inputs: Arrays) -> SpeechJob:
+        """Lets a request in; see `services.Admit`.
+
+        Args:
+            inputs: decoded tensors of contract.TTS.
+
+        Raises:
+            InvalidRequest: an input is at fault.
+            ServerBusy: there is no room, or it would start too late; the message says when to come back.
+        """
+        try:
+            request = parse_speech_request(inputs)
+            self.metrics.add("gsv_requests_total", priority=request.priority)
+            with self._lock:
+                playback = self._admission.admit(request.priority, request.deadline_s, self.clock())
+        except Refused as refusal:
+            self.metrics.add("gsv_refusals_total", reason=refusal.reason)
+            raise
+        except SynthesisError as failure:
+            self.count_failure(failure)
+            raise
+        self.metrics.add("gsv_streams")
+        return SpeechJob(self, request, playback)
+
+    def started(self, playback: Playback) -> None:
+        """Takes note of a stream's first audio."""
+        now_s = self.clock()
+        self.metrics.observe("gsv_ttfa_seconds", now_s - playback.arrived_s)
+        with self._lock:
+            self._admission.started(playback, now_s)
+
+    def left(self, playback: Playback) -> None:
+        """Takes note of a stream's end."""
+        with self._lock:
+            self._admission.left(playback, self.clock())
+        self.metrics.add("gsv_streams", -1.0)
+
+    def count_failure(self, failure: Exception) -> None:
+        """Counts a request that failed."""
+        if isinstance(failure, Cancelled):
+            self.metrics.add("gsv_cancels_total")
+        else:
+            known = type(failure).__name__ if isinstance(failure, SynthesisError) else "InternalError"
+            self.metrics.add("gsv_failures_total", error=known)
+
+    def close(self) -> None:
+        """Waits for the threads that pull tokens."""
+        self._pool.shutdown(wait=True)
+
+
+class SpeechJob:
+    """One request that was let in; see `services.Job`."""
+
+    def __init__(self, service: SpeechService, request: SpeechRequest, playback: Playback) -> None:
+        self._service = service
+        self._request = request
+        self._playback = playback
+
+    def replies(self, open_stages: OpenStages, is_cancelled: Callable[[], bool]) -> Replies:
+        """Speaks the text, one reply per chunk."""
+        service, request = self._service, self._request
+        patience = Patience(is_cancelled, self._playback.arrived_s + request.deadline_s, service.clock)
+        stages, token_stages = (
+            PacedStages(open_stages(), service.turnstiles, patience, self._playback, service.metrics, service.clock)
+            for _ in range(2)
+        )
+        if request.reference is not None:
+            voice = derive_voice(request.reference, stages, service.facts)
+        else:
+            voice = service.voices.get(str(request.voice), service.facts.weights_digest)
+        for chunk in service.pipeline.speak(request, voice, stages, token_stages, service.run_ahead):
+            self._count(chunk)
+            yield Reply(chunk_outputs(chunk, request.encoding), chunk.last)
+
+    def leave(self, failure: Exception | None) -> None:
+        """Gives the place back."""
+        metrics, playback = self._service.metrics, self._playback
+        self._service.left(playback)
+        if failure is not None:
+            self._service.count_failure(failure)
+        elif playback.sent_audio_s > 0:
+            metrics.observe("gsv_rtf", (self._service.clock() - playback.arrived_s) / playback.sent_audio_s)
+
+    def _count(self, chunk: Chunk) -> None:
+        metrics, audio_s = self._service.metrics, chunk.waveform.size / SAMPLE_RATE_HZ
+        if self._playback.started_s is None:
+            self._service.started(self._playback)
+        underrun_s = self._playback.sent(audio_s, self._service.clock())
+        if underrun_s > 0:
+            metrics.add("gsv_underruns_total")
+            metrics.add("gsv_underrun_seconds_total", underrun_s)
+        metrics.add("gsv_chunks_total")
+        metrics.add("gsv_audio_seconds_total", audio_s)
+        if chunk.finish_reason:
+            metrics.add("gsv_sentences_total", finish_reason=chunk.finish_reason)
+
+
+def turnstiles(settings: TtsSettings) -> Mapping[str, Turnstile]:
+    """Places at the stages that are worth waiting for, by model name."""
+    stages = (contract.TEXT_FRONTEND, *(model for model in contract.MODELS if model.graph))
+    return {
+        contract.T2S.name: Turnstile(settings.t2s_places),
+        **{model.name: Turnstile(settings.stage_places) for model in stages},
+    }
+
+
+def chunk_outputs(chunk: Chunk, encoding: str) -> Arrays:
+    """Outputs of contract.TTS for a chunk, its audio as float32 or as base64 of PCM16."""
+    as_text = encoding == "pcm16_base64"
+    audio_base64 = base64.b64encode(pcm16(chunk.waveform)).decode() if as_text else ""
+    timing = json.dumps({stage: round(ms, 3) for stage, ms in chunk.timing_ms.items()})
+    return {
+        "waveform": np.zeros(0, dtype=np.float32) if as_text else chunk.waveform,
+        "audio_base64": np.array([audio_base64], dtype=np.object_),
+        "sample_rate_hz": np.array([SAMPLE_RATE_HZ], dtype=np.int32),
+        "chunk_index": np.array([chunk.chunk_index], dtype=np.int32),
+        "sentence_index": np.array([chunk.sentence_index], dtype=np.int32),
+        "sentence": np.array([chunk.sentence], dtype=np.object_),
+        "timing_ms": np.array([timing], dtype=np.object_),
+        "finish_reason": np.array([chunk.finish_reason], dtype=np.object_),
+        "final": np.array([chunk.last], dtype=np.bool_),
+    }
