@@ -13,7 +13,7 @@ REFERENCE ?= build/gsv_demo/weights/references/slt.flac
 PROMPT ?= The young woman found a good book on the table, and the children laughed.
 NOTE ?= $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),the demo voice: half trained; voices can be told apart and words cannot yet be understood (build/gsv_demo/weights/MODEL_CARD.md),$(WEIGHTS))
 
-.PHONY: help setup demo build up down logs test lint format bench eval verify weights configs
+.PHONY: help setup demo build up down logs test lint format bench eval loadtest capacity verify weights configs
 
 help: ## print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,7 +44,7 @@ $(VENV)/.workbench: requirements-dev.txt $(VENV)/.server
 lint: setup ## ruff, mypy, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy runtime/gsv_runtime build/gsv_build build/gsv_bench build/gsv_demo client/gsv_client
+	$(BIN)/mypy runtime/gsv_runtime build/gsv_build build/gsv_bench build/gsv_demo client/gsv_client loadtest/gsv_loadtest
 	$(BIN)/lint-imports
 
 format: setup ## rewrite the code in house format
@@ -86,3 +86,22 @@ bench: setup ## time one sentence through every stage beside eager PyTorch (ARGS
 
 eval: setup ## how well the demo voice speaks: 100 held-out sentences through the running server
 	$(BIN)/python -m gsv_demo.evaluate --url $${GSV_URL:-127.0.0.1:$${GSV_GRPC_PORT:-8001}} $(ARGS)
+
+# Listeners of `make loadtest` and `make capacity`. URLS names a server that runs elsewhere; without it the local one is
+# started if need be. gRPC and HTTP take turns.
+SCENARIO ?= short
+USERS ?= 4
+RATE ?=
+DURATION ?= $(if $(filter soak,$(SCENARIO)),600,60)
+TTFA ?= 1.0
+URLS ?=
+LOCAL_URLS = 127.0.0.1:$${GSV_GRPC_PORT:-8001} http://127.0.0.1:$${GSV_HTTP_PORT:-8000}
+LISTEN = $(if $(URLS),,$(BIN)/python -m gsv_build build --preset cpu --weights $(WEIGHTS) && $(BIN)/python -m gsv_build up &&) \
+  $(BIN)/python -m gsv_loadtest
+TO = $(foreach url,$(or $(URLS),$(LOCAL_URLS)),--url $(url)) $(if $(URLS),,--references $(dir $(REFERENCE)))
+
+loadtest: setup ## listeners at the server: SCENARIO=short|long|mixed|concurrent|spike|arrivals|soak USERS=n, or RATE=arrivals/s; DURATION=s
+	$(LISTEN) run --scenario $(SCENARIO) --users $(USERS) $(if $(RATE),--rate $(RATE)) --duration $(DURATION) $(TO) $(ARGS)
+
+capacity: setup ## the highest rate of arrivals at which 95 % start within TTFA=seconds and no stream underruns
+	$(LISTEN) capacity --ttfa $(TTFA) $(TO) $(ARGS)

@@ -12,7 +12,14 @@ from gsv_build.deployment import PRESETS
 from gsv_runtime.contract import MODELS
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("runtime/gsv_runtime", "build/gsv_build", "build/gsv_bench", "build/gsv_demo", "client/gsv_client")
+PACKAGES = (
+    "runtime/gsv_runtime",
+    "build/gsv_build",
+    "build/gsv_bench",
+    "build/gsv_demo",
+    "client/gsv_client",
+    "loadtest/gsv_loadtest",
+)
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 MODEL_FILES = sorted((ROOT / "model_repository").glob("*/1/model.py"))
 
