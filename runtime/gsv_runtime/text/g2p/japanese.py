@@ -1,0 +1,92 @@
+"""Japanese to phones with marks of pitch: Open JTalk's full-context labels in the notation of the checkpoints.
+
+``[`` the pitch rises, ``]`` it falls, ``#`` an accent phrase ends (in no phone table, so the checkpoints were trained
+with UNK there), ``_`` a pause. Source: upstream's `text/japanese.py`, which takes the rules from ESPnet's
+pyopenjtalk_g2p_prosody (Kurihara and others, doi:10.1587/transinf.2020EDP7104). Voiceless vowels are said as voiced.
+
+Upstream reads with pyopenjtalk and the NAIST dictionary of Open JTalk 1.11, which no wheel carries. Where that
+dictionary is installed (`DICTIONARIES`) ``frontend=upstream`` uses it and gives the same phones; elsewhere it uses
+the one in the wheel of pyopenjtalk-plus, which knows more words and reads some otherwise.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pyopenjtalk
+from pyopenjtalk.openjtalk import OpenJTalk
+
+Phones = tuple[str, ...]
+Labels = Callable[[str], list[str]]
+
+DICTIONARY_VARIABLE = "OPEN_JTALK_DICT_DIR"
+# Debian's and Ubuntu's package open-jtalk-mecab-naist-jdic.
+DEBIAN_DICTIONARY = Path("/var/lib/mecab/dic/open-jtalk/naist-jdic")
+
+_LABEL = re.compile(r"-(?P<phone>[^+]*)\+.*?/A:(?P<a1>-?\d+|xx)\+(?P<a2>\d+|xx)\+(?P<a3>\d+|xx)/.*?/F:(?P<f1>\d+|xx)_")
+_MORA_ENDS = frozenset("a e i o u A E I O U N cl".split())
+_VOICELESS_VOWELS = frozenset("AEIOU")
+_UNKNOWN = -50
+
+
+def upstream_dictionary() -> Path | None:
+    """Where the dictionary lies that upstream reads with, None if it is not installed."""
+    named = os.environ.get(DICTIONARY_VARIABLE)
+    for path in (*([Path(named)] if named else []), DEBIAN_DICTIONARY):
+        if (path / "sys.dic").is_file():
+            return path
+    return None
+
+
+@functools.cache
+def upstream_labels() -> Labels:
+    """Labels as upstream gets them, as far as its dictionary is installed."""
+    dictionary = upstream_dictionary()
+    if dictionary is None:
+        return _plain_labels
+    analyser = OpenJTalk(dn_mecab=str(dictionary).encode())
+    return lambda text: analyser.make_label(analyser.run_frontend(text))
+
+
+def _plain_labels(text: str) -> list[str]:
+    return pyopenjtalk.make_label(pyopenjtalk.run_frontend(text, use_vanilla=True))
+
+
+def improved_labels(text: str) -> list[str]:
+    """Labels with the corrections of pyopenjtalk-plus: 何, counters, accents of compounds, unknown characters."""
+    return pyopenjtalk.make_label(pyopenjtalk.run_frontend(text, use_sudachi_kanji_yomi=False))
+
+
+def stretch_phones(text: str, labels: Labels) -> Phones:
+    """Phones and marks of pitch of a stretch of Japanese without punctuation."""
+    parsed = [match for match in map(_LABEL.search, labels(text)) if match]
+    said: list[str] = []
+    for match, after in zip(parsed, [*parsed[1:], None], strict=True):
+        phone = match["phone"]
+        if phone == "sil":
+            continue
+        if phone == "pau":
+            said.append("_")
+            continue
+        said.append(phone.lower() if phone in _VOICELESS_VOWELS else phone)
+        said += _pitch_mark(match, after)
+    return tuple(said)
+
+
+def _pitch_mark(match: re.Match[str], after: re.Match[str] | None) -> tuple[str, ...]:
+    """Mark after a phone: its mora is the a2-th from the front and a3-th from the back, a1 moras past the accent."""
+    a1, a2, a3, length = (_figure(match, name) for name in ("a1", "a2", "a3", "f1"))
+    next_mora = _figure(after, "a2") if after else _UNKNOWN
+    if a3 == 1 and next_mora == 1 and match["phone"] in _MORA_ENDS:
+        return ("#",)
+    if a1 == 0 and next_mora == a2 + 1 and a2 != length:
+        return ("]",)
+    return ("[",) if a2 == 1 and next_mora == 2 else ()
+
+
+def _figure(match: re.Match[str], name: str) -> int:
+    return _UNKNOWN if match[name] == "xx" else int(match[name])
