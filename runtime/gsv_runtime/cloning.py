@@ -66,5 +66,5 @@ def _prompt_features(request: ReferenceRequest, stages: Stages, facts: Checkpoin
     if not sentences:
         raise InvalidRequest("prompt_text has nothing that can be spoken; leave it out or write what is said")
     phones = np.concatenate([sentence.phones for sentence in sentences])
-    features = np.concatenate([bert_features(sentence, stages, facts) for sentence in sentences], axis=1)
+    features = np.concatenate(bert_features(sentences, stages, facts), axis=1)
     return phones, features

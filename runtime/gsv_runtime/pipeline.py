@@ -20,7 +20,7 @@ from gsv_runtime.contract import SAMPLE_RATE_HZ
 from gsv_runtime.decoding import Noise, SentenceDecoder
 from gsv_runtime.errors import InvalidRequest, SynthesisError
 from gsv_runtime.responses import Chunk, Part, added, join_parts
-from gsv_runtime.sentences import Sentence, bert_features, unflatten
+from gsv_runtime.sentences import Sentence, features_in_order, unflatten
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import SpeechRequest, sentence_seed
 from gsv_runtime.stages import SequenceCall, Stages
@@ -123,24 +123,13 @@ class Pipeline:
         sentences = unflatten(answer)
         if not sentences:
             raise InvalidRequest("text has nothing that can be spoken; need words or numbers")
-        for index, sentence in enumerate(sentences):
+        features = features_in_order(sentences, stages, self._facts)
+        for index, (sentence, bert_features) in enumerate(zip(sentences, features, strict=True)):
             seed = sentence_seed(request.sampling.seed, index)
             spoken = Spoken(index, sentence, seed, last=index == len(sentences) - 1)
-            opening = self._opening(spoken, request, voice, stages)
+            opening = _opening(spoken, bert_features, request, voice)
             for tokens, finish_reason in pull_tokens(opening, self._tokens_per_call, stages):
                 yield TokenPiece(spoken, tokens, finish_reason, stages.take_times_ms())
-
-    def _opening(self, spoken: Spoken, request: SpeechRequest, voice: Voice, stages: Stages) -> dict[str, object]:
-        """What the first call of a sentence brings to `t2s`."""
-        phones = spoken.sentence.phones
-        features = bert_features(spoken.sentence, stages, self._facts)
-        return {
-            "phones": np.concatenate([voice.prompt_phones, phones]),
-            "bert_features": np.concatenate([voice.prompt_features, features], axis=1),
-            "num_target_phones": phones.size,
-            "prompt_tokens": voice.prompt_tokens,
-            **asdict(replace(request.sampling, seed=spoken.seed)),
-        }
 
     def _parts(self, request: SpeechRequest, voice: Voice, stages: Stages, pieces: Pieces) -> Iterator[Part]:
         """Decodes tokens as they come."""
@@ -170,6 +159,18 @@ class Pipeline:
             stages,
             self._schedule if request.streaming == "chunk" else WHOLE_SENTENCE,
         )
+
+
+def _opening(spoken: Spoken, bert_features: Array, request: SpeechRequest, voice: Voice) -> dict[str, object]:
+    """What the first call of a sentence brings to `t2s`."""
+    phones = spoken.sentence.phones
+    return {
+        "phones": np.concatenate([voice.prompt_phones, phones]),
+        "bert_features": np.concatenate([voice.prompt_features, bert_features], axis=1),
+        "num_target_phones": phones.size,
+        "prompt_tokens": voice.prompt_tokens,
+        **asdict(replace(request.sampling, seed=spoken.seed)),
+    }
 
 
 def pull_tokens(opening: dict[str, object], tokens_per_call: int, stages: Stages) -> Iterator[tuple[Array, str]]:

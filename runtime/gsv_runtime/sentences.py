@@ -5,6 +5,7 @@ Triton tensors are rectangular, sentences are not: the front end answers with al
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from gsv_runtime.errors import InternalError
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.stages import Stages
 from gsv_runtime.tensors import Array, Arrays
+
+BERT_ROWS = 4  # runs that one call of `bert` may bring; no preset's max_batch_size is smaller
 
 
 @dataclass(frozen=True)
@@ -68,28 +71,56 @@ def unflatten(answer: Arrays) -> list[Sentence]:
     ]
 
 
-def bert_features(sentence: Sentence, stages: Stages, facts: CheckpointFacts) -> Array:
-    """Contextual features of a sentence's phones: BERT's for Chinese characters, zeros for all else.
+def features_in_order(sentences: Sequence[Sentence], stages: Stages, facts: CheckpointFacts) -> Iterator[Array]:
+    """Contextual features of a request's sentences, read as they are asked for.
+
+    The first sentence is read alone, so that speech begins early; those behind it several at once.
 
     Args:
-        sentence: P phones and its Chinese runs.
-        stages: runs `bert` once, all runs of the sentence as one padded batch.
+        sentences: of one request.
+        stages: runs `bert`.
+        facts: as for `bert_features`.
+
+    Yields:
+        [bert_dim, P] float32 of each sentence, in order.
+    """
+    group: list[Sentence] = []
+    for index, sentence in enumerate(sentences):
+        if group and (index == 1 or sum(len(each.runs) for each in (*group, sentence)) > BERT_ROWS):
+            yield from bert_features(group, stages, facts)
+            group = []
+        group.append(sentence)
+    yield from bert_features(group, stages, facts)
+
+
+def bert_features(sentences: Sequence[Sentence], stages: Stages, facts: CheckpointFacts) -> list[Array]:
+    """Contextual features of phones: BERT's for Chinese characters, zeros for all else.
+
+    Args:
+        sentences: each of P phones, with its Chinese runs.
+        stages: runs `bert`, all runs in padded batches of at most `BERT_ROWS`.
         facts: feature size and the ids of CLS and SEP; without a BERT everything is zero.
 
     Returns:
-        [bert_dim, P] float32.
+        [bert_dim, P] float32 of each sentence.
 
     Source: GPT-SoVITS get_phones_and_bert: a character's feature is repeated over its phones.
     """
-    features = np.zeros((facts.bert_dim, sentence.phones.size), dtype=np.float32)
-    if not facts.has_bert or not sentence.runs:
-        return features
-    lengths = np.array([[run.token_ids.size + 2] for run in sentence.runs], dtype=np.int64)
-    token_ids = np.zeros((len(sentence.runs), int(lengths.max())), dtype=np.int64)
-    for row, run in zip(token_ids, sentence.runs, strict=True):
-        row[: run.token_ids.size + 2] = [facts.bert_cls_id, *run.token_ids, facts.bert_sep_id]
-    answer = stages.call(contract.BERT, bert_token_ids=token_ids, character_lengths=lengths)
-    for row, run in zip(answer["character_features"], sentence.runs, strict=True):
-        characters = np.repeat(row[1 : run.token_ids.size + 1], run.word_to_phone, axis=0)
-        features[:, run.phone_start : run.phone_start + characters.shape[0]] = characters.T
+    features = [np.zeros((facts.bert_dim, sentence.phones.size), dtype=np.float32) for sentence in sentences]
+    places = [(whole, run) for whole, sentence in zip(features, sentences, strict=True) for run in sentence.runs]
+    if facts.has_bert:
+        for first in range(0, len(places), BERT_ROWS):
+            part = places[first : first + BERT_ROWS]
+            for (whole, run), row in zip(part, _read([run for _, run in part], stages, facts), strict=True):
+                characters = np.repeat(row[1 : run.token_ids.size + 1], run.word_to_phone, axis=0)
+                whole[:, run.phone_start : run.phone_start + characters.shape[0]] = characters.T
     return features
+
+
+def _read(runs: Sequence[ChineseRun], stages: Stages, facts: CheckpointFacts) -> Array:
+    """Features [R, C, bert_dim] of runs as one padded batch, CLS and SEP included."""
+    lengths = np.array([[run.token_ids.size + 2] for run in runs], dtype=np.int64)
+    token_ids = np.zeros((len(runs), int(lengths.max())), dtype=np.int64)
+    for row, run in zip(token_ids, runs, strict=True):
+        row[: run.token_ids.size + 2] = [facts.bert_cls_id, *run.token_ids, facts.bert_sep_id]
+    return stages.call(contract.BERT, bert_token_ids=token_ids, character_lengths=lengths)["character_features"]

@@ -10,6 +10,7 @@ from gsv_build.deployment import PRESETS, Runtime
 from gsv_build.pbtxt import CheckpointSizes, render
 from gsv_runtime import contract, settings
 from gsv_runtime.contract import MODELS
+from gsv_runtime.sentences import BERT_ROWS
 
 AXES = {"ssl_dim": 768, "bert_dim": 1024, "latent_dim": 192, "global_dim": 512}
 BOTH = [(model, deployment) for deployment in PRESETS.values() for model in MODELS]
@@ -108,3 +109,8 @@ def test_drift_is_found_and_named(tmp_path):
     (tmp_path / "bert" / "config.pbtxt").write_text(rendered(PRESETS["cpu"])["bert"].replace("4", "5"))
     (tmp_path / "tts" / "config.pbtxt").unlink()
     assert drifted(tmp_path, PRESETS["cpu"]) == ["tts", "bert"]
+
+
+@pytest.mark.parametrize("deployment", PRESETS.values(), ids=PRESETS)
+def test_every_preset_takes_as_many_bert_rows_as_a_request_brings(deployment):
+    assert deployment.model(contract.BERT).max_batch_size >= BERT_ROWS
