@@ -16,6 +16,7 @@ from gsv_runtime.launch import BLS_THREADS
 from gsv_runtime.settings import (
     OnnxStageSettings,
     T2SSettings,
+    TextFrontendSettings,
     TtsSettings,
     VoicesSettings,
 )
@@ -99,13 +100,18 @@ _CPU = Deployment(
                 stage_places=2,
                 tokens_per_call=5,
                 tokens_ahead=100,
+                first_chunk_tokens=20,
+                max_chunk_tokens=80,
+                lookahead_tokens=12,
+                encoder_tokens=250,
+                window_bucket=1,  # two cores gain nothing by batches
                 voices_directory=_VOICES_DIRECTORY,
             )
         ),
         "voices": ModelDeployment(
             settings=VoicesSettings(max_streams=8, max_voices=10_000, voices_directory=_VOICES_DIRECTORY)
         ),
-        "text_frontend": ModelDeployment(),
+        "text_frontend": ModelDeployment(settings=TextFrontendSettings(frontend="improved")),
         "t2s": ModelDeployment(
             max_batch_size=_CPU_SLOTS,
             settings=T2SSettings(
@@ -140,7 +146,7 @@ def _on_gpu(preset: str, runtime: Runtime, fp16: bool) -> Deployment:
     models = dict(_CPU.models)
     t2s = models["t2s"]
     settings = replace(t2s.settings, slots=_GPU_SLOTS, intra_op_threads=_GPU_HOST_THREADS)
-    tts = replace(models["tts"].settings, t2s_places=_GPU_SLOTS, stage_places=2 * _GPU_BATCH)
+    tts = replace(models["tts"].settings, t2s_places=_GPU_SLOTS, stage_places=2 * _GPU_BATCH, window_bucket=8)
     models["tts"] = replace(models["tts"], settings=tts)
     models["t2s"] = replace(t2s, max_batch_size=_GPU_SLOTS, settings=settings)
     for model in MODELS:
@@ -160,3 +166,9 @@ PRESETS: Mapping[str, Deployment] = {
     "onnx": _on_gpu("onnx", Runtime.ONNX_RUNTIME, fp16=False),
     "tensorrt": _on_gpu("tensorrt", Runtime.TENSORRT, fp16=True),
 }
+
+
+def with_frontend(deployment: Deployment, frontend: str) -> Deployment:
+    """The deployment with text read as `frontend` says: ``improved`` or ``upstream``."""
+    text_frontend = replace(deployment.models["text_frontend"], settings=TextFrontendSettings(frontend))
+    return replace(deployment, models={**deployment.models, "text_frontend": text_frontend})

@@ -75,6 +75,12 @@ class SentenceDecoder:
         self._tokens = np.zeros(0, dtype=np.int64)
         self._next_chunk = 0
         self._tail = np.zeros(0, dtype=np.float32)
+        self._is_complete = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the piece handed out last was the sentence's last."""
+        return self._is_complete
 
     @property
     def tokens_wanted(self) -> int:
@@ -102,7 +108,9 @@ class SentenceDecoder:
     def _pieces(self, finished: bool) -> Iterator[Array]:
         while found := window(self._schedule, self._reach, self._speed, self._next_chunk, self._tokens.size, finished):
             self._next_chunk += 1
-            yield self._decode(found)
+            piece = self._decode(found)
+            self._is_complete = found.last
+            yield piece
             if found.last:
                 return
 

@@ -139,8 +139,8 @@ class Pipeline:
         for piece in pieces:
             decoder = decoder or self._decoder(piece.of, request, voice, stages)
             times_ms = added(times_ms, piece.times_ms)
-            for waveform, ends in _marked(decoder.push(piece.tokens, bool(piece.finish_reason)), piece.finish_reason):
-                times_ms = added(times_ms, stages.take_times_ms())
+            for waveform in decoder.push(piece.tokens, finished=piece.finish_reason != ""):
+                times_ms, ends = added(times_ms, stages.take_times_ms()), decoder.is_complete
                 if ends and not piece.of.last:
                     waveform = np.concatenate([waveform, pause])
                 reason = piece.finish_reason if ends else ""
@@ -213,17 +213,3 @@ def _end_sequence(sequence_id: int, stages: Stages) -> None:
 def as_rows(values: dict[str, object]) -> dict[str, object]:
     """Wraps scalars in lists: every scalar travels as a tensor [1]."""
     return {name: value if isinstance(value, np.ndarray) else [value] for name, value in values.items()}
-
-
-def _marked(waveforms: Iterator[Array], finish_reason: str) -> Iterator[tuple[Array, bool]]:
-    """Says of each waveform whether its sentence ends with it; while the sentence goes on, none does."""
-    held: Array | None = None
-    for waveform in waveforms:
-        if not finish_reason:
-            yield waveform, False
-            continue
-        if held is not None:
-            yield held, False
-        held = waveform
-    if held is not None:
-        yield held, True

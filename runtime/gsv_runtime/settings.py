@@ -27,6 +27,11 @@ class TtsSettings:
     stage_places: int  # calls that each other stage has at once, one batch at work and one ready
     tokens_per_call: int  # asked from t2s at once; a client that leaves frees its slot after as many steps
     tokens_ahead: int  # with so many waiting to be decoded, a request begins no further sentence
+    first_chunk_tokens: int  # this and the next four are chunking.ChunkSchedule's
+    max_chunk_tokens: int
+    lookahead_tokens: int
+    encoder_tokens: int
+    window_bucket: int
     voices_directory: str  # relative to the model repository
 
 
@@ -37,6 +42,13 @@ class VoicesSettings:
     max_streams: int
     max_voices: int
     voices_directory: str  # relative to the model repository
+
+
+@dataclass(frozen=True)
+class TextFrontendSettings:
+    """How text is read."""
+
+    frontend: str  # improved, or upstream for the phones that upstream would give
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 from gsv_runtime import contract
 from gsv_runtime.admission import Admission, AdmissionLimits, Refused
 from gsv_runtime.audio import pcm16
+from gsv_runtime.chunking import ChunkSchedule
 from gsv_runtime.cloning import derive_voice
 from gsv_runtime.contract import SAMPLE_RATE_HZ
 from gsv_runtime.errors import Cancelled, SynthesisError
@@ -47,7 +48,7 @@ class SpeechService:
         self.metrics = metrics or NoMetrics()
         self.clock = clock
         self.voices = VoiceStore(repository / settings.voices_directory)
-        self.pipeline = Pipeline(facts, settings.tokens_per_call, tokens_ahead=settings.tokens_ahead)
+        self.pipeline = Pipeline(facts, settings.tokens_per_call, chunk_schedule(settings), settings.tokens_ahead)
         self.turnstiles = turnstiles(settings)
         self._pool = ThreadPoolExecutor(settings.max_streams, thread_name_prefix="tts-tokens")
         self.run_ahead = Prefetch(self._pool)
@@ -150,6 +151,17 @@ class SpeechJob:
         metrics.add("gsv_audio_seconds_total", audio_s)
         if chunk.finish_reason:
             metrics.add("gsv_sentences_total", finish_reason=chunk.finish_reason)
+
+
+def chunk_schedule(settings: TtsSettings) -> ChunkSchedule:
+    """Where sentences are cut for requests that stream by chunks."""
+    return ChunkSchedule(
+        settings.first_chunk_tokens,
+        settings.max_chunk_tokens,
+        settings.lookahead_tokens,
+        settings.encoder_tokens,
+        settings.window_bucket,
+    )
 
 
 def turnstiles(settings: TtsSettings) -> Mapping[str, Turnstile]:
