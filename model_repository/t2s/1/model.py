@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 from gsv_runtime import contract, serving
+from gsv_runtime.metrics import T2S_METRICS
 from gsv_runtime.model_files import T2S_GRAPH_FILE
 from gsv_runtime.settings import T2SSettings, read
 from gsv_runtime.t2s.decoder import Decoder
@@ -19,7 +20,9 @@ class TritonPythonModel:
         engine.warm_up()
         limit = TextLimit(settings.limit_tokens_per_phone, settings.limit_tokens_at_least)
         decoder = Decoder(engine, settings.repetition_window, settings.repetition_least_distinct, limit)
-        self._service = T2SService(decoder, settings.idle_s)
+        metrics = serving.TritonMetrics(T2S_METRICS)
+        metrics.set("gsv_t2s_slots", settings.slots)
+        self._service = T2SService(decoder, settings.idle_s, metrics=metrics)
 
     def execute(self, requests: list[Any]) -> None:
         for request in requests:

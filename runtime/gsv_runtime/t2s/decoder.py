@@ -53,6 +53,11 @@ class Decoder:
         """Slots of the cache that are held."""
         return self._scheduler.slots_in_use
 
+    @property
+    def num_tokens(self) -> int:
+        """Tokens drawn so far for all sequences."""
+        return self._scheduler.num_tokens
+
     def take_call(self, call: SequenceCall, inputs: Arrays, now_s: float) -> None:
         """Take one call of a sequence; `answers` or `advance` brings the answer.
 

@@ -99,6 +99,7 @@ class Scheduler:
         self._slots = SlotTable(num_slots)
         self._sequences: dict[int, Sequence] = {}  # in order of arrival
         self._watchdog = (repetition_window, repetition_least_distinct)
+        self._num_tokens = 0
 
     def __contains__(self, sequence_id: int) -> bool:
         return sequence_id in self._sequences
@@ -115,6 +116,11 @@ class Scheduler:
     def slots_in_use(self) -> int:
         """Slots held."""
         return sum(sequence.slot is not None for sequence in self._sequences.values())
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens drawn so far for all sequences, EOS left out."""
+        return self._num_tokens
 
     def open(self, sequence_id: int, prompt_rows: int, num_prompt_tokens: int, max_tokens: int, now_s: float) -> None:
         """Begin a sequence; one of the same id ends."""
@@ -176,6 +182,7 @@ class Scheduler:
             sequence.finish_reason = EOS
         else:
             sequence.tokens.append(token)
+            self._num_tokens += 1
             if sequence.watchdog.repeats(token):
                 sequence.finish_reason = REPETITION
             elif len(sequence.tokens) >= sequence.max_tokens:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gsv_runtime.errors import InternalError
+from gsv_runtime.metrics import Metrics, NoMetrics
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.decoder import Decoder
 from gsv_runtime.t2s.scheduler import Answer
@@ -25,6 +26,7 @@ logger = logging.getLogger("gsv.t2s")
 
 Reply = Callable[[Arrays | Exception], None]
 _REAP_EVERY_S = 1.0
+_COUNT_EVERY_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,15 @@ class _Call:
 class T2SService:
     """A decoder and the thread that turns it."""
 
-    def __init__(self, decoder: Decoder, idle_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        idle_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        metrics: Metrics | None = None,
+    ) -> None:
         """Serve; sequences that are not asked for in `idle_s` seconds are forgotten."""
+        self._figures = _Figures(decoder, metrics or NoMetrics(), clock)
         self._decoder = decoder
         self._idle_s = idle_s
         self._clock = clock
@@ -86,8 +95,11 @@ class T2SService:
             for sequence_id, failure in failures:
                 self._fail(sequence_id, failure)
             self._answer()
-            for sequence_id in self._decoder.reap(self._clock(), self._idle_s):
+            reaped = self._decoder.reap(self._clock(), self._idle_s)
+            for sequence_id in reaped:
                 logger.info("sequence reaped sequence=%d idle_s=%.0f", sequence_id, self._idle_s)
+            self._figures.count(len(reaped))
+        self._figures.tell()
         for sequence_id in list(self._replies):
             self._fail(sequence_id, InternalError("stage t2s is shutting down"))
 
@@ -95,6 +107,7 @@ class T2SService:
         """Calls that have come; waits for one if there is nothing else to do. None when closed."""
         with self._changed:
             if not self._inbox and not self._closed and not self._decoder.has_work:
+                self._figures.tell()
                 self._changed.wait(_REAP_EVERY_S)
             calls = list(self._inbox)
             self._inbox.clear()
@@ -131,6 +144,39 @@ class T2SService:
         reply = self._replies.pop(sequence_id, None)
         if reply is not None:
             reply(failure)
+
+
+class _Figures:
+    """Tells metrics of the decoder's work, now and then: a round is too short to tell of each."""
+
+    def __init__(self, decoder: Decoder, metrics: Metrics, clock: Callable[[], float]) -> None:
+        self._decoder = decoder
+        self._metrics = metrics
+        self._clock = clock
+        self._told_s = clock()
+        self._tokens = decoder.num_tokens  # when last looked at
+        self._new = {"gsv_t2s_tokens_total": 0, "gsv_t2s_rounds_total": 0, "gsv_t2s_reaped_total": 0}
+        self._slots_told = -1
+
+    def count(self, reaped: int) -> None:
+        """Take note of one round."""
+        tokens, self._tokens = self._decoder.num_tokens - self._tokens, self._decoder.num_tokens
+        self._new["gsv_t2s_tokens_total"] += tokens
+        self._new["gsv_t2s_rounds_total"] += tokens > 0
+        self._new["gsv_t2s_reaped_total"] += reaped
+        if self._clock() - self._told_s >= _COUNT_EVERY_S:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell what was not told yet."""
+        self._told_s = self._clock()
+        for name, value in self._new.items():
+            if value:
+                self._metrics.add(name, value)
+            self._new[name] = 0
+        if self._slots_told != self._decoder.slots_in_use:
+            self._slots_told = self._decoder.slots_in_use
+            self._metrics.set("gsv_t2s_slots_in_use", self._slots_told)
 
 
 def _outputs(answer: Answer) -> Arrays:

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -160,3 +161,31 @@ def test_a_sequence_nobody_asks_for_loses_its_slot(engine):
         assert answer(service, 3, 1, start=True, phone=3) == ([300], "")
     finally:
         service.close()
+
+
+class Sums:
+    """Metrics, by name."""
+
+    def __init__(self):
+        self.values = Counter()
+
+    def add(self, name, value=1.0, **labels):
+        self.values[name] += value
+
+    def set(self, name, value):
+        self.values[name] = value
+
+    def observe(self, name, value, **labels):
+        raise AssertionError("t2s has no histogram")
+
+
+def test_tokens_rounds_and_slots_are_counted(engine):
+    sums = Sums()
+    service = T2SService(Decoder(engine, 0, 0), idle_s=100.0, metrics=sums)
+    answer(service, 1, 5, start=True)
+    answer(service, 2, 7, start=True)
+    service.close()
+    counted = sums.values
+    assert counted["gsv_t2s_tokens_total"] >= 12
+    assert counted["gsv_t2s_rounds_total"] >= 7
+    assert counted["gsv_t2s_slots_in_use"] == 2

@@ -1,0 +1,89 @@
+import pytest
+
+from gsv_runtime.admission import DEADLINE, START, STREAMS, Admission, AdmissionLimits, Refused
+from gsv_runtime.errors import ServerBusy
+
+LIMITS = AdmissionLimits(max_streams=20, max_start_s=10.0, max_batch_start_s=60.0)
+
+
+def admit(admission, now_s=0.0, priority="interactive", deadline_s=3600.0):
+    return admission.admit(priority, deadline_s, now_s)
+
+
+@pytest.fixture
+def slow():
+    """Starts take 2 s, one after another."""
+    admission = Admission(LIMITS)
+    for number in range(30):
+        stream = admit(admission, now_s=2.0 * number)
+        admission.started(stream, 2.0 * number + 2.0)
+        admission.left(stream, 2.0 * number + 2.0)
+    return admission
+
+
+def test_a_server_that_knows_nothing_yet_lets_in_as_many_as_it_has_room_for():
+    admission = Admission(LIMITS)
+    for _ in range(20):
+        admit(admission)
+    with pytest.raises(Refused, match="20 streams are running, the most allowed; retry after") as refused:
+        admit(admission)
+    assert refused.value.reason == STREAMS
+
+
+def test_a_place_that_is_left_is_given_again():
+    admission = Admission(AdmissionLimits(1, 10.0, 60.0))
+    admission.left(admit(admission), 1.0)
+    assert admit(admission, now_s=2.0)
+    assert admission.num_streams == 1
+
+
+def test_a_request_that_would_start_too_late_is_refused_with_the_time_until_it_would_not(slow):
+    for _ in range(6):
+        admit(slow, now_s=60.0)
+    with pytest.raises(Refused) as refused:
+        admit(slow, now_s=60.0)
+    assert refused.value.reason == START
+    assert str(refused.value) == (
+        "speech would start in about 12.0 s, and 10 s are the most allowed; retry after 2.0 s"
+    )
+
+
+def test_streams_that_have_started_do_not_delay_the_start_of_others(slow):
+    streams = [admit(slow, now_s=60.0) for _ in range(6)]
+    for stream in streams:
+        slow.started(stream, 60.0)
+        stream.sent(1.0, 60.0)
+    assert admit(slow, now_s=60.0)
+
+
+def test_a_deadline_before_the_predicted_start_is_refused_at_once(slow):
+    admit(slow, now_s=60.0)
+    with pytest.raises(Refused, match=r"after the request's deadline of 1 s; retry after 1\.0 s") as refused:
+        admit(slow, now_s=60.0, deadline_s=1.0)
+    assert refused.value.reason == DEADLINE
+    assert admit(slow, now_s=60.0, deadline_s=3.0)
+
+
+def test_batch_requests_that_wait_do_not_delay_interactive_ones_but_the_other_way_round(slow):
+    for _ in range(10):
+        admit(slow, now_s=60.0, priority="batch")
+    assert slow.predicted_start_s(admit(slow, now_s=60.0)) == pytest.approx(2.0)
+    assert slow.predicted_start_s(admit(slow, now_s=60.0, priority="batch")) == pytest.approx(24.0)
+
+
+def test_starts_are_timed_as_if_they_came_one_after_another():
+    """Ten come at once and start a second apart: a start takes 1 s, not the 10 s that the last one waited."""
+    admission = Admission(LIMITS)
+    streams = [admit(admission) for _ in range(10)]
+    for number, stream in enumerate(streams):
+        admission.started(stream, number + 1.0)
+        stream.sent(9.0, number + 1.0)
+    waiting = admit(admission, now_s=10.0)
+    assert admission.predicted_start_s(waiting) == pytest.approx(1.0)
+
+
+def test_a_refusal_crosses_the_wire_as_server_busy():
+    refusal = Refused(START, "later; retry after 1.0 s")
+    assert isinstance(refusal, ServerBusy)
+    assert refusal.wire_message() == "ServerBusy: later; retry after 1.0 s"
+    assert refusal.triton_code == "UNAVAILABLE"
