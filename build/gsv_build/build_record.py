@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from gsv_build.graph_quantisation import T2SPrecision
 from gsv_runtime.settings import BUILD_FILE, CheckpointFacts
 
 _BLOCK_BYTES = 1 << 20
@@ -22,19 +23,20 @@ class BuildRecord:
     """build.json. `models` and `facts` are there when the build is complete."""
 
     preset: str
+    t2s_precision: str = T2SPrecision.FP32.value
     stages: dict[str, str] = field(default_factory=dict)  # stage to the digest that its files were written from
     engines: dict[str, str] = field(default_factory=dict)  # stage to the digest that its TensorRT engine was built from
     models: list[str] | None = None
     facts: CheckpointFacts | None = None
 
     @classmethod
-    def read(cls, repository: Path, preset: str) -> BuildRecord:
+    def read(cls, repository: Path, preset: str, t2s_precision: str = T2SPrecision.FP32.value) -> BuildRecord:
         """Reads what the last build wrote; graphs are the same for every preset."""
         try:
             values = json.loads((repository / BUILD_FILE).read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
-            return cls(preset)
-        return cls(preset, values["stages"], values.get("engines", {}))
+            return cls(preset, t2s_precision)
+        return cls(preset, t2s_precision, values["stages"], values.get("engines", {}))
 
     def write(self, repository: Path) -> None:
         """Writes build.json at once."""

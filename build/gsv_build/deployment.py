@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from gsv_build.graph_quantisation import T2SPrecision
 from gsv_runtime.contract import MODELS, Model
 from gsv_runtime.launch import BLS_THREADS
 from gsv_runtime.settings import (
@@ -64,6 +65,7 @@ class Deployment:
     preset: str
     fp16: bool
     models: Mapping[str, ModelDeployment]
+    t2s_precision: T2SPrecision = T2SPrecision.FP32  # int8 is faster and changes tokens: docs/decisions/0008
 
     def model(self, model: Model) -> ModelDeployment:
         """How `model` is run here."""

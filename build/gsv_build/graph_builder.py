@@ -77,6 +77,10 @@ class GraphBuilder:
         self._initializers[name] = self._weights.initializer(name)
         return name
 
+    def weight_shape(self, name: str) -> tuple[int, ...]:
+        """Shape of a tensor of the weight file."""
+        return tuple(self._weights.initializer(name).dims)
+
     def constant(self, value: object, dtype: type[np.generic] = np.int64) -> str:
         """Add a small constant, once for equal ones."""
         array = np.asarray(value, dtype=dtype)

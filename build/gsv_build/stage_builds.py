@@ -17,6 +17,7 @@ from gsv_build.build_record import file_digest, joined_digest
 from gsv_build.checkpoints import CheckpointError
 from gsv_build.checkpoints.keys_s2 import SovitsModules
 from gsv_build.export import export_graph
+from gsv_build.graph_quantisation import T2SPrecision
 from gsv_build.modules.t2s import T2S
 from gsv_build.receptive_field import reach
 from gsv_build.sizes import SovitsSizes, T2SSizes
@@ -103,16 +104,24 @@ class Weights:
         )
 
 
-def stage_builds(weights: Weights, cache_rows: int) -> list[StageBuild]:
+def stage_builds(
+    weights: Weights, cache_rows: int, t2s_precision: T2SPrecision = T2SPrecision.FP32
+) -> list[StageBuild]:
     """Every model that has files of its own.
 
     Args:
         weights: the checkpoints; which of them are there decides which models are.
         cache_rows: positions that t2s can count, of phones and of tokens.
+        t2s_precision: of the weights that ONNX Runtime reads for every token.
     """
     files = weights.files
     builds = [
-        StageBuild(contract.T2S, (files.t2s,), lambda folder: _write_t2s(weights, folder, cache_rows), str(cache_rows)),
+        StageBuild(
+            contract.T2S,
+            (files.t2s,),
+            lambda folder: write_t2s_graphs(weights.t2s.module, folder, cache_rows, t2s_precision),
+            f"{cache_rows} {t2s_precision.value}",
+        ),
         StageBuild(contract.HUBERT, (files.hubert,), lambda folder: _write_hubert(weights, folder)),
         *(
             StageBuild(model, (files.sovits,), _sovits_writer(weights, model, name))
@@ -160,10 +169,6 @@ def _export(
     lengths: Mapping[str, int] | None = None,
 ) -> None:
     export_graph(module, model, folder / GRAPH_FILE, sizes, omit, lengths)
-
-
-def _write_t2s(weights: Weights, folder: Path, cache_rows: int) -> None:
-    write_t2s_graphs(weights.t2s.module, folder, cache_rows)
 
 
 def _write_hubert(weights: Weights, folder: Path) -> None:

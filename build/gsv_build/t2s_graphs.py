@@ -2,7 +2,8 @@
 
 All three read one weight file, named after our state dict. The portable two use standard operators only and are
 pure: the cache is read, and the rows to append are given out. The third appends in place with ONNX Runtime's
-GroupQueryAttention and reads only what was written (docs/decisions/0005-t2s-graphs.md).
+GroupQueryAttention and reads only what was written (docs/decisions/0005-t2s-graphs.md). At 8 bits it has a weight file
+of its own (docs/decisions/0008-t2s-precision-and-spinning.md).
 
 Axis letters: ``B`` sequences or slots, ``L`` packed rows (phones, then tokens, then padding), ``C`` rows that a cache
 slot holds, ``V`` vocabulary.
@@ -13,18 +14,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from gsv_build.graph_builder import GraphBuilder, WeightFile
+from gsv_build.graph_quantisation import BITS, BLOCK_VALUES, T2SPrecision, quantise
 from gsv_build.modules.t2s import T2S, sinusoids
 from gsv_build.sizes import T2SSizes
-from gsv_runtime.model_files import T2S_DECODE_STEP_FILE, T2S_GRAPH_FILE, T2S_PREFILL_FILE, T2S_WEIGHTS_FILE
+from gsv_runtime.model_files import (
+    T2S_DECODE_STEP_FILE,
+    T2S_GRAPH_FILE,
+    T2S_INT8_WEIGHTS_FILE,
+    T2S_PREFILL_FILE,
+    T2S_WEIGHTS_FILE,
+)
 
 MICROSOFT = "com.microsoft"
 POSITION_TABLE = "position_table"
 LAYER_NORM_EPS = 1e-5
+INT8_ACTIVATIONS = 4  # MatMulNBits's accuracy_level: inputs are rounded too, row by row and block by block
 
 
 @dataclass(frozen=True)
@@ -37,13 +48,16 @@ class T2SFiles:
     weights: Path
 
 
-def write_t2s_graphs(model: T2S, folder: Path, max_positions: int) -> T2SFiles:
-    """Write the three graphs and their weight file.
+def write_t2s_graphs(
+    model: T2S, folder: Path, max_positions: int, precision: T2SPrecision = T2SPrecision.FP32
+) -> T2SFiles:
+    """Write the three graphs and their weights.
 
     Args:
         model: weights of every layer.
         folder: must exist.
         max_positions: rows of the table of positions: the longest text and the longest run of tokens.
+        precision: of the graph for ONNX Runtime; the portable ones are float32.
 
     Returns:
         Paths of the four files.
@@ -52,12 +66,28 @@ def write_t2s_graphs(model: T2S, folder: Path, max_positions: int) -> T2SFiles:
     tensors[POSITION_TABLE] = sinusoids(torch.arange(max_positions), model.sizes.hidden).numpy()
     weights = WeightFile(folder / T2S_WEIGHTS_FILE, tensors)
     facts = {**asdict(model.sizes), "max_positions": max_positions}
+    if precision is T2SPrecision.INT8:
+        engine: _EngineGraph = _Int8EngineGraph(model.sizes, _int8_weights(folder, tensors))
+    else:
+        engine = _EngineGraph(model.sizes, weights)
     return T2SFiles(
-        engine=_EngineGraph(model.sizes, weights).save(folder / T2S_GRAPH_FILE, facts),
+        engine=engine.save(folder / T2S_GRAPH_FILE, facts),
         prefill=_PrefillGraph(model.sizes, weights).save(folder / T2S_PREFILL_FILE, facts),
         decode_step=_DecodeStepGraph(model.sizes, weights).save(folder / T2S_DECODE_STEP_FILE, facts),
         weights=weights.path,
     )
+
+
+def _int8_weights(folder: Path, tensors: Mapping[str, NDArray[Any]]) -> WeightFile:
+    """Write what the 8-bit graph needs: the matrices of the layers in blocks, everything else as it is."""
+    written: dict[str, NDArray[Any]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("layers.") and tensor.ndim == 2:
+            blocks = quantise(tensor)
+            written |= {f"{name}.values": blocks.values, f"{name}.scales": blocks.scales}
+        else:
+            written[name] = tensor
+    return WeightFile(folder / T2S_INT8_WEIGHTS_FILE, written)
 
 
 class _T2SGraph:
@@ -262,10 +292,35 @@ class _EngineGraph(_T2SGraph):
             )
             for value in written:
                 b.output(value, value, np.float32, self.cache_shape())
-            x = self.finish_layer(layer, x, self.flat_rows(attended))
-        scored = b.add("Gather", x, scored_rows)
-        b.output("logits", self.linear(scored, "head", bias=False), np.float32, ["B", sizes.vocabulary])
+            attended = self.flat_rows(attended)
+            if layer == sizes.layers - 1:  # nobody reads what the other rows of the last layer would become
+                x, attended = (b.add("Gather", each, scored_rows) for each in (x, attended))
+            x = self.finish_layer(layer, x, attended)
+        b.output("logits", self.linear(x, "head", bias=False), np.float32, ["B", sizes.vocabulary])
 
     def add_and_norm(self, x: str, change: str, name: str) -> str:
         gain, bias = self.b.weight(f"{name}.weight"), self.b.weight(f"{name}.bias")
         return self.b.add("SkipLayerNormalization", x, change, gain, bias, domain=MICROSOFT, epsilon=LAYER_NORM_EPS)
+
+
+class _Int8EngineGraph(_EngineGraph):
+    """The same with the matrices of the layers at 8 bits; embeddings, norms, biases and the head stay float32."""
+
+    def linear(self, x: str, name: str, bias: bool = True) -> str:
+        if not name.startswith("layers."):
+            return super().linear(x, name, bias)
+        values, scales = (self.b.weight(f"{name}.weight.{part}") for part in ("values", "scales"))
+        return self.b.add(
+            "MatMulNBits",
+            *(x, values, scales, "", "", self.b.weight(f"{name}.bias")),
+            domain=MICROSOFT,
+            K=self.inputs_of(name),
+            N=self.b.weight_shape(values)[0],
+            bits=BITS,
+            block_size=BLOCK_VALUES,
+            accuracy_level=INT8_ACTIVATIONS,
+        )
+
+    def inputs_of(self, name: str) -> int:
+        """Columns of a layer's matrix, which the blocks no longer tell."""
+        return self.sizes.feed_forward if name.endswith(".contract") else self.sizes.hidden

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from gsv_build import build_record, build_repository, stage_builds
 from gsv_build.build_repository import build
 from gsv_build.checkpoints import CheckpointError
 from gsv_build.deployment import PRESETS
+from gsv_build.graph_quantisation import T2SPrecision
 from gsv_build.random_checkpoints import write_random_checkpoints
 from gsv_build.weights import BERT_DIRECTORY, SPEAKER_ENCODER_FILE
 from gsv_runtime.settings import CheckpointFacts, read_build
@@ -41,9 +43,9 @@ def exported(monkeypatch):
         calls.append(model.name)
         path.write_text(json.dumps({"sizes": dict(sizes), "omit": list(omit)}))
 
-    def t2s(_model, folder, max_positions):
+    def t2s(_model, folder, max_positions, precision):
         calls.append("t2s")
-        (folder / "t2s.onnx").write_text(str(max_positions))
+        (folder / "t2s.onnx").write_text(f"{max_positions} {precision.value}")
 
     monkeypatch.setattr(stage_builds, "export_graph", graph)
     monkeypatch.setattr(stage_builds, "write_t2s_graphs", t2s)
@@ -112,6 +114,16 @@ def test_another_preset_takes_the_same_graphs_with_sizes_and_warm_ups(tmp_path, 
     assert 'backend: "onnxruntime"' in config
     assert "dims: [ 48, -1 ]" in config
     assert (tmp_path / "vocoder" / "warmup" / "latents").stat().st_size == 4 * 48 * 50
+
+
+def test_another_precision_of_t2s_builds_t2s_again_and_is_recorded(tmp_path, weights, exported):
+    build(tmp_path, CPU, weights)
+    assert read_build(tmp_path)["t2s_precision"] == "fp32"
+    exported.clear()
+    build(tmp_path, replace(CPU, t2s_precision=T2SPrecision.INT8), weights)
+    assert exported == ["t2s"]
+    assert (tmp_path / "t2s" / "1" / "t2s.onnx").read_text().endswith("int8")
+    assert read_build(tmp_path)["t2s_precision"] == "int8"
 
 
 def test_engines_are_built_once_and_again_when_their_graph_changed(tmp_path, weights, exported, monkeypatch):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from gsv_build.graph_quantisation import T2SPrecision
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
 from gsv_build.t2s_graphs import write_t2s_graphs
@@ -15,15 +16,15 @@ SIZES = T2SSizes(hidden=32, heads=4, layers=3, feed_forward=48, num_phones=20, v
 NUM_REQUESTS = 10
 
 
-@pytest.fixture(scope="module")
-def graph(tmp_path_factory):
+@pytest.fixture(scope="module", params=T2SPrecision, ids=lambda precision: precision.value)
+def graph(request, tmp_path_factory):
     torch.manual_seed(1)
     model = T2S(SIZES)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
         model.head.weight[-1] *= 6  # or EOS would hardly ever be drawn
-    return write_t2s_graphs(model, tmp_path_factory.mktemp("t2s"), max_positions=256).engine
+    return write_t2s_graphs(model, tmp_path_factory.mktemp("t2s"), 256, request.param).engine
 
 
 def decoder(graph, slots):
