@@ -187,6 +187,12 @@ class Server:
 
 
 @pytest.fixture(scope="session")
+def start_server():
+    """Makes a server that is not started yet, of (repository, state directory)."""
+    return Server
+
+
+@pytest.fixture(scope="session")
 def server(repository, tmp_path_factory):
     running = Server(repository, tmp_path_factory.mktemp("server"))
     running.start()

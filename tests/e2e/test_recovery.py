@@ -1,0 +1,86 @@
+"""A model whose process is killed ends its streams with an error, comes back by itself, and takes nothing with it."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from gsv_build import local_server
+from gsv_client import Client
+from gsv_client.errors import DeadlineExceeded, SynthesisError
+from gsv_runtime.model_processes import model_processes
+
+PATIENCE_S = 60.0  # far above what anything here takes, so that a hang fails instead of waiting for ever
+SENTENCE = "The young woman found a good book on the table. "
+STAGES = ["tts", "t2s", "vocoder", "acoustic", "text_frontend"]
+
+
+@pytest.fixture(scope="module")
+def killed(repository, start_server, make_recording, tmp_path_factory):
+    """A server of its own: other tests shall not suffer if it does not recover."""
+    running = start_server(repository, tmp_path_factory.mktemp("recovery"))
+    running.start()
+    with Client(f"127.0.0.1:{running.ports.grpc}") as client:
+        client.add_voice("stays", make_recording(), "the same words", "en")
+    yield running
+    running.stop()
+
+
+def processes(server):
+    return model_processes(local_server.ServerState.read(server.state).pid)
+
+
+def until(claim, what):
+    deadline = time.monotonic() + PATIENCE_S
+    while not claim():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def url_of(server, protocol):
+    return f"{protocol}://127.0.0.1:{getattr(server.ports, protocol)}"
+
+
+def speak(url):
+    with Client(url, PATIENCE_S) as client:
+        return client.synthesize(SENTENCE, voice="stays", seed=5).samples
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+@pytest.mark.parametrize("model", STAGES)
+def test_a_killed_model_ends_its_stream_with_an_error_and_comes_back(killed, model, protocol):
+    url = url_of(killed, protocol)
+    before, alive = speak(url), processes(killed)
+    (victim,) = alive[model]
+
+    with Client(url, PATIENCE_S) as client:
+        stream = client.stream(SENTENCE * 40, voice="stays", seed=5)
+        next(stream)
+        os.kill(victim, signal.SIGKILL)
+        if model == "text_frontend":  # has done its part before the first chunk
+            stream.close()
+        else:
+            with pytest.raises(SynthesisError) as ended:
+                list(stream)
+            assert not isinstance(ended.value, DeadlineExceeded), "waited for nothing"
+
+        until(lambda: processes(killed).keys() == alive.keys() and client.is_ready(), f"{model} did not come back")
+        assert [voice.voice_id for voice in client.list_voices()] == ["stays"]
+    now = processes(killed)
+    assert now[model] != alive[model]
+    assert {name: pids for name, pids in now.items() if name != model} == {
+        name: pids for name, pids in alive.items() if name != model
+    }
+    np.testing.assert_array_equal(speak(url), before)
+
+
+@pytest.mark.parametrize("model", ["vocoder", "voices"])
+def test_readiness_is_lost_when_a_model_dies(killed, model):
+    with Client(url_of(killed, "grpc")) as client:
+        until(client.is_ready, "not ready")
+        (victim,) = processes(killed)[model]
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: not client.is_ready(), "nobody noticed")
+        until(client.is_ready, f"{model} did not come back")
