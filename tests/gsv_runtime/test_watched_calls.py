@@ -1,0 +1,122 @@
+"""Calls to a model that may die while it has them."""
+
+import threading
+
+import pytest
+
+from gsv_runtime import watched_calls
+from gsv_runtime.watched_calls import ProcessDied, WatchedCalls
+
+PATIENCE_S = 10.0
+
+
+class Processes:
+    """Model processes that a test starts and kills."""
+
+    def __init__(self, monkeypatch):
+        self.alive = {1}
+        self.asked = 0
+        monkeypatch.setattr(watched_calls, "is_running", lambda pid: pid in self.alive)
+
+    def __call__(self):
+        self.asked += 1
+        return {"t2s": frozenset(self.alive)}
+
+
+@pytest.fixture
+def processes(monkeypatch):
+    return Processes(monkeypatch)
+
+
+def calls(processes, max_lost=100, when_too_many=lambda: None):
+    return WatchedCalls(processes, max_lost, when_too_many, poll_s=0.01)
+
+
+def test_a_call_gives_what_it_returns_or_raises(processes):
+    watched = calls(processes)
+    assert watched.run("t2s", lambda: 5) == 5
+    with pytest.raises(KeyError, match="who"):
+        watched.run("t2s", lambda: {}["who"])
+
+
+def test_a_call_that_raises_timeout_error_is_not_taken_for_one_that_waits(processes):
+    with pytest.raises(TimeoutError):
+        calls(processes).run("t2s", lambda: (_ for _ in ()).throw(TimeoutError()))
+
+
+def test_a_slow_call_of_a_living_process_is_waited_for(processes):
+    started, go_on = threading.Event(), threading.Event()
+
+    def slow():
+        started.set()
+        assert go_on.wait(PATIENCE_S)
+        return "done"
+
+    threading.Thread(target=lambda: (started.wait(PATIENCE_S), go_on.set())).start()
+    assert calls(processes).run("t2s", slow) == "done"
+
+
+def test_a_call_is_given_up_when_its_process_dies(processes):
+    over, started = threading.Event(), threading.Event()
+
+    def hang():
+        started.set()
+        over.wait(PATIENCE_S)
+
+    threading.Thread(target=lambda: (started.wait(PATIENCE_S), processes.alive.clear())).start()
+    with pytest.raises(ProcessDied, match="t2s"):
+        calls(processes).run("t2s", hang)
+    over.set()
+
+
+def test_calls_after_a_death_go_to_the_process_that_came_instead(processes):
+    watched = calls(processes)
+    assert watched.run("t2s", lambda: 1) == 1
+    processes.alive = {2}
+    assert watched.run("t2s", lambda: 2) == 2
+    processes.alive = {3}
+    assert watched.run("t2s", lambda: 3) == 3
+    assert processes.asked == 3
+
+
+def test_a_model_without_processes_is_never_found_dead(processes):
+    processes.alive.clear()
+    assert calls(processes).run("t2s", lambda: "engine") == "engine"
+
+
+def test_too_many_lost_calls_end_the_process(processes):
+    over, ended = threading.Event(), []
+    watched = calls(processes, max_lost=2, when_too_many=lambda: ended.append(True))
+    for number in range(3):
+        processes.alive = {number}
+
+        def die(number=number):
+            processes.alive = {number + 1}
+            over.wait(PATIENCE_S)
+
+        with pytest.raises(ProcessDied):
+            watched.run("t2s", die)
+        assert bool(ended) is (number == 2)
+    over.set()
+
+
+def test_threads_are_used_again_and_keep_no_answer(processes):
+    import gc
+    import weakref
+
+    class Answer:
+        pass
+
+    watched, names, kept = calls(processes), set(), []
+
+    def call():
+        names.add(threading.current_thread().ident)
+        answer = Answer()
+        kept.append(weakref.ref(answer))
+        return answer
+
+    for _ in range(20):
+        watched.run("t2s", call)
+    gc.collect()
+    assert len(names) <= 3
+    assert not any(reference() for reference in kept)
