@@ -14,18 +14,20 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from gsv_build import configs
 from gsv_build.build_record import BuildRecord, builder_digest
 from gsv_build.checkpoints import CheckpointError
-from gsv_build.deployment import PRESETS, Deployment
+from gsv_build.deployment import PRESETS, Deployment, with_frontend
 from gsv_build.engines import EngineFailed, build_engines, graph_input_shapes
 from gsv_build.export import ExportFailed
 from gsv_build.graph_quantisation import T2SPrecision
 from gsv_build.pbtxt import CheckpointSizes
 from gsv_build.stage_builds import Weights, remove_leftovers, stage_builds
+from gsv_build.text_resources import link_text_resources
 from gsv_build.weights import find_weights
 from gsv_runtime import contract
 from gsv_runtime.contract import MODELS
 from gsv_runtime.model_files import GRAPH_FILE
 from gsv_runtime.onnx_stage import WARM_UP_SIZES, example_inputs
 from gsv_runtime.tensors import Arrays
+from gsv_runtime.text.languages import FRONTENDS
 from gsv_runtime.versions import SUPPORTED, ModelVersion
 
 logger = logging.getLogger("gsv.build")
@@ -71,6 +73,7 @@ def build(repository: Path, deployment: Deployment, directory: Path, version: Mo
         for name in build_engines(repository, deployment, stale_engines):
             record.engines[name] = digests[name]
             record.write(repository)
+    link_text_resources(directory, repository)
     _finish(repository, deployment, weights, record)
     return built
 
@@ -112,6 +115,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")
     parser.add_argument("--weights", type=Path, required=True, help="directory of checkpoints in the official formats")
     parser.add_argument("--version", choices=[version.value for version in SUPPORTED], help="if there are several")
+    parser.add_argument(
+        "--frontend", choices=FRONTENDS, default=FRONTENDS[0], help="whose phones: ours, or upstream's slips included"
+    )
     parser.add_argument("--repository", type=Path, default=configs.DEFAULT_REPOSITORY)
     parser.add_argument(
         "--t2s-precision",
@@ -125,7 +131,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Builds; returns the exit status."""
     version = ModelVersion(arguments.version) if arguments.version else None
     try:
-        deployment = replace(PRESETS[arguments.preset], t2s_precision=T2SPrecision(arguments.t2s_precision))
+        deployment = with_frontend(PRESETS[arguments.preset], arguments.frontend)
+        deployment = replace(deployment, t2s_precision=T2SPrecision(arguments.t2s_precision))
         built = build(arguments.repository, deployment, arguments.weights, version)
     except (CheckpointError, ExportFailed, EngineFailed) as failure:
         logger.error("%s", failure)

@@ -4,8 +4,8 @@
 the export names graph inputs and outputs after them.
 
 Axis letters: ``B`` batch, ``P`` phones, ``T`` semantic tokens, ``F`` frames (50/s), ``N`` samples,
-``C`` characters, ``K`` sentences, ``R`` Chinese runs, ``V`` voices. Sizes that a checkpoint decides are
-named: ``ssl_dim`` (768 officially), ``bert_dim`` (1024), ``latent_dim`` (192), ``global_dim`` (512 or 1024).
+``C`` characters, ``K`` sentences, ``M`` messages, ``R`` Chinese runs, ``V`` voices. Sizes that a checkpoint decides
+are named: ``ssl_dim`` (768 officially), ``bert_dim`` (1024), ``latent_dim`` (192), ``global_dim`` (512 or 1024).
 A leading ``B`` marks a batchable model: Triton adds that axis, config.pbtxt leaves it out.
 """
 
@@ -153,6 +153,7 @@ TEXT_FRONTEND = Model(
         Tensor("word_to_phone", "INT64", ("C",), "phones that each of those characters stands for"),
         Tensor("run_characters", "INT64", ("R",), "characters of each Chinese run"),
         Tensor("run_phone_starts", "INT64", ("R",), "index into phones where each run begins"),
+        Tensor("missing", "STRING", ("M",), "optional resources that are not there, a sentence each, for gsv doctor"),
     ),
 )
 

@@ -1,8 +1,8 @@
 """Simplified Chinese characters to phones: readings in context, tone changes, 儿.
 
 Words come from jieba's dictionary (`rjieba`), readings from pypinyin's phrases and our own list; a
-character that stands alone and has several readings is decided by its neighbours. Upstream's g2pW model
-(0.6 GB, not in a wheel) is not used.
+character that stands alone and has several readings is decided by g2pW if the user has it, by our rules on its
+neighbours otherwise.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import rjieba
 from pypinyin import Style, lazy_pinyin
 from pypinyin.constants import PHRASES_DICT
 
+from gsv_runtime.text.g2p import g2pw
 from gsv_runtime.text.g2p.chinese_context import reading_in_context
 from gsv_runtime.text.g2p.chinese_sandhi import change_tones, merge_words
 from gsv_runtime.text.g2p.chinese_words import AMBIGUOUS, NOT_NEUTRAL_LAST, PHRASES, SURNAMES
@@ -49,15 +50,15 @@ def word_pinyin(word: str) -> tuple[str, ...]:
     return tuple(_readings("", known_parts(word), ""))
 
 
-def _readings(before: str, parts: Sequence[str], after: str) -> list[str]:
+def _readings(before: str, parts: Sequence[str], after: str, asked: Sequence[str] = ()) -> list[str]:
     """Syllables of consecutive parts, each a listed phrase or one character, between the texts around them."""
     text = before + "".join(parts) + after
     start = len(before)
     syllables: list[str] = []
     for part in parts:
         end = start + len(part)
-        in_context = reading_in_context(part, text[:start], text[end:]) if len(part) == 1 else None
-        syllables += [in_context] if in_context else _listed_pinyin(part)
+        alone = (asked[start] if asked else "") or reading_in_context(part, text[:start], text[end:])
+        syllables += [alone] if alone and len(part) == 1 else _listed_pinyin(part)
         start = end
     return syllables
 
@@ -85,18 +86,31 @@ def phones(text: str) -> list[tuple[str, Phones]]:
         text: what `normalize.chinese.normalize` returns.
     """
     units: list[tuple[str, Phones]] = []
-    for clause in _CLAUSE.findall(text):
+    clauses = _CLAUSE.findall(text)
+    model = g2pw.model()
+    asked = model.read(clauses, _unknown, with_tables=False) if model else map(_unknown, clauses)
+    for clause, readings in zip(clauses, asked, strict=True):
         if clause in PUNCTUATION:
             units.append((clause, (clause,)))
         else:
-            units += zip(clause, map(syllable_phones, clause_pinyin(clause)), strict=True)
+            units += zip(clause, map(syllable_phones, clause_pinyin(clause, readings)), strict=True)
     return units
 
 
-def clause_pinyin(clause: str) -> list[str]:
-    """Syllables of a clause of Chinese characters, as they are said."""
+def _unknown(clause: str) -> list[str]:
+    """No reading for any character."""
+    return [""] * len(clause)
+
+
+def clause_pinyin(clause: str, asked: Sequence[str] = ()) -> list[str]:
+    """Syllables of a clause of Chinese characters, as they are said.
+
+    Args:
+        clause: without marks.
+        asked: what g2pW says of each character, empty where it says nothing.
+    """
     words = [(word, tag) for word, tag in rjieba.tag(clause) if word]
-    syllables = _clause_readings(words, clause)
+    syllables = _clause_readings(words, clause, asked)
     said: list[str] = []
     merged = merge_words(words, lambda word: "".join(syllable[-1] for syllable in word_pinyin(word)))
     for word, tag in merged:
@@ -110,11 +124,11 @@ def clause_pinyin(clause: str) -> list[str]:
     return said
 
 
-def _clause_readings(words: Sequence[tuple[str, str]], clause: str) -> list[str]:
+def _clause_readings(words: Sequence[tuple[str, str]], clause: str, asked: Sequence[str]) -> list[str]:
     syllables: list[str] = []
     for word, tag in words:
         start = len(syllables)
-        said = _readings(clause[:start], known_parts(word), clause[start + len(word) :])
+        said = _readings(clause[:start], known_parts(word), clause[start + len(word) :], asked)
         if tag.startswith("nr") and word[0] in SURNAMES and 1 < len(word) < 5 and word not in PHRASES_DICT:
             said[0] = SURNAMES[word[0]]
         for index in (0, -1):

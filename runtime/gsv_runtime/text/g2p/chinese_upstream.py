@@ -1,7 +1,7 @@
 """Simplified Chinese characters to the phones that upstream gives, its slips included.
 
-As upstream without its g2pW model: pypinyin reads a clause, its phrases correct the words that jieba finds, and
-tones change word by word. With g2pW (`g2p.g2pw`) that model reads the clause instead of pypinyin.
+g2pW reads a clause if the user has it (`g2p.g2pw`), pypinyin otherwise; pypinyin's phrases correct the words that
+jieba finds, and tones change word by word.
 Source: RVC-Boss/GPT-SoVITS 48b1a01 `text/chinese2.py` and `text/tone_sandhi.py` (after PaddleSpeech, Apache-2.0);
 `text/chinese.py` for v1 checkpoints, which reads word by word and changes no 儿. Deliberately different: a character
 without reading is left out instead of raising `AssertionError`.
@@ -17,6 +17,7 @@ import rjieba
 from pypinyin import Style, lazy_pinyin
 from pypinyin.constants import PHRASES_DICT
 
+from gsv_runtime.text.g2p import g2pw
 from gsv_runtime.text.g2p.chinese_sandhi import (
     Tagged,
     change_bu,
@@ -29,10 +30,11 @@ from gsv_runtime.text.g2p.chinese_sandhi import (
 )
 from gsv_runtime.text.g2p.chinese_words import upstream_words
 from gsv_runtime.text.g2p.pinyin import syllable_phones
+from gsv_runtime.text.normalize.chinese_upstream import simplified
 from gsv_runtime.text.symbols import PUNCTUATION
 
 Phones = tuple[str, ...]
-ReadClause = Callable[[str], Sequence[str]]
+ReadClauses = Callable[[Sequence[str]], Sequence[Sequence[str]]]
 
 _CLAUSE = re.compile(r"[^!?…,.\-]*[!?…,.\-]|[^!?…,.\-]+")
 _ALWAYS_NEUTRAL = frozenset("吧呢哈啊呐噻嘛吖嗨哦哒额滴哩哟喽啰耶喔诶的地得")
@@ -56,17 +58,32 @@ def _tones(word: str) -> str:
     return "".join(syllable[-1] for syllable in _syllables(word))
 
 
-def phones(text: str, read_clause: ReadClause | None = None) -> list[tuple[str, Phones]]:
+def read_by_pypinyin(clauses: Sequence[str]) -> list[list[str]]:
+    """One syllable per character of each clause, marks standing for themselves, by pypinyin's phrases."""
+    return [_syllables(clause) for clause in clauses]
+
+
+def read_by_best(clauses: Sequence[str]) -> list[list[str]]:
+    """As `read_by_pypinyin`, with the characters of several readings read by g2pW where the user has it."""
+    model = g2pw.model()
+    return read_by_pypinyin(clauses) if model is None else model.read(clauses, _read_taiwanese)
+
+
+def _read_taiwanese(written: str) -> list[str]:
+    return _syllables(simplified(written))
+
+
+def phones(text: str, read_clauses: ReadClauses = read_by_best) -> list[tuple[str, Phones]]:
     """Characters and marks of normalised Chinese, each with its phones: two, and one for a mark.
 
     Args:
         text: what `normalize.chinese_upstream.normalize` returns, without characters that nothing reads.
-        read_clause: one syllable per character of a clause (marks stand for themselves); default pypinyin.
+        read_clauses: syllables of clauses, before any change.
     """
+    clauses = _CLAUSE.findall(text)
     units: list[tuple[str, Phones]] = []
-    for clause in _CLAUSE.findall(text):
-        syllables = _said(clause, list((read_clause or _syllables)(clause)))
-        units += zip(clause, map(_phones, syllables), strict=True)
+    for clause, syllables in zip(clauses, read_clauses(clauses), strict=True):
+        units += zip(clause, map(_phones, _said(clause, list(syllables))), strict=True)
     return units
 
 

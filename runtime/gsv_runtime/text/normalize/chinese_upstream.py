@@ -183,8 +183,13 @@ def _to_simplified() -> opencc.OpenCC:
     return opencc.OpenCC("t2s")
 
 
+def simplified(text: str) -> str:
+    """Text in simplified characters, one by one, by upstream's table."""
+    return "".join(map(_simplified, text))
+
+
 def _say_piece(piece: str) -> str:
-    piece = "".join(map(_simplified, piece)).translate(_HALF_WIDTH)
+    piece = simplified(piece).translate(_HALF_WIDTH)
     for pattern, say in _BEFORE_SUMS:
         piece = pattern.sub(say, piece)
     for unit, said in _UNITS:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
-from gsv_runtime.text.g2p import chinese, chinese_upstream
+from gsv_runtime.text import segment_upstream
+from gsv_runtime.text.g2p import chinese, chinese_upstream, g2pw
 from gsv_runtime.text.languages import Reader, Reading
 from gsv_runtime.text.normalize import chinese as chinese_text
 from gsv_runtime.text.normalize import chinese_upstream as upstream_text
@@ -32,8 +34,17 @@ def _warm_up_upstream(symbols: str) -> None:
     _read_as_upstream(symbols, "你好，2024年5月1日，银行行长花了一百元。")
 
 
+def _missing(symbols: str) -> Callable[[], tuple[str, ...]]:
+    """v1 reads word by word, without g2pW."""
+    return segment_upstream.missing if symbols == "v1" else lambda: (*g2pw.missing(), *segment_upstream.missing())
+
+
 def reader(frontend: str, symbols: str) -> Reader:
     """How Mandarin is read."""
     if frontend == "upstream":
-        return Reader(functools.partial(_read_as_upstream, symbols), functools.partial(_warm_up_upstream, symbols))
-    return Reader(_read, chinese.warm_up)
+        return Reader(
+            functools.partial(_read_as_upstream, symbols),
+            functools.partial(_warm_up_upstream, symbols),
+            _missing(symbols),
+        )
+    return Reader(_read, chinese.warm_up, g2pw.missing)
