@@ -61,12 +61,15 @@ class WatchedCalls:
         """
         pids = self._pids(model)
         answer = self._threads.submit(call)
-        while not concurrent.futures.wait([answer], timeout=self._poll_s).done:
+        while True:
+            try:
+                return answer.result(self._poll_s)
+            except concurrent.futures.TimeoutError:
+                if answer.done():  # by raising this itself, or just now
+                    return answer.result()
             if not _all_running(pids):
                 self._count_lost(model)
                 raise ProcessDied(model)
-        result: T = answer.result()
-        return result
 
     def _pids(self, model: str) -> frozenset[int]:
         """Processes of the model; a model that is none of Triton's Python models has none and is never found dead."""
