@@ -12,6 +12,9 @@ from typing import Any
 # Name to the module that has add_arguments(parser) and run(arguments) -> (Markdown, values).
 BENCHES = {
     "stages": "gsv_bench.stages",
+    "streaming": "gsv_bench.streaming",
+    "t2s-precision": "gsv_bench.t2s_precision",
+    "t2s-slots": "gsv_bench.t2s_slots",
 }
 
 

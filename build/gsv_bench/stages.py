@@ -1,8 +1,8 @@
-"""One sentence through every stage: eager PyTorch, our graphs without Triton, and the server, alternately.
+"""One sentence through every stage: eager PyTorch, our graphs without Triton, and two servers, alternately.
 
-The same pipeline code drives all three; only the stages differ. The sentence has 60 phones with its prompt, the
-reference gives 100 prompt tokens. The weights are random with an EOS that is never drawn, and the limit on the tokens
-of a text is set so that 75 are made: 3 s of speech.
+The servers are the same but for the precision of T2S. The same pipeline code drives every side; only the stages
+differ. The sentence has 60 phones with its prompt, the reference gives 100 prompt tokens. The weights are random with
+an EOS that is never drawn, and the limit on the tokens of a text is set so that 75 are made: 3 s of speech.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import os
 import shutil
 import socket
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,12 +28,13 @@ from tqdm import tqdm
 
 from gsv_bench.growing_cache import GrowingCacheEngine
 from gsv_bench.local_stages import OnnxStages, TimedStages
+from gsv_bench.t2s_cases import never_end
 from gsv_build import checkpoints, local_server
 from gsv_build.build_repository import build
 from gsv_build.configs import DEFAULT_REPOSITORY
 from gsv_build.deployment import PRESETS, Deployment
+from gsv_build.graph_quantisation import T2SPrecision
 from gsv_build.module_stages import ModuleStages, Networks, SequenceRunner
-from gsv_build.modules.t2s import T2S
 from gsv_build.random_checkpoints import write_random_checkpoints
 from gsv_build.size_presets import network_sizes
 from gsv_build.triton_process import Ports
@@ -58,7 +61,10 @@ REFERENCE_S = 3.42  # with 0.6 s of zeros, 200 SSL frames: 100 prompt tokens
 NUM_TOKENS = 75
 LIMIT = TextLimit(tokens_per_phone=NUM_TOKENS / 30, tokens_at_least=1)
 SEED = 1
-EAGER, GRAPHS, TRITON = "eager PyTorch", "our graphs", "through Triton"
+EAGER, GRAPHS, TRITON, TRITON_INT8 = "eager PyTorch", "our graphs", "through Triton", "through Triton, int8 T2S"
+SERVED = {TRITON: T2SPrecision.FP32, TRITON_INT8: T2SPrecision.INT8}
+SIDES = (EAGER, GRAPHS, *SERVED)
+GOAL = 1.8  # times as fast as eager PyTorch
 STAGES = ("text_frontend", "t2s", "acoustic", "vocoder")
 
 
@@ -73,6 +79,7 @@ class Result:
     stages_ms: Mapping[str, Mapping[str, float]]  # side to stage to median
     total_ms: Mapping[str, float]  # side to median of the whole request
     rounds: int
+    load_average: float  # of the machine, over the minute before
 
     @property
     def overhead_ms(self) -> float:
@@ -84,10 +91,9 @@ class Result:
         """5 % of the bare stages and 10 ms."""
         return 0.05 * sum(self.stages_ms[GRAPHS].values()) + 10.0
 
-    @property
-    def speedup(self) -> float:
-        """Eager PyTorch's time over that of the whole request through Triton."""
-        return self.total_ms[EAGER] / self.total_ms[TRITON]
+    def speedup(self, side: str = TRITON) -> float:
+        """Eager PyTorch's time over that of the whole request on another side."""
+        return self.total_ms[EAGER] / self.total_ms[side]
 
     def to_json(self) -> dict[str, Any]:
         """Everything, rounded."""
@@ -97,11 +103,13 @@ class Result:
             "prompt_tokens": self.num_prompt_tokens,
             "tokens": self.num_tokens,
             "rounds": self.rounds,
+            "load_average_at_start": round(self.load_average, 2),
             "stages_ms": {side: _rounded(times) for side, times in self.stages_ms.items()},
             "total_ms": _rounded(self.total_ms),
             "overhead_ms": round(self.overhead_ms, 1),
             "overhead_bound_ms": round(self.overhead_bound_ms, 1),
-            "speedup": round(self.speedup, 2),
+            "speedup": round(self.speedup(), 2),
+            "speedup_int8": round(self.speedup(TRITON_INT8), 2),
         }
 
 
@@ -126,14 +134,27 @@ def bench(version: ModelVersion, work: Path, rounds: int, size: str) -> Result:
     _lay_out(repository)
     deployment = _deployment()
     build(repository, deployment, weights)
+    int8 = work / "model_repository_int8"
+    shutil.copytree(repository, int8, dirs_exist_ok=True)  # so that only t2s is built again
+    build(int8, replace(deployment, t2s_precision=T2SPrecision.INT8), weights)
     case = _Case(repository, deployment, version, size)
-    state = local_server.up(repository, work / "state", _free_ports())
+    with ExitStack() as stack:
+        folders = zip(SERVED, (repository, int8), strict=True)
+        clients = {side: stack.enter_context(_served(folder, case.reference)) for side, folder in folders}
+        return _measure(case, clients, rounds)
+
+
+@contextmanager
+def _served(repository: Path, reference: bytes) -> Iterator[Client]:
+    """A client of a server of its own, with the voice registered."""
+    directory = repository.with_name(f"state_{repository.name}")
+    state = local_server.up(repository, directory, _free_ports())
     try:
         with Client(f"grpc://{state.ports.host}:{state.ports.grpc}") as client:
-            client.add_voice("bench", case.reference, prompt_text=PROMPT_TEXT, prompt_language="en")
-            return _measure(case, client, rounds)
+            client.add_voice("bench", reference, prompt_text=PROMPT_TEXT, prompt_language="en")
+            yield client
     finally:
-        local_server.down(work / "state")
+        local_server.down(directory)
 
 
 def _lay_out(repository: Path) -> None:
@@ -147,13 +168,8 @@ def _lay_out(repository: Path) -> None:
 def _silence_eos(path: Path) -> None:
     """Rewrites an s1 checkpoint so that EOS is never among the tokens worth drawing."""
     checkpoint = checkpoints.load_t2s(path)
-    _never_end(checkpoint.module)
+    never_end(checkpoint.module)
     checkpoints.save_t2s(path, checkpoint.module)
-
-
-def _never_end(module: T2S) -> None:
-    with torch.no_grad():
-        module.head.weight[-1] = 0  # logit 0, below the best of a thousand
 
 
 def _deployment() -> Deployment:
@@ -190,7 +206,7 @@ class _Case:
         self.pipeline = Pipeline(self.facts, deployment.model(contract.TTS).settings.tokens_per_call)
         graphs = OnnxStages(repository, frontend, threads, t2s.cache_rows, LIMIT)
         networks = Networks.seeded(network_sizes(version, size))
-        _never_end(networks.t2s)
+        never_end(networks.t2s)
         eager_t2s = SequenceRunner(GrowingCacheEngine(networks.t2s, max_positions=t2s.cache_rows), LIMIT)
         self.sides: dict[str, Stages] = {
             EAGER: TimedStages(ModuleStages(networks, frontend, eager_t2s)),
@@ -238,12 +254,13 @@ def _hum(seconds: float) -> bytes:
     return file.getvalue()
 
 
-def _measure(case: _Case, client: Client, rounds: int) -> Result:
-    totals: dict[str, list[float]] = {EAGER: [], GRAPHS: [], TRITON: []}
-    stages: dict[str, list[Mapping[str, float]]] = {EAGER: [], GRAPHS: [], TRITON: []}
+def _measure(case: _Case, clients: Mapping[str, Client], rounds: int) -> Result:
+    load = os.getloadavg()[0]
+    totals: dict[str, list[float]] = {side: [] for side in SIDES}
+    stages: dict[str, list[Mapping[str, float]]] = {side: [] for side in SIDES}
     for index in tqdm(range(rounds + 1), desc=f"{case.version.value} alternate", unit="round"):
-        for side in totals:
-            tokens, total_ms, times = _speak(case, client, side)
+        for side in SIDES:
+            tokens, total_ms, times = _speak(case, clients, side)
             if tokens != NUM_TOKENS:
                 raise RuntimeError(f"{side} made {tokens} tokens, not {NUM_TOKENS}; the sides do different work")
             if index:
@@ -257,14 +274,15 @@ def _measure(case: _Case, client: Client, rounds: int) -> Result:
         stages_ms={side: _medians(times) for side, times in stages.items()},
         total_ms={side: statistics.median(times) for side, times in totals.items()},
         rounds=rounds,
+        load_average=load,
     )
 
 
-def _speak(case: _Case, client: Client, side: str) -> tuple[int, float, Mapping[str, float]]:
-    if side != TRITON:
+def _speak(case: _Case, clients: Mapping[str, Client], side: str) -> tuple[int, float, Mapping[str, float]]:
+    if side not in clients:
         return case.speak(side)
     started = time.perf_counter()
-    audio = client.synthesize(TEXT, voice="bench", language="en", seed=SEED, streaming="sentence")
+    audio = clients[side].synthesize(TEXT, voice="bench", language="en", seed=SEED, streaming="sentence")
     total_ms = 1e3 * (time.perf_counter() - started)
     return audio.samples.size // SAMPLES_PER_TOKEN, total_ms, audio.timing_ms
 
@@ -285,22 +303,26 @@ def table(result: Result) -> str:
         f"**{result.version}**, {result.num_tokens} tokens ({result.num_tokens / 25:.2f} s of speech), "
         f"{result.num_phones} phones, {result.num_prompt_tokens} prompt tokens; medians of {result.rounds} rounds",
         "",
-        f"| stage | {EAGER} ms | {GRAPHS} ms | share | {TRITON} ms |",
-        "|---|---:|---:|---:|---:|",
+        f"| stage | {EAGER} ms | {GRAPHS} ms | share | {TRITON} ms | {TRITON_INT8} ms |",
+        "|---|---:|---:|---:|---:|---:|",
     ]
     bare = result.stages_ms[GRAPHS]
     whole = sum(bare.values())
     for stage in STAGES:
-        eager, triton = result.stages_ms[EAGER][stage], result.stages_ms[TRITON][stage]
-        lines.append(f"| {stage} | {eager:.0f} | {bare[stage]:.0f} | {bare[stage] / whole:.0%} | {triton:.0f} |")
+        served = " | ".join(f"{result.stages_ms[side][stage]:.0f}" for side in SERVED)
+        eager = result.stages_ms[EAGER][stage]
+        lines.append(f"| {stage} | {eager:.0f} | {bare[stage]:.0f} | {bare[stage] / whole:.0%} | {served} |")
     totals = result.total_ms
+    sums = " | ".join(f"{sum(result.stages_ms[side].values()):.0f}" for side in SERVED)
+    requests = " | ".join(f"{totals[side]:.0f}" for side in SERVED)
     lines += [
-        f"| sum of stages | {sum(result.stages_ms[EAGER].values()):.0f} | {whole:.0f} | 100% | "
-        f"{sum(result.stages_ms[TRITON].values()):.0f} |",
-        f"| whole request | {totals[EAGER]:.0f} | {totals[GRAPHS]:.0f} | | {totals[TRITON]:.0f} |",
+        f"| sum of stages | {sum(result.stages_ms[EAGER].values()):.0f} | {whole:.0f} | 100% | {sums} |",
+        f"| whole request | {totals[EAGER]:.0f} | {totals[GRAPHS]:.0f} | | {requests} |",
         "",
         f"Triton and BLS add {result.overhead_ms:.0f} ms to the bare stages (bound: 5 % + 10 ms = "
-        f"{result.overhead_bound_ms:.0f} ms). Through Triton it is {result.speedup:.2f} times as fast as {EAGER}.",
+        f"{result.overhead_bound_ms:.0f} ms). Through Triton it is {result.speedup():.2f} times as fast as {EAGER} "
+        f"(goal: {GOAL}), with int8 T2S {result.speedup(TRITON_INT8):.2f} times. Load average at the start "
+        f"{result.load_average:.1f}.",
     ]
     return "\n".join(lines)
 

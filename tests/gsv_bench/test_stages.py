@@ -1,0 +1,18 @@
+from gsv_bench.stages import EAGER, GRAPHS, SIDES, STAGES, TRITON, TRITON_INT8, Result, table
+
+
+def result():
+    stages = {side: dict.fromkeys(STAGES, 100.0) for side in SIDES}
+    totals = {EAGER: 900.0, GRAPHS: 410.0, TRITON: 450.0, TRITON_INT8: 300.0}
+    return Result("v2", 60, 100, 75, stages, totals, rounds=1, load_average=0.5)
+
+
+def test_speed_is_told_for_both_precisions_and_the_default_is_float32():
+    values = result().to_json()
+    assert (values["speedup"], values["speedup_int8"]) == (2.0, 3.0)
+    assert "2.00 times as fast as eager PyTorch" in table(result())
+
+
+def test_what_triton_adds_is_the_request_without_the_bare_stages():
+    values = result().to_json()
+    assert (values["overhead_ms"], values["overhead_bound_ms"]) == (50.0, 30.0)

@@ -1,0 +1,44 @@
+import pytest
+import torch
+
+from gsv_bench.t2s_cases import never_end, open_engine
+from gsv_bench.t2s_slots import Timings, measure, table
+from gsv_build.graph_quantisation import T2SPrecision
+from gsv_build.modules.t2s import T2S
+from gsv_build.sizes import T2SSizes
+
+SIZES = T2SSizes(hidden=32, heads=4, layers=2, feed_forward=48, num_phones=20, vocabulary=65, bert_dim=12)
+
+
+def test_the_ratios_compare_ten_slots_with_one():
+    timings = Timings({1: [0.010, 0.010, 0.500], 10: [0.025, 0.025, 0.001]}, [0.2])
+    values = timings.to_json()
+    assert values["tokens_per_s"] == {"1": 100.0, "10": 400.0}
+    assert values["tokens_per_s_ratio"] == 4.0
+    assert values["round_cost_ratio"] == 2.5
+
+
+def test_every_number_of_slots_decodes_that_many_sequences_at_both_precisions():
+    torch.manual_seed(0)
+    module = T2S(SIZES)
+    never_end(module)
+    engines = {each.value: open_engine(module, each, slots=10, threads=1) for each in T2SPrecision}
+    widths = {name: [] for name in engines}
+    for name, engine in engines.items():
+        step = engine.decode_step
+        engine.decode_step = lambda rows, name=name, step=step: (widths[name].append(len(rows)), step(rows))[1]
+    found = measure(engines, SIZES, (1, 10), turns=2)
+    assert {name: {n: len(times) for n, times in each.rounds_s.items()} for name, each in found.items()} == {
+        name: {1: 10, 10: 10} for name in engines
+    }
+    for seen in widths.values():
+        assert seen.count(10) >= 15
+        assert seen.count(1) >= 15
+    assert table(found).count("| 10 |") == 1
+
+
+@pytest.mark.parametrize("precision", T2SPrecision)
+def test_an_engine_outlives_the_folder_of_its_graph(precision):
+    torch.manual_seed(0)
+    engine = open_engine(T2S(SIZES), precision, slots=1, threads=1)
+    engine.warm_up()
