@@ -34,7 +34,17 @@ def test_every_dockerfile_and_mount_named_exists_or_is_made_by_make_build():
 
 
 def test_ports_are_published_on_loopback_unless_asked_otherwise():
-    assert all(port.startswith("${GSV_HOST:-127.0.0.1}:") for port in COMPOSE["services"]["triton"]["ports"])
+    ports = [port for service in COMPOSE["services"].values() for port in service.get("ports", ())]
+    assert len(ports) == 4
+    assert all(port.startswith("${GSV_HOST:-127.0.0.1}:") for port in ports)
+
+
+def test_every_file_mounted_from_the_repository_is_there():
+    mounted = [
+        v.split(":")[0] for s in COMPOSE["services"].values() for v in s.get("volumes", ()) if v.startswith("./")
+    ]
+    assert {"./docs/observe/prometheus.yml", "./docs/observe/grafana/dashboards"} <= set(mounted)
+    assert [path for path in mounted if not (ROOT / path).exists() and not path.startswith("./var")] == []
 
 
 def test_container_loads_just_the_models_that_were_built(tmp_path):
