@@ -275,6 +275,8 @@ class RecordedFrontend:
             "word_to_phone": np.array([2] * (ids.size - 1) + [1]) if chinese else ids,
             "run_characters": np.array([ids.size] if chinese else [], dtype=np.int64),
             "run_phone_starts": np.array([0] if chinese else [], dtype=np.int64),
+            "pause_after_s": np.full(count, -1, dtype=np.float32),
+            "rates": np.ones(count, dtype=np.float32),
         }
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
-from gsv_client import protocol
+from gsv_client import phones, protocol
 from gsv_client.audio import Audio, Chunk, Playback, join_chunks
 from gsv_client.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, NO_AUDIO, registered
 from gsv_client.errors import ConnectionFailed, InternalError, SynthesisError
@@ -165,6 +165,16 @@ class AsyncClient:
     async def _voices(self, action: str, **values: Any) -> protocol.Response:
         inputs = protocol.voices_inputs(action, **values)
         return await self._retrying(self._transport.infer, protocol.VOICES_MODEL, inputs, protocol.VOICES_INPUTS)
+
+    async def phones(
+        self, text: str, language: str = "auto", *, split_method: str = "cut5", lexicon: str | None = None
+    ) -> list[phones.Sentence]:
+        """What becomes of a text; see `gsv_client.Client.phones`."""
+        inputs = phones.phones_inputs(text, language, split_method, lexicon)
+        answer: protocol.Response = await self._retrying(
+            self._transport.infer, phones.PHONES_MODEL, inputs, phones.PHONES_INPUTS
+        )
+        return phones.parse_sentences(answer)
 
     async def is_ready(self) -> bool:
         """Whether the server takes requests; False as well where none answers."""

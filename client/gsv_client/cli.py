@@ -1,4 +1,4 @@
-"""The command line: `gsv say`, `gsv voices`, `gsv doctor`.
+"""The command line: `gsv say`, `gsv phones`, `gsv voices`, `gsv doctor`.
 
 Data goes to stdout, talk to stderr. Exit 0: done; 1: failed; 2: misuse.
 """
@@ -10,13 +10,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from gsv_client.audio import Audio
 from gsv_client.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, Client
 from gsv_client.errors import SynthesisError
+from gsv_client.phones import lines as phone_lines
 from gsv_client.say import Destination, listen
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
@@ -98,6 +99,7 @@ def _client(context: click.Context) -> Client:
 @click.option("--noise-scale", type=float, help="0 to 2. [default: 0.5]")
 @click.option("--pause", "pause_s", type=float, help="Seconds of silence between sentences. [default: 0.3]")
 @click.option("--split-method", help="How text is cut into sentences, cut0 to cut5. [default: cut5]")
+@click.option("--lexicon", type=click.File(encoding="utf-8"), help="Your pronunciations, see `gsv phones --help`.")
 @click.pass_context
 def say(
     context: click.Context,
@@ -108,6 +110,7 @@ def say(
     stream: bool,
     as_json: bool,
     reference: str | None,
+    lexicon: TextIO | None,
     **options: Any,
 ) -> None:
     """Say TEXT, or what is read from stdin where TEXT is a dash.
@@ -131,12 +134,47 @@ def say(
         raise click.UsageError(str(error)) from None
     if text == "-":
         text = _text_from_stdin()
-    options["reference_audio"] = reference
+    options |= {"reference_audio": reference, "lexicon": lexicon.read() if lexicon else None}
     with friendly_errors(), _client(context) as client, client.stream(text, **options) as chunks:
         audio = listen(chunks, destination)
     if as_json:
         click.echo(json.dumps(figures(audio, output)))
     click.echo(_summary(audio, output), err=True)
+
+
+@main.command(context_settings=_CONTEXT)
+@click.argument("text")
+@click.option("-l", "--language", "--lang", default="auto", help="auto, zh, en, ja, ko, yue, auto_yue or all_…")
+@click.option("--lexicon", type=click.File(encoding="utf-8"), help="Your pronunciations.")
+@click.option("--split-method", default="cut5", help="How text is cut into sentences, cut0 to cut5.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def phones(
+    context: click.Context, text: str, language: str, lexicon: TextIO | None, split_method: str, as_json: bool
+) -> None:
+    """Show how TEXT (a dash: stdin) would be read: sentences, languages, and the phones of each word.
+
+    \b
+    A lexicon has one entry a line, comments after #:
+      GSV  JH IY1 EH1 S V IY1     a word and its phones, as printed here
+      行长  hang2 zhang3           or pinyin with tone figures
+      Siobhan = Shivon            or what to say instead
+
+    \b
+    Examples:
+      gsv phones "He read 3 books. 他在银行工作。"
+      gsv phones "GSV speaks." --lexicon words.txt --json
+    """
+    text = _text_from_stdin() if text == "-" else text
+    with friendly_errors(), _client(context) as client:
+        sentences = client.phones(
+            text, language, split_method=split_method, lexicon=lexicon.read() if lexicon else None
+        )
+    if as_json:
+        click.echo(json.dumps([asdict(sentence) for sentence in sentences], ensure_ascii=False))
+        return
+    for line in phone_lines(sentences):
+        click.echo(line)
 
 
 def _text_from_stdin() -> str:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gsv_client import protocol
+from gsv_client import phones, protocol
 from gsv_client.audio import Audio, Chunk, Playback, join_chunks
 from gsv_client.errors import ConnectionFailed, InternalError, SynthesisError, VoiceNotFound
 from gsv_client.protocol import ReferenceAudio, Voice
@@ -192,6 +192,21 @@ class Client:
     def _voices(self, action: str, **values: Any) -> protocol.Response:
         inputs = protocol.voices_inputs(action, **values)
         return self._retrying(self._transport.infer, protocol.VOICES_MODEL, inputs, protocol.VOICES_INPUTS)
+
+    def phones(
+        self, text: str, language: str = "auto", *, split_method: str = "cut5", lexicon: str | None = None
+    ) -> list[phones.Sentence]:
+        """What becomes of a text: sentences, languages, and the phones of each word.
+
+        Args:
+            text: Plain text or SSML.
+            language: "auto", or one of the server's languages.
+            split_method: How text is cut into sentences, "cut0" to "cut5".
+            lexicon: Your own pronunciations, see `gsv_client.Options`.
+        """
+        inputs = phones.phones_inputs(text, language, split_method, lexicon)
+        answer = self._retrying(self._transport.infer, phones.PHONES_MODEL, inputs, phones.PHONES_INPUTS)
+        return phones.parse_sentences(answer)
 
     def is_ready(self) -> bool:
         """Whether the server takes requests; False as well where none answers."""

@@ -61,6 +61,7 @@ TTS_INPUTS = {
     "noise_scale": "FP32",
     "pause_s": "FP32",
     "split_method": "BYTES",
+    "lexicon": "BYTES",
     "encoding": "BYTES",
     "streaming": "BYTES",
     "priority": "BYTES",
@@ -108,6 +109,8 @@ class Options(TypedDict, total=False):
         noise_scale: 0 to 2.
         pause_s: Silence after each sentence but the last, in seconds.
         split_method: How text is cut into sentences, "cut0" to "cut5".
+        lexicon: Your own pronunciations, a line each: a word, a space and its phones or pinyin, or
+            word = what to say instead.
         streaming: What a chunk holds: "chunk", a piece of a sentence, as soon as it is there; "sentence"; or "off",
             everything.
         priority: "interactive", or "batch", which yields to it.
@@ -129,6 +132,7 @@ class Options(TypedDict, total=False):
     noise_scale: float | None
     pause_s: float | None
     split_method: str | None
+    lexicon: str | None
     streaming: str | None
     priority: str | None
     deadline_s: float | None
@@ -159,15 +163,16 @@ def tts_inputs(text: str, options: Mapping[str, Any], encoding: str) -> Tensors:
     """
     if unknown := sorted(set(options) - set(Options.__annotations__)):
         raise TypeError(f"unknown option {', '.join(unknown)}; known are {', '.join(sorted(Options.__annotations__))}")
-    return _tensors({"text": text, **options, "encoding": encoding}, TTS_INPUTS)
+    return tensors_of({"text": text, **options, "encoding": encoding}, TTS_INPUTS)
 
 
 def voices_inputs(action: str, **values: Any) -> Tensors:
     """Build the inputs of one call to `voices`; `action` is "register", "list" or "delete"."""
-    return _tensors({"action": action, **values}, VOICES_INPUTS)
+    return tensors_of({"action": action, **values}, VOICES_INPUTS)
 
 
-def _tensors(values: Mapping[str, Any], dtypes: Mapping[str, str]) -> Tensors:
+def tensors_of(values: Mapping[str, Any], dtypes: Mapping[str, str]) -> Tensors:
+    """Values as arrays of shape [1]; those of None are left out."""
     return {name: _tensor(name, value, dtypes[name]) for name, value in values.items() if value is not None}
 
 

@@ -4,8 +4,9 @@
 the export names graph inputs and outputs after them.
 
 Axis letters: ``B`` batch, ``P`` phones, ``T`` semantic tokens, ``F`` frames (50/s), ``N`` samples,
-``C`` characters, ``K`` sentences, ``M`` messages, ``R`` Chinese runs, ``V`` voices. Sizes that a checkpoint decides
-are named: ``ssl_dim`` (768 officially), ``bert_dim`` (1024), ``latent_dim`` (192), ``global_dim`` (512 or 1024).
+``C`` characters, ``E`` sentences explained, ``K`` sentences, ``M`` messages, ``R`` Chinese runs, ``V`` voices.
+Sizes that a checkpoint decides are named: ``ssl_dim`` (768 officially), ``bert_dim`` (1024), ``latent_dim`` (192),
+``global_dim`` (512 or 1024).
 A leading ``B`` marks a batchable model: Triton adds that axis, config.pbtxt leaves it out.
 """
 
@@ -101,6 +102,7 @@ TTS = Model(
         Tensor("noise_scale", "FP32", (1,), "0 to 2; default 0.5", optional=True),
         Tensor("pause_s", "FP32", (1,), "silence after each sentence but the last, 0 to 5; default 0.3", optional=True),
         Tensor("split_method", "STRING", (1,), "cut0 to cut5; default cut5", optional=True),
+        Tensor("lexicon", "STRING", (1,), "own pronunciations, a line each: word, space, phones", optional=True),
         Tensor("encoding", "STRING", (1,), "float32 (default) or pcm16_base64, for HTTP", optional=True),
         Tensor(
             "streaming", "STRING", (1,), "a response per chunk (default), sentence, or off: one in all", optional=True
@@ -144,6 +146,8 @@ TEXT_FRONTEND = Model(
         Tensor("text", "STRING", (1,), "UTF-8"),
         Tensor("language", "STRING", (1,), "auto, zh, en, ja, ko, yue, auto_yue, all_zh, all_ja, all_ko or all_yue"),
         Tensor("split_method", "STRING", (1,), "cut0 to cut5, or none for a prompt"),
+        Tensor("lexicon", "STRING", (1,), "own pronunciations, a line each: word, space, phones", optional=True),
+        Tensor("explain", "BOOL", (1,), "whether to fill origins; default false", optional=True),
     ),
     outputs=(
         Tensor("sentences", "STRING", ("K",), "normalised text of each sentence"),
@@ -153,6 +157,9 @@ TEXT_FRONTEND = Model(
         Tensor("word_to_phone", "INT64", ("C",), "phones that each of those characters stands for"),
         Tensor("run_characters", "INT64", ("R",), "characters of each Chinese run"),
         Tensor("run_phone_starts", "INT64", ("R",), "index into phones where each run begins"),
+        Tensor("pause_after_s", "FP32", ("K",), "silence after each sentence; negative: the request's"),
+        Tensor("rates", "FP32", ("K",), "speed of each sentence beside the request's"),
+        Tensor("origins", "STRING", ("E",), "JSON of each sentence: runs, languages, units, phones; none by default"),
         Tensor("missing", "STRING", ("M",), "optional resources that are not there, a sentence each, for gsv doctor"),
     ),
 )

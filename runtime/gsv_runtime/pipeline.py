@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from gsv_runtime.errors import InvalidRequest, SynthesisError
 from gsv_runtime.responses import Chunk, Part, added, join_parts
 from gsv_runtime.sentences import Sentence, features_in_order, unflatten
 from gsv_runtime.settings import CheckpointFacts
-from gsv_runtime.speech_request import SpeechRequest, sentence_seed
+from gsv_runtime.speech_request import RANGES, SpeechRequest, sentence_seed
 from gsv_runtime.stages import SequenceCall, Stages
 from gsv_runtime.tensors import Array
 from gsv_runtime.voices import Voice
@@ -117,9 +118,9 @@ class Pipeline:
         return between_sentences and sum(piece.tokens.size for piece in waiting) > self._tokens_ahead
 
     def _token_pieces(self, request: SpeechRequest, voice: Voice, stages: Stages) -> Pieces:
-        answer = stages.call(
-            contract.TEXT_FRONTEND, text=request.text, language=request.language, split_method=request.split_method
-        )
+        own: dict[str, Any] = {"lexicon": request.lexicon} if request.lexicon else {}
+        text, language, split_method = request.text, request.language, request.split_method
+        answer = stages.call(contract.TEXT_FRONTEND, text=text, language=language, split_method=split_method, **own)
         sentences = unflatten(answer)
         if not sentences:
             raise InvalidRequest("text has nothing that can be spoken; need words or numbers")
@@ -133,7 +134,6 @@ class Pipeline:
 
     def _parts(self, request: SpeechRequest, voice: Voice, stages: Stages, pieces: Pieces) -> Iterator[Part]:
         """Decodes tokens as they come."""
-        pause = np.zeros(round(request.pause_s * SAMPLE_RATE_HZ), dtype=np.float32)
         decoder: SentenceDecoder | None = None
         times_ms: dict[str, float] = {}
         for piece in pieces:
@@ -141,8 +141,8 @@ class Pipeline:
             times_ms = added(times_ms, piece.times_ms)
             for waveform in decoder.push(piece.tokens, finished=piece.finish_reason != ""):
                 times_ms, ends = added(times_ms, stages.take_times_ms()), decoder.is_complete
-                if ends and not piece.of.last:
-                    waveform = np.concatenate([waveform, pause])
+                if ends:
+                    waveform = np.concatenate([waveform, _pause(piece.of, request)])
                 reason = piece.finish_reason if ends else ""
                 yield Part(waveform, piece.of.index, piece.of.sentence.text, times_ms, reason, ends and piece.of.last)
                 times_ms = {}
@@ -154,11 +154,18 @@ class Pipeline:
             spoken.sentence.phones,
             voice.global_condition,
             Noise(spoken.seed, request.noise_scale),
-            request.speed,
+            min(max(request.speed * spoken.sentence.rate, RANGES["speed"].low), RANGES["speed"].high),
             self._facts,
             stages,
             self._schedule if request.streaming == "chunk" else WHOLE_SENTENCE,
         )
+
+
+def _pause(spoken: Spoken, request: SpeechRequest) -> Array:
+    """Silence after a sentence: its own, else the request's but after the last. [N] float32."""
+    default_s = 0.0 if spoken.last else request.pause_s
+    own_s = spoken.sentence.pause_after_s
+    return np.zeros(round((default_s if own_s is None else own_s) * SAMPLE_RATE_HZ), dtype=np.float32)
 
 
 def _opening(spoken: Spoken, bert_features: Array, request: SpeechRequest, voice: Voice) -> dict[str, object]:

@@ -30,11 +30,13 @@ class ChineseRun:
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence, ready to be spoken."""
+    """One sentence, ready to be spoken; SSML may give it a speed and a pause of its own."""
 
     text: str
     phones: Array  # [P] int64
     runs: tuple[ChineseRun, ...]
+    rate: float = 1.0  # beside the request's speed
+    pause_after_s: float | None = None  # None: the request's, and none after the last
 
 
 def unflatten(answer: Arrays) -> list[Sentence]:
@@ -65,9 +67,14 @@ def unflatten(answer: Arrays) -> list[Sentence]:
                 word_to_phone=answer["word_to_phone"][characters],
             )
         )
+    # The shortest decimal of a float32 is the number that was meant: 0.8, not 0.80000001.
+    rates = answer.get("rates", np.ones(counts.size))
+    pauses = answer.get("pause_after_s", np.full(counts.size, -1.0))
     return [
-        Sentence(str(text), phones[end - count : end], tuple(runs))
-        for text, count, end, runs in zip(answer["sentences"], counts, phone_ends, runs_of, strict=True)
+        Sentence(str(text), phones[end - count : end], tuple(runs), float(str(rate)), float(pause) if pause >= 0 else None)
+        for text, count, end, runs, rate, pause in zip(
+            answer["sentences"], counts, phone_ends, runs_of, rates, pauses, strict=True
+        )
     ]
 
 

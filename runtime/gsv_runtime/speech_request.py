@@ -90,6 +90,7 @@ class SpeechRequest:
     streaming: str = "sentence"  # what a response holds: one of STREAMING
     priority: str = INTERACTIVE
     deadline_s: float = 3600.0  # after arrival
+    lexicon: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
         noise_scale=_number(inputs, "noise_scale"),
         pause_s=_number(inputs, "pause_s"),
         split_method=_choice(inputs, "split_method", SPLIT_METHODS, "cut5"),
+        lexicon=str(inputs["lexicon"][0]) if "lexicon" in inputs else "",
         encoding=_choice(inputs, "encoding", ENCODINGS, "float32"),
         streaming=_choice(inputs, "streaming", STREAMING, "chunk"),
         priority=_choice(inputs, "priority", PRIORITIES, INTERACTIVE),

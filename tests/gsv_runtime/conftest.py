@@ -61,6 +61,10 @@ def text_frontend(inputs, _sequence):
         "word_to_phone": nothing,
         "run_characters": nothing,
         "run_phone_starts": nothing,
+        "pause_after_s": np.full(len(sentences), -1, np.float32),
+        "rates": np.ones(len(sentences), np.float32),
+        "origins": [],
+        "missing": [],
     }
 
 

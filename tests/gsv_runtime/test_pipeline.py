@@ -68,6 +68,36 @@ def test_the_pause_follows_every_sentence_but_the_last(speak, make_stages):
     assert last.waveform.size == 8 * 1280
 
 
+@pytest.fixture
+def stages_with_manner(make_stages):
+    """Stages whose front end also says how each sentence is spoken."""
+
+    def make(**outputs):
+        plain = make_stages().answers["text_frontend"]
+        return make_stages(text_frontend=lambda inputs, sequence: {**plain(inputs, sequence), **outputs})
+
+    return make
+
+
+def test_a_sentences_own_pause_follows_it_even_after_the_last(speak, stages_with_manner):
+    pauses = np.array([0.5, 0.25], np.float32)
+    first, last = speak(stages_with_manner(pause_after_s=pauses))
+    assert [chunk.waveform.size - 8 * 1280 for chunk in (first, last)] == [16_000, 8_000]
+
+
+def test_a_sentences_rate_is_taken_beside_the_requests_speed_and_bounded(speak, stages_with_manner):
+    stages = stages_with_manner(rates=np.array([0.8, 2.0]))
+    first, last = speak(stages, speed=1.25, pause_s=0.0)
+    assert first.waveform.size == pytest.approx(8 * 1280)
+    assert last.waveform.size == num_frames(8, 2.0) * 640
+
+
+def test_a_lexicon_goes_to_the_front_end(speak, make_stages):
+    stages = make_stages()
+    speak(stages, lexicon="ab = cd")
+    assert stages.inputs_of("text_frontend")[0]["lexicon"] == ["ab = cd"]
+
+
 def test_t2s_gets_the_prompt_once_before_the_target(speak, make_stages):
     stages = make_stages()
     speak(stages, text="ab")

@@ -36,4 +36,7 @@ class TritonPythonModel:
         return serving.answer_batch(requests, contract.TEXT_FRONTEND, self._process)
 
     def _process(self, batch: list[Arrays]) -> list[Arrays]:
-        return [vars(self._frontend.process(**{name: array[0] for name, array in one.items()})) for one in batch]
+        return [self._answer(**{name: array[0] for name, array in one.items()}) for one in batch]
+
+    def _answer(self, **values: Any) -> Arrays:
+        return {**vars(self._frontend.process(**values)), "missing": self._missing}

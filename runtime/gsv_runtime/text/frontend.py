@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,14 +26,25 @@ from gsv_runtime.text.languages import (
     is_built,
     reader,
 )
+from gsv_runtime.text.lexicon import Marks, Pronounced, parse_lexicon
 from gsv_runtime.text.segment import Run, dominant_language, segment
-from gsv_runtime.text.split import CUT_METHODS, MAX_SENTENCE_CHARACTERS, NO_SPLIT, split_long_piece, split_sentences
+from gsv_runtime.text.split import (
+    CUT_METHODS,
+    MAX_SENTENCE_CHARACTERS,
+    NO_SPLIT,
+    STOPS,
+    split_long_piece,
+    split_sentences,
+)
+from gsv_runtime.text.ssml import Passage, is_ssml, passages
 from gsv_runtime.text.symbols import PUNCTUATION, UNKNOWN, phone_table
 
 Ids = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
 
 MAX_TEXT_CHARACTERS = 5_000
 MIN_SENTENCE_PHONES = 6
+REQUESTS_PAUSE_S = -1.0  # no SSML break: the pause that the request names
 _UNKNOWN_TOKEN = "[UNK]"
 
 
@@ -48,6 +60,9 @@ class FrontendResult:
         word_to_phone: `[C]` phones that each of those characters stands for.
         run_characters: `[R]` characters of each Chinese run, 1 to 510; their sum is C.
         run_phone_starts: `[R]` index into phones where each run begins.
+        pause_after_s: `[K]` silence after each sentence, negative for the request's.
+        rates: `[K]` speed of each sentence beside the request's.
+        origins: K JSON objects as `describe` gives them, or none.
     """
 
     sentences: tuple[str, ...]
@@ -57,16 +72,20 @@ class FrontendResult:
     word_to_phone: Ids
     run_characters: Ids
     run_phone_starts: Ids
+    pause_after_s: Floats
+    rates: Floats
+    origins: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ReadRun:
-    """A run of one language, read: units with the phones of each."""
+    """A run of one language, read: units with the phones of each; `given` where the client gave them."""
 
     language: str
     text: str
     normalized: str
     units: tuple[Unit, ...]
+    given: bool = False
 
     @property
     def phones(self) -> list[str]:
@@ -76,15 +95,18 @@ class ReadRun:
 
 @dataclass(frozen=True)
 class ReadSentence:
-    """A sentence, read: its text as it was cut from the request, and its runs."""
+    """A sentence, read: its text as it was cut from the request, its runs, and what SSML says of it."""
 
     text: str
     runs: tuple[ReadRun, ...] = field(default=())
+    rate: float = 1.0
+    pause_after_s: float = REQUESTS_PAUSE_S
 
     @property
     def normalized(self) -> str:
         """Text as it is said, without the pause that was put before a short opening."""
-        return "".join(run.normalized for run in self.runs).strip(" ").lstrip(".,").strip(" ")
+        said = re.sub(" +([.,!?]| )", r"\1", "".join(run.normalized for run in self.runs))
+        return said.strip(" ").lstrip(".,").strip(" ")
 
     @property
     def phones(self) -> list[str]:
@@ -120,8 +142,12 @@ def _read_run(language: str, text: str, variant: Variant) -> ReadRun:
     return ReadRun(language, text, reading.normalized, reading.units)
 
 
-def _clean(text: str) -> str:
-    """Check request text and drop what no language can use: controls, zero-width marks, half-width forms."""
+def _check(text: str) -> None:
+    """Check that request text can be read at all.
+
+    Raises:
+        InvalidRequest: it is empty, too long or no UTF-8.
+    """
     if not text.strip():
         raise InvalidRequest("text is empty; need at least one word")
     if len(text) > MAX_TEXT_CHARACTERS:
@@ -135,6 +161,10 @@ def _clean(text: str) -> str:
         raise InvalidRequest(
             f"text has a lone surrogate at character {lone.start()}; need valid UTF-8; fix its encoding"
         )
+
+
+def _clean(text: str) -> str:
+    """Text without what no language can use: controls, zero-width marks, half-width forms."""
     text = re.sub("\r\n?|[\u2028\u2029\u0085\v\f]", "\n", text).replace("\t", " ")
     text = "".join(char for char in text if char == "\n" or unicodedata.category(char) not in ("Cc", "Cf", "Co", "Cn"))
     text = re.sub(
@@ -145,21 +175,29 @@ def _clean(text: str) -> str:
     return re.sub(" {2,}", " ", text)
 
 
-def read_text(text: str, language: str, split_method: str, variant: Variant = _DEFAULT_VARIANT) -> list[ReadSentence]:
+def read_text(
+    text: str, language: str, split_method: str, variant: Variant = _DEFAULT_VARIANT, lexicon: str = ""
+) -> list[ReadSentence]:
     """Request text to sentences with the phones of every word and character.
 
     Raises:
-        InvalidRequest: the text cannot be read, or language or split method are unknown.
+        InvalidRequest: the text or the lexicon cannot be read, or language or split method are unknown.
     """
     mode = check_mode(language)
     if split_method not in CUT_METHODS and split_method != NO_SPLIT:
         have = ", ".join([*CUT_METHODS, NO_SPLIT])
         raise InvalidRequest(f"split method {split_method[:40]!r} is unknown; have {have}")
-    text = _clean(text)
-    full_stop = "." if language == "en" else "。"
-    default = dominant_language(text, mode)
-    read = [_read_sentence(part, mode, default, variant) for part in split_sentences(text, split_method, full_stop)]
-    spoken = [sentence for sentence in read if not PUNCTUATION.issuperset(sentence.phones)]
+    _check(text)
+    marked = split_method != NO_SPLIT and is_ssml(text)
+    default = dominant_language(_clean(re.sub("<[^>]*>", " ", text) if marked else text), mode)
+    reading = _Reading(mode, default, variant, split_method, Marks())
+    words = parse_lexicon(lexicon, variant.symbols)
+
+    def clean(part: str) -> str:
+        return words.mark(_clean(part), reading.marks)
+
+    found = passages(text, variant.symbols, reading.marks, clean, default) if marked else [Passage(clean(text))]
+    spoken = reading.sentences(found)
     if not spoken:
         raise InvalidRequest(
             "text has nothing to say (only marks, symbols or emoji); need a letter, character or figure"
@@ -167,12 +205,58 @@ def read_text(text: str, language: str, split_method: str, variant: Variant = _D
     return spoken
 
 
-def _read_sentence(text: str, mode: Mode, default: str, variant: Variant) -> ReadSentence:
-    read = _read_runs(segment(text, mode, default, variant.frontend), variant)
-    if len([phone for run in read for phone in run.phones]) < MIN_SENTENCE_PHONES:
-        # Once, as upstream: short sentences come out garbled.
-        read = _read_runs(segment("." + text, mode, default, variant.frontend), variant)
-    return ReadSentence(text, tuple(read))
+@dataclass(frozen=True)
+class _Reading:
+    """How one request is read."""
+
+    mode: Mode
+    default: str
+    variant: Variant
+    split_method: str
+    marks: Marks
+
+    def sentences(self, found: Sequence[Passage]) -> list[ReadSentence]:
+        """Sentences with sound of all passages, in order."""
+        spoken: list[ReadSentence] = []
+        full_stop = "." if self.mode.name == "en" else "。"
+        for index, passage in enumerate(found):
+            text = passage.text if index == len(found) - 1 else _paused(passage.text, full_stop)
+            for part in split_sentences(text, self.split_method, full_stop):
+                sentence = self._sentence(part)
+                if not PUNCTUATION.issuperset(sentence.phones):
+                    spoken.append(replace(sentence, rate=passage.rate))
+            if passage.pause_after_s is not None and spoken:
+                spoken[-1] = replace(spoken[-1], pause_after_s=passage.pause_after_s)
+        return spoken
+
+    def _sentence(self, text: str) -> ReadSentence:
+        read = self._runs(text)
+        if sum(len(run.phones) for run in read) < MIN_SENTENCE_PHONES:
+            read = self._runs("." + text)  # once, as upstream: short sentences come out garbled
+        return ReadSentence(self.marks.plain(text), tuple(read))
+
+    def _runs(self, text: str) -> list[ReadRun]:
+        parts = list(self.marks.split(text))
+        runs: list[ReadRun] = []
+        for part in parts:
+            if isinstance(part, Pronounced):
+                runs.append(ReadRun(part.language, part.word, f" {part.word} ", part.units, given=True))
+                continue
+            read = _read_runs(segment(part, self.mode, self.default, self.variant.frontend), self.variant)
+            runs += read if len(parts) == 1 else [_without_added_pause(run) for run in read]
+        return runs
+
+
+def _paused(text: str, full_stop: str) -> str:
+    """A passage that others follow ends in a pause, not in the fall of a full stop."""
+    text = text.rstrip()
+    return text if text[-1:] in STOPS else text + ("," if full_stop == "." else "，")
+
+
+def _without_added_pause(run: ReadRun) -> ReadRun:
+    """A short English run beside a given word, without the pause that readers put before short runs."""
+    added = run.units[:1] == ((",", (",",)),) and not run.normalized.lstrip().startswith(",")
+    return replace(run, units=run.units[1:]) if added else run
 
 
 def _read_runs(runs: Sequence[Run], variant: Variant) -> list[ReadRun]:
@@ -213,18 +297,27 @@ class TextFrontend:
         spoken = [code for code, language in LANGUAGES.items() if variant.symbols in language.tables and is_built(code)]
         return [reader(code, variant.frontend, variant.symbols) for code in spoken]
 
-    def process(self, text: str, language: str = AUTO, split_method: str = "cut5") -> FrontendResult:
+    def process(
+        self,
+        text: str,
+        language: str = AUTO,
+        split_method: str = "cut5",
+        lexicon: str = "",
+        explain: bool = False,
+    ) -> FrontendResult:
         """Cut, normalise and read a text.
 
         Args:
-            text: at most 5,000 characters.
+            text: at most 5,000 characters, plain or SSML.
             language: a key of `languages.MODES`.
             split_method: ``cut0`` to ``cut5``, or ``none`` for a prompt: one sentence, never cut.
+            lexicon: the client's own pronunciations, see `lexicon`.
+            explain: whether to tell where the phones came from.
 
         Raises:
-            InvalidRequest: the text cannot be read, or language or split method are unknown.
+            InvalidRequest: the text or the lexicon cannot be read, or language or split method are unknown.
         """
-        sentences = read_text(text, language, split_method, self._variant)
+        sentences = read_text(text, language, split_method, self._variant, lexicon)
         phones: list[int] = []
         counts: list[int] = []
         parts: list[tuple[int, tuple[Unit, ...]]] = []  # Chinese runs: first phone, characters
@@ -244,6 +337,9 @@ class TextFrontend:
             word_to_phone=_ids([len(said) for _, said in units]),
             run_characters=_ids([len(part) for _, part in parts]),
             run_phone_starts=_ids([start for start, _ in parts]),
+            pause_after_s=np.array([sentence.pause_after_s for sentence in sentences], np.float32),
+            rates=np.array([sentence.rate for sentence in sentences], np.float32),
+            origins=tuple(json.dumps(_described(each), ensure_ascii=False) for each in sentences if explain),
         )
 
     def _token_id(self, char: str) -> int:
@@ -264,27 +360,32 @@ def _bounded_parts(units: tuple[Unit, ...], start: int) -> Iterator[tuple[int, t
 
 
 def describe(
-    text: str, language: str = AUTO, split_method: str = "cut5", variant: Variant = _DEFAULT_VARIANT
+    text: str, language: str = AUTO, split_method: str = "cut5", variant: Variant = _DEFAULT_VARIANT, lexicon: str = ""
 ) -> list[dict[str, Any]]:
     """What becomes of a text, for people: sentences, their runs, and the phones of each word or character.
 
     Returns:
-        One dict a sentence: ``text``, ``normalized`` and ``runs``, each with ``language``, ``text``,
-        ``normalized`` and ``units``, a list of [word or character, phones]. JSON can hold it.
+        One dict a sentence: ``text``, ``normalized``, ``rate``, ``pause_after_s`` (null: the request's) and ``runs``,
+        each with ``language``, ``text``, ``normalized``, ``given`` (the client gave the phones) and ``units``, a list
+        of [word or character, phones]. JSON can hold it.
     """
-    return [
-        {
-            "text": sentence.text,
-            "normalized": sentence.normalized,
-            "runs": [
-                {
-                    "language": run.language,
-                    "text": run.text,
-                    "normalized": run.normalized,
-                    "units": [[unit, list(phones)] for unit, phones in run.units],
-                }
-                for run in sentence.runs
-            ],
-        }
-        for sentence in read_text(text, language, split_method, variant)
-    ]
+    return [_described(sentence) for sentence in read_text(text, language, split_method, variant, lexicon)]
+
+
+def _described(sentence: ReadSentence) -> dict[str, Any]:
+    return {
+        "text": sentence.text,
+        "normalized": sentence.normalized,
+        "rate": sentence.rate,
+        "pause_after_s": None if sentence.pause_after_s < 0 else sentence.pause_after_s,
+        "runs": [
+            {
+                "language": run.language,
+                "text": run.text,
+                "normalized": run.normalized.strip(" ") if run.given else run.normalized,
+                "given": run.given,
+                "units": [[unit, list(phones)] for unit, phones in run.units],
+            }
+            for run in sentence.runs
+        ],
+    }

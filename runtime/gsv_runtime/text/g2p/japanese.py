@@ -65,7 +65,7 @@ def stretch_phones(text: str, labels: Labels) -> Phones:
     """Phones and marks of pitch of a stretch of Japanese without punctuation."""
     parsed = [match for match in map(_LABEL.search, labels(text)) if match]
     said: list[str] = []
-    for match, after in zip(parsed, [*parsed[1:], None], strict=True):
+    for match, after in zip(parsed, [*parsed[1:], None], strict=False):
         phone = match["phone"]
         if phone == "sil":
             continue

@@ -53,7 +53,7 @@ def reader(frontend: str, symbols: str) -> Reader:
     read, missing = (_read_as_upstream, _missing_for_upstream) if frontend == "upstream" else (_read, _nothing)
 
     def warm_up() -> None:
-        read("東京へ行く。")
+        read("東京へ行く。儿。")  # the second a character of no dictionary: loads Sudachi
 
     return Reader(read, warm_up, missing)
 
