@@ -15,6 +15,7 @@ BENCHES = {
     "streaming": "gsv_bench.streaming",
     "t2s-precision": "gsv_bench.t2s_precision",
     "t2s-slots": "gsv_bench.t2s_slots",
+    "text": "gsv_bench.text",
 }
 
 
