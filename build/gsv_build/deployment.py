@@ -96,7 +96,7 @@ _CPU = Deployment(
         "tts": ModelDeployment(
             settings=TtsSettings(
                 max_streams=BLS_THREADS,
-                max_start_s=10.0,
+                max_start_s=30.0,
                 max_batch_start_s=120.0,
                 t2s_places=_CPU_SLOTS,
                 stage_places=2,
@@ -148,7 +148,9 @@ def _on_gpu(preset: str, runtime: Runtime, fp16: bool) -> Deployment:
     models = dict(_CPU.models)
     t2s = models["t2s"]
     settings = replace(t2s.settings, slots=_GPU_SLOTS, intra_op_threads=_GPU_HOST_THREADS)
-    tts = replace(models["tts"].settings, t2s_places=_GPU_SLOTS, stage_places=2 * _GPU_BATCH, window_bucket=8)
+    tts = replace(
+        models["tts"].settings, max_start_s=5.0, t2s_places=_GPU_SLOTS, stage_places=2 * _GPU_BATCH, window_bucket=8
+    )
     models["tts"] = replace(models["tts"], settings=tts)
     models["t2s"] = replace(t2s, max_batch_size=_GPU_SLOTS, settings=settings)
     for model in MODELS:

@@ -10,7 +10,9 @@ class TritonPythonModel:
         serving.configure_logging()
         settings, repository = read(VoicesSettings, args), repository_of(args)
         service = VoiceService(settings, CheckpointFacts.from_repository(repository), repository)
-        self._server = serving.StreamServer(contract.VOICES, AtMost(settings.max_streams, service.answer), settings.max_streams)
+        self._server = serving.StreamServer(
+            contract.VOICES, AtMost(settings.max_streams, service.answer), settings.max_streams
+        )
 
     def execute(self, requests: list[Any]) -> None:
         for request in requests:
