@@ -79,13 +79,14 @@ class AsyncClient:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         *,
         retries: int = 2,
+        busy_wait_s: float = 0.0,
         transport: AsyncTransport | None = None,
     ) -> None:
         self._address: Address = parse_url(url)
         self.url = self._address.url
         self._timeout_s = timeout_s
         self._opened = transport
-        self._retrying = async_retrying(retries)
+        self._retrying = async_retrying(retries, busy_wait_s)
 
     @property
     def _transport(self) -> AsyncTransport:
@@ -107,6 +108,7 @@ class AsyncClient:
 
     async def synthesize(self, text: str, **options: Unpack[Options]) -> Audio:
         """Say `text` and wait for all of it; see `gsv_client.Client.synthesize`."""
+        options.setdefault("streaming", "sentence")
         async with self.stream(text, **options) as chunks:
             return await chunks.collect()
 

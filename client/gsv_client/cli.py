@@ -55,9 +55,16 @@ def friendly_errors() -> Iterator[None]:
     default=DEFAULT_TIMEOUT_S,
     help="Longest silence of the server, in seconds.",
 )
+@click.option(
+    "--busy-wait",
+    "busy_wait_s",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="How long to wait in all for a server that is busy, in seconds.",
+)
 @click.version_option(package_name="gsv-client")
 @click.pass_context
-def main(context: click.Context, url: str, timeout_s: float) -> None:
+def main(context: click.Context, url: str, timeout_s: float, busy_wait_s: float) -> None:
     """Speak with a gsv-triton server.
 
     \b
@@ -71,12 +78,12 @@ def main(context: click.Context, url: str, timeout_s: float) -> None:
 
     Exit status: 0 done, 1 failed, 2 misuse. Data goes to stdout, talk to stderr.
     """
-    context.obj = (url, timeout_s)
+    context.obj = (url, timeout_s, busy_wait_s)
 
 
 def _client(context: click.Context) -> Client:
-    url, timeout_s = context.obj
-    return Client(url, timeout_s)
+    url, timeout_s, busy_wait_s = context.obj
+    return Client(url, timeout_s, busy_wait_s=busy_wait_s)
 
 
 @main.command(context_settings=_CONTEXT)
@@ -100,6 +107,9 @@ def _client(context: click.Context) -> Client:
 @click.option("--pause", "pause_s", type=float, help="Seconds of silence between sentences. [default: 0.3]")
 @click.option("--split-method", help="How text is cut into sentences, cut0 to cut5. [default: cut5]")
 @click.option("--lexicon", type=click.File(encoding="utf-8"), help="Your pronunciations, see `gsv phones --help`.")
+@click.option("--streaming", help="What a piece of audio holds: chunk, sentence or off (everything). [default: chunk]")
+@click.option("--priority", help="interactive, or batch, which yields to it. [default: interactive]")
+@click.option("--deadline", "deadline_s", type=float, help="The server gives up after so many seconds. [default: 3600]")
 @click.pass_context
 def say(
     context: click.Context,
@@ -267,7 +277,7 @@ def doctor(context: click.Context, as_json: bool) -> None:
     """
     from gsv_client import doctor as examination
 
-    url, timeout_s = context.obj
+    url, timeout_s, _ = context.obj
     findings = []
     for finding in examination.diagnose(url, timeout_s=min(timeout_s, 10.0)):
         findings.append(finding)

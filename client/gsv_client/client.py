@@ -83,6 +83,7 @@ class Client:
         url: ``host:port`` or ``grpc://host:port`` for gRPC (``grpcs://`` with TLS), ``http://host:port`` for HTTP.
         timeout_s: Longest silence of the server: to connect, before the first chunk and between chunks, in seconds.
         retries: How often a request is repeated that cannot have run, because the server was not reached or stopping.
+        busy_wait_s: How long a request waits for a busy server in all, coming back when the server says; 0: not at all.
         transport: Another way to the server, for tests.
     """
 
@@ -92,12 +93,13 @@ class Client:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         *,
         retries: int = 2,
+        busy_wait_s: float = 0.0,
         transport: Transport | None = None,
     ) -> None:
         address = parse_url(url)
         self.url = address.url
         self._transport = transport or open_transport(address, timeout_s)
-        self._retrying = retrying(retries)
+        self._retrying = retrying(retries, busy_wait_s)
 
     def __enter__(self) -> Self:
         return self
@@ -115,10 +117,12 @@ class Client:
         Args:
             text: What to say.
             **options: See `gsv_client.Options`; the most used are `voice`, or `reference_audio` and `prompt_text`.
+                `streaming` is "sentence" unless given: smaller chunks cost more and gain nothing here.
 
         Raises:
             SynthesisError: Any leaf of `gsv_client.errors`.
         """
+        options.setdefault("streaming", "sentence")
         with self.stream(text, **options) as chunks:
             return chunks.collect()
 

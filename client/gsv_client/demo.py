@@ -128,7 +128,8 @@ def speak(client: Client, lines: Sequence[Line], folder: Path, *, voice: str, se
     client.synthesize(WARM_UP_TEXT, language="en", voice=voice, seed=seed)
     spoken = []
     for line in lines:
-        audio = client.synthesize(line.text, language=line.language, voice=voice, seed=seed)
+        with client.stream(line.text, language=line.language, voice=voice, seed=seed) as chunks:
+            audio = chunks.collect()
         audio.save(folder / f"{line.name}.wav")
         click.echo(f"{folder / line.name}.wav  {line.text}", err=True)
         spoken.append(Spoken(line, audio))

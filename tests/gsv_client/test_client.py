@@ -50,10 +50,18 @@ def test_synthesize_joins_all_chunks_in_order(url: str) -> None:
 
 def test_only_options_that_were_given_are_sent(url: str, speaker: Any) -> None:
     with Client(url) as client:
-        client.synthesize("Hi.", voice="ann", seed=7, speed=1.5, top_k=None)
+        client.stream("Hi.", voice="ann", seed=7, speed=1.5, top_k=None).collect()
     asked = speaker.asked[0]
     assert asked.pop("encoding") == ("float32" if url.startswith("grpc") else "pcm16_base64")
     assert asked == {"text": "Hi.", "voice": "ann", "seed": 7, "speed": 1.5}
+
+
+def test_who_waits_for_everything_asks_for_whole_sentences_unless_told_otherwise(url: str, speaker: Any) -> None:
+    with Client(url) as client:
+        client.synthesize("Hi.")
+        client.synthesize("Hi.", streaming="off")
+        client.stream("Hi.").collect()
+    assert [asked.get("streaming") for asked in speaker.asked] == ["sentence", "off", None]
 
 
 def test_an_unknown_option_is_a_type_error_that_lists_the_known_ones(url: str) -> None:

@@ -50,3 +50,10 @@ def test_an_error_without_text_still_says_something() -> None:
 def test_only_requests_that_cannot_have_run_are_repeated() -> None:
     repeated = {leaf for leaf in vars(errors).values() if isinstance(leaf, type) and is_safe_to_repeat(leaf())}
     assert repeated == {errors.ServerStopping, errors.ConnectionFailed}
+
+
+def test_a_busy_server_says_when_to_come_back() -> None:
+    error = error_from_wire("ServerBusy: speech would start in about 12.0 s; retry after 2.5 s", None)
+    assert isinstance(error, errors.ServerBusy)
+    assert error.retry_after_s == 2.5
+    assert errors.ServerBusy("full").retry_after_s is None
