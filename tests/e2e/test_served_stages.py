@@ -49,6 +49,18 @@ def test_speech_through_the_server_is_that_of_the_modules(repository, served, ma
     assert snr_db(ours, speak(module_stages(repository, served), facts, audio)) >= 60
 
 
+def test_the_tts_model_gives_what_the_pipeline_gives_over_the_same_stages(repository, served, client, make_recording):
+    """So parity of the pipeline over served stages (`gsv_build parity --server`) is parity of `tts`."""
+    facts, audio = CheckpointFacts.from_repository(repository), make_recording()
+    spoken = {"text": "Good 早上。", "language": "auto", "top_k": 1, "seed": 3, "pause_s": 0.0, "streaming": "off"}
+    reference = {"reference_audio": audio, "prompt_text": "What a fine day it is.", "prompt_language": "en"}
+    (chunk,), error = client.say(spoken | reference)
+    assert error is None
+    ours = speak(served, facts, audio)
+    assert chunk.waveform.size == ours.size
+    assert snr_db(chunk.waveform, ours) >= 60
+
+
 def test_a_refusal_of_the_server_is_raised(repository, served):
     bert_dim = CheckpointFacts.from_repository(repository).bert_dim
     prompt = {"phones": [99_999], "bert_features": np.zeros((bert_dim, 1)), "prompt_tokens": []}
