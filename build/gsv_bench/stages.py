@@ -12,7 +12,6 @@ import io
 import logging
 import os
 import shutil
-import socket
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -78,22 +77,15 @@ class Result:
     num_tokens: int
     stages_ms: Mapping[str, Mapping[str, float]]  # side to stage to median
     total_ms: Mapping[str, float]  # side to median of the whole request
+    overhead_ms: float  # what Triton and BLS add to the sum of the bare stages: median over rounds
+    speedups: Mapping[str, float]  # side to eager PyTorch's time over its own: median over rounds
     rounds: int
     load_average: float  # of the machine, over the minute before
-
-    @property
-    def overhead_ms(self) -> float:
-        """What Triton and BLS add to the sum of the bare stages."""
-        return self.total_ms[TRITON] - sum(self.stages_ms[GRAPHS].values())
 
     @property
     def overhead_bound_ms(self) -> float:
         """5 % of the bare stages and 10 ms."""
         return 0.05 * sum(self.stages_ms[GRAPHS].values()) + 10.0
-
-    def speedup(self, side: str = TRITON) -> float:
-        """Eager PyTorch's time over that of the whole request on another side."""
-        return self.total_ms[EAGER] / self.total_ms[side]
 
     def to_json(self) -> dict[str, Any]:
         """Everything, rounded."""
@@ -108,8 +100,8 @@ class Result:
             "total_ms": _rounded(self.total_ms),
             "overhead_ms": round(self.overhead_ms, 1),
             "overhead_bound_ms": round(self.overhead_bound_ms, 1),
-            "speedup": round(self.speedup(), 2),
-            "speedup_int8": round(self.speedup(TRITON_INT8), 2),
+            "speedup": round(self.speedups[TRITON], 2),
+            "speedup_int8": round(self.speedups[TRITON_INT8], 2),
         }
 
 
@@ -148,7 +140,7 @@ def bench(version: ModelVersion, work: Path, rounds: int, size: str) -> Result:
 def _served(repository: Path, reference: bytes) -> Iterator[Client]:
     """A client of a server of its own, with the voice registered."""
     directory = repository.with_name(f"state_{repository.name}")
-    state = local_server.up(repository, directory, _free_ports())
+    state = local_server.up(repository, directory, Ports.free())
     try:
         with Client(f"grpc://{state.ports.host}:{state.ports.grpc}") as client:
             client.add_voice("bench", reference, prompt_text=PROMPT_TEXT, prompt_language="en")
@@ -180,17 +172,6 @@ def _deployment() -> Deployment:
         t2s.settings, limit_tokens_per_phone=LIMIT.tokens_per_phone, limit_tokens_at_least=LIMIT.tokens_at_least
     )
     return replace(preset, models={**preset.models, contract.T2S.name: replace(t2s, settings=limited)})
-
-
-def _free_ports() -> Ports:
-
-    probes = [socket.socket() for _ in range(3)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    numbers = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return Ports(*numbers)
 
 
 class _Case:
@@ -273,9 +254,18 @@ def _measure(case: _Case, clients: Mapping[str, Client], rounds: int) -> Result:
         num_tokens=NUM_TOKENS,
         stages_ms={side: _medians(times) for side, times in stages.items()},
         total_ms={side: statistics.median(times) for side, times in totals.items()},
+        overhead_ms=statistics.median(
+            request - sum(bare.values()) for request, bare in zip(totals[TRITON], stages[GRAPHS], strict=True)
+        ),
+        speedups={side: _median_ratio(totals[EAGER], totals[side]) for side in SERVED},
         rounds=rounds,
         load_average=load,
     )
+
+
+def _median_ratio(slow: list[float], fast: list[float]) -> float:
+    """Of pairs measured in one round, which a busy machine slows down alike."""
+    return statistics.median(a / b for a, b in zip(slow, fast, strict=True))
 
 
 def _speak(case: _Case, clients: Mapping[str, Client], side: str) -> tuple[int, float, Mapping[str, float]]:
@@ -320,8 +310,8 @@ def table(result: Result) -> str:
         f"| whole request | {totals[EAGER]:.0f} | {totals[GRAPHS]:.0f} | | {requests} |",
         "",
         f"Triton and BLS add {result.overhead_ms:.0f} ms to the bare stages (bound: 5 % + 10 ms = "
-        f"{result.overhead_bound_ms:.0f} ms). Through Triton it is {result.speedup():.2f} times as fast as {EAGER} "
-        f"(goal: {GOAL}), with int8 T2S {result.speedup(TRITON_INT8):.2f} times. Load average at the start "
+        f"{result.overhead_bound_ms:.0f} ms). Through Triton it is {result.speedups[TRITON]:.2f} times as fast as "
+        f"{EAGER} (goal: {GOAL}), with int8 T2S {result.speedups[TRITON_INT8]:.2f} times. Load average at the start "
         f"{result.load_average:.1f}.",
     ]
     return "\n".join(lines)

@@ -1,10 +1,10 @@
-from gsv_bench.stages import EAGER, GRAPHS, SIDES, STAGES, TRITON, TRITON_INT8, Result, table
+from gsv_bench.stages import EAGER, GRAPHS, SIDES, STAGES, TRITON, TRITON_INT8, Result, _median_ratio, table
 
 
 def result():
     stages = {side: dict.fromkeys(STAGES, 100.0) for side in SIDES}
     totals = {EAGER: 900.0, GRAPHS: 410.0, TRITON: 450.0, TRITON_INT8: 300.0}
-    return Result("v2", 60, 100, 75, stages, totals, rounds=1, load_average=0.5)
+    return Result("v2", 60, 100, 75, stages, totals, 50.0, {TRITON: 2.0, TRITON_INT8: 3.0}, rounds=1, load_average=0.5)
 
 
 def test_speed_is_told_for_both_precisions_and_the_default_is_float32():
@@ -13,6 +13,11 @@ def test_speed_is_told_for_both_precisions_and_the_default_is_float32():
     assert "2.00 times as fast as eager PyTorch" in table(result())
 
 
-def test_what_triton_adds_is_the_request_without_the_bare_stages():
+def test_what_triton_adds_is_told_beside_its_bound():
     values = result().to_json()
     assert (values["overhead_ms"], values["overhead_bound_ms"]) == (50.0, 30.0)
+    assert "add 50 ms to the bare stages (bound: 5 % + 10 ms = 30 ms)" in table(result())
+
+
+def test_a_round_in_which_the_machine_was_slow_does_not_move_the_ratio():
+    assert _median_ratio([400.0, 4000.0, 400.0], [200.0, 2000.0, 200.0]) == 2.0
