@@ -20,6 +20,8 @@ from pathlib import Path
 import pyopenjtalk
 from pyopenjtalk.openjtalk import OpenJTalk
 
+from gsv_runtime.text.g2p.japanese_accent import accented, named_accents
+
 Phones = tuple[str, ...]
 Labels = Callable[[str], list[str]]
 
@@ -45,15 +47,19 @@ def upstream_dictionary() -> Path | None:
 @functools.cache
 def upstream_labels() -> Labels:
     """Labels as upstream gets them, as far as its dictionary is installed."""
-    dictionary = upstream_dictionary()
-    if dictionary is None:
-        return _plain_labels
+    dictionary = upstream_dictionary() or Path(pyopenjtalk.OPEN_JTALK_DICT_DIR.decode())
     analyser = OpenJTalk(dn_mecab=str(dictionary).encode())
-    return lambda text: analyser.make_label(analyser.run_frontend(text))
 
+    @functools.lru_cache(maxsize=1024)
+    def accent_of(figure: str) -> int:
+        return named_accents(analyser.run_mecab(figure)).get(figure, 0)
 
-def _plain_labels(text: str) -> list[str]:
-    return pyopenjtalk.make_label(pyopenjtalk.run_frontend(text, use_vanilla=True))
+    def labels(text: str) -> list[str]:
+        words = analyser.run_mecab(text)
+        features = analyser.run_njd_from_mecab(words, modify_numeral_reading=False)
+        return analyser.make_label(accented(features, words, accent_of))
+
+    return labels
 
 
 def improved_labels(text: str) -> list[str]:
