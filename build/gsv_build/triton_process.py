@@ -37,6 +37,15 @@ class Ports:
     metrics: int
     host: str = "127.0.0.1"
 
+    @classmethod
+    def free(cls) -> Ports:
+        """Three that nobody listens on now."""
+        with contextlib.ExitStack() as stack:
+            probes = [stack.enter_context(socket.socket()) for _ in range(3)]
+            for probe in probes:
+                probe.bind((cls.host, 0))
+            return cls(*(int(probe.getsockname()[1]) for probe in probes))
+
     def require_free(self, patience_s: float = 0.0) -> None:
         """Raises ServerFailed naming the first port that somebody else listens on.
 

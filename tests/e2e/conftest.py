@@ -4,7 +4,6 @@ import importlib.util
 import io
 import queue
 import shutil
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,12 +133,6 @@ def make_recording():
     return recording
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def built_repository(version):
     """A repository built from a small random checkpoint; kept in var/ and rebuilt only when the builder changed."""
     from gsv_build.build_repository import build
@@ -171,7 +164,7 @@ class Server:
         from gsv_build.triton_process import Ports
 
         self.repository, self.state = repository, state
-        self.ports = Ports(http=free_port(), grpc=free_port(), metrics=free_port())
+        self.ports = Ports.free()
 
     def start(self):
         from gsv_build import local_server

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -118,7 +117,7 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[triton_process.P
         (repository / name / "config.pbtxt").write_text(config, encoding="utf-8")
         (repository / name / "1" / "model.py").write_text(script + ADAPTER, encoding="utf-8")
     wheel.install_backends(backends)
-    ports, prefix = triton_process.Ports(*free_ports(3)), f"gsv-wire-{folder.parent.name}-"
+    ports, prefix = triton_process.Ports.free(), f"gsv-wire-{folder.parent.name}-"
     command = triton_process.command_line(
         wheel, repository, backends, models=MODELS, ports=ports, admin_key="key", shm_prefix=prefix
     )
@@ -129,15 +128,6 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[triton_process.P
         yield ports
     finally:
         triton_process.stop(pid, prefix)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on now."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 @pytest.fixture(params=["grpc", "http"])
