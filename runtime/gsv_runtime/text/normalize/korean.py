@@ -122,7 +122,8 @@ _SAID = re.compile("[A-Za-z가-힣ㄱ-ㅎㅏ-ㅣ!?…,.]")
 
 def normalize(text: str) -> str:
     """Korean text in words: Hangul, Latin letters, single spaces and ``! ? … , .``."""
-    text = unicodedata.normalize("NFC", text).translate({ord("。"): ".", ord("、"): ",", ord("，"): ",", ord("·"): "·"})
+    text = re.sub("[\uff01-\uff5e]+", lambda m: unicodedata.normalize("NFKC", m[0]), unicodedata.normalize("NFC", text))
+    text = text.translate({ord("。"): ".", ord("、"): ",", ord("，"): ",", ord("·"): "·"})
     for pattern, said in _RULES:
         text = pattern.sub(said, text)
     for sign, said_sign in _SYMBOLS.items():
