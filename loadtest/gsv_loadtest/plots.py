@@ -27,7 +27,7 @@ def ttfa_over_time(outcomes: Sequence[Outcome]) -> str:
                 continue
             axes.plot([o.due_s for o in heard], [o.ttfa_s for o in heard], mark, label=kind, alpha=0.7)
         for label, mark, those in (
-            ("refused", "x", [o for o in outcomes if o.kind == BUSY]),
+            ("refused", "kx", [o for o in outcomes if o.kind == BUSY]),
             ("failed", "rx", [o for o in outcomes if o.failed]),
         ):
             if those:

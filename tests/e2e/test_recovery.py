@@ -22,10 +22,12 @@ def killed(repository, start_server, make_recording, tmp_path_factory):
     """A server of its own: other tests shall not suffer if it does not recover."""
     running = start_server(repository, tmp_path_factory.mktemp("recovery"))
     running.start()
-    with Client(f"127.0.0.1:{running.ports.grpc}") as client:
-        client.add_voice("stays", make_recording(), "the same words", "en")
-    yield running
-    running.stop()
+    try:
+        with Client(f"127.0.0.1:{running.ports.grpc}") as client:
+            client.add_voice("stays", make_recording(), "the same words", "en")
+        yield running
+    finally:
+        running.stop()
 
 
 def processes(server):
