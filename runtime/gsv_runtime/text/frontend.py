@@ -23,7 +23,6 @@ from gsv_runtime.text.languages import (
     Unit,
     check_mode,
     check_table,
-    is_built,
     reader,
 )
 from gsv_runtime.text.lexicon import Marks, Pronounced, parse_lexicon
@@ -294,7 +293,7 @@ class TextFrontend:
 
     def _languages(self) -> list[Reader]:
         variant = self._variant
-        spoken = [code for code, language in LANGUAGES.items() if variant.symbols in language.tables and is_built(code)]
+        spoken = [code for code, language in LANGUAGES.items() if variant.symbols in language.tables]
         return [reader(code, variant.frontend, variant.symbols) for code in spoken]
 
     def process(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -146,11 +145,6 @@ def check_table(code: str, symbols: str) -> None:
         )
 
 
-def is_built(code: str) -> bool:
-    """Whether a language has its module; to go when all five have."""
-    return importlib.util.find_spec(f"gsv_runtime.text.reading.{code}") is not None
-
-
 @functools.cache
 def reader(code: str, frontend: str = "improved", symbols: str = "v2") -> Reader:
     """The reader of a language, its module imported now if it was not yet.
@@ -160,8 +154,6 @@ def reader(code: str, frontend: str = "improved", symbols: str = "v2") -> Reader
         frontend: ``improved``, or ``upstream`` for the phones that upstream would give, wrong ones included.
         symbols: phone table, ``v1`` or ``v2``.
     """
-    if not is_built(code):
-        raise InvalidRequest(f"{LANGUAGES[code].title} ({code}) is not built yet; leave that text out")
     module = importlib.import_module(f"gsv_runtime.text.reading.{code}")
     made: Reader = module.reader(frontend, symbols)
     return made

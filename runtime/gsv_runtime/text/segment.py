@@ -29,6 +29,7 @@ _HAN_OR_KANA = re.compile(f"[{HAN}{_KANA}]+")
 _HAN_RUN = re.compile(f"[{HAN}]+")
 # Written in Japan too, but rarely; and everyday words of Mandarin.
 _MANDARIN_WORDS = frozenset("很你这那哪呢吧她它给吃喝没")
+_GREEK_SIGN = re.compile("(?<![Α-ω])[Α-ω](?![Α-ω])")
 _CHINESE_UNIT = re.compile(
     r"\d\s*(?:km/h|m/s|[kcmdnµμ]?m[²³23]?|[kmµμ]?g|[mM]?[lL]|[kMG]?Hz|[KMGT]B|kWh?|mAh|°?C|℃|min|h|s)(?![A-Za-z\d])"
 )
@@ -101,6 +102,8 @@ def _scripts(sentence: str, in_japanese: bool = False) -> list[str]:
     for stretch in _HAN_OR_KANA.finditer(sentence):
         scripts[stretch.start() : stretch.end()] = _stretch_languages(stretch[0], in_japanese)
     if "zh" in scripts:
+        for sign in _GREEK_SIGN.finditer(sentence):
+            scripts[sign.start()] = ""  # α in Mandarin is a word of Mandarin
         for unit in _CHINESE_UNIT.finditer(sentence):
             before = next((script for script in reversed(scripts[: unit.start()]) if script), "zh")
             after = next((script for script in scripts[unit.end() :] if script), "zh")

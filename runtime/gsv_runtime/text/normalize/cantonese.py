@@ -17,10 +17,14 @@ from gsv_runtime.text.normalize.chinese import say
 from gsv_runtime.text.symbols import PUNCTUATION
 
 # What the patterns of figures look for, in the characters that they are written in.
-_PATTERN_CHARACTERS = str.maketrans(
-    "點號萬億個張條塊歲鐘時後週樓間對雙輛顆頁節層棟單號壓來餘幾負溫達約為於電話編碼區門傳認證車間處臺架幅場座歷史",
-    "点号万亿个张条块岁钟时后周楼间对双辆颗页节层栋单号压来余几负温达约为于电话编码区门传认证车间处台架幅场座历史",
-)
+_PAIRS = (
+    "點点 號号 萬万 億亿 個个 張张 條条 塊块 歲岁 鐘钟 時时 週周 樓楼 間间 對对 雙双 輛辆 顆颗 頁页 節节 層层 棟栋 "
+    "單单 壓压 來来 餘余 幾几 負负 溫温 達达 約约 為为 於于 電电 話话 編编 碼码 區区 門门 傳传 認认 證证 車车 處处 "
+    "臺台 場场 歷历 兩两 減减 攝摄 歐欧 鎊镑 韓韩 級级 盧卢"
+).split()
+_TO_PATTERNS = str.maketrans({written: sought for written, sought in _PAIRS})
+_FROM_PATTERNS = str.maketrans({sought: written for written, sought in _PAIRS})
+_DOLLARS = re.compile(r"(?:HK|港)?(?<!US)\$")
 _REPEATED = re.compile(r"([!?…,.\-])[!?…,.\-]+")
 
 
@@ -29,10 +33,31 @@ def _to_traditional() -> opencc.OpenCC:
     return opencc.OpenCC("s2hk")
 
 
+def _is_traditional(char: str) -> bool:
+    try:
+        char.encode("big5hkscs")
+    except UnicodeEncodeError:
+        return char < "\u3400"
+    return True
+
+
+def _traditional(said: str, text: str) -> str:
+    """`said` in traditional characters.
+
+    Only a text that has simplified ones is converted as a whole: 吓 of traditional text is not 嚇.
+    """
+    if not all(map(_is_traditional, text)):
+        return _to_traditional().convert(said)
+    said = said.translate(_FROM_PATTERNS)
+    return "".join(char if _is_traditional(char) else _to_traditional().convert(char) for char in said)
+
+
 def normalize(text: str) -> str:
     """Cantonese text as it is said; letters are dropped: `segment` gave them to English."""
-    said = say(text.translate(_PATTERN_CHARACTERS))
+    said = say(_DOLLARS.sub("¥", text).translate(_TO_PATTERNS))
     if "幺" not in text:
         said = said.replace("幺", "一")
-    said = _to_traditional().convert(said)
+    if "嗯" in text:
+        said = said.replace("恩", "嗯")
+    said = _traditional(said, text)
     return _REPEATED.sub(r"\1", "".join(char for char in said if char in PUNCTUATION or is_readable(char)))

@@ -65,9 +65,9 @@ def _bare_number(match: re.Match[str]) -> str:
     if len(figures) < 3 or figures[0] == "0":
         coded = figures[0] == "0" and len(figures) > 1 and re.search(rf"(?:{CODES})", before)
         return numbers.telephone_digits(figures) if coded else numbers.cardinal(figures)
-    if re.search(rf"(?:{CODES})[是为：:，,]*$|[A-Za-z-]$", before) or after in ("房", "室", "航", "路", "号"):
+    if re.search(rf"(?:{CODES})[是为係系：:，,]*$|[A-Za-z-]$", before) or after in ("房", "室", "航", "路", "号"):
         return numbers.telephone_digits(figures)
-    if before.endswith("第") or figures.endswith("00"):
+    if re.search("(?:第|等于|大于|小于|[加减乘约共达]|除以|超过)$", before) or figures.endswith("00"):
         return numbers.cardinal(figures)
     return numbers.telephone_digits(figures)
 

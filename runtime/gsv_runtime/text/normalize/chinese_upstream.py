@@ -17,6 +17,7 @@ from collections.abc import Callable
 import opencc
 
 from gsv_runtime.text.g2p.chinese_words import upstream_words
+from gsv_runtime.text.normalize.chinese_words import SAID_SYMBOLS
 
 Say = Callable[[re.Match[str]], str]
 
@@ -156,12 +157,7 @@ _DROPPED = re.compile("[—《》【】<>{}()（）#&@“”^_|\\\\ ]")
 _PIECE_END = re.compile("([：、，；。？！,;?!][”’]?)")
 _SAID = {
     "/": "每", "+": "加", "-": "减", "×": "乘", "÷": "除", "=": "等",
-    **dict(zip("①②③④⑤⑥⑦⑧⑨⑩", "一二三四五六七八九十", strict=True)),
-    "α": "阿尔法", "β": "贝塔", "γ": "伽玛", "Γ": "伽玛", "δ": "德尔塔", "Δ": "德尔塔", "ε": "艾普西龙", "ζ": "捷塔",
-    "η": "依塔", "θ": "西塔", "Θ": "西塔", "ι": "艾欧塔", "κ": "喀帕", "λ": "拉姆达", "Λ": "拉姆达", "μ": "缪",
-    "ν": "拗", "ξ": "克西", "Ξ": "克西", "ο": "欧米克伦", "π": "派", "Π": "派", "ρ": "肉", "ς": "西格玛",
-    "Σ": "西格玛", "σ": "西格玛", "τ": "套", "υ": "宇普西龙", "φ": "服艾", "Φ": "服艾", "χ": "器", "ψ": "普赛",
-    "Ψ": "普赛", "ω": "欧米伽", "Ω": "欧米伽",
+    **{sign: SAID_SYMBOLS[sign] for sign in "①②③④⑤⑥⑦⑧⑨⑩αβγΓδΔεζηθΘικλΛμνξΞοπΠρςΣστυφΦχψΨωΩ"},
 }  # fmt: skip
 _SYMBOLS = str.maketrans(_SAID)
 _SHARED_MARKS = {
