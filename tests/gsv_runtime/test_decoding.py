@@ -1,5 +1,7 @@
 """A sentence's tokens become audio piece by piece, and the pieces are what the whole gives."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -111,6 +113,26 @@ def test_windows_do_not_grow_with_the_sentence(decode):
     *frames, last = [inputs["latents"].shape[2] for inputs in stages.inputs_of("vocoder")]
     assert max(frames) == 16 + 2 * 2 + 1
     assert last < 2 + 2 * (8 + 3)  # a last chunk covers less than a chunk and its lookahead
+
+
+def test_a_minute_costs_twelve_times_five_seconds(facts, make_stages):
+    """In frames that each stage works on; the schedule is the cpu preset's, the reach that of official networks."""
+    schedule = ChunkSchedule(first_tokens=20, max_tokens=80, lookahead_tokens=12, encoder_tokens=250, bucket=1)
+    facts = dataclasses.replace(facts, flow_reach_frames=32, vocoder_reach_frames=11)
+
+    def frames(num_tokens):
+        stages = make_stages()
+        decoder = SentenceDecoder(PHONES, CONDITION, Noise(5, 0.5), 1.0, facts, stages, schedule)
+        for _ in decoder.push(np.zeros(num_tokens, np.int64), finished=True):
+            pass
+        return [
+            sum(inputs[tensor].shape[-1] for inputs in stages.inputs_of(stage))
+            for stage, tensor in (("acoustic", "noise"), ("vocoder", "latents"))
+        ]
+
+    for short, long in zip(frames(125), frames(1500), strict=True):
+        assert long <= 1.1 * 12 * short
+    assert frames(1500)[1] <= 1.2 * 3000, "the vocoder's windows overlap by more than a fifth"
 
 
 @pytest.mark.parametrize("steps", [[(0, 10), (4, 30), (30, 40)], [(0, 1), (0, 40)], [(0, 40)]])
