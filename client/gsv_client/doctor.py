@@ -15,10 +15,13 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
+import numpy as np
+
 from gsv_client import protocol
 from gsv_client.audio import Playback
 from gsv_client.client import model_states
 from gsv_client.errors import ServerBusy, SynthesisError
+from gsv_client.phones import PHONES_INPUTS, PHONES_MODEL, phones_inputs
 from gsv_client.server_info import NOT_READY, READY
 from gsv_client.transport import Address, Transport, open_transport, parse_url
 
@@ -94,6 +97,8 @@ def served(address: Address, transport: Transport, timeout_s: float) -> Iterator
         yield _model_ready(model, transport)
     if transport.is_ready(protocol.TTS_MODEL):
         yield _same_inputs(transport)
+    if transport.is_ready(PHONES_MODEL):
+        yield from _text_resources(transport)
     if transport.is_ready(protocol.VOICES_MODEL):
         yield from _voices_and_speech(transport)
 
@@ -147,6 +152,22 @@ def _same_inputs(transport: Transport) -> Finding:
     if unknown := sorted(there - here):
         return Finding("protocol", Verdict.WARNING, f"the server also takes {', '.join(unknown)}", "update gsv-client")
     return Finding("protocol", Verdict.OK, "client and server agree on the inputs of tts")
+
+
+def _text_resources(transport: Transport) -> Iterator[Finding]:
+    """Optional files that the server's text front end reads better with."""
+    inputs = phones_inputs(_WORD, "en", "none", None)
+    try:
+        answer = transport.infer(PHONES_MODEL, inputs, PHONES_INPUTS)
+    except SynthesisError as error:
+        yield Finding("text", Verdict.FAILED, f"READY but does not answer: {error}", _RESTART)
+        return
+    missing = [str(sentence) for sentence in np.asarray(answer.get("missing", ()), dtype=object).reshape(-1)]
+    for sentence in missing:
+        found, _, advice = sentence.partition("; ")
+        yield Finding("text", Verdict.OK, found, advice)
+    if not missing:
+        yield Finding("text", Verdict.OK, "every optional resource is there")
 
 
 def _voices_and_speech(transport: Transport) -> Iterator[Finding]:

@@ -4,9 +4,11 @@ import json
 import socket
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from gsv_client import doctor
 from gsv_client.cli import main
 from gsv_client.doctor import Finding, Verdict, diagnose
 from gsv_client.protocol import TTS_INPUTS
@@ -118,3 +120,21 @@ def test_json_report_says_whether_all_is_well(url: str, speaker: Any) -> None:
     report = json.loads(result.stdout)
     assert (result.exit_code, report["ok"]) == (0, True)
     assert {"subject", "verdict", "found", "advice"} == set(report["findings"][0])
+
+
+class FrontEnd:
+    """The transport to a server whose text front end misses something."""
+
+    def __init__(self, *missing: str) -> None:
+        self.missing = missing
+
+    def infer(self, model: str, inputs: Any, dtypes: Any) -> dict[str, Any]:
+        assert model == "text_frontend"
+        return {"missing": np.array(self.missing, dtype=object)}
+
+
+def test_what_the_text_front_end_misses_is_told_with_what_to_do() -> None:
+    (found,) = doctor._text_resources(FrontEnd("g2pW is missing: readings by rules; put it there and build again"))  # type: ignore[arg-type]
+    assert found == Finding("text", Verdict.OK, "g2pW is missing: readings by rules", "put it there and build again")
+    (found,) = doctor._text_resources(FrontEnd())  # type: ignore[arg-type]
+    assert found.found == "every optional resource is there"
