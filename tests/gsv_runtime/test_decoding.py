@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gsv_runtime.chunking import WHOLE_SENTENCE, ChunkSchedule, num_frames
-from gsv_runtime.decoding import Noise, NoiseFrames, SentenceDecoder, standard_noise
+from gsv_runtime.chunking import WHOLE_SENTENCE, ChunkSchedule, Span, Window, num_frames, whole_window
+from gsv_runtime.decoding import Noise, NoiseFrames, SentenceDecoder, decode_window, standard_noise
 from gsv_runtime.errors import InternalError
 
 SCHEDULE = ChunkSchedule(first_tokens=4, max_tokens=8, lookahead_tokens=3, encoder_tokens=200, bucket=1)
@@ -65,6 +65,20 @@ def test_with_enough_around_each_chunk_the_pieces_are_the_whole(decode):
     assert [piece.size // SAMPLES_PER_TOKEN for piece in streamed] == [4, 8, 8, 8, 8, 4]
     assert len(whole) == 1
     np.testing.assert_allclose(np.concatenate(streamed), whole[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("speed", [0.5, 0.8, 1.5, 2.0])
+def test_at_another_speed_the_pieces_are_the_whole_on_the_grid_of_that_speed(decode, make_stages, speed):
+    """Upstream's grid ends with the sentence, which a stream does not know: it strays by a frame at most."""
+    streamed, _ = decode(speed=speed, schedule=ChunkSchedule(4, 8, lookahead_tokens=8, encoder_tokens=0, bucket=1))
+    everything = Span(0, num_frames(40, speed))
+    whole = Window(Span(0, 40), everything, everything, everything, speed, last=True)
+    noise = NoiseFrames(Noise(5, 0.5), 3).take(0, len(everything))
+    stages = make_stages(acoustic=acoustic, vocoder=vocoder)
+    expected = decode_window(whole, np.arange(40) % 7, PHONES, noise, CONDITION, stages, bucket=1)
+    np.testing.assert_allclose(np.concatenate(streamed), expected, atol=1e-6)
+    strayed = whole.frame_positions - whole_window(40, len(everything)).frame_positions
+    assert np.abs(strayed).max() <= speed
 
 
 def test_the_audio_does_not_depend_on_how_tokens_arrive(decode):
