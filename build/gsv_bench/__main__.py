@@ -11,6 +11,7 @@ from typing import Any
 
 # Name to the module that has add_arguments(parser) and run(arguments) -> (Markdown, values).
 BENCHES = {
+    "concurrency": "gsv_bench.concurrency",
     "stages": "gsv_bench.stages",
     "streaming": "gsv_bench.streaming",
     "t2s-precision": "gsv_bench.t2s_precision",

@@ -123,8 +123,8 @@ def bench(version: ModelVersion, work: Path, rounds: int, size: str) -> Result:
         write_random_checkpoints(weights, version, size)
         _silence_eos(weights / T2S_FILE)
         shutil.rmtree(weights / BERT_DIRECTORY)  # the sentence is English
-    _lay_out(repository)
-    deployment = _deployment()
+    lay_out(repository)
+    deployment = limited_deployment()
     build(repository, deployment, weights)
     int8 = work / "model_repository_int8"
     shutil.copytree(repository, int8, dirs_exist_ok=True)  # so that only t2s is built again
@@ -149,7 +149,7 @@ def _served(repository: Path, reference: bytes) -> Iterator[Client]:
         local_server.down(directory)
 
 
-def _lay_out(repository: Path) -> None:
+def lay_out(repository: Path) -> None:
     """The committed part of the model repository, without what was built into it."""
     built = shutil.ignore_patterns(
         "*.onnx", "*.onnx.data", "*.weights", "*.plan", "build.json", "__pycache__", "warmup"
@@ -164,7 +164,7 @@ def _silence_eos(path: Path) -> None:
     checkpoints.save_t2s(path, checkpoint.module)
 
 
-def _deployment() -> Deployment:
+def limited_deployment() -> Deployment:
     """The CPU preset, but for the limit on a text's tokens."""
     preset = PRESETS["cpu"]
     t2s = preset.model(contract.T2S)

@@ -44,7 +44,8 @@ class Ports:
             probes = [stack.enter_context(socket.socket()) for _ in range(3)]
             for probe in probes:
                 probe.bind((cls.host, 0))
-            return cls(*(int(probe.getsockname()[1]) for probe in probes))
+            http, grpc, metrics = (int(probe.getsockname()[1]) for probe in probes)
+            return cls(http, grpc, metrics)
 
     def require_free(self, patience_s: float = 0.0) -> None:
         """Raises ServerFailed naming the first port that somebody else listens on.
