@@ -96,7 +96,7 @@ def _client(context: click.Context) -> Client:
 @click.option("--play", is_flag=True, help="Play it as it arrives (needs the extra gsv-client[play]).")
 @click.option("--stream", is_flag=True, help="Write to OUTPUT as audio arrives, instead of when all is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout.")
-@click.option("-l", "--language", help="zh, en or auto. [default: auto]")
+@click.option("-l", "--language", help="auto, zh, en, ja, ko, yue, auto_yue or all_… [default: auto]")
 @click.option("--speed", type=float, help="0.5 to 2. [default: 1]")
 @click.option("--seed", type=int, help="The same seed gives the same audio. [default: random]")
 @click.option("--top-k", type=int, help="Candidates kept; 1 is greedy. [default: 15]")

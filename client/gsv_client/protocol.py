@@ -94,7 +94,7 @@ class Options(TypedDict, total=False):
 
     Attributes:
         voice: Id of a registered voice; or give `reference_audio`.
-        language: "zh", "en" or "auto".
+        language: "auto", "zh", "en", "ja", "ko", "yue", "auto_yue", or one of these with "all_" before it.
         reference_audio: The voice to imitate, 3 to 10 s: a path, a file's bytes, or (samples [N] or [N, channels],
             sample rate in Hz).
         prompt_text: What is said in `reference_audio`.
