@@ -79,7 +79,7 @@ def run_command(
       short       users in conversation: a sentence, a pause, the next
       long        users who have a page read to them
       mixed       short and long texts in every voice
-      concurrent  three sentences in every voice, without pause
+      concurrent  one or three sentences in every voice, without pause
       spike       mixed, with four times as many users in the middle third
       arrivals    listeners who arrive at random and wait for nobody (--rate)
       soak        arrivals, for long; one listener in five leaves early (--rate)
@@ -151,7 +151,14 @@ def capacity_command(
 @main.command("sweep")
 @click.option("--users", "steps", default="1,2,4,8,10,16,32", show_default=True, help="Listeners at once, in turn.")
 @click.option("--scenario", type=click.Choice(list(SCENARIOS)), default="concurrent", show_default=True)
-@click.option("--duration", "duration_s", type=float, default=30.0, show_default=True, help="Of each, in seconds.")
+@click.option(
+    "--duration",
+    "duration_s",
+    type=float,
+    default=20.0,
+    show_default=True,
+    help="Seconds at one listener; each 16 more add as much, for each is then served more slowly.",
+)
 @click.option("--warm-up", "warm_up_s", type=float, default=5.0, show_default=True, help="Seconds that do not count.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Picture to draw.")
 @_target_options
@@ -172,7 +179,8 @@ def sweep_command(
     click.echo("| at once | heard | busy | TTFA p50 | p95 | RTF p50 | p95 | underrun p95 | speech s/s | load |")
     click.echo("|---|---|---|---|---|---|---|---|---|---|")
     for users in [int(step) for step in steps.split(",")]:
-        result = run(Plan(SCENARIOS[scenario], users, None, duration_s, warm_up_s, seed=seed), target)
+        plan = Plan(SCENARIOS[scenario], users, None, duration_s * (1 + users / 16), warm_up_s, seed=seed)
+        result = run(plan, target)
         figures = report.figures(result)
         rows.append({"users": users, **figures})
         click.echo(_table_row(users, figures))

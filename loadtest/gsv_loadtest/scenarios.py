@@ -36,7 +36,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "short": Scenario("users in conversation: one short sentence, a pause, the next", think_s=(0.5, 1.5), voices=1),
     "long": Scenario("users who have a page read to them, one after the other", kinds={"long": 1.0}, voices=1),
     "mixed": Scenario("short and long texts in every voice, without pause", kinds={"short": 0.8, "long": 0.2}),
-    "concurrent": Scenario("three sentences in every voice, without pause", kinds={"medium": 1.0}),
+    "concurrent": Scenario("one or three sentences in every voice, without pause", kinds={"short": 0.5, "medium": 0.5}),
     "spike": Scenario("mixed, and four times as many users in the middle third", think_s=(0.5, 1.5), users_at=spike),
     "arrivals": Scenario("short sentences by listeners who arrive at random and wait for nobody", open_loop=True),
     "soak": Scenario(
