@@ -220,7 +220,7 @@ class _Reading:
         full_stop = "." if self.mode.name == "en" else "。"
         for index, passage in enumerate(found):
             text = passage.text if index == len(found) - 1 else _paused(passage.text, full_stop)
-            for part in split_sentences(text, self.split_method, full_stop):
+            for part in split_sentences(text, self.split_method, full_stop, self.variant.frontend):
                 sentence = self._sentence(part)
                 if not PUNCTUATION.issuperset(sentence.phones):
                     spoken.append(replace(sentence, rate=passage.rate))

@@ -2,8 +2,9 @@
 
 Pure string work. Source: RVC-Boss/GPT-SoVITS `TTS_infer_pack/text_segmentation_method.py` and
 `TextPreprocessor.pre_seg_text`, whose results these functions give. Deliberately different: nothing is cut
-inside ``Dr. Lee``, ``3:30 p.m. today``, ``1,234`` or ``example.com``; a piece of more than 510 characters
-without any stop is cut too (at a space where there is one), because BERT reads at most 510 characters.
+inside ``Dr. Lee``, ``3:30 p.m. today``, ``1,234`` or ``example.com`` and cut5 cuts at ``；`` as at ``;``, unless
+frontend=upstream; a piece of more than 510 characters without any stop is cut too (at a space where there is one),
+because BERT reads at most 510 characters.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ _DATE_COMMA = re.compile(
     r"\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.? \d{1,2}(?:st|nd|rd|th)?,(?= [12]\d{3}\b)"
 )
 _HIDDEN = 0xE000  # private use: request text has none, see `frontend`
-_HIDE = {ord(mark): _HIDDEN + ord(mark) for mark in ".,:~?"} | {ord("—"): _HIDDEN}
+_HIDE = {ord(mark): _HIDDEN + ord(mark) for mark in ".,:~?"} | {ord("—"): _HIDDEN, ord("；"): _HIDDEN + 1}
+_SEMICOLON = "；".translate(_HIDE)
 _SHOW = {hidden: mark for mark, hidden in _HIDE.items()}
 
 
@@ -158,13 +160,14 @@ def _hard_cut(run: str, max_characters: int) -> Iterator[str]:
     yield run
 
 
-def split_sentences(text: str, method: str, full_stop: str) -> list[str]:
+def split_sentences(text: str, method: str, full_stop: str, frontend: str = "improved") -> list[str]:
     """Cut request text into the sentences that are synthesised one by one.
 
     Args:
         text: the whole request text.
         method: a key of `CUT_METHODS`, or ``none`` for a prompt: one piece, never cut.
         full_stop: what ends a sentence without a stop, ``.`` for English and ``。`` otherwise.
+        frontend: ``improved``, or ``upstream``, which cuts inside abbreviations and figures, too.
 
     Returns:
         Sentences that each end in a stop; empty when the text holds no letter and no digit.
@@ -172,7 +175,9 @@ def split_sentences(text: str, method: str, full_stop: str) -> list[str]:
     if method == NO_SPLIT:
         text = text.strip("\n")
         return [_ended(text, full_stop)] if re.search(r"\w", text) else []
-    text = _hide_inner_marks(collapse_repeated_marks(text).strip("\n"))
+    text = collapse_repeated_marks(text).strip("\n")
+    # Upstream's cut5 names the ASCII semicolon twice and the Chinese one never.
+    text = _hide_inner_marks(text) if frontend == "improved" else text.replace("；", _SEMICOLON)
     if not text:
         return []
     opening = _AROUND_STOP.split(text, maxsplit=1)[0].strip()
@@ -184,4 +189,4 @@ def split_sentences(text: str, method: str, full_stop: str) -> list[str]:
 
 
 def _ended(text: str, full_stop: str) -> str:
-    return text if text[-1] in STOPS else text + full_stop
+    return text if text[-1] in STOPS or text[-1] == "；" else text + full_stop

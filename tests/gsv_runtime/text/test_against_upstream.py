@@ -14,6 +14,7 @@ import pytest
 from gsv_runtime.text.languages import MODES, reader
 from gsv_runtime.text.normalize import chinese_upstream
 from gsv_runtime.text.segment_upstream import parts
+from gsv_runtime.text.split import split_sentences
 
 DATA = Path(__file__).parent / "data"
 GOLDEN = json.loads((Path(__file__).parents[2] / "data/frontend-golden.json").read_text(encoding="utf-8"))
@@ -69,6 +70,15 @@ def test_every_mode_divides_mixed_text_as_upstream_does():
         assert parts(text, MODES[mode]) == expected
         for code, part, said in runs:
             assert said is None or phones(code, part) == said.split()
+
+
+def test_every_method_cuts_as_upstream_does():
+    cases = stored("split")
+    assert len(cases) > 200
+    for text, language, by_method in cases:
+        full_stop = "." if language == "en" else "。"
+        ours = {method: split_sentences(text, method, full_stop, "upstream") for method in by_method}
+        assert ours == by_method
 
 
 def test_the_golden_chinese_is_worded_and_read_the_same():

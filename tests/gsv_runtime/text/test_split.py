@@ -120,3 +120,16 @@ def test_cutting_loses_no_letter_and_no_character(text, method):
         return [char for piece in texts for char in piece if char.isalnum()]
 
     assert letters(split_sentences(text, method, "。")) == letters([text])
+
+
+def test_a_chinese_semicolon_ends_a_clause_but_not_for_upstream():
+    text = "请注意以下内容；请认真阅读。"
+    assert split_sentences(text, "cut5", "。") == ["请注意以下内容；", "请认真阅读。"]
+    assert split_sentences(text, "cut5", "。", "upstream") == [text]
+
+
+def test_upstream_cuts_inside_abbreviations():
+    assert split_sentences("Yesterday Dr. Lee was here.", "cut5", ".", "upstream") == [
+        "Yesterday Dr.",
+        " Lee was here.",
+    ]

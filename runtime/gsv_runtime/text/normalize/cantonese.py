@@ -22,8 +22,8 @@ _PAIRS = (
     "單单 壓压 來来 餘余 幾几 負负 溫温 達达 約约 為为 於于 電电 話话 編编 碼码 區区 門门 傳传 認认 證证 車车 處处 "
     "臺台 場场 歷历 兩两 減减 攝摄 歐欧 鎊镑 韓韩 級级 盧卢"
 ).split()
-_TO_PATTERNS = str.maketrans({written: sought for written, sought in _PAIRS})
-_FROM_PATTERNS = str.maketrans({sought: written for written, sought in _PAIRS})
+_TO_PATTERNS = str.maketrans({pair[0]: pair[1] for pair in _PAIRS})
+_FROM_PATTERNS = str.maketrans({pair[1]: pair[0] for pair in _PAIRS})
 _DOLLARS = re.compile(r"(?:HK|港)?(?<!US)\$")
 _REPEATED = re.compile(r"([!?…,.\-])[!?…,.\-]+")
 
