@@ -275,8 +275,6 @@ class RecordedFrontend:
             "word_to_phone": np.array([2] * (ids.size - 1) + [1]) if chinese else ids,
             "run_characters": np.array([ids.size] if chinese else [], dtype=np.int64),
             "run_phone_starts": np.array([0] if chinese else [], dtype=np.int64),
-            "pause_after_s": np.full(count, -1, dtype=np.float32),
-            "rates": np.ones(count, dtype=np.float32),
         }
 
 
@@ -322,8 +320,7 @@ def path_matches(
             spoken = [chunk.waveform for chunk in pipeline.speak(request, voice, stages)]
             wanted = [upstream[f"waveform_{version.value}_{reference}_{text}_{i}"] for i in range(TEXTS[text])]
             same = [part.size for part in spoken] == [part.size for part in wanted]
-            match = snr_db(np.concatenate(spoken), np.concatenate(wanted))
-            yield PathMatch(version.value, reference, text, same, match)
+            yield PathMatch(version.value, reference, text, same, snr_db(np.concatenate(spoken), np.concatenate(wanted)))
 
 
 def module_path_matches(
