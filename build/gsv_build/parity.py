@@ -265,8 +265,7 @@ class RecordedFrontend:
         count = TEXTS.get(text, 1)
         keys = [f"phones_{text}_{index}" for index in range(count)] if text in TEXTS else [f"prompt_phones_{text}"]
         phones = [self._arrays[key] for key in keys]
-        chinese = text == "weather"
-        ids = self._arrays["bert_token_ids"][1:-1] if chinese else np.zeros(0, dtype=np.int64)
+        ids = self._arrays["bert_token_ids"][1:-1] if (chinese := text == "weather") else np.zeros(0, dtype=np.int64)
         return {
             "sentences": np.array([f"{text} {index}" for index in range(count)], dtype=np.object_),
             "phones": np.concatenate(phones),
@@ -320,7 +319,8 @@ def path_matches(
             spoken = [chunk.waveform for chunk in pipeline.speak(request, voice, stages)]
             wanted = [upstream[f"waveform_{version.value}_{reference}_{text}_{i}"] for i in range(TEXTS[text])]
             same = [part.size for part in spoken] == [part.size for part in wanted]
-            yield PathMatch(version.value, reference, text, same, snr_db(np.concatenate(spoken), np.concatenate(wanted)))
+            db = snr_db(np.concatenate(spoken), np.concatenate(wanted))
+            yield PathMatch(version.value, reference, text, same, db)
 
 
 def module_path_matches(
