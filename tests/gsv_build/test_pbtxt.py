@@ -6,7 +6,7 @@ from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInstanceGroup
 
 from gsv_build.configs import drifted, rendered, write_configs
-from gsv_build.deployment import PRESETS, Runtime
+from gsv_build.deployment import PRESETS, Runtime, with_frontend
 from gsv_build.pbtxt import CheckpointSizes, render
 from gsv_runtime import contract, settings
 from gsv_runtime.contract import MODELS
@@ -114,3 +114,10 @@ def test_drift_is_found_and_named(tmp_path):
 @pytest.mark.parametrize("deployment", PRESETS.values(), ids=PRESETS)
 def test_every_preset_takes_as_many_bert_rows_as_a_request_brings(deployment):
     assert deployment.model(contract.BERT).max_batch_size >= BERT_ROWS
+
+
+@pytest.mark.parametrize("frontend", ["improved", "upstream"])
+def test_the_front_end_chosen_at_build_time_is_a_parameter_of_the_model(frontend):
+    rendered = render(contract.TEXT_FRONTEND, with_frontend(PRESETS["cpu"], frontend))
+    config = text_format.Parse(rendered, ModelConfig())
+    assert config.parameters["frontend"].string_value == frontend

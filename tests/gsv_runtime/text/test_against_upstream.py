@@ -9,8 +9,10 @@ import re
 from difflib import SequenceMatcher
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from gsv_runtime.text.frontend import TextFrontend
 from gsv_runtime.text.languages import MODES, reader
 from gsv_runtime.text.normalize import chinese_upstream
 from gsv_runtime.text.segment_upstream import parts
@@ -79,6 +81,17 @@ def test_every_method_cuts_as_upstream_does():
         full_stop = "." if language == "en" else "。"
         ours = {method: split_sentences(text, method, full_stop, "upstream") for method in by_method}
         assert ours == by_method
+
+
+def test_whole_requests_become_upstreams_phone_ids_sentence_by_sentence():
+    cases, frontend = stored("whole"), TextFrontend("v2", None, "upstream")
+    pairs = []
+    for text, mode, method, expected in cases:
+        result = frontend.process(text, mode, method)
+        ends = np.cumsum(result.phone_counts)[:-1]
+        pairs.append(([part.tolist() for part in np.split(result.phones, ends)], expected))
+    assert len(pairs) > 90
+    assert sum(ours == theirs for ours, theirs in pairs) / len(pairs) >= 0.96  # the rest: words, as above
 
 
 def test_the_golden_chinese_is_worded_and_read_the_same():
