@@ -105,7 +105,7 @@ def run_command(
 @click.option("--underrun", "underrun_s", type=float, default=0.02, show_default=True, help="Longest that is let pass.")
 @click.option("--scenario", type=click.Choice(list(SCENARIOS)), default="arrivals", show_default=True)
 @click.option("--first-rate", "first_per_s", type=float, default=1.0, show_default=True, help="Arrivals/s, to begin.")
-@click.option("--duration", "duration_s", type=float, default=30.0, show_default=True, help="Seconds of each probe.")
+@click.option("--duration", "duration_s", type=float, default=30.0, show_default=True, help="Least seconds of a probe.")
 @click.option("--warm-up", "warm_up_s", type=float, default=5.0, show_default=True, help="Seconds that do not count.")
 @_target_options
 def capacity_command(
@@ -128,7 +128,9 @@ def capacity_command(
 
     def probe(rate_per_s: float) -> Probe:
         click.echo(f"{rate_per_s:.2f} arrivals/s", err=True)
-        found = judge(rate_per_s, run(replace(plan, rate_per_s=rate_per_s), target).outcomes, bar)
+        lasting_s = max(duration_s, bar.duration_s(rate_per_s, warm_up_s))
+        outcomes = run(replace(plan, rate_per_s=rate_per_s, duration_s=lasting_s), target).outcomes
+        found = judge(rate_per_s, outcomes, bar)
         click.echo(f"{rate_per_s:.2f} arrivals/s: {'borne' if found.borne else 'too many'}, {found.found}", err=True)
         return found
 
