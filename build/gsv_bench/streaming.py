@@ -35,7 +35,7 @@ SHORT_SENTENCES, LONG_SENTENCES = 2, 24  # about 5 s and 60 s of the demo voice
 
 @dataclass(frozen=True)
 class FirstAudio:
-    """Seconds to the first chunk of a short and of a long text, and how long their speech is."""
+    """Seconds of work before the first chunk of a short and of a long text, and how long their speech is."""
 
     short_s: float
     long_s: float
@@ -44,7 +44,7 @@ class FirstAudio:
 
 
 def first_audio(voices: Voices, schedule: ChunkSchedule, tokens_per_call: int, rounds: int) -> FirstAudio:
-    """Time the first chunk through the whole pipeline, in one process; alternately, medians."""
+    """Time the first chunk through the whole pipeline, in one process: processor time, alternately, medians."""
     pipeline = Pipeline(voices.facts, tokens_per_call, schedule)
     _, voice = next(voices.voices())
     texts = {count: " ".join(held_out()[:count]) for count in (SHORT_SENTENCES, LONG_SENTENCES)}
@@ -60,10 +60,10 @@ def first_audio(voices: Voices, schedule: ChunkSchedule, tokens_per_call: int, r
         audio_s[count] = sum(chunk.waveform.size for chunk in chunks) / SAMPLE_RATE_HZ
     for _ in tqdm(range(rounds), desc="first audio", unit="round"):
         for count, text in texts.items():
-            started = time.perf_counter()
+            started = time.process_time()
             chunks = pipeline.speak(request(text), voice, voices.stages)
             next(iter(chunks))
-            times[count].append(time.perf_counter() - started)
+            times[count].append(time.process_time() - started)
             chunks.close()
     medians = [statistics.median(times[count]) for count in texts]
     return FirstAudio(*medians, *audio_s.values())
@@ -75,15 +75,15 @@ def table(schedule: ChunkSchedule, found: Sequence[Quality]) -> str:
         f"Chunks of {schedule.first_tokens} tokens, doubling to {schedule.max_tokens}; "
         f"lookahead {schedule.lookahead_tokens}; the text encoder sees {schedule.encoder_tokens} before a chunk.",
         "",
-        "| sentence | tokens | SNR to the whole, dB | by chunk | windows alone | same grid | seam steps / others |",
-        "|---|---:|---:|---|---:|---:|---:|",
+        "| sentence | tokens | whole, dB | by chunk | windows alone | same grid | another seed | seam steps / others |",
+        "|---|---:|---:|---|---:|---:|---:|---:|",
     ]
     for each in found:
         chunks = " ".join(f"{snr:.0f}" for snr in each.chunk_snr_db)
         step = f"{max(each.seam_steps):.2f} / {each.other_step:.2f}" if each.seam_steps else "no seam"
         lines.append(
             f"| {each.name} | {each.num_tokens} | {each.whole_snr_db:.1f} | {chunks} | {each.windows_snr_db:.0f} | "
-            f"{each.same_grid_snr_db:.1f} | {step} |"
+            f"{each.same_grid_snr_db:.1f} | {each.other_noise_snr_db:.1f} | {step} |"
         )
     return "\n".join(lines)
 
@@ -159,7 +159,7 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     }
     text += [
         table(schedule, found),
-        f"First audio of {audio.long_audio_s:.0f} s of speech after {audio.long_s:.3f} s, "
+        f"First audio of {audio.long_audio_s:.0f} s of speech after {audio.long_s:.3f} s of work, "
         f"of {audio.short_audio_s:.0f} s after {audio.short_s:.3f} s: {audio.long_s / audio.short_s:.2f} ×.",
     ]
     if arguments.streaming_plot and costs:
@@ -187,6 +187,7 @@ def _quality_json(each: Quality) -> dict[str, Any]:
         "chunk_snr_db": [round(snr, 1) for snr in each.chunk_snr_db],
         "windows_alone_snr_db": round(each.windows_snr_db, 1),
         "same_grid_snr_db": round(each.same_grid_snr_db, 1),
+        "other_noise_snr_db": round(each.other_noise_snr_db, 1),
         "step_elsewhere": round(each.other_step, 3),
         "seam_steps": [round(step, 3) for step in each.seam_steps],
     }

@@ -5,6 +5,7 @@ Graphs with random weights, run by ONNX Runtime as they are served.
 
 from __future__ import annotations
 
+import logging
 import resource
 import statistics
 import time
@@ -29,6 +30,8 @@ from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.tensors import NUMPY_DTYPES, Arrays
 from gsv_runtime.versions import ModelVersion
+
+logger = logging.getLogger("gsv.bench")
 
 _TOKENS_PER_PHONE = 2.5
 STREAMED, OFFLINE = "streamed", "offline"
@@ -132,6 +135,7 @@ def measure(graphs: DecoderGraphs, schedule: ChunkSchedule, lengths_s: list[floa
                 times[side].append(spent_ms)
         medians = {side: statistics.median(spent) for side, spent in times.items()}
         found.append(Cost(seconds, medians, frames))
+        logger.info("decoded seconds=%g streamed_ms=%.0f offline_ms=%.0f", seconds, medians[STREAMED], medians[OFFLINE])
     return found
 
 
@@ -142,7 +146,9 @@ def measure_memory(graphs: DecoderGraphs, schedule: ChunkSchedule, short_s: floa
     graphs.decode(long_s, schedule)
     streamed = _peak_mib()
     graphs.decode(long_s, WHOLE_SENTENCE)
-    return Memory(short, streamed - short, _peak_mib() - short)
+    found = Memory(short, streamed - short, _peak_mib() - short)
+    logger.info("peak memory %s", found)
+    return found
 
 
 def _peak_mib() -> float:
