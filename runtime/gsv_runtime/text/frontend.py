@@ -45,6 +45,8 @@ MAX_TEXT_CHARACTERS = 5_000
 MIN_SENTENCE_PHONES = 6
 REQUESTS_PAUSE_S = -1.0  # no SSML break: the pause that the request names
 _UNKNOWN_TOKEN = "[UNK]"
+# 我用 is in no dictionary of words, so that the model for such words is loaded, too.
+_WARM_UP_TEXT = "我用了2杯。Hello, 2 friends! これは私のペンです。"
 
 
 @dataclass(frozen=True)
@@ -286,6 +288,7 @@ class TextFrontend:
         """Load every dictionary and model now instead of in the first request."""
         for language in self._languages():
             language.warm_up()
+        self.process(_WARM_UP_TEXT)  # and what no language owns: splitting, and telling languages apart
 
     def missing(self) -> tuple[str, ...]:
         """Optional resources that are not there, one sentence each."""
