@@ -138,6 +138,17 @@ def test_what_cannot_be_read_is_refused_with_a_reason(text, language, split_meth
         FRONTEND.process(text, language, split_method)
 
 
+@pytest.mark.parametrize(("text", "mode", "language"), [("안녕하세요", "auto", "Korean"), ("你好", "yue", "Cantonese")])
+def test_a_language_without_phones_in_the_checkpoints_table_is_refused_not_dropped(text, mode, language):
+    with pytest.raises(InvalidRequest, match=f"v1 checkpoints have no phones for {language}.*have zh, en, ja"):
+        TextFrontend("v1").process(text, mode)
+
+
+def test_a_front_end_that_does_not_exist_is_a_defect():
+    with pytest.raises(ValueError, match="frontend 'better' does not exist; have improved, upstream"):
+        TextFrontend("v2", None, "better")
+
+
 def test_the_longest_text_is_read():
     check_counts(FRONTEND.process(("今天天气真不错，" * 700)[:5000], "zh"))
 
