@@ -76,9 +76,7 @@ class Admission:
         Raises:
             Refused: there is no room, or it would start too late.
         """
-        if len(self._streams) >= self._limits.max_streams:
-            stay_s = (self._stream_s.value or 1.0) / self._limits.max_streams
-            raise _refusal(STREAMS, f"{len(self._streams)} streams are running, the most allowed", stay_s)
+        self.check_room()
         newcomer = Playback(now_s, priority)
         start_s = self.predicted_start_s(newcomer)
         is_batch = newcomer.audio_due_s() > now_s
@@ -91,6 +89,16 @@ class Admission:
             raise _refusal(DEADLINE, found, start_s - deadline_s)
         self._streams.add(newcomer)
         return newcomer
+
+    def check_room(self) -> None:
+        """Returns if there is room for one more, whatever it is.
+
+        Raises:
+            Refused: there is not.
+        """
+        if len(self._streams) >= self._limits.max_streams:
+            stay_s = (self._stream_s.value or 1.0) / self._limits.max_streams
+            raise _refusal(STREAMS, f"{len(self._streams)} streams are running, the most allowed", stay_s)
 
     def predicted_start_s(self, newcomer: Playback) -> float:
         """Seconds until a request that comes now would start: those that are due before it start one by one."""

@@ -18,36 +18,39 @@ from gsv_runtime.tensors import Arrays
 from gsv_runtime.turns import Turn, TurnQueue
 
 Clock = Callable[[], float]
-_LOOK_UP_S = 0.05  # how often one who waits for a turn looks whether it is still wanted
+_LOOK_UP_S = 0.25  # how often one who waits for a turn looks whether it is still wanted
 
 
 class Turnstile:
-    """A `TurnQueue` for threads."""
+    """A `TurnQueue` for threads; only who gets a place is woken."""
 
     def __init__(self, places: int) -> None:
         self._queue = TurnQueue(places)
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._waiting: dict[Turn, threading.Event] = {}
 
     def enter(self, due_s: float, check: Callable[[], None]) -> Turn:
         """Waits for a place, and returns what `leave` wants; `check` raises to stop waiting."""
-        with self._changed:
+        with self._lock:
             turn = self._queue.join(due_s)
-            try:
-                while not self._queue.is_running(turn):
-                    self._changed.wait(_LOOK_UP_S)
-                    if not self._queue.is_running(turn):
-                        check()
-            except BaseException:
-                self._queue.leave(turn)
-                self._changed.notify_all()
-                raise
-            return turn
+            if self._queue.is_running(turn):
+                return turn
+            has_come = self._waiting[turn] = threading.Event()
+        try:
+            while not has_come.wait(_LOOK_UP_S):
+                check()
+        except BaseException:
+            self.leave(turn)
+            raise
+        return turn
 
     def leave(self, turn: Turn) -> None:
-        """Gives a place back."""
-        with self._changed:
+        """Gives a place back, or the wait for one up."""
+        with self._lock:
+            self._waiting.pop(turn, None)
             self._queue.leave(turn)
-            self._changed.notify_all()
+            for other in [other for other in self._waiting if self._queue.is_running(other)]:
+                self._waiting.pop(other).set()
 
 
 class Patience:

@@ -52,7 +52,8 @@ class Job(Protocol):
         ...
 
 
-Admit = Callable[[Arrays], Job]  # lets a request in or raises, at once
+ReadInputs = Callable[[], Arrays]  # decodes a request's tensors, or raises InvalidRequest
+Admit = Callable[[ReadInputs], Job]  # lets a request in or raises, at once; a full house reads no inputs
 
 
 class AtMost:
@@ -64,15 +65,20 @@ class AtMost:
         self.answer = answer
         self.free = threading.BoundedSemaphore(max_streams)
 
-    def __call__(self, inputs: Arrays) -> Job:
+    def __call__(self, read_inputs: ReadInputs) -> Job:
         """Takes a place.
 
         Raises:
             ServerBusy: there is none.
+            InvalidRequest: the inputs cannot be read.
         """
         if not self.free.acquire(blocking=False):
             raise ServerBusy.with_hint(f"{self.max_streams} streams are running, the most allowed", 1.0)
-        return _Placed(self, inputs)
+        try:
+            return _Placed(self, read_inputs())
+        except BaseException:
+            self.free.release()
+            raise
 
 
 @dataclass(frozen=True)

@@ -242,7 +242,7 @@ class StreamServer:
         """Takes one request: copies its inputs and hands its sender to a thread; one not let in is told at once."""
         sender = request.get_response_sender()
         try:
-            job = self._admit(decode(request, self._model))
+            job = self._admit(lambda: decode(request, self._model))
         except Exception as failure:
             _end(sender, error_response(failure, self._model))
             return

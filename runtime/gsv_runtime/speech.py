@@ -25,11 +25,12 @@ from gsv_runtime.pipeline import Pipeline
 from gsv_runtime.playback import Playback
 from gsv_runtime.prefetch import Prefetch
 from gsv_runtime.responses import Chunk
-from gsv_runtime.services import OpenStages, Replies, Reply
+from gsv_runtime.services import OpenStages, ReadInputs, Replies, Reply
 from gsv_runtime.settings import CheckpointFacts, TtsSettings
 from gsv_runtime.speech_request import SpeechRequest, parse_speech_request
+from gsv_runtime.stages import Stages
 from gsv_runtime.tensors import Arrays
-from gsv_runtime.voices import VoiceStore
+from gsv_runtime.voices import Voice, VoiceStore
 
 
 class SpeechService:
@@ -50,24 +51,27 @@ class SpeechService:
         self.voices = VoiceStore(repository / settings.voices_directory)
         self.pipeline = Pipeline(facts, settings.tokens_per_call, chunk_schedule(settings), settings.tokens_ahead)
         self.turnstiles = turnstiles(settings)
+        self.voice_turns = Turnstile(settings.stage_places)  # or a burst's voices would all be read at once
         self._pool = ThreadPoolExecutor(settings.max_streams, thread_name_prefix="tts-tokens")
         self.run_ahead = Prefetch(self._pool)
         limits = AdmissionLimits(settings.max_streams, settings.max_start_s, settings.max_batch_start_s)
         self._admission = Admission(limits)
         self._lock = threading.Lock()
 
-    def admit(self, inputs: Arrays) -> SpeechJob:
+    def admit(self, read_inputs: ReadInputs) -> SpeechJob:
         """Lets a request in; see `services.Admit`.
 
         Args:
-            inputs: decoded tensors of contract.TTS.
+            read_inputs: decodes tensors of contract.TTS.
 
         Raises:
             InvalidRequest: an input is at fault.
             ServerBusy: there is no room, or it would start too late; the message says when to come back.
         """
         try:
-            request = parse_speech_request(inputs)
+            with self._lock:
+                self._admission.check_room()
+            request = parse_speech_request(read_inputs())
             self.metrics.add("gsv_requests_total", priority=request.priority)
             with self._lock:
                 playback = self._admission.admit(request.priority, request.deadline_s, self.clock())
@@ -122,13 +126,20 @@ class SpeechJob:
             PacedStages(open_stages(), service.turnstiles, patience, self._playback, service.metrics, service.clock)
             for _ in range(2)
         )
-        if request.reference is not None:
-            voice = derive_voice(request.reference, stages, service.facts)
-        else:
-            voice = service.voices.get(str(request.voice), service.facts.weights_digest)
+        turn = service.voice_turns.enter(self._playback.audio_due_s(), patience.check)
+        try:
+            voice = self._voice(stages)
+        finally:
+            service.voice_turns.leave(turn)
         for chunk in service.pipeline.speak(request, voice, stages, token_stages, service.run_ahead):
             self._count(chunk)
             yield Reply(chunk_outputs(chunk, request.encoding), chunk.last)
+
+    def _voice(self, stages: Stages) -> Voice:
+        reference, service = self._request.reference, self._service
+        if reference is not None:
+            return derive_voice(reference, stages, service.facts)
+        return service.voices.get(str(self._request.voice), service.facts.weights_digest)
 
     def leave(self, failure: Exception | None) -> None:
         """Gives the place back."""

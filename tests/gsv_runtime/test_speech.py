@@ -72,7 +72,7 @@ def inputs(make_recording):
 
 def answer(service, inputs, open_stages, is_cancelled=lambda: False):
     """Speaks to the end; returns outputs of each reply."""
-    job, failure = service.admit(inputs), None
+    job, failure = service.admit(lambda: inputs), None
     try:
         return [reply.outputs for reply in job.replies(open_stages, is_cancelled)]
     except Exception as raised:
@@ -117,9 +117,9 @@ def test_what_was_done_is_counted(service, inputs, make_stages, counts):
 def test_the_request_beyond_the_places_is_refused_and_counted_and_a_place_left_is_given_again(
     service, inputs, make_stages, counts
 ):
-    jobs = [service.admit(inputs()) for _ in range(3)]
+    jobs = [service.admit(inputs) for _ in range(3)]
     with pytest.raises(Refused, match="3 streams are running"):
-        service.admit(inputs())
+        service.admit(inputs)
     assert counts.sums[("gsv_refusals_total", "streams")] == 1
     jobs.pop().leave(None)
     assert len(answer(service, inputs(), make_stages)) == 2
@@ -128,7 +128,7 @@ def test_the_request_beyond_the_places_is_refused_and_counted_and_a_place_left_i
 def test_a_request_at_fault_is_told_before_it_takes_a_place(service, inputs, counts):
     for _ in range(5):
         with pytest.raises(InvalidRequest, match="priority is 'urgent'"):
-            service.admit(inputs(priority="urgent"))
+            service.admit(lambda: inputs(priority="urgent"))
     assert counts.sums[("gsv_failures_total", "InvalidRequest")] == 5
     assert counts.sums[("gsv_streams",)] == 0
 
@@ -205,3 +205,11 @@ def test_many_requests_at_once_give_what_each_gives_alone(facts, tmp_path, input
         together = list(pool.map(audio, asked))
     assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
     service.close()
+
+
+def test_a_full_house_reads_no_inputs(service, inputs):
+    jobs = [service.admit(inputs) for _ in range(3)]
+    with pytest.raises(Refused):
+        service.admit(lambda: pytest.fail("must not be read"))
+    for job in jobs:
+        job.leave(None)
