@@ -61,7 +61,10 @@ def phones(text: str) -> list[Unit]:
 
 @functools.lru_cache(maxsize=4096)
 def _tokens(text: str) -> tuple[str, ...]:
-    return tuple(TweetTokenizer().tokenize(text))
+    try:
+        return tuple(TweetTokenizer().tokenize(text))
+    except TimeoutError:  # NLTK bounds its patterns by the clock
+        return tuple(re.findall(r"[A-Za-z']+|\S", text))
 
 
 @functools.cache

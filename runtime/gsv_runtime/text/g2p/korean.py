@@ -34,6 +34,8 @@ _SPLIT_VOWELS = str.maketrans(
         "ㅒ": "ㅣㅐ", "ㅕ": "ㅣㅓ", "ㅖ": "ㅣㅔ", "ㅛ": "ㅣㅗ", "ㅠ": "ㅣㅜ",
     }
 )  # fmt: skip
+# Jamo that make syllables to those that are phones, which are other characters.
+_PHONES_OF_JAMO = _SPLIT_VOWELS | {code: j2hcj(chr(code)).translate(_SPLIT_VOWELS) for code in range(0x1100, 0x1200)}
 _MARKS = str.maketrans(
     {"：": ",", "；": ",", "，": ",", "。": ".", "！": "!", "？": "?", "\n": ".", "·": ",", "、": ","}
 )
@@ -162,7 +164,7 @@ def _pronounced(text: str) -> str:
                     text = pattern.sub(said, text)
     for linked, said in _LINKS:
         text = text.replace(linked, said)
-    return j2hcj(_BARE_VOWEL.sub("\\1ᄋ\\2", text)).translate(_SPLIT_VOWELS)
+    return _BARE_VOWEL.sub("\\1ᄋ\\2", text).translate(_PHONES_OF_JAMO)
 
 
 def _annotated(text: str) -> str:
