@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import opencc
 
+from gsv_runtime.onnx_session import open_session
 from gsv_runtime.text import resources
 
 MODEL_DIRECTORY = "G2PWModel"
@@ -70,10 +70,8 @@ class G2pw:
         names = json.loads((directory / "bopomofo_to_pinyin_wo_tune_dict.json").read_text(encoding="utf-8"))
         self._pinyin: dict[str, str] = names
         self._to_taiwanese = opencc.OpenCC("s2tw")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
         graph = next(path for path in (directory / "g2pW.onnx", directory / "g2pw.onnx") if path.is_file())
-        self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        self._session = open_session(graph, threads)
 
     def read(
         self, clauses: Sequence[str], otherwise: Callable[[str], Sequence[str]], with_tables: bool = True
