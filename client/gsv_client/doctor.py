@@ -162,9 +162,9 @@ def _text_resources(transport: Transport) -> Iterator[Finding]:
     except SynthesisError as error:
         yield Finding("text", Verdict.FAILED, f"READY but does not answer: {error}", _RESTART)
         return
-    missing = [str(sentence) for sentence in np.asarray(answer.get("missing", ()), dtype=object).reshape(-1)]
-    for sentence in missing:
-        found, _, advice = sentence.partition("; ")
+    missing = list(np.asarray(answer.get("missing", ()), dtype=object).reshape(-1))
+    for sentence in missing:  # str from JSON, bytes from gRPC
+        found, _, advice = (sentence.decode() if isinstance(sentence, bytes) else str(sentence)).partition("; ")
         yield Finding("text", Verdict.OK, found, advice)
     if not missing:
         yield Finding("text", Verdict.OK, "every optional resource is there")

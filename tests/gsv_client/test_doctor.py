@@ -133,8 +133,10 @@ class FrontEnd:
         return {"missing": np.array(self.missing, dtype=object)}
 
 
-def test_what_the_text_front_end_misses_is_told_with_what_to_do() -> None:
-    (found,) = doctor._text_resources(FrontEnd("g2pW is missing: readings by rules; put it there and build again"))  # type: ignore[arg-type]
+@pytest.mark.parametrize("over", [str, str.encode], ids=["http", "grpc"])
+def test_what_the_text_front_end_misses_is_told_with_what_to_do(over: Any) -> None:
+    sentence = over("g2pW is missing: readings by rules; put it there and build again")
+    (found,) = doctor._text_resources(FrontEnd(sentence))  # type: ignore[arg-type]
     assert found == Finding("text", Verdict.OK, "g2pW is missing: readings by rules", "put it there and build again")
     (found,) = doctor._text_resources(FrontEnd())  # type: ignore[arg-type]
     assert found.found == "every optional resource is there"
