@@ -29,6 +29,7 @@ _HAN_OR_KANA = re.compile(f"[{HAN}{_KANA}]+")
 _HAN_RUN = re.compile(f"[{HAN}]+")
 # Written in Japan too, but rarely; and everyday words of Mandarin.
 _MANDARIN_WORDS = frozenset("很你这那哪呢吧她它给吃喝没")
+_FIGURES = re.compile(r"\d(?:[\d.,:]*\d)?")
 _GREEK_SIGN = re.compile("(?<![Α-ω])[Α-ω](?![Α-ω])")
 _CHINESE_UNIT = re.compile(
     r"\d\s*(?:km/h|m/s|[kcmdnµμ]?m[²³23]?|[kmµμ]?g|[mM]?[lL]|[kMG]?Hz|[KMGT]B|kWh?|mAh|°?C|℃|min|h|s)(?![A-Za-z\d])"
@@ -145,6 +146,9 @@ def segment(sentence: str, mode: Mode, default: str, frontend: str = "improved")
     if frontend == "upstream":
         return [Run(language, text) for language, text in segment_upstream.parts(sentence, mode)]
     scripts = _in_mode(_scripts(sentence, default == "ja"), mode)
+    if mode.name.startswith("all_"):
+        for figures in _FIGURES.finditer(sentence):
+            scripts[figures.start() : figures.end()] = [mode.fixed] * len(figures[0])
     index = 0
     while index < len(scripts):
         end = index
@@ -173,8 +177,9 @@ def _neutral_cut(neutral: str, before: str, after: str) -> int:
     figures = re.search(r"\d(?:.*\d)?", neutral)
     if figures is None:
         return len(re.match(r"[^(（“‘《【$]*", neutral)[0])  # type: ignore[index]
-    if figures.start() == 0 and (before == "en" or figures.end() < len(neutral)):
+    attached = len(neutral.rstrip("-")) if after == "en" else len(neutral)  # 7-Eleven
+    if figures.start() == 0 and (before == "en" or figures.end() < attached):
         return len(neutral)
-    if figures.end() == len(neutral):
+    if figures.end() == attached:
         return len(re.match(r"[^\d$￥¥£€(（“+.-]*", neutral)[0])  # type: ignore[index]
     return len(neutral)

@@ -24,6 +24,7 @@ def runs(text, default="zh", mode="auto"):
         ("当时ThinkPad T60刚刚发布", [("zh", "当时"), ("en", "ThinkPad T60"), ("zh", "刚刚发布")]),
         ("用5G网络", [("zh", "用"), ("en", "5G"), ("zh", "网络")]),
         ("iPhone 15发布了", [("en", "iPhone "), ("zh", "15发布了")]),
+        ("在7-Eleven买", [("zh", "在"), ("en", "7-Eleven"), ("zh", "买")]),
         ("A股大涨", [("en", "A"), ("zh", "股大涨")]),
         ("2024年NBA开赛", [("zh", "2024年"), ("en", "NBA"), ("zh", "开赛")]),
         ("跑了5km，重10kg。", [("zh", "跑了5km，重10kg。")]),
@@ -87,3 +88,9 @@ def test_han_characters_are_what_their_form_says_and_else_what_the_text_is(text,
 )
 def test_a_mode_with_a_language_gives_it_all_that_is_not_english(mode, expected):
     assert runs("你好hiはい네", "zh", mode) == expected
+
+
+def test_with_all_before_its_name_a_mode_gives_every_figure_to_its_language():
+    assert runs("Windows 11と12.5", "ja", "all_ja") == [("en", "Windows "), ("ja", "11と12.5")]
+    assert runs("Hello 123 friends", "ko", "all_ko") == [("en", "Hello "), ("ko", "123 "), ("en", "friends")]
+    assert runs("Hello 123 friends", "ko", "ko") == [("en", "Hello 123 friends")]
