@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
@@ -109,12 +110,12 @@ def _size(path: Path) -> int:
         return 0
 
 
-def growth(samples: Sequence[Sample], warm_up_s: float) -> dict[str, float | int | bool]:
+def growth(samples: Sequence[Sample], warm_up_s: float) -> dict[str, Any]:
     """What grew between the first and the last tenth of the time after the warm-up.
 
     Returns:
-        Resident memory in MB at both ends and its growth in percent; growth of threads, files and shared memory;
-        whether every process lived through it. Empty where there are too few samples.
+        Resident memory in MB at both ends, its growth in percent and of each model in MB; growth of threads, files and
+        shared memory; whether every process lived through it. Empty where there are too few samples.
     """
     counted = [sample for sample in samples if sample.at_s >= warm_up_s]
     if len(counted) < 2:
@@ -130,8 +131,15 @@ def growth(samples: Sequence[Sample], warm_up_s: float) -> dict[str, float | int
         "resident_first_mb": round(resident[0], 1),
         "resident_last_mb": round(resident[1], 1),
         "resident_growth_percent": round(100 * (resident[1] / resident[0] - 1), 2),
+        "growth_by_process_mb": {
+            name: round(_middle(last, name) - _middle(first, name), 1) for name in sorted(first[0].by_process)
+        },
         "threads_growth": round(middle(last, "threads") - middle(first, "threads")),
         "files_growth": round(middle(last, "files") - middle(first, "files")),
         "shared_growth_mb": round(middle(last, "shared_mb") - middle(first, "shared_mb"), 1),
         "same_processes": counted[0].processes == counted[-1].processes,
     }
+
+
+def _middle(part: Sequence[Sample], process: str) -> float:
+    return float(statistics.median(sample.by_process.get(process, 0.0) for sample in part))

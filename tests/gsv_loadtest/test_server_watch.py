@@ -15,6 +15,7 @@ def test_growth_compares_the_ends_of_the_time_after_the_warm_up():
     found = growth(samples, warm_up_s=10)
     assert found["resident_first_mb"] == pytest.approx(101.4, abs=0.2)
     assert found["resident_growth_percent"] == pytest.approx(8.9, abs=0.3)
+    assert found["growth_by_process_mb"] == {"tts": pytest.approx(9.0, abs=0.2)}
     assert found["threads_growth"] == 0
     assert found["same_processes"]
 
