@@ -16,6 +16,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pyopenjtalk
 from pyopenjtalk.openjtalk import OpenJTalk
@@ -29,7 +30,7 @@ DICTIONARY_VARIABLE = "OPEN_JTALK_DICT_DIR"
 # Debian's and Ubuntu's package open-jtalk-mecab-naist-jdic.
 DEBIAN_DICTIONARY = Path("/var/lib/mecab/dic/open-jtalk/naist-jdic")
 
-_LABEL = re.compile(r"-(?P<phone>[^+]*)\+.*?/A:(?P<a1>-?\d+|xx)\+(?P<a2>\d+|xx)\+(?P<a3>\d+|xx)/.*?/F:(?P<f1>\d+|xx)_")
+_LABEL = re.compile(r"-([^+]*)\+[^/]*/A:(-?\d+|xx)\+(\d+|xx)\+(\d+|xx)/.*?/F:(\d+|xx)_")
 _MORA_ENDS = frozenset("a e i o u A E I O U N cl".split())
 _VOICELESS_VOWELS = frozenset("AEIOU")
 _UNKNOWN = -50
@@ -69,30 +70,37 @@ def improved_labels(text: str) -> list[str]:
 
 def stretch_phones(text: str, labels: Labels) -> Phones:
     """Phones and marks of pitch of a stretch of Japanese without punctuation."""
-    parsed = [match for match in map(_LABEL.search, labels(text)) if match]
+    found = [_LABEL.search(label) for label in labels(text)]
+    parsed = [Mora(match[1], *map(_figure, match.groups()[1:])) for match in found if match]
     said: list[str] = []
-    for match, after in zip(parsed, [*parsed[1:], None], strict=False):
-        phone = match["phone"]
-        if phone == "sil":
+    for mora, after in zip(parsed, [*parsed[1:], None], strict=False):
+        if mora.phone == "sil":
             continue
-        if phone == "pau":
+        if mora.phone == "pau":
             said.append("_")
             continue
-        said.append(phone.lower() if phone in _VOICELESS_VOWELS else phone)
-        said += _pitch_mark(match, after)
+        said.append(mora.phone.lower() if mora.phone in _VOICELESS_VOWELS else mora.phone)
+        said += _pitch_mark(mora, after.from_front if after else _UNKNOWN)
     return tuple(said)
 
 
-def _pitch_mark(match: re.Match[str], after: re.Match[str] | None) -> tuple[str, ...]:
-    """Mark after a phone: its mora is the a2-th from the front and a3-th from the back, a1 moras past the accent."""
-    a1, a2, a3, length = (_figure(match, name) for name in ("a1", "a2", "a3", "f1"))
-    next_mora = _figure(after, "a2") if after else _UNKNOWN
-    if a3 == 1 and next_mora == 1 and match["phone"] in _MORA_ENDS:
+class Mora(NamedTuple):
+    """A phone and where its mora is: moras past the accent, from the phrase's front and back, and of the phrase."""
+
+    phone: str
+    past_accent: int
+    from_front: int
+    from_back: int
+    of_phrase: int
+
+
+def _pitch_mark(mora: Mora, next_from_front: int) -> tuple[str, ...]:
+    if mora.from_back == 1 and next_from_front == 1 and mora.phone in _MORA_ENDS:
         return ("#",)
-    if a1 == 0 and next_mora == a2 + 1 and a2 != length:
+    if mora.past_accent == 0 and next_from_front == mora.from_front + 1 and mora.from_front != mora.of_phrase:
         return ("]",)
-    return ("[",) if a2 == 1 and next_mora == 2 else ()
+    return ("[",) if mora.from_front == 1 and next_from_front == 2 else ()
 
 
-def _figure(match: re.Match[str], name: str) -> int:
-    return _UNKNOWN if match[name] == "xx" else int(match[name])
+def _figure(written: str) -> int:
+    return _UNKNOWN if written == "xx" else int(written)

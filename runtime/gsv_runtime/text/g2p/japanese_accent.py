@@ -8,6 +8,7 @@ joined and accented here. Source: Open JTalk 1.11 (BSD), `njd_set_accent_phrase.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -70,8 +71,11 @@ def _words(
         figure = feature["pos_group1"] == _FIGURE or (before is not None and before["pos_group1"] == _FIGURE)
         if found is not None and feature["pos_group1"] != _FIGURE:
             place = found + 1
-            word = replace(listed[found], moras=feature["mora_size"])
-            yield replace(word, joined=feature["chain_flag"]) if figure else word
+            word = listed[found]
+            joined = feature["chain_flag"] if figure else word.joined
+            if (word.moras, word.joined) != (feature["mora_size"], joined):
+                word = replace(word, moras=feature["mora_size"], joined=joined)
+            yield word
         else:
             own = accent_of(feature["string"]) if feature["pos_group1"] == _FIGURE else feature["acc"]
             yield Word(
@@ -80,7 +84,8 @@ def _words(
             )  # fmt: skip
 
 
-def _listed(line: str) -> Iterator[Word]:
+@functools.lru_cache(maxsize=16_384)
+def _listed(line: str) -> tuple[Word, ...]:
     """The words of a line of MeCab's, most often one: ``東京,名詞,…,東京,トウキョウ,トーキョー,0/4,C1``."""
     columns = [*line.split(","), *[""] * 13][:13]
     surface, pos, group, _, third, _, form, lemma, _, _, accents, rule, flag = columns
@@ -88,12 +93,13 @@ def _listed(line: str) -> Iterator[Word]:
     moras = re.findall(r"(-?\d*)/(\d*)", accents) if "*" not in accents else []
     if len(moras) < 2:
         accent, size = moras[0] if moras else ("", "")
-        yield Word(surface, pos, group, third, form, int(accent or 0), int(size or 0), rule, flag_value)
-        return
+        return (Word(surface, pos, group, third, form, int(accent or 0), int(size or 0), rule, flag_value),)
     strings = lemma.split(":")[: len(moras) - 1]
     strings.append(surface[sum(map(len, strings)) :])
-    for index, (string, (accent, size)) in enumerate(zip(strings, moras, strict=False)):
-        yield Word(string, pos, group, third, form, int(accent or 0), int(size or 0), rule, 0 if index else flag_value)
+    return tuple(
+        Word(string, pos, group, third, form, int(accent or 0), int(size or 0), rule, 0 if index else flag_value)
+        for index, (string, (accent, size)) in enumerate(zip(strings, moras, strict=False))
+    )
 
 
 def _figures_joined(words: list[Word]) -> list[Word]:
