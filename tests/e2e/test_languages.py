@@ -45,3 +45,10 @@ def test_a_transcript_may_be_in_any_language(language, client, make_recording):
 def test_an_unknown_language_is_refused_with_those_that_there_are(client, registered):
     _, error = client.say({"text": "Bonjour.", "language": "fr", "voice": "low"})
     assert "language is 'fr'; need one of auto, zh, en, ja, ko, yue, auto_yue, all_zh" in error
+
+
+def test_the_doctor_tells_which_optional_files_the_text_front_end_misses(server, registered):
+    from gsv_client.doctor import diagnose
+
+    found = [finding for finding in diagnose(f"127.0.0.1:{server.ports.grpc}", 60.0) if finding.subject == "text"]
+    assert any(finding.found.startswith("g2pW is missing") and "build again" in finding.advice for finding in found)
