@@ -42,7 +42,7 @@ SPEECH_METRICS = (
     MetricSpec("gsv_underruns_total", COUNTER, "Chunks that came after their listener had heard all before them."),
     MetricSpec("gsv_underrun_seconds_total", COUNTER, "Seconds that those listeners heard nothing."),
     MetricSpec("gsv_cancels_total", COUNTER, "Requests whose client left before the end."),
-    MetricSpec("gsv_requests_total", COUNTER, "Requests that came.", {"priority": _PRIORITIES}),
+    MetricSpec("gsv_requests_total", COUNTER, "Requests that came and could be read.", {"priority": _PRIORITIES}),
     MetricSpec(
         "gsv_refusals_total",
         COUNTER,
