@@ -30,7 +30,7 @@ from gsv_runtime.speech_request import Sampling, SpeechRequest
 from gsv_runtime.versions import ModelVersion
 
 DEMO_WEIGHTS = Path(__file__).parents[1] / "gsv_demo" / "weights"
-SHORT_SENTENCES, LONG_SENTENCES = 2, 24  # about 5 s and 60 s of the demo voice
+SHORT_SENTENCES, LONG_SENTENCES = 1, 15  # about 5 s and 60 s of the demo voice
 
 
 @dataclass(frozen=True)
