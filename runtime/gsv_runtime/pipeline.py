@@ -91,7 +91,7 @@ class Pipeline:
         stages: Stages,
         token_stages: Stages | None = None,
         run_ahead: RunAhead = in_step,
-    ) -> Iterator[Chunk]:
+    ) -> Generator[Chunk, None, None]:
         """Speaks a text.
 
         Args:

@@ -71,11 +71,16 @@ def unflatten(answer: Arrays) -> list[Sentence]:
     rates = answer.get("rates", np.ones(counts.size))
     pauses = answer.get("pause_after_s", np.full(counts.size, -1.0))
     return [
-        Sentence(str(text), phones[end - count : end], tuple(runs), float(str(rate)), float(pause) if pause >= 0 else None)
+        Sentence(str(text), phones[end - count : end], tuple(runs), float(str(rate)), _given(pause))
         for text, count, end, runs, rate, pause in zip(
             answer["sentences"], counts, phone_ends, runs_of, rates, pauses, strict=True
         )
     ]
+
+
+def _given(pause_s: float) -> float | None:
+    """A pause off the wire, where a negative number means that the text asks for none."""
+    return float(pause_s) if pause_s >= 0 else None
 
 
 def features_in_order(sentences: Sequence[Sentence], stages: Stages, facts: CheckpointFacts) -> Iterator[Array]:
