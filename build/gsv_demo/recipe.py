@@ -63,16 +63,16 @@ class Recipe:
     sovits: SovitsSizes = _SOVITS
     t2s: T2SSizes = _T2S
     bert: BertSizes = _BERT
-    content: Stage = field(default_factory=lambda: Stage(600, 12, 1.5e-3))
+    content: Stage = field(default_factory=lambda: Stage(3600, 12, 1.5e-3, final_share=0.03))
     autoencoder: Stage = field(default_factory=lambda: Stage(1493, 16, 1.5e-3, final_share=0.4))
     prior: Stage = field(default_factory=lambda: Stage(337, 12, 1.5e-3))
-    synthesis: Stage = field(default_factory=lambda: Stage(1020, 12, 1.2e-3, warmup=30, final_share=0.04))
-    language_model: Stage = field(default_factory=lambda: Stage(3000, 6, 1.2e-3, warmup=80, final_share=0.03))
+    synthesis: Stage = field(default_factory=lambda: Stage(2500, 12, 1.2e-3, warmup=60, final_share=0.03))
+    language_model: Stage = field(default_factory=lambda: Stage(6000, 6, 1.2e-3, warmup=80, final_share=0.03))
     encoders_until: int = 400  # step of `autoencoder`
-    adversary_from: int = 1020  # step of `synthesis`
+    adversary_from: int = 2500  # step of `synthesis`
     masked_characters: Stage = field(default_factory=lambda: Stage(300, 32, 3e-3))
-    sharpness: float = 4.0  # factor on s1's logits in the shipped file: sampling at temperature 1 / sharpness
-    segment_frames: int = 20  # of waveform decoded for each utterance of a batch
+    sharpness: float = 2.5  # factor on s1's logits in the shipped file: sampling at temperature 1 / sharpness
+    segment_frames: int = 32  # of waveform decoded for each utterance of a batch
     reference_frames: int = 60
     seed: int = 1
 
