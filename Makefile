@@ -23,6 +23,10 @@ PACKAGES := constraints.txt runtime/pyproject.toml build/pyproject.toml client/p
 
 setup: $(VENV)/.workbench ## create .venv with everything: build, serve, test, train, measure
 
+# What tests and training use of Debian; the last is the dictionary with which upstream reads Japanese.
+DEBIAN := flite espeak-ng wamerican open-jtalk-mecab-naist-jdic
+NAIST := /var/lib/mecab/dic/open-jtalk/naist-jdic
+
 # Enough to build, serve and speak, so that `make demo` does not wait for the tools of development.
 $(VENV)/.server: requirements.txt $(PACKAGES)
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; need Python 3.10 to 3.12"; exit 1; }
@@ -33,10 +37,11 @@ $(VENV)/.server: requirements.txt $(PACKAGES)
 	@touch $@
 
 $(VENV)/.workbench: requirements-dev.txt $(VENV)/.server
-	@scripts="$$(command -v flite) $$(command -v espeak-ng)"; if [ "$$(echo $$scripts | wc -w)" -lt 2 ]; then \
+	@missing=""; for tool in flite espeak-ng; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ] || [ ! -d $(NAIST) ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "installing flite, espeak-ng and wamerican"; apt-get update -qq && apt-get install -qq -y flite espeak-ng wamerican >/dev/null; \
-	  else echo "flite and espeak-ng are missing (sudo apt-get install flite espeak-ng wamerican): training and its tests need them"; fi; fi
+	    echo "installing $(DEBIAN)"; apt-get update -qq && apt-get install -qq -y $(DEBIAN) >/dev/null; \
+	  else echo "some of these are missing (sudo apt-get install $(DEBIAN)): training, its tests and Japanese exactly as upstream reads it need them"; fi; fi
 	@echo "installing the tools of development into $(VENV)"
 	$(PIP) -r requirements-dev.txt
 	@touch $@

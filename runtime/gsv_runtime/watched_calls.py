@@ -57,7 +57,8 @@ class WatchedCalls:
         """Runs `call`, which waits for `model`, and returns what it returns.
 
         Raises:
-            ProcessDied: a process of the model has died meanwhile; the call is left behind.
+            ProcessDied: a process of the model has died meanwhile, and the call is left behind; or had died before, and
+                there is no other yet, so that nobody would ever answer.
         """
         pids = self._pids(model)
         answer = self._threads.submit(call)
@@ -76,7 +77,10 @@ class WatchedCalls:
         with self._lock:
             known = self._known.get(model)
             if known is None or not _all_running(known):
-                known = self._known[model] = self._processes().get(model, frozenset())
+                running = self._processes().get(model, frozenset())
+                if known and not running:
+                    raise ProcessDied(model)
+                known = self._known[model] = running
             return known
 
     def _count_lost(self, model: str) -> None:

@@ -20,7 +20,7 @@ class Processes:
 
     def __call__(self):
         self.asked += 1
-        return {"t2s": frozenset(self.alive)}
+        return {"t2s": frozenset(self.alive)} if self.alive else {}
 
 
 @pytest.fixture
@@ -54,6 +54,18 @@ def test_a_slow_call_of_a_living_process_is_waited_for(processes):
 
     threading.Thread(target=lambda: (started.wait(PATIENCE_S), go_on.set())).start()
     assert calls(processes).run("t2s", slow) == "done"
+
+
+def test_a_call_is_not_made_while_a_dead_process_has_no_successor(processes):
+    watched, made = calls(processes), []
+    watched.run("t2s", lambda: made.append("before"))
+    processes.alive.clear()
+    for _ in range(2):
+        with pytest.raises(ProcessDied, match="t2s"):
+            watched.run("t2s", lambda: made.append("between"))
+    processes.alive.add(2)
+    watched.run("t2s", lambda: made.append("after"))
+    assert made == ["before", "after"]
 
 
 def test_a_call_is_given_up_when_its_process_dies(processes):
