@@ -155,7 +155,7 @@ def parts(sentence: str, mode: Mode) -> list[Part]:
         Language and text of each part; marks that belong to no language come as English blanks, as upstream reads
         them. Joined, they need not be the sentence: what no language claims is dropped, as upstream does.
     """
-    if mode.name == "en":
+    if mode.name == "en" or not sentence.strip():  # split-lang fails at blanks alone: what lies between given words
         return [("en", sentence)]
     every = mode.name.startswith("all_")
     found = _languages(sentence, ("zh" if mode.fixed == "yue" else mode.fixed) if every else "")

@@ -71,6 +71,11 @@ def test_any_text_is_read_with_phones_of_the_table_or_refused(text, language, sp
     check(text, language, split_method, lexicon, *reader)
 
 
+@pytest.mark.parametrize("reader", list(READERS))
+def test_a_blank_between_words_that_the_lexicon_gives_is_read(reader):
+    check("B B", "auto", "cut0", "B B", *reader)  # found by 20,000 cases
+
+
 @settings(max_examples=NUM_EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(text=TEXTS, language=st.sampled_from(list(MODES)), frontend=st.sampled_from(FRONTENDS))
 def test_every_phone_has_a_name_in_the_table_or_is_upstreams_unknown(text, language, frontend):
