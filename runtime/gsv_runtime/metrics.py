@@ -71,6 +71,29 @@ T2S_METRICS = (
     MetricSpec("gsv_t2s_reaped_total", COUNTER, "Sequences forgotten because nobody asked for more."),
 )
 
+_CACHE = {"level": ("memory", "redis", "disk"), "kind": ("features", "voice", "tokens", "audio")}
+_CACHE_KIND = {"kind": _CACHE["kind"]}
+_CACHE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0)
+
+CACHE_METRICS = (
+    MetricSpec("gsv_cache_hits_total", COUNTER, "Entries found, by the level that had them.", _CACHE),
+    MetricSpec("gsv_cache_misses_total", COUNTER, "Entries that a level did not have, or could not give.", _CACHE),
+    MetricSpec("gsv_cache_errors_total", COUNTER, "Reads and writes that a level failed.", _CACHE),
+    MetricSpec("gsv_cache_corrupt_total", COUNTER, "Entries found damaged, and not used.", _CACHE),
+    MetricSpec("gsv_cache_get_seconds", HISTOGRAM, "Asking a level for an entry.", _CACHE, buckets=_CACHE_SECONDS),
+    MetricSpec("gsv_cache_hit_bytes_total", COUNTER, "Bytes of the entries found.", _CACHE),
+    MetricSpec("gsv_cache_written_bytes_total", COUNTER, "Bytes of the entries that a level took.", _CACHE),
+    MetricSpec("gsv_cache_bytes", GAUGE, "Bytes held, of memory and disk.", {"level": ("memory", "disk")}),
+    MetricSpec("gsv_cache_evictions_total", COUNTER, "Entries let go for want of room.", {"level": ("memory", "disk")}),
+    MetricSpec(
+        "gsv_cache_dropped_writes_total", COUNTER, "Entries that the slower levels were not given.", _CACHE_KIND
+    ),
+    MetricSpec(
+        "gsv_cache_breaker_open", GAUGE, "1 while a level is not asked because it failed.", {"level": ("redis",)}
+    ),
+    MetricSpec("gsv_cache_saved_seconds_total", COUNTER, "Seconds of compute that hits made needless.", _CACHE_KIND),
+)
+
 
 class Metrics(Protocol):
     """Where figures go; a name is one of the tables above, labels are those of its row."""
@@ -79,7 +102,7 @@ class Metrics(Protocol):
         """Raises a counter, or moves a gauge."""
         ...
 
-    def set(self, name: str, value: float) -> None:
+    def set(self, name: str, value: float, **labels: str) -> None:
         """Sets a gauge."""
         ...
 
@@ -94,7 +117,7 @@ class NoMetrics:
     def add(self, name: str, value: float = 1.0, **labels: str) -> None:
         """Forget it."""
 
-    def set(self, name: str, value: float) -> None:
+    def set(self, name: str, value: float, **labels: str) -> None:
         """Forget it."""
 
     def observe(self, name: str, value: float, **labels: str) -> None:

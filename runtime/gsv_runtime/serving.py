@@ -6,6 +6,7 @@ Three rules hold here, each paid for in triton.md: a stage call is unary (`exec`
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -338,9 +339,9 @@ class TritonMetrics:
         }
         self._series: dict[tuple[str, str], Any] = {}
         for spec in self._specs.values():
-            for label, values in (spec.labels or {"": ("",)}).items():
-                for value in values:
-                    self._metric(spec.name, {label: value} if label else {})
+            labels = spec.labels or {}
+            for values in itertools.product(*labels.values()):
+                self._metric(spec.name, dict(zip(labels, values, strict=True)))
         self._told: queue.Queue[tuple[str, str, float, dict[str, str]]] = queue.Queue(_MAX_UNTOLD)
         threading.Thread(target=self._tell, name="metrics", daemon=True).start()
 
@@ -348,9 +349,9 @@ class TritonMetrics:
         """Raises a counter, or moves a gauge."""
         self._put(name, "increment", value, labels)
 
-    def set(self, name: str, value: float) -> None:
+    def set(self, name: str, value: float, **labels: str) -> None:
         """Sets a gauge."""
-        self._put(name, "set", value, {})
+        self._put(name, "set", value, labels)
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Puts a value into a histogram."""

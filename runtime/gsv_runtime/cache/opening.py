@@ -1,0 +1,32 @@
+"""From settings to a cache."""
+
+from __future__ import annotations
+
+from gsv_runtime.cache.levels import Level
+from gsv_runtime.cache.memory import MemoryLevel
+from gsv_runtime.cache.tiers import Cache
+from gsv_runtime.metrics import Metrics
+
+
+def open_cache(
+    memory_bytes: int = 0,
+    directory: str = "",
+    disk_bytes: int = 0,
+    redis_url: str = "",
+    ttl_s: float = 86_400.0,
+    metrics: Metrics | None = None,
+) -> Cache:
+    """Opens the levels that are asked for. Never fails: a level that is not there yet is asked again later.
+
+    Args:
+        memory_bytes: bound of the first level; 0 is none.
+        directory: the third level's folder, made if need be; empty is none.
+        disk_bytes: its bound; 0 is none.
+        redis_url: the second level, such as redis://host:6379/0; empty is none.
+        ttl_s: how long Redis keeps an entry, in seconds.
+        metrics: where `metrics.CACHE_METRICS` go.
+    """
+    levels: list[Level] = []
+    if memory_bytes > 0:
+        levels.append(MemoryLevel(memory_bytes, metrics))
+    return Cache(levels, metrics)

@@ -1,0 +1,64 @@
+"""Keys, entries and a place for figures."""
+
+import hashlib
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from gsv_runtime.cache import Entry, Key
+from gsv_runtime.metrics import CACHE_METRICS
+
+
+class Figures:
+    """Metrics that a test can read; names and labels are checked against the table, as Triton would."""
+
+    def __init__(self):
+        self._specs = {spec.name: spec for spec in CACHE_METRICS}
+        self._values = Counter()
+
+    def add(self, name, value=1.0, **labels):
+        self._values[self._series(name, labels)] += value
+
+    def set(self, name, value, **labels):
+        self._values[self._series(name, labels)] = value
+
+    def observe(self, name, value, **labels):
+        self._values[self._series(name, labels)] += 1
+
+    def __call__(self, name, **labels):
+        """Sum over the series that have these labels."""
+        return sum(
+            value
+            for (found, has), value in self._values.items()
+            if found == f"gsv_cache_{name}" and labels.items() <= dict(has).items()
+        )
+
+    def _series(self, name, labels):
+        known = self._specs[name].labels or {}
+        assert labels.keys() == known.keys()
+        assert all(value in known[label] for label, value in labels.items())
+        return name, tuple(sorted(labels.items()))
+
+
+def key(number, kind="audio"):
+    return Key(kind, hashlib.sha256(str(number).encode()).hexdigest())
+
+
+def entry(number, num_samples=100):
+    waveform = np.random.default_rng(number).standard_normal(num_samples).astype(np.float32)
+    return Entry({"waveform": waveform}, {"number": 10_000 + number})
+
+
+def same(a, b):
+    return (
+        a is not None
+        and dict(a.facts) == dict(b.facts)
+        and a.arrays.keys() == b.arrays.keys()
+        and all(a.arrays[name].tobytes() == b.arrays[name].tobytes() for name in a.arrays)
+    )
+
+
+@pytest.fixture
+def figures():
+    return Figures()
