@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -20,43 +20,32 @@ from gsv_runtime.chunking import WHOLE_SENTENCE, ChunkSchedule
 from gsv_runtime.contract import SAMPLE_RATE_HZ
 from gsv_runtime.decoding import Noise, SentenceDecoder
 from gsv_runtime.errors import InvalidRequest, SynthesisError
+from gsv_runtime.pieces import (
+    COMPUTED,
+    AudioPiece,
+    NoReuse,
+    Piece,
+    Pieces,
+    Reuse,
+    Spoken,
+    TokenPiece,
+    spoken_speed,
+)
 from gsv_runtime.responses import Chunk, Part, added, join_parts
-from gsv_runtime.sentences import Sentence, features_in_order, unflatten
+from gsv_runtime.sentences import FeaturesInGroups, unflatten
 from gsv_runtime.settings import CheckpointFacts
-from gsv_runtime.speech_request import RANGES, SpeechRequest, sentence_seed
+from gsv_runtime.speech_request import SpeechRequest, sentence_seed
 from gsv_runtime.stages import SequenceCall, Stages
 from gsv_runtime.tensors import Array
 from gsv_runtime.voices import Voice
 
-
-@dataclass(frozen=True)
-class Spoken:
-    """One sentence of a request."""
-
-    index: int
-    sentence: Sentence
-    seed: int
-    last: bool
-
-
-@dataclass(frozen=True)
-class TokenPiece:
-    """What one call to `t2s` brought."""
-
-    of: Spoken
-    tokens: Array  # [T] int64, may be empty
-    finish_reason: str  # empty while the sentence goes on
-    times_ms: dict[str, float]
-
-
-Pieces = Iterator[TokenPiece]
-FarAhead = Callable[[Sequence[TokenPiece]], bool]
 # Hands out the items of an iterator in order, and may advance it before they are asked for, but not while those
 # waiting are far ahead. Closing it closes the source too, and returns when that has ended.
-RunAhead = Callable[[Pieces, FarAhead], Generator[TokenPiece, None, None]]
+FarAhead = Callable[[Sequence[Piece]], bool]
+RunAhead = Callable[[Pieces, FarAhead], Generator[Piece, None, None]]
 
 
-def in_step(source: Pieces, is_far_ahead: FarAhead) -> Generator[TokenPiece, None, None]:
+def in_step(source: Pieces, is_far_ahead: FarAhead) -> Generator[Piece, None, None]:
     """`RunAhead` that does not run ahead."""
     yield from source
 
@@ -91,6 +80,7 @@ class Pipeline:
         stages: Stages,
         token_stages: Stages | None = None,
         run_ahead: RunAhead = in_step,
+        reuse: Reuse | None = None,
     ) -> Generator[Chunk, None, None]:
         """Speaks a text.
 
@@ -100,6 +90,7 @@ class Pipeline:
             stages: the stages, for this request.
             token_stages: those for the tokens, where both are called at the same time; default `stages`.
             run_ahead: how to pull tokens while others are decoded.
+            reuse: sentences that need not be computed; it is closed.
 
         Yields:
             Chunks in order, cut as `request.streaming` says; the last one says so.
@@ -108,43 +99,54 @@ class Pipeline:
             InvalidRequest: the text has nothing to speak.
             SynthesisError: what a stage raised; the slot of `t2s` is free then.
         """
-        source = self._token_pieces(request, voice, token_stages or stages)
-        with closing(run_ahead(source, self._is_far_ahead)) as pieces:
+        reuse = reuse or NoReuse()
+        source = self._pieces(request, voice, token_stages or stages, reuse)
+        with closing(run_ahead(source, self._is_far_ahead)) as pieces, closing(reuse):
             yield from join_parts(self._parts(request, voice, stages, pieces), request.streaming)
 
-    def _is_far_ahead(self, waiting: Sequence[TokenPiece]) -> bool:
+    def grid(self, request: SpeechRequest) -> ChunkSchedule:
+        """Where the sentences of a request are cut."""
+        return self._schedule if request.streaming == "chunk" else WHOLE_SENTENCE
+
+    def _is_far_ahead(self, waiting: Sequence[Piece]) -> bool:
         """Whether to leave the next sentence for later; a sentence that has a slot is always brought to its end."""
         between_sentences = bool(waiting) and waiting[-1].finish_reason != ""
-        return between_sentences and sum(piece.tokens.size for piece in waiting) > self._tokens_ahead
+        return between_sentences and sum(piece.num_tokens for piece in waiting) > self._tokens_ahead
 
-    def _token_pieces(self, request: SpeechRequest, voice: Voice, stages: Stages) -> Pieces:
+    def _pieces(self, request: SpeechRequest, voice: Voice, stages: Stages, reuse: Reuse) -> Pieces:
         own: dict[str, Any] = {"lexicon": request.lexicon} if request.lexicon else {}
         text, language, split_method = request.text, request.language, request.split_method
         answer = stages.call(contract.TEXT_FRONTEND, text=text, language=language, split_method=split_method, **own)
         sentences = unflatten(answer)
         if not sentences:
             raise InvalidRequest("text has nothing that can be spoken; need words or numbers")
-        features = features_in_order(sentences, stages, self._facts)
-        for index, (sentence, bert_features) in enumerate(zip(sentences, features, strict=True)):
-            seed = sentence_seed(request.sampling.seed, index)
-            spoken = Spoken(index, sentence, seed, last=index == len(sentences) - 1)
-            opening = _opening(spoken, bert_features, request, voice)
+        features = FeaturesInGroups(sentences, stages, self._facts)
+
+        def compute(spoken: Spoken) -> Iterator[TokenPiece]:
+            opening = _opening(spoken, features.of(spoken.index), request, voice)
             for tokens, finish_reason in pull_tokens(opening, self._tokens_per_call, stages):
                 yield TokenPiece(spoken, tokens, finish_reason, stages.take_times_ms())
 
+        for index, sentence in enumerate(sentences):
+            seed = sentence_seed(request.sampling.seed, index)
+            yield from reuse.pieces(Spoken(index, sentence, seed, last=index == len(sentences) - 1), compute)
+
     def _parts(self, request: SpeechRequest, voice: Voice, stages: Stages, pieces: Pieces) -> Iterator[Part]:
-        """Decodes tokens as they come."""
+        """Decodes tokens as they come; audio that is there already passes through."""
         decoder: SentenceDecoder | None = None
         times_ms: dict[str, float] = {}
         for piece in pieces:
-            decoder = decoder or self._decoder(piece.of, request, voice, stages)
+            if isinstance(piece, AudioPiece):
+                yield _part(request, piece, piece.waveform, piece.finish_reason, {}, piece.source)
+                continue
+            if decoder is None:
+                decoder = self._decoder(piece.of, request, voice, stages)
             times_ms = added(times_ms, piece.times_ms)
-            for waveform in decoder.push(piece.tokens, finished=piece.finish_reason != ""):
-                times_ms, ends = added(times_ms, stages.take_times_ms()), decoder.is_complete
-                if ends:
-                    waveform = np.concatenate([waveform, _pause(piece.of, request)])
-                reason = piece.finish_reason if ends else ""
-                yield Part(waveform, piece.of.index, piece.of.sentence.text, times_ms, reason, ends and piece.of.last)
+            for waveform in _decoded(decoder, piece):
+                times_ms = added(times_ms, stages.take_times_ms())
+                reason, compute_s = piece.finish_reason if decoder.is_complete else "", sum(times_ms.values()) / 1e3
+                if piece.lead is None or piece.lead.decoded(waveform, reason, compute_s):
+                    yield _part(request, piece, waveform, reason, times_ms, COMPUTED)
                 times_ms = {}
             if piece.finish_reason:
                 decoder = None
@@ -154,11 +156,36 @@ class Pipeline:
             spoken.sentence.phones,
             voice.global_condition,
             Noise(spoken.seed, request.noise_scale),
-            min(max(request.speed * spoken.sentence.rate, RANGES["speed"].low), RANGES["speed"].high),
+            spoken_speed(request, spoken.sentence),
             self._facts,
             stages,
-            self._schedule if request.streaming == "chunk" else WHOLE_SENTENCE,
+            self.grid(request),
         )
+
+
+def _decoded(decoder: SentenceDecoder, piece: TokenPiece) -> Iterator[Array]:
+    """Audio that these tokens make; who else wants it is told if that fails."""
+    try:
+        yield from decoder.push(piece.tokens, finished=piece.finish_reason != "")
+    except Exception as failure:
+        if piece.lead is not None:
+            piece.lead.failed(failure)
+        raise
+
+
+def _part(
+    request: SpeechRequest,
+    piece: Piece,
+    waveform: Array,
+    finish_reason: str,
+    times_ms: dict[str, float],
+    source: str,
+) -> Part:
+    """A piece of audio as it leaves; the pause follows the last of a sentence."""
+    of, ends = piece.of, finish_reason != ""
+    if ends:
+        waveform = np.concatenate([waveform, _pause(of, request)])
+    return Part(waveform, of.index, of.sentence.text, times_ms, finish_reason, ends and of.last, source)
 
 
 def _pause(spoken: Spoken, request: SpeechRequest) -> Array:

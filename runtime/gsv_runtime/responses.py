@@ -20,6 +20,7 @@ class Part:
     timing_ms: dict[str, float]
     finish_reason: str  # of its sentence, if that ends here
     last: bool
+    source: str = "computed"  # or who had it
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Chunk:
     timing_ms: dict[str, float]
     last: bool
     finish_reason: str = ""  # why its sentence ended with it; empty if that goes on
+    source: str = ""  # of its audio; several by commas
 
 
 def join_parts(parts: Iterator[Part], streaming: str) -> Iterator[Chunk]:
@@ -60,6 +62,7 @@ class _Joined:
         self._waveforms: list[Array] = []
         self._sentences: dict[int, str] = {}
         self._reasons: list[str] = []
+        self._sources: dict[str, None] = {}
         self._timing_ms: dict[str, float] = {}
         self._last = False
 
@@ -67,6 +70,7 @@ class _Joined:
         self._waveforms.append(part.waveform)
         self._sentences[part.sentence_index] = part.sentence
         self._reasons += [part.finish_reason] if part.finish_reason else []
+        self._sources[part.source] = None
         self._timing_ms = added(self._timing_ms, part.timing_ms)
         self._last = part.last
 
@@ -79,6 +83,7 @@ class _Joined:
             timing_ms=self._timing_ms,
             last=self._last,
             finish_reason=_worst(self._reasons),
+            source=",".join(self._sources),
         )
 
 

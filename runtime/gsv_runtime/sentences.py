@@ -83,26 +83,39 @@ def _given(pause_s: float) -> float | None:
     return float(pause_s) if pause_s >= 0 else None
 
 
-def features_in_order(sentences: Sequence[Sentence], stages: Stages, facts: CheckpointFacts) -> Iterator[Array]:
-    """Contextual features of a request's sentences, read as they are asked for.
+class FeaturesInGroups:
+    """Contextual features of a request's sentences, read when they are asked for.
 
-    The first sentence is read alone, so that speech begins early; those behind it several at once.
-
-    Args:
-        sentences: of one request.
-        stages: runs `bert`.
-        facts: as for `bert_features`.
-
-    Yields:
-        [bert_dim, P] float32 of each sentence, in order.
+    The first sentence is read alone, so that speech begins early; those behind it several at once. Which are read
+    together depends on the text only, not on which of them are asked for.
     """
-    group: list[Sentence] = []
+
+    def __init__(self, sentences: Sequence[Sentence], stages: Stages, facts: CheckpointFacts) -> None:
+        """Prepare to read the sentences of one request; `stages` runs `bert`, `facts` as for `bert_features`."""
+        self._sentences = sentences
+        self._stages = stages
+        self._facts = facts
+        self._group_of = {index: group for group in _groups(sentences) for index in group}
+        self._read: dict[int, Array] = {}  # of the group that was read last
+
+    def of(self, index: int) -> Array:
+        """Features of one sentence, [bert_dim, P] float32."""
+        if index not in self._read:
+            group = self._group_of[index]
+            found = bert_features([self._sentences[each] for each in group], self._stages, self._facts)
+            self._read = dict(zip(group, found, strict=True))
+        return self._read[index]
+
+
+def _groups(sentences: Sequence[Sentence]) -> Iterator[range]:
+    """Indices of sentences that are read together: the first alone, then as many as `bert` takes."""
+    start, num_runs = 0, 0
     for index, sentence in enumerate(sentences):
-        if group and (index == 1 or sum(len(each.runs) for each in (*group, sentence)) > BERT_ROWS):
-            yield from bert_features(group, stages, facts)
-            group = []
-        group.append(sentence)
-    yield from bert_features(group, stages, facts)
+        num_runs += len(sentence.runs)
+        if index > start and (start == 0 or num_runs > BERT_ROWS):
+            yield range(start, index)
+            start, num_runs = index, len(sentence.runs)
+    yield range(start, len(sentences))
 
 
 def bert_features(sentences: Sequence[Sentence], stages: Stages, facts: CheckpointFacts) -> list[Array]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gsv_runtime.cache import policy
 from gsv_runtime.contract import MAX_TEXT_CHARACTERS
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.tensors import Arrays
@@ -91,6 +92,8 @@ class SpeechRequest:
     priority: str = INTERACTIVE
     deadline_s: float = 3600.0  # after arrival
     lexicon: str = ""
+    cache: str = policy.OFF  # what may be reused: one of cache.policy.LEVELS
+    seeded: bool = True  # whether the seed was asked for, or drawn
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
     if (voice is None) == (reference is None):
         found = "both voice and reference_audio" if voice else "neither voice nor reference_audio"
         raise InvalidRequest(f"{found} given; need one of them")
+    seeded = "seed" in inputs
     return SpeechRequest(
         text=text,
         language=_choice(inputs, "language", tuple(MODES), AUTO),
@@ -135,6 +139,8 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
         streaming=_choice(inputs, "streaming", STREAMING, "chunk"),
         priority=_choice(inputs, "priority", PRIORITIES, INTERACTIVE),
         deadline_s=_number(inputs, "deadline_s"),
+        cache=policy.level(_choice(inputs, "cache", (policy.DEFAULT, *policy.LEVELS), policy.DEFAULT), seeded),
+        seeded=seeded,
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gsv_runtime.errors import InternalError
-from gsv_runtime.sentences import BERT_ROWS, ChineseRun, Sentence, bert_features, features_in_order, unflatten
+from gsv_runtime.sentences import BERT_ROWS, ChineseRun, FeaturesInGroups, Sentence, bert_features, unflatten
 
 ANSWER = {
     "sentences": np.array(["一 a 二三", "b", "四"], dtype=np.object_),
@@ -68,11 +68,18 @@ def rows_called(stages):
 def test_the_first_sentence_is_read_alone_and_those_behind_it_together(make_stages, facts):
     stages = make_stages()
     sentences = [chinese(1), chinese(2), chinese(3, 4), chinese(5), chinese(6)]
-    found = features_in_order(sentences, stages, facts)
-    assert next(found)[0].tolist() == [1, 1]
+    features = FeaturesInGroups(sentences, stages, facts)
+    assert features.of(0)[0].tolist() == [1, 1]
     assert rows_called(stages) == [1]
-    assert [features[0].tolist() for features in found] == [[2, 2], [3, 3, 4, 4], [5, 5], [6, 6]]
+    assert [features.of(index)[0].tolist() for index in range(1, 5)] == [[2, 2], [3, 3, 4, 4], [5, 5], [6, 6]]
     assert rows_called(stages) == [1, BERT_ROWS, 1]
+
+
+def test_a_sentence_is_read_in_the_same_group_whichever_are_asked_for(make_stages, facts):
+    stages = make_stages()
+    features = FeaturesInGroups([chinese(1), chinese(2), chinese(3, 4), chinese(5)], stages, facts)
+    assert features.of(2)[0].tolist() == [3, 3, 4, 4]
+    assert [inputs["bert_token_ids"][:, 1].tolist() for inputs in stages.inputs_of("bert")] == [[2, 3, 4, 5]]
 
 
 def test_a_sentence_of_many_runs_is_read_in_batches_that_the_model_takes(make_stages, facts):
@@ -84,6 +91,7 @@ def test_a_sentence_of_many_runs_is_read_in_batches_that_the_model_takes(make_st
 
 def test_features_read_together_are_those_read_alone(make_stages, facts):
     sentences = unflatten(ANSWER)
-    together = list(features_in_order(sentences, make_stages(), facts))
+    features = FeaturesInGroups(sentences, make_stages(), facts)
+    together = [features.of(index) for index in range(len(sentences))]
     alone = [bert_features([sentence], make_stages(), facts)[0] for sentence in sentences]
     assert all(np.array_equal(a, b) for a, b in zip(together, alone, strict=True))

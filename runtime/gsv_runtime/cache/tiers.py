@@ -26,6 +26,14 @@ _CLOSE_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True)
+class Found:
+    """An entry, and the name of the level that had it."""
+
+    entry: Entry
+    level: str
+
+
+@dataclass(frozen=True)
 class _Write:
     key: Key
     entry: Entry
@@ -72,11 +80,16 @@ class Cache:
 
     def get(self, key: Key) -> Entry | None:
         """The entry from the fastest level that has it, or None."""
+        found = self.find(key)
+        return None if found is None else found.entry
+
+    def find(self, key: Key) -> Found | None:
+        """As `get`, with the level that had it."""
         for index, level in enumerate(self._levels):
             entry = self._get(level, key)
             if entry is not None:
                 self._put(key, entry, self._levels[:index])
-                return entry
+                return Found(entry, level.name)
         return None
 
     def put(self, key: Key, entry: Entry) -> None:

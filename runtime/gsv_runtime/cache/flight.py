@@ -1,0 +1,125 @@
+"""Single flight: work that several requests want at once is done by one of them, and all get it piece by piece.
+
+The first that asks for a key leads and does the work; who comes later follows. A leader that leaves or fails makes
+room: one of its followers leads next, does the work again with the same seed, and the others go on where they were.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from typing import Generic, TypeVar
+
+from gsv_runtime.errors import Cancelled, DeadlineExceeded, InvalidRequest, ServerBusy
+
+T = TypeVar("T")
+
+_LOOK_UP_S = 0.25  # how often one who waits looks whether it is still wanted
+_MAX_FAILURES = 2  # after so many for no fault of a request, the next followers are not made to try
+
+
+class Abandoned(Exception):
+    """The leader has gone before the end; ask for the key again."""
+
+
+class Flight(Generic[T]):
+    """One piece of work; all methods may be called from any thread."""
+
+    def __init__(self, seed: int, failures: int, forget: Callable[[Flight[T]], None]) -> None:
+        """Begin it; `forget` takes it off the table."""
+        self.seed = seed  # of the take; whoever leads next makes the same one
+        self.source = ""  # where the leader found the pieces, if it did not compute them
+        self.failures = failures
+        self._forget = forget
+        self._changed = threading.Condition()
+        self._pieces: list[T] = []
+        self._ended = False
+        self._failure: Exception | None = None
+
+    def publish(self, piece: T) -> None:
+        """Hands a piece to those who follow."""
+        with self._changed:
+            self._pieces.append(piece)
+            self._changed.notify_all()
+
+    def finish(self) -> None:
+        """Says that all pieces were published."""
+        self._end(None)
+
+    def abandon(self) -> None:
+        """Leaves the work to one of those who follow; nothing if it has ended."""
+        self._end(Abandoned())
+
+    def fail(self, failure: BaseException) -> None:
+        """Ends it by a failure: those who follow get it too if theirs would be the same."""
+        if isinstance(failure, InvalidRequest):
+            self._end(failure)
+        elif not isinstance(failure, Exception) or isinstance(failure, Cancelled | DeadlineExceeded | ServerBusy):
+            self.abandon()
+        else:
+            self.failures += 1
+            self._end(failure if self.failures >= _MAX_FAILURES else Abandoned())
+
+    def follow(self, start: int, check: Callable[[], None]) -> Iterator[T]:
+        """Pieces from number `start` on, as they are published.
+
+        Args:
+            start: how many the caller has.
+            check: raises to stop waiting.
+
+        Raises:
+            Abandoned: there is no leader any more.
+            Exception: what `check` raised, or the failure that is everybody's.
+        """
+        for number in range(start, 1 << 62):
+            with self._changed:
+                while len(self._pieces) <= number and not self._ended:
+                    if not self._changed.wait(_LOOK_UP_S):
+                        check()
+                if len(self._pieces) <= number:
+                    if self._failure is not None:
+                        raise self._failure
+                    return
+                piece = self._pieces[number]
+            yield piece
+
+    def _end(self, failure: Exception | None) -> None:
+        with self._changed:
+            if self._ended:
+                return
+            self._ended, self._failure = True, failure
+            self._forget(self)
+            self._changed.notify_all()
+
+
+class Flights(Generic[T]):
+    """The work under way, by key."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: dict[Hashable, Flight[T]] = {}
+
+    def __len__(self) -> int:
+        """Keys under way."""
+        return len(self._running)
+
+    def join(self, key: Hashable, seed: int = 0, failures: int = 0) -> tuple[Flight[T], bool]:
+        """The flight of `key`, and whether the caller leads it; a leader has to end it, whatever happens.
+
+        Args:
+            key: of the work.
+            seed: of the take that the caller would make.
+            failures: of the flight that the caller followed until it was abandoned.
+        """
+        with self._lock:
+            running = self._running.get(key)
+            if running is not None:
+                return running, False
+            flight: Flight[T] = Flight(seed, failures, lambda ended: self._forget(key, ended))
+            self._running[key] = flight
+            return flight, True
+
+    def _forget(self, key: Hashable, flight: Flight[T]) -> None:
+        with self._lock:
+            if self._running.get(key) is flight:
+                del self._running[key]

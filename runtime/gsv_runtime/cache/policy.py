@@ -1,0 +1,25 @@
+"""What a request may be answered with instead of being computed."""
+
+from __future__ import annotations
+
+OFF, FEATURES, TOKENS, AUDIO = "off", "features", "tokens", "audio"
+LEVELS = (OFF, FEATURES, TOKENS, AUDIO)  # each allows what those before it allow
+DEFAULT = ""
+
+
+def level(asked: str, seeded: bool) -> str:
+    """The level of a request.
+
+    Args:
+        asked: one of LEVELS, or DEFAULT.
+        seeded: whether it names a seed. Who does wants one certain take, which may as well be found as computed; who
+            does not expects a fresh one.
+    """
+    if asked == DEFAULT:
+        return AUDIO if seeded else FEATURES
+    return asked
+
+
+def allows(asked: str, what: str) -> bool:
+    """Whether a request of level `asked` may reuse `what`, one of LEVELS."""
+    return LEVELS.index(asked) >= LEVELS.index(what)
