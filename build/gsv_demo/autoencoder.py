@@ -14,7 +14,7 @@ from gsv_demo.recipe import Recipe
 from gsv_demo.run import Run
 from gsv_demo.segments import Segments
 from gsv_demo.spectra import linear_spectrogram
-from gsv_demo.waveform_losses import decode_segment, spectral_distance
+from gsv_demo.waveform_losses import ENVELOPE_WEIGHT, decode_segment, envelope_distance, spectral_distance
 from gsv_runtime.contract import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 _CONTEXT_FRAMES = 2  # read on each side of what is decoded
@@ -54,12 +54,14 @@ def train_autoencoder(corpus: Corpus, recipe: Recipe, folder: Path, device: str)
                 mean, log_std = modules["posterior"](spectrum, mask, condition)
             latents = sample(mean, log_std)[:, :, _CONTEXT_FRAMES:-_CONTEXT_FRAMES]
             made = decode_segment(modules["vocoder"], latents, condition)  # type: ignore[arg-type]
-        distance = spectral_distance(made, waveform[:, edge:-edge])
+        heard = waveform[:, edge:-edge]
+        distance = spectral_distance(made, heard)
+        envelope = envelope_distance(made, heard)
         mean, log_std = mean.float(), log_std.float()
         divergence = 0.5 * (mean.square() + (2.0 * log_std).exp() - 1.0 - 2.0 * log_std).mean()
-        run.advance(
-            distance + _KL_WEIGHT * divergence, {"spectral": distance.detach(), "divergence": divergence.detach()}
-        )
+        loss = distance + ENVELOPE_WEIGHT * envelope + _KL_WEIGHT * divergence
+        scalars = {"spectral": distance.detach(), "envelope": envelope.detach(), "divergence": divergence.detach()}
+        run.advance(loss, scalars)
         if step % _SOUND_EVERY == 0:
             run.sound("autoencoder/made", made[0], SAMPLE_RATE_HZ)
     return run

@@ -25,18 +25,20 @@ from gsv_demo.arrays import Array
 from gsv_demo.corpus import Corpus
 from gsv_demo.discriminators import Jury, feature_distance, fooling_loss, jury_loss
 from gsv_demo.posterior import Posterior, sample
+from gsv_demo.prefix import prefix_distance
 from gsv_demo.reading import Reading
 from gsv_demo.recipe import Recipe
 from gsv_demo.run import Run, load_modules
 from gsv_demo.segments import Segments, cut, upsample
 from gsv_demo.spectra import linear_spectrogram
 from gsv_demo.tokens import Codes
-from gsv_demo.waveform_losses import decode_segment, spectral_distance
+from gsv_demo.waveform_losses import ENVELOPE_WEIGHT, decode_segment, envelope_distance, spectral_distance
 from gsv_runtime.contract import FRAMES_PER_TOKEN, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, TOKENS_PER_SECOND
 
 DIVERGENCE_WEIGHT = 0.01  # of the sum over channels: VITS weighs mel 45 times as much
 _ADVERSARY_WEIGHT = 0.05
 _FEATURE_WEIGHT = 0.1
+_PREFIX_WEIGHT = 1.0
 _NOISE_SCALE = 0.5  # of inference
 _MAX_TOKENS = 100
 _CROP_TOKENS = 40
@@ -203,13 +205,17 @@ def hear(networks: Networks, batch: Batch, learn_encoders: bool) -> Heard:
     return Heard(condition, mask, latents, prior, gap)
 
 
-def speak_segments(networks: Networks, batch: Batch, size: int) -> tuple[Tensor, Tensor, Tensor]:
+def speak_segments(networks: Networks, batch: Batch, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Decode one segment of each utterance: the first few from the posterior, the others from the prior.
 
     Returns:
-        made and real segments [B, 640 * size], and the divergence.
+        made and real segments [B, 640 * size], the divergence, and `prefix_distance`.
     """
     heard = hear(networks, batch, learn_encoders=True)
+    moved = prefix_distance(
+        networks.acoustic, batch.tokens, batch.phones, batch.phone_lengths, heard.condition, heard.prior,
+        int(batch.token_lengths.min()),
+    )  # fmt: skip
     few = num_posterior(len(heard.latents))
     mask, condition = heard.mask[few:], heard.condition[few:]
     spread = heard.prior.log_std[few:].exp() * _NOISE_SCALE
@@ -220,7 +226,7 @@ def speak_segments(networks: Networks, batch: Batch, size: int) -> tuple[Tensor,
     pieces = cut_each(torch.cat([heard.latents[:few], guessed]), starts, size)
     made = decode_segment(networks.vocoder, pieces, heard.condition)
     index = starts[:, None] * SAMPLES_PER_FRAME + torch.arange(size * SAMPLES_PER_FRAME, device=starts.device)
-    return made, batch.waveform.gather(1, index), heard.gap
+    return made, batch.waveform.gather(1, index), heard.gap, moved
 
 
 def num_posterior(count: int) -> int:
@@ -274,15 +280,19 @@ def train_synthesis(
     for step in run.steps():
         batch = utterances.batch(recipe.synthesis.batch).to(device)
         with torch.autocast(device, dtype=torch.bfloat16):
-            made, real, gap = speak_segments(networks, batch, recipe.segment_frames)
+            made, real, gap, moved = speak_segments(networks, batch, recipe.segment_frames)
         few = num_posterior(len(made))
         posterior_distance = spectral_distance(made[:few], real[:few])
         prior_distance = spectral_distance(made[few:], real[few:])
         loss = prior_distance + posterior_distance / _POSTERIOR_EVERY + DIVERGENCE_WEIGHT * gap
+        envelope = envelope_distance(made, real)
+        loss = loss + ENVELOPE_WEIGHT * envelope + _PREFIX_WEIGHT * moved
         scalars: dict[str, Tensor | float] = {
             "posterior_spectral": posterior_distance.detach(),
             "prior_spectral": prior_distance.detach(),
             "divergence": gap.detach(),
+            "envelope": envelope.detach(),
+            "prefix": moved.detach(),
         }
         if step >= recipe.adversary_from:
             fooling, features, judged = _adversary(jury, jury_optimizer, made, real, device)
