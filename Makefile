@@ -24,7 +24,7 @@ PACKAGES := constraints.txt runtime/pyproject.toml build/pyproject.toml client/p
 setup: $(VENV)/.workbench ## create .venv with everything: build, serve, test, train, measure
 
 # What tests and training use of Debian; the last is the dictionary with which upstream reads Japanese.
-DEBIAN := flite espeak-ng wamerican open-jtalk-mecab-naist-jdic
+DEBIAN := flite espeak-ng wamerican redis-server open-jtalk-mecab-naist-jdic
 NAIST := /var/lib/mecab/dic/open-jtalk/naist-jdic
 
 # Enough to build, serve and speak, so that `make demo` does not wait for the tools of development.
@@ -37,11 +37,11 @@ $(VENV)/.server: requirements.txt $(PACKAGES)
 	@touch $@
 
 $(VENV)/.workbench: requirements-dev.txt $(VENV)/.server
-	@missing=""; for tool in flite espeak-ng; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	@missing=""; for tool in flite espeak-ng redis-server; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ] || [ ! -d $(NAIST) ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "installing $(DEBIAN)"; apt-get update -qq && apt-get install -qq -y $(DEBIAN) >/dev/null; \
-	  else echo "some of these are missing (sudo apt-get install $(DEBIAN)): training, its tests and Japanese exactly as upstream reads it need them"; fi; fi
+	  else echo "some of these are missing (sudo apt-get install $(DEBIAN)): training, tests of it and of Redis, and Japanese exactly as upstream reads it need them"; fi; fi
 	@echo "installing the tools of development into $(VENV)"
 	$(PIP) -r requirements-dev.txt
 	@touch $@

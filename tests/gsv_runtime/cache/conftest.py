@@ -1,6 +1,7 @@
 """Keys, entries and a place for figures."""
 
 import hashlib
+import threading
 from collections import Counter
 
 import numpy as np
@@ -16,21 +17,26 @@ class Figures:
     def __init__(self):
         self._specs = {spec.name: spec for spec in CACHE_METRICS}
         self._values = Counter()
+        self._lock = threading.Lock()
 
     def add(self, name, value=1.0, **labels):
-        self._values[self._series(name, labels)] += value
+        with self._lock:
+            self._values[self._series(name, labels)] += value
 
     def set(self, name, value, **labels):
         self._values[self._series(name, labels)] = value
 
     def observe(self, name, value, **labels):
-        self._values[self._series(name, labels)] += 1
+        with self._lock:
+            self._values[self._series(name, labels)] += 1
 
     def __call__(self, name, **labels):
         """Sum over the series that have these labels."""
+        with self._lock:
+            values = list(self._values.items())
         return sum(
             value
-            for (found, has), value in self._values.items()
+            for (found, has), value in values
             if found == f"gsv_cache_{name}" and labels.items() <= dict(has).items()
         )
 
