@@ -1,4 +1,4 @@
-"""The command line: `gsv say`, `gsv phones`, `gsv voices`, `gsv doctor`.
+"""The command line: `gsv say`, `gsv phones`, `gsv voices`, `gsv doctor`, and what other packages add (commands.py).
 
 Data goes to stdout, talk to stderr. Exit 0: done; 1: failed; 2: misuse.
 """
@@ -16,6 +16,7 @@ import click
 
 from gsv_client.audio import Audio
 from gsv_client.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, Client
+from gsv_client.commands import Commands
 from gsv_client.errors import SynthesisError
 from gsv_client.phones import lines as phone_lines
 from gsv_client.say import Destination, listen
@@ -40,7 +41,7 @@ def friendly_errors() -> Iterator[None]:
         raise Failed(f"{error.filename or 'file'}: {error.strerror or error}") from None
 
 
-@click.group(context_settings=_CONTEXT)
+@click.group(cls=Commands, context_settings=_CONTEXT)
 @click.option(
     "--url",
     envvar="GSV_URL",
