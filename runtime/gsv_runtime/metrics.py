@@ -12,6 +12,7 @@ from typing import Protocol
 COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_REFUSALS = (0.0005, 0.001, 0.0025, *_SECONDS[:7])
 _RATIOS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0, 10.0)
 
 
@@ -31,6 +32,9 @@ _PRIORITIES = ("interactive", "batch")
 
 SPEECH_METRICS = (
     MetricSpec("gsv_ttfa_seconds", HISTOGRAM, "From a request's arrival to its first audio.", buckets=_SECONDS),
+    MetricSpec(
+        "gsv_refusal_seconds", HISTOGRAM, "From a request's arrival in `tts` to its refusal.", buckets=_REFUSALS
+    ),
     MetricSpec("gsv_rtf", HISTOGRAM, "Seconds of work per second of audio, of whole requests.", buckets=_RATIOS),
     MetricSpec(
         "gsv_queue_wait_seconds", HISTOGRAM, "Wait for a turn at a stage.", {"stage": _STAGES}, buckets=_SECONDS

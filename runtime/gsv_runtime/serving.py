@@ -10,13 +10,12 @@ import itertools
 import json
 import logging
 import os
-import queue
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,11 +23,13 @@ import triton_python_backend_utils as pb_utils
 
 from gsv_runtime import contract, errors, tensors
 from gsv_runtime.launch import BLS_THREADS
-from gsv_runtime.metrics import COUNTER, GAUGE, HISTOGRAM, MetricSpec
+from gsv_runtime.metrics import COUNTER, GAUGE, HISTOGRAM, Metrics, MetricSpec, NoMetrics
 from gsv_runtime.model_processes import model_processes
 from gsv_runtime.services import Admit, Job
 from gsv_runtime.stages import SequenceCall, Stages
+from gsv_runtime.starting import Starter
 from gsv_runtime.tensors import Arrays
+from gsv_runtime.told_later import ToldLater
 from gsv_runtime.watched_calls import ProcessDied, WatchedCalls
 
 logger = logging.getLogger("gsv.serving")
@@ -40,7 +41,6 @@ _TRANSPORT_PARAMETERS = frozenset({"triton_enable_empty_final_response", "binary
 # PR 8078; without this pause here after 71 to 1,300 cancels, with it none in 5,900: tests/e2e/test_client_wire.py).
 _CANCELLED_PAUSE_S = 0.25
 _CLIENT_ASKED_EVERY_S = 0.01
-_MAX_UNTOLD = 10_000  # figures that wait to be told to Triton
 
 # What Triton says of a model whose process has died, and of one that is being loaded again.
 _PROCESS_DIED = "is not healthy"
@@ -233,20 +233,28 @@ def _stage_error(model: contract.Model, message: str) -> errors.SynthesisError:
 class StreamServer:
     """Answers requests on a pool of threads; which are let in, says `admit`."""
 
-    def __init__(self, model: contract.Model, admit: Admit, max_streams: int) -> None:
+    def __init__(self, model: contract.Model, admit: Admit, max_streams: int, metrics: Metrics | None = None) -> None:
         """Serve `model`; `admit` lets in at most `max_streams` at once."""
         self._model = model
+        self._metrics = metrics or NoMetrics()
         self._admit = admit
         self._pool = ThreadPoolExecutor(max_streams, thread_name_prefix=f"{model.name}-stream")
+        self._starter = Starter(self._start, model.name)
 
     def submit(self, request: Any) -> None:
         """Takes one request: copies its inputs and hands its sender to a thread; one not let in is told at once."""
-        sender = request.get_response_sender()
+        self._starter.arrived()
+        came_s, sender = time.perf_counter(), request.get_response_sender()
         try:
             job = self._admit(lambda: decode(request, self._model))
         except Exception as failure:
             _end(sender, error_response(failure, self._model))
+            self._metrics.observe("gsv_refusal_seconds", time.perf_counter() - came_s)
             return
+        self._starter.put((sender, job))
+
+    def _start(self, let_in: tuple[Any, Job]) -> None:
+        sender, job = let_in
         try:
             self._pool.submit(self._run, sender, job)
         except Exception as failure:
@@ -285,6 +293,7 @@ class StreamServer:
 
     def close(self) -> None:
         """Waits for the running streams."""
+        self._starter.close()
         self._pool.shutdown(wait=True)
 
 
@@ -319,11 +328,11 @@ def _end(sender: Any, message: Any | None) -> None:
         logger.warning("final response not delivered", exc_info=True)
 
 
-class TritonMetrics:
+class TritonMetrics(ToldLater):
     """`metrics.Metrics` on Triton's own Prometheus endpoint; make it in `initialize`, and keep it.
 
     Only one thread of the process speaks with Triton about metrics: two at once crash tritonserver within a second
-    (24.10). Whoever counts is not kept waiting; when more is counted than can be told, it is dropped.
+    (24.10).
     """
 
     _KINDS: ClassVar = {COUNTER: "COUNTER", GAUGE: "GAUGE", HISTOGRAM: "HISTOGRAM"}
@@ -342,32 +351,10 @@ class TritonMetrics:
             labels = spec.labels or {}
             for values in itertools.product(*labels.values()):
                 self._metric(spec.name, dict(zip(labels, values, strict=True)))
-        self._told: queue.Queue[tuple[str, str, float, dict[str, str]]] = queue.Queue(_MAX_UNTOLD)
-        threading.Thread(target=self._tell, name="metrics", daemon=True).start()
+        super().__init__(self._tell_triton)
 
-    def add(self, name: str, value: float = 1.0, **labels: str) -> None:
-        """Raises a counter, or moves a gauge."""
-        self._put(name, "increment", value, labels)
-
-    def set(self, name: str, value: float, **labels: str) -> None:
-        """Sets a gauge."""
-        self._put(name, "set", value, labels)
-
-    def observe(self, name: str, value: float, **labels: str) -> None:
-        """Puts a value into a histogram."""
-        self._put(name, "observe", value, labels)
-
-    def _put(self, name: str, verb: str, value: float, labels: dict[str, str]) -> None:
-        with suppress(queue.Full):
-            self._told.put_nowait((name, verb, value, labels))
-
-    def _tell(self) -> None:
-        while True:
-            name, verb, value, labels = self._told.get()
-            try:
-                getattr(self._metric(name, labels), verb)(value)
-            except Exception:
-                logger.exception("metric lost name=%s labels=%s", name, labels)
+    def _tell_triton(self, name: str, verb: str, value: float, labels: dict[str, str]) -> None:
+        getattr(self._metric(name, labels), verb)(value)
 
     def _metric(self, name: str, labels: dict[str, str]) -> Any:
         key = (name, str(sorted(labels.items())))

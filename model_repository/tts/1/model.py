@@ -1,7 +1,7 @@
 from typing import Any
 
 from gsv_runtime import contract, serving
-from gsv_runtime.metrics import SPEECH_METRICS
+from gsv_runtime.metrics import CACHE_METRICS, SPEECH_METRICS
 from gsv_runtime.settings import CheckpointFacts, TtsSettings, read, repository_of
 from gsv_runtime.speech import SpeechService
 
@@ -10,9 +10,10 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         serving.configure_logging()
         settings, repository = read(TtsSettings, args), repository_of(args)
-        facts, metrics = CheckpointFacts.from_repository(repository), serving.TritonMetrics(SPEECH_METRICS)
+        facts = CheckpointFacts.from_repository(repository)
+        metrics = serving.TritonMetrics((*SPEECH_METRICS, *CACHE_METRICS))
         self._service = SpeechService(settings, facts, repository, metrics)
-        self._server = serving.StreamServer(contract.TTS, self._service.admit, settings.max_streams)
+        self._server = serving.StreamServer(contract.TTS, self._service.admit, settings.max_streams, metrics)
 
     def execute(self, requests: list[Any]) -> None:
         for request in requests:
