@@ -54,7 +54,8 @@ from gsv_client import Client
 url, text, voice, count = sys.argv[1:]
 heard = threading.Barrier(int(count) + 1)
 def listen(seed):
-    with Client(url, timeout_s=600, busy_wait_s=600) as client, client.stream(text, voice=voice, seed=seed) as chunks:
+    options = {"voice": voice, "seed": seed, "cache": "off"}
+    with Client(url, timeout_s=600, busy_wait_s=600) as client, client.stream(text, **options) as chunks:
         next(chunks)
         heard.wait()
         for _ in chunks:
@@ -117,7 +118,7 @@ def listen(client: Client, text: str, voice: str, seed: int) -> Answer:
     """Speak, and say what became of it."""
     began_s, first_s, chunks = time.perf_counter(), 0.0, []
     try:
-        for chunk in client.stream(text, voice=voice, language="en", seed=seed):
+        for chunk in client.stream(text, voice=voice, language="en", seed=seed, cache="off"):
             first_s = first_s or time.perf_counter() - began_s
             chunks.append(chunk)
     except SynthesisError as error:

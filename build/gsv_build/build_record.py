@@ -25,6 +25,7 @@ class BuildRecord:
     preset: str
     t2s_precision: str = T2SPrecision.FP32.value
     stages: dict[str, str] = field(default_factory=dict)  # stage to the digest that its files were written from
+    files: dict[str, str] = field(default_factory=dict)  # stage to SHA-256 of what was written: the cache's keys
     engines: dict[str, str] = field(default_factory=dict)  # stage to the digest that its TensorRT engine was built from
     models: list[str] | None = None
     facts: CheckpointFacts | None = None
@@ -36,7 +37,8 @@ class BuildRecord:
             values = json.loads((repository / BUILD_FILE).read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
             return cls(preset, t2s_precision)
-        return cls(preset, t2s_precision, values["stages"], values.get("engines", {}))
+        files, engines = values.get("files", {}), values.get("engines", {})
+        return cls(preset, t2s_precision, values["stages"], files, engines)
 
     def write(self, repository: Path) -> None:
         """Writes build.json at once."""
@@ -59,6 +61,12 @@ def file_digest(path: Path) -> str:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
+
+
+def built_digest(directory: Path) -> str:
+    """SHA-256 of what a build wrote into a model's version directory, with names."""
+    built = sorted(path for path in directory.iterdir() if path.is_file() and path.suffix != ".py")
+    return joined_digest(f"{path.name} {file_digest.__wrapped__(path)}" for path in built)
 
 
 def joined_digest(parts: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from gsv_build import configs
-from gsv_build.build_record import BuildRecord, builder_digest
+from gsv_build.build_record import BuildRecord, builder_digest, built_digest
 from gsv_build.checkpoints import CheckpointError
 from gsv_build.deployment import PRESETS, Deployment, with_frontend
 from gsv_build.engines import EngineFailed, build_engines, graph_input_shapes
@@ -61,6 +61,7 @@ def build(repository: Path, deployment: Deployment, directory: Path, version: Mo
     remove_leftovers(repository)
     steps = tqdm(stale, desc=f"build {deployment.preset}", unit="stage", file=sys.stderr, disable=not stale)
     record.stages = {name: digest for name, digest in record.stages.items() if digest == digests.get(name)}
+    record.files = {name: digest for name, digest in record.files.items() if name in record.stages}
     with logging_redirect_tqdm():
         for stage in steps:
             steps.set_postfix_str(stage.model.name)
@@ -72,6 +73,7 @@ def build(repository: Path, deployment: Deployment, directory: Path, version: Mo
         stale_engines = {name for name, digest in digests.items() if record.engines.get(name) != digest}
         for name in build_engines(repository, deployment, stale_engines):
             record.engines[name] = digests[name]
+            record.files.pop(name, None)
             record.write(repository)
     link_text_resources(directory, repository)
     _finish(repository, deployment, weights, record)
@@ -83,6 +85,9 @@ def _finish(repository: Path, deployment: Deployment, weights: Weights, record: 
     absent = {model.name for model in MODELS if model.graph and model.name not in record.stages}
     record.models = [model.name for model in MODELS if model.name not in absent]
     record.facts = weights.facts
+    for name in record.stages.keys() - record.files.keys():
+        record.files[name] = built_digest(repository / name / "1")
+    record.files = dict(sorted(record.files.items()))
     sizes = None
     if deployment.preset != "cpu":
         sizes = CheckpointSizes(

@@ -108,6 +108,11 @@ _CPU = Deployment(
                 encoder_tokens=250,
                 window_bucket=1,  # two cores gain nothing by batches
                 voices_directory=_VOICES_DIRECTORY,
+                cache_memory_bytes=256 * 2**20,  # half an hour of speech
+                cache_redis_url="",  # one server, with nothing installed beside it
+                cache_ttl_s=7 * 86_400.0,
+                cache_directory="../var/cache",
+                cache_disk_bytes=2**30,  # two hours
             )
         ),
         "voices": ModelDeployment(
@@ -149,7 +154,14 @@ def _on_gpu(preset: str, runtime: Runtime, fp16: bool) -> Deployment:
     t2s = models["t2s"]
     settings = replace(t2s.settings, slots=_GPU_SLOTS, intra_op_threads=_GPU_HOST_THREADS)
     tts = replace(
-        models["tts"].settings, max_start_s=5.0, t2s_places=_GPU_SLOTS, stage_places=2 * _GPU_BATCH, window_bucket=8
+        models["tts"].settings,
+        max_start_s=5.0,
+        t2s_places=_GPU_SLOTS,
+        stage_places=2 * _GPU_BATCH,
+        window_bucket=8,
+        cache_memory_bytes=2**30,
+        cache_redis_url="redis://redis:6379/0",  # docker-compose.yml starts it
+        cache_disk_bytes=16 * 2**30,
     )
     models["tts"] = replace(models["tts"], settings=tts)
     models["t2s"] = replace(t2s, max_batch_size=_GPU_SLOTS, settings=settings)

@@ -27,6 +27,8 @@ class Chunk:
         finish_reason: Where a sentence ends with this chunk, why: "eos"; "limit" or "repetition" where its speech had
             run away and was cut; else empty.
         final: Whether this is the last chunk of the text.
+        source: Where the server had its audio from: "computed"; "joined", made for another request at the same time;
+            "memory", "redis" or "disk", a level of its cache; several joined by commas; empty where it does not say.
     """
 
     samples: Samples
@@ -37,6 +39,7 @@ class Chunk:
     timing_ms: Mapping[str, float] = field(default_factory=dict)
     finish_reason: str = ""
     final: bool = False
+    source: str = ""
 
     @property
     def duration_s(self) -> float:

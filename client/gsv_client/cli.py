@@ -110,6 +110,9 @@ def _client(context: click.Context) -> Client:
 @click.option("--lexicon", type=click.File(encoding="utf-8"), help="Your pronunciations, see `gsv phones --help`.")
 @click.option("--streaming", help="What a piece of audio holds: chunk, sentence or off (everything). [default: chunk]")
 @click.option("--priority", help="interactive, or batch, which yields to it. [default: interactive]")
+@click.option(
+    "--cache", help="What may be reused: audio, tokens, features or off. [default: by --seed]"
+)
 @click.option("--deadline", "deadline_s", type=float, help="The server gives up after so many seconds. [default: 3600]")
 @click.pass_context
 def say(

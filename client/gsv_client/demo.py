@@ -125,10 +125,11 @@ def draw(spoken: Sequence[Spoken], path: Path) -> bool:
 def speak(client: Client, lines: Sequence[Line], folder: Path, *, voice: str, seed: int) -> list[Spoken]:
     """Say each line, save it as WAV; a first request, not counted, wakes the server's sessions."""
     folder.mkdir(parents=True, exist_ok=True)
-    client.synthesize(WARM_UP_TEXT, language="en", voice=voice, seed=seed)
+    client.synthesize(WARM_UP_TEXT, language="en", voice=voice, seed=seed, cache="off")
     spoken = []
     for line in lines:
-        with client.stream(line.text, language=line.language, voice=voice, seed=seed) as chunks:
+        # Computed anew, so that it can be told where the time goes.
+        with client.stream(line.text, language=line.language, voice=voice, seed=seed, cache="off") as chunks:
             audio = chunks.collect()
         audio.save(folder / f"{line.name}.wav")
         click.echo(f"{folder / line.name}.wav  {line.text}", err=True)

@@ -66,6 +66,7 @@ TTS_INPUTS = {
     "streaming": "BYTES",
     "priority": "BYTES",
     "deadline_s": "FP32",
+    "cache": "BYTES",
 }
 TTS_OUTPUTS = (
     "waveform",
@@ -77,6 +78,7 @@ TTS_OUTPUTS = (
     "timing_ms",
     "finish_reason",
     "final",
+    "source",
 )
 VOICES_INPUTS = {"action": "BYTES", "voice": "BYTES", **_REFERENCE_INPUTS}
 VOICES_OUTPUTS = ("voices",)
@@ -115,6 +117,8 @@ class Options(TypedDict, total=False):
             everything.
         priority: "interactive", or "batch", which yields to it.
         deadline_s: The server gives up this many seconds after the request came.
+        cache: What the server may reuse instead of computing it: "audio" (without a seed: any take that it has),
+            "tokens", "features" or "off". Left out, it is "audio" with a seed, and "features" without.
     """
 
     voice: str | None
@@ -136,6 +140,7 @@ class Options(TypedDict, total=False):
     streaming: str | None
     priority: str | None
     deadline_s: float | None
+    cache: str | None
 
 
 @dataclass(frozen=True)
@@ -265,6 +270,7 @@ def parse_chunk(response: Response) -> Chunk:
             timing_ms={stage: float(ms) for stage, ms in json.loads(_text(response.get("timing_ms")) or "{}").items()},
             finish_reason=_text(response.get("finish_reason")),
             final=bool(_scalar(response.get("final", False))),
+            source=_text(response.get("source")),
         )
     except (KeyError, ValueError, TypeError, AttributeError, binascii.Error) as error:
         raise InternalError(f"the server's answer cannot be read: {error!r}; run `gsv doctor`") from error

@@ -54,7 +54,7 @@ class Listener:
         kind, message = OK, ""
         leaving = _Leaves(leaves_after_s)
         try:
-            with leaving, self.client.stream(utterance.text, voice=utterance.voice, seed=utterance.seed) as stream:
+            with leaving, self.client.stream(utterance.text, **utterance.options) as stream:
                 for chunk in stream:
                     chunks.append(chunk)
                     arrivals.append((late_s + stream.playback.elapsed_s, chunk.duration_s))

@@ -87,7 +87,7 @@ def speak_alone(listeners: Sequence[Listener], utterances: Sequence[Utterance]) 
     for listener in listeners:
         alone: dict[Utterance, np.ndarray[Any, Any]] = {}
         for utterance in tqdm(utterances, f"alone over {listener.protocol}", leave=False):
-            audio = listener.client.synthesize(utterance.text, voice=utterance.voice, seed=utterance.seed)
+            audio = listener.client.synthesize(utterance.text, **utterance.options)
             alone[utterance] = audio.samples
         listener.alone = alone
 

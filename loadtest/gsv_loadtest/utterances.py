@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Literal
 
+from gsv_client import Options
+
 TextKind = Literal["short", "medium", "long"]
 
 
@@ -19,6 +21,11 @@ class Utterance:
     voice: str
     seed: int
     kind: TextKind
+
+    @property
+    def options(self) -> Options:
+        """What is asked for beside the text; the server is to compute it, or there would be no load."""
+        return {"voice": self.voice, "seed": self.seed, "cache": "off"}
 
 
 def texts(kind: TextKind) -> list[str]:

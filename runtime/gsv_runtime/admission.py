@@ -90,6 +90,17 @@ class Admission:
         self._streams.add(newcomer)
         return newcomer
 
+    def admit_to_look(self, priority: str, now_s: float) -> Playback:
+        """Let a request in that would start too late, and that is only to be told what is there already.
+
+        Raises:
+            Refused: there is no room.
+        """
+        self.check_room()
+        newcomer = Playback(now_s, priority)
+        self._streams.add(newcomer)
+        return newcomer
+
     def check_room(self) -> None:
         """Returns if there is room for one more, whatever it is.
 
@@ -116,7 +127,7 @@ class Admission:
     def left(self, stream: Playback, now_s: float) -> None:
         """Take note that a stream has ended, however it did."""
         self._streams.discard(stream)
-        if stream.started_s is not None:
+        if stream.started_s is not None and not stream.reused:
             self._stream_s.add(now_s - stream.arrived_s)
 
 

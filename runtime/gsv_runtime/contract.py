@@ -111,6 +111,14 @@ TTS = Model(
         Tensor(
             "deadline_s", "FP32", (1,), "give up so long after arrival, above 0 to 3600; default 3600", optional=True
         ),
+        Tensor(
+            "cache",
+            "STRING",
+            (1,),
+            "what may be reused: audio (any take, without a seed), tokens, features or off; "
+            "default audio with a seed, features without",
+            optional=True,
+        ),
     ),
     outputs=(
         Tensor("waveform", "FP32", ("N",), "samples in [-1, 1]; empty when encoding is pcm16_base64"),
@@ -122,6 +130,9 @@ TTS = Model(
         Tensor("timing_ms", "STRING", (1,), "JSON: stage name to milliseconds spent on this chunk"),
         Tensor("finish_reason", "STRING", (1,), "why its sentence ended here: eos, limit or repetition; else empty"),
         Tensor("final", "BOOL", (1,), "whether this is the last chunk of the text"),
+        Tensor(
+            "source", "STRING", (1,), "who had its audio: computed, joined, memory, redis or disk; several by commas"
+        ),
     ),
     decoupled=True,
 )

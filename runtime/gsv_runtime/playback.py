@@ -14,6 +14,7 @@ class Playback:
         started_s: when its first audio was sent; None before.
         sent_audio_s: seconds of audio sent.
         tokens_audio_s: seconds of speech that there are tokens for.
+        reused: whether its first audio was there already, so that it says nothing of how fast speech is made.
     """
 
     def __init__(self, arrived_s: float, priority: str) -> None:
@@ -21,6 +22,7 @@ class Playback:
         self.started_s: float | None = None
         self.sent_audio_s = 0.0
         self.tokens_audio_s = 0.0
+        self.reused = False
         self._heard_until_s = arrived_s  # when all that was sent will have been played
         self._slack_s = BATCH_SLACK_S if priority == BATCH else 0.0
 

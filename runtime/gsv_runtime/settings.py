@@ -33,6 +33,11 @@ class TtsSettings:
     encoder_tokens: int
     window_bucket: int
     voices_directory: str  # relative to the model repository
+    cache_memory_bytes: int  # of the first level; 0 is none
+    cache_redis_url: str  # of the second, such as redis://host:6379/0; empty is none
+    cache_ttl_s: float  # how long Redis keeps an entry
+    cache_directory: str  # of the third, relative to the model repository; empty is none
+    cache_disk_bytes: int
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,23 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
 from gsv_runtime import contract
-from gsv_runtime.admission import Admission, AdmissionLimits, Refused
+from gsv_runtime.admission import STREAMS, Admission, AdmissionLimits, Refused
 from gsv_runtime.audio import pcm16
+from gsv_runtime.cache import policy
+from gsv_runtime.cache.speech_cache import SpeechCache
 from gsv_runtime.chunking import ChunkSchedule
 from gsv_runtime.cloning import derive_voice
 from gsv_runtime.contract import SAMPLE_RATE_HZ
 from gsv_runtime.errors import Cancelled, SynthesisError
 from gsv_runtime.metrics import Metrics, NoMetrics
 from gsv_runtime.pacing import Clock, PacedStages, Patience, Turnstile
+from gsv_runtime.pieces import COMPUTED
 from gsv_runtime.pipeline import Pipeline
 from gsv_runtime.playback import Playback
 from gsv_runtime.prefetch import Prefetch
@@ -28,7 +32,7 @@ from gsv_runtime.responses import Chunk
 from gsv_runtime.services import OpenStages, ReadInputs, Replies, Reply
 from gsv_runtime.settings import CheckpointFacts, TtsSettings
 from gsv_runtime.speech_request import SpeechRequest, parse_speech_request
-from gsv_runtime.stages import Stages
+from gsv_runtime.stages import NoStages, Stages
 from gsv_runtime.tensors import Arrays
 from gsv_runtime.voices import Voice, VoiceStore
 
@@ -47,6 +51,7 @@ class SpeechService:
         """Serve the voices beside `repository`, as `settings` says."""
         self.facts = facts
         self.metrics = metrics or NoMetrics()
+        self.cache = SpeechCache.open(settings, repository, self.metrics)
         self.clock = clock
         self.voices = VoiceStore(repository / settings.voices_directory)
         self.pipeline = Pipeline(facts, settings.tokens_per_call, chunk_schedule(settings), settings.tokens_ahead)
@@ -74,22 +79,30 @@ class SpeechService:
             request = parse_speech_request(read_inputs())
             self.metrics.add("gsv_requests_total", priority=request.priority)
             with self._lock:
-                playback = self._admission.admit(request.priority, request.deadline_s, self.clock())
-        except Refused as refusal:
-            self.metrics.add("gsv_refusals_total", reason=refusal.reason)
-            raise
+                playback, refusal = self._let_in(request)
         except SynthesisError as failure:
             self.count_failure(failure)
             raise
         self.metrics.add("gsv_streams")
-        return SpeechJob(self, request, playback)
+        return SpeechJob(self, request, playback, refusal)
+
+    def _let_in(self, request: SpeechRequest) -> tuple[Playback, Refused | None]:
+        """A place; and where computing would start too late, the refusal of a request that may be there already."""
+        now_s = self.clock()
+        try:
+            return self._admission.admit(request.priority, request.deadline_s, now_s), None
+        except Refused as refusal:
+            if refusal.reason == STREAMS or not policy.allows(request.cache, policy.AUDIO):
+                raise
+            return self._admission.admit_to_look(request.priority, now_s), refusal
 
     def started(self, playback: Playback) -> None:
         """Takes note of a stream's first audio."""
         now_s = self.clock()
         self.metrics.observe("gsv_ttfa_seconds", now_s - playback.arrived_s)
-        with self._lock:
-            self._admission.started(playback, now_s)
+        if not playback.reused:
+            with self._lock:
+                self._admission.started(playback, now_s)
 
     def left(self, playback: Playback) -> None:
         """Takes note of a stream's end."""
@@ -99,47 +112,64 @@ class SpeechService:
 
     def count_failure(self, failure: Exception) -> None:
         """Counts a request that failed."""
-        if isinstance(failure, Cancelled):
+        if isinstance(failure, Refused):
+            self.metrics.add("gsv_refusals_total", reason=failure.reason)
+        elif isinstance(failure, Cancelled):
             self.metrics.add("gsv_cancels_total")
         else:
             known = type(failure).__name__ if isinstance(failure, SynthesisError) else "InternalError"
             self.metrics.add("gsv_failures_total", error=known)
 
     def close(self) -> None:
-        """Waits for the threads that pull tokens."""
+        """Waits for the threads that pull tokens, and for what the cache has to write."""
         self._pool.shutdown(wait=True)
+        self.cache.close()
 
 
 class SpeechJob:
     """One request that was let in; see `services.Job`."""
 
-    def __init__(self, service: SpeechService, request: SpeechRequest, playback: Playback) -> None:
+    def __init__(
+        self, service: SpeechService, request: SpeechRequest, playback: Playback, refusal: Refused | None
+    ) -> None:
         self._service = service
         self._request = request
         self._playback = playback
+        self._refusal = refusal
 
     def replies(self, open_stages: OpenStages, is_cancelled: Callable[[], bool]) -> Replies:
         """Speaks the text, one reply per chunk."""
-        service, request = self._service, self._request
+        service, request, cache = self._service, self._request, self._service.cache
         patience = Patience(is_cancelled, self._playback.arrived_s + request.deadline_s, service.clock)
-        stages, token_stages = (
-            PacedStages(open_stages(), service.turnstiles, patience, self._playback, service.metrics, service.clock)
-            for _ in range(2)
-        )
-        turn = service.voice_turns.enter(self._playback.audio_due_s(), patience.check)
-        try:
-            voice = self._voice(stages)
-        finally:
-            service.voice_turns.leave(turn)
-        for chunk in service.pipeline.speak(request, voice, stages, token_stages, service.run_ahead):
-            self._count(chunk)
-            yield Reply(chunk_outputs(chunk, request.encoding), chunk.last)
+        paced = [self._stages(open_stages, patience) for _ in range(2)]
+        stages, token_stages = (cache.stages(each, request, patience.check) for each in paced)
+        voice = self._voice(stages, patience)
+        reuse = cache.reuse(request, voice, service.pipeline.grid(request), patience.check)
+        with closing(service.pipeline.speak(request, voice, stages, token_stages, service.run_ahead, reuse)) as chunks:
+            # One that may not compute is told nothing before all of it is found.
+            for chunk in chunks if self._refusal is None else list(chunks):
+                self._count(chunk)
+                yield Reply(chunk_outputs(chunk, request.encoding), chunk.last)
 
-    def _voice(self, stages: Stages) -> Voice:
-        reference, service = self._request.reference, self._service
-        if reference is not None:
-            return derive_voice(reference, stages, service.facts)
-        return service.voices.get(str(self._request.voice), service.facts.weights_digest)
+    def _stages(self, open_stages: OpenStages, patience: Patience) -> Stages:
+        if self._refusal is not None:
+            return NoStages(self._refusal)
+        service = self._service
+        return PacedStages(open_stages(), service.turnstiles, patience, self._playback, service.metrics, service.clock)
+
+    def _voice(self, stages: Stages, patience: Patience) -> Voice:
+        service, reference = self._service, self._request.reference
+        if reference is None:
+            return service.voices.get(str(self._request.voice), service.facts.weights_digest)
+
+        def derive() -> Voice:
+            turn = service.voice_turns.enter(self._playback.audio_due_s(), patience.check)
+            try:
+                return derive_voice(reference, stages, service.facts)
+            finally:
+                service.voice_turns.leave(turn)
+
+        return service.cache.voice(self._request, reference, derive, patience.check)
 
     def leave(self, failure: Exception | None) -> None:
         """Gives the place back."""
@@ -153,6 +183,7 @@ class SpeechJob:
     def _count(self, chunk: Chunk) -> None:
         metrics, audio_s = self._service.metrics, chunk.waveform.size / SAMPLE_RATE_HZ
         if self._playback.started_s is None:
+            self._playback.reused = COMPUTED not in chunk.source.split(",")
             self._service.started(self._playback)
         underrun_s = self._playback.sent(audio_s, self._service.clock())
         if underrun_s > 0:
@@ -199,4 +230,5 @@ def chunk_outputs(chunk: Chunk, encoding: str) -> Arrays:
         "timing_ms": np.array([timing], dtype=np.object_),
         "finish_reason": np.array([chunk.finish_reason], dtype=np.object_),
         "final": np.array([chunk.last], dtype=np.bool_),
+        "source": np.array([chunk.source], dtype=np.object_),
     }

@@ -44,3 +44,22 @@ class Stages(Protocol):
     def take_times_ms(self) -> dict[str, float]:
         """Milliseconds spent in each stage since this was last asked."""
         ...
+
+
+class NoStages:
+    """Stages of a request that may not compute anything."""
+
+    def __init__(self, refusal: Exception) -> None:
+        self._refusal = refusal
+
+    def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
+        """Raises the refusal."""
+        raise self._refusal
+
+    def new_sequence_id(self) -> int:
+        """One that is never used."""
+        return 0
+
+    def take_times_ms(self) -> dict[str, float]:
+        """Nothing was spent."""
+        return {}

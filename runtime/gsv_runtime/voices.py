@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import numpy as np
 
@@ -28,12 +28,14 @@ from gsv_runtime.errors import InvalidRequest, VoiceNotFound
 from gsv_runtime.speech_request import ReferenceRequest
 from gsv_runtime.tensors import Array
 
-_ARRAYS = ("prompt_tokens", "prompt_phones", "prompt_features", "global_condition")
+_MAX_LOADED = 64  # voices whose content is kept in memory
 
 
 @dataclass(frozen=True, eq=False)
 class Voice:
     """A speaker, as the pipeline needs it."""
+
+    ARRAYS: ClassVar = ("prompt_tokens", "prompt_phones", "prompt_features", "global_condition")
 
     digest: str
     weights_digest: str
@@ -49,7 +51,7 @@ class Voice:
     def content(self) -> str:
         """SHA-256 over all that the pipeline takes from it; the same for voices that speak alike."""
         digest = hashlib.sha256()
-        for name in _ARRAYS:
+        for name in self.ARRAYS:
             array = np.ascontiguousarray(getattr(self, name))
             digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
             digest.update(array.data)
@@ -95,6 +97,7 @@ class VoiceStore:
         self._content = directory / "content"
         self._lock = directory / "lock"
         self._max_voices = max_voices
+        self._load = lru_cache(_MAX_LOADED)(self._read_content)
         for path in (self._names, self._content):
             path.mkdir(parents=True, exist_ok=True)
 
@@ -112,7 +115,7 @@ class VoiceStore:
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         )
         record = {**asdict(entry), "digest": voice.digest, "weights_digest": voice.weights_digest}
-        arrays = {array: getattr(voice, array) for array in _ARRAYS}
+        arrays = {array: getattr(voice, array) for array in Voice.ARRAYS}
         with self._locked():
             previous = self._read_record(name)
             if previous is None and self._max_voices is not None and len(self._record_paths()) >= self._max_voices:
@@ -138,12 +141,12 @@ class VoiceStore:
             if record["weights_digest"] != weights_digest:
                 raise InvalidRequest(f"voice {name!r} was registered with other weights; register it again")
             try:
-                with np.load(self._content / f"{record['digest']}.npz", allow_pickle=False) as arrays:
-                    values = {array: arrays[array] for array in _ARRAYS}
+                file = (self._content / f"{record['digest']}.npz").stat()
+                known = {field.name for field in fields(Voice)} & record.keys()
+                facts = tuple((key, record[key]) for key in sorted(known))
+                return self._load(record["digest"], facts, (file.st_ino, file.st_mtime_ns, file.st_size))
             except FileNotFoundError:
                 continue
-            known = {field.name for field in fields(Voice)} - values.keys()
-            return Voice(**values, **{key: value for key, value in record.items() if key in known})
         raise VoiceNotFound(f"voice {name!r} was deleted just now; register it again")
 
     def entries(self) -> list[VoiceEntry]:
@@ -164,6 +167,11 @@ class VoiceStore:
                 raise VoiceNotFound(f"voice {name!r} is not registered; nothing to delete")
             (self._names / f"{name}.json").unlink()
             self._drop_unused(record["digest"])
+
+    def _read_content(self, digest: str, facts: tuple[tuple[str, Any], ...], _file: tuple[int, ...]) -> Voice:
+        """Reads a voice; kept in memory under all three, so that a file that was replaced is read again."""
+        with np.load(self._content / f"{digest}.npz", allow_pickle=False) as arrays:
+            return Voice(**{array: arrays[array] for array in Voice.ARRAYS}, **dict(facts))
 
     def _record_paths(self) -> list[Path]:
         return sorted(self._names.glob("*.json"))

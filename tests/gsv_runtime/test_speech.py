@@ -27,6 +27,11 @@ SETTINGS = TtsSettings(
     encoder_tokens=50,
     window_bucket=1,
     voices_directory="voices",
+    cache_memory_bytes=0,
+    cache_redis_url="",
+    cache_ttl_s=60.0,
+    cache_directory="",
+    cache_disk_bytes=0,
 )
 
 

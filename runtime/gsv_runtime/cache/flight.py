@@ -6,8 +6,10 @@ room: one of its followers leads next, does the work again with the same seed, a
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from gsv_runtime.errors import Cancelled, DeadlineExceeded, InvalidRequest, ServerBusy
@@ -25,12 +27,13 @@ class Abandoned(Exception):
 class Flight(Generic[T]):
     """One piece of work; all methods may be called from any thread."""
 
-    def __init__(self, seed: int, failures: int, forget: Callable[[Flight[T]], None]) -> None:
-        """Begin it; `forget` takes it off the table."""
+    def __init__(self, table: Flights[T], key: Hashable, seed: int, failures: int) -> None:
+        """Begin it; it takes itself off the table when it ends."""
         self.seed = seed  # of the take; whoever leads next makes the same one
         self.source = ""  # where the leader found the pieces, if it did not compute them
         self.failures = failures
-        self._forget = forget
+        self._table = table
+        self._key = key
         self._changed = threading.Condition()
         self._pieces: list[T] = []
         self._ended = False
@@ -71,24 +74,28 @@ class Flight(Generic[T]):
             Abandoned: there is no leader any more.
             Exception: what `check` raised, or the failure that is everybody's.
         """
-        for number in range(start, 1 << 62):
-            with self._changed:
-                while len(self._pieces) <= number and not self._ended:
-                    if not self._changed.wait(_LOOK_UP_S):
-                        check()
-                if len(self._pieces) <= number:
-                    if self._failure is not None:
-                        raise self._failure
+        with self._table.counted():
+            for number in itertools.count(start):
+                if not self._wait_for(number, check):
                     return
-                piece = self._pieces[number]
-            yield piece
+                yield self._pieces[number]
+
+    def _wait_for(self, number: int, check: Callable[[], None]) -> bool:
+        """Waits for a piece; False if the flight ends before it."""
+        with self._changed:
+            while len(self._pieces) <= number and not self._ended:
+                if not self._changed.wait(_LOOK_UP_S):
+                    check()
+            if len(self._pieces) <= number and self._failure is not None:
+                raise self._failure
+            return len(self._pieces) > number
 
     def _end(self, failure: Exception | None) -> None:
         with self._changed:
             if self._ended:
                 return
             self._ended, self._failure = True, failure
-            self._forget(self)
+            self._table.forget(self._key, self)
             self._changed.notify_all()
 
 
@@ -98,10 +105,16 @@ class Flights(Generic[T]):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: dict[Hashable, Flight[T]] = {}
+        self._num_following = 0
 
     def __len__(self) -> int:
         """Keys under way."""
         return len(self._running)
+
+    @property
+    def num_following(self) -> int:
+        """Callers that follow one."""
+        return self._num_following
 
     def join(self, key: Hashable, seed: int = 0, failures: int = 0) -> tuple[Flight[T], bool]:
         """The flight of `key`, and whether the caller leads it; a leader has to end it, whatever happens.
@@ -115,11 +128,23 @@ class Flights(Generic[T]):
             running = self._running.get(key)
             if running is not None:
                 return running, False
-            flight: Flight[T] = Flight(seed, failures, lambda ended: self._forget(key, ended))
+            flight: Flight[T] = Flight(self, key, seed, failures)
             self._running[key] = flight
             return flight, True
 
-    def _forget(self, key: Hashable, flight: Flight[T]) -> None:
+    def forget(self, key: Hashable, flight: Flight[T]) -> None:
+        """Takes an ended flight off, if no other has its place."""
         with self._lock:
             if self._running.get(key) is flight:
                 del self._running[key]
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Counts a follower."""
+        with self._lock:
+            self._num_following += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._num_following -= 1

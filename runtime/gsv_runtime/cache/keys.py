@@ -83,7 +83,8 @@ def _spoken(sentence: Sentence, language: str, voice: Voice, manner: Manner) -> 
     sampling = manner.sampling
     drawn = (sampling.top_k, sampling.top_p, sampling.temperature, sampling.repetition_penalty)
     runs = [(run.phone_start, run.token_ids, run.word_to_phone) for run in sentence.runs]
-    return voice.content, language, sentence.text, sentence.phones, runs, drawn, manner.seed
+    speaker = (voice.content, voice.prompt_text, voice.prompt_language)
+    return speaker, language, sentence.text, sentence.phones, runs, drawn, manner.seed
 
 
 # Fields of a request that are no part of any key, and why they cannot matter.

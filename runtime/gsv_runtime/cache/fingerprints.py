@@ -1,0 +1,111 @@
+"""What decides a result beside the request: which files were built, with which code and libraries they are run.
+
+Whatever might change a bit of the output is in here: a build, a setting of a stage, a library's version, a line of the
+sources listed below. Too much only means that something is computed once more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+import gsv_runtime
+from gsv_runtime import contract
+from gsv_runtime.cache.keys import Fingerprints, content_digest
+from gsv_runtime.model_files import TEXT_RESOURCES
+from gsv_runtime.settings import read_build
+
+CONFIG_FILE = "config.pbtxt"
+_BLOCK_BYTES = 1 << 20
+
+# Sources, relative to the package, that decide what is read out of a text, and what becomes of it.
+TEXT_SOURCES = ("text/**/*", "text_service.py", "onnx_*.py", "models.py")
+SPEECH_SOURCES = (
+    "audio.py",
+    "chunking.py",
+    "cloning.py",
+    "contract.py",
+    "decoding.py",
+    "model_files.py",
+    "pieces.py",
+    "pipeline.py",
+    "references.py",
+    "sampling.py",
+    "sentences.py",
+    "settings.py",
+    "speech_request.py",
+    "t2s/*.py",
+    "tensors.py",
+    "versions.py",
+    "voices.py",
+)
+_TEXT_MODELS = (contract.TEXT_FRONTEND, contract.BERT)
+_UNCONCERNED_MODELS = (contract.TTS, contract.VOICES)  # what of their settings matters is in the keys
+_UNCONCERNED_LIBRARIES = ("redis",)
+
+
+class NoFingerprint(ValueError):
+    """It cannot be told what the repository was built from."""
+
+
+def fingerprints(repository: Path) -> Fingerprints:
+    """Of a model repository, as this process and its neighbours run it; takes some milliseconds, more with large files.
+
+    Raises:
+        NoFingerprint: build.json does not say what the stages' files hold.
+    """
+    build = read_build(repository)
+    if "files" not in build or build["files"].keys() != build["stages"].keys():
+        raise NoFingerprint(f"{repository.name} was built before there was a cache; run `make build`")
+    files: dict[str, str] = build["files"]
+    stages = [model for model in contract.MODELS if model not in _UNCONCERNED_MODELS]
+    text = content_digest(
+        {model.name: files.get(model.name, "") for model in _TEXT_MODELS},
+        [_digest(repository / model.name / CONFIG_FILE) for model in _TEXT_MODELS],
+        _digest(repository / contract.TEXT_FRONTEND.name / "1" / TEXT_RESOURCES),
+        sources_digest(TEXT_SOURCES),
+        libraries(),
+        build["facts"],
+    )
+    configs = [_digest(repository / model.name / CONFIG_FILE) for model in stages]
+    return Fingerprints(text, content_digest(text, files, configs, sources_digest(SPEECH_SOURCES)))
+
+
+def sources(patterns: Iterable[str]) -> list[Path]:
+    """Files of this package that match."""
+    package = Path(gsv_runtime.__file__).parent
+    found = {path for pattern in patterns for path in package.glob(pattern)}
+    return sorted(path for path in found if path.is_file() and "__pycache__" not in path.parts)
+
+
+def sources_digest(patterns: Iterable[str]) -> str:
+    """Of names and contents."""
+    return content_digest([(path.name, _digest(path)) for path in sources(patterns)])
+
+
+def libraries() -> dict[str, str]:
+    """Versions of all that this package requires, of Python, and of Triton where it says."""
+    required = {re.split(r"[^\w.-]", entry, maxsplit=1)[0] for entry in metadata.requires("gsv-runtime") or ()}
+    versions = {name: metadata.version(name) for name in sorted(required - set(_UNCONCERNED_LIBRARIES))}
+    triton = os.environ.get("NVIDIA_TRITON_SERVER_VERSION", "")
+    return {**versions, "python": sys.version, "triton": triton}
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, or of all files below a directory with their names; empty where there is nothing."""
+    if path.is_dir():
+        members = sorted(member for member in path.rglob("*") if member.is_file())
+        return content_digest([(str(member.relative_to(path)), _digest(member)) for member in members])
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+    except FileNotFoundError:
+        return ""
+    return digest.hexdigest()
