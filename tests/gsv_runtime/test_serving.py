@@ -10,6 +10,7 @@ import pytest
 
 from gsv_runtime import contract
 from gsv_runtime.errors import Cancelled, InvalidRequest, ServerBusy, VoiceNotFound
+from gsv_runtime.metrics import COUNTER, GAUGE, MetricSpec
 from gsv_runtime.services import AtMost, Reply
 
 FINAL = 1
@@ -219,3 +220,21 @@ def test_one_request_at_fault_does_not_fail_the_rest_of_its_batch(serving):
     responses = serving.answer_batch(requests, contract.VOICES, answer)
     assert [response.has_error() for response in responses] == [False, True, True, False]
     assert responses[3].tensors["voices"].as_numpy().tolist() == [b"c"]
+
+
+def test_every_series_of_a_metric_is_shown_from_the_start_one_for_each_combination_of_labels(serving, monkeypatch):
+    shown = []
+
+    class MetricFamily:
+        COUNTER, GAUGE, HISTOGRAM = range(3)
+
+        def __init__(self, name, description, kind):
+            self.name = name
+
+        def Metric(self, labels, buckets=()):  # noqa: N802
+            shown.append((self.name, labels))
+
+    monkeypatch.setattr(serving.pb_utils, "MetricFamily", MetricFamily, raising=False)
+    specs = [MetricSpec("one", GAUGE, ""), MetricSpec("four", COUNTER, "", {"a": ("x", "y"), "b": ("1", "2")})]
+    serving.TritonMetrics(specs)
+    assert shown == [("one", {})] + [("four", {"a": a, "b": b}) for a in "xy" for b in "12"]
