@@ -12,10 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,6 +25,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from gsv_bench.burst import burst
+from gsv_bench.burst_clients import TEXTS
 from gsv_bench.server_watch import ServerWatch
 from gsv_bench.stages import lay_out, limited_deployment
 from gsv_build import local_server
@@ -38,13 +38,6 @@ from gsv_client import Client, ServerBusy, SynthesisError
 
 REFERENCES = Path("build/gsv_demo/weights/references")
 DISTINCT = 10
-_TEXTS = (
-    "The old man put the book on the table. Then he left.",
-    "Good morning.",
-    "Where did you leave the children? They are hungry, and so am I!",
-    "It is a fine day, and the water is warm.",
-    "One. Two. Three.",
-)
 _LONG_TEXT = "The young woman found a good book, and she read it all day long. " * 12
 _PATIENCE_S = 600.0
 # Listens to the first chunk of some streams and is then gone, as a process that was killed.
@@ -77,20 +70,6 @@ class Mixed:
     of_another_length: int
     bit_identical: int
     lowest_snr_db: float  # 200 stands for no difference
-
-
-@dataclass(frozen=True)
-class Burst:
-    """Requests at the same moment."""
-
-    requests: int
-    whole: int
-    refused: int
-    failed: int  # neither
-    slowest_refusal_ms: float
-    ttfa_p50_s: float
-    ttfa_p95_s: float
-    next_is_served: bool
 
 
 @dataclass(frozen=True)
@@ -133,7 +112,7 @@ def mixed(url: str, voices: list[str], requests: int, at_once: int) -> Mixed:
     with Client(url, timeout_s=_PATIENCE_S, busy_wait_s=_PATIENCE_S) as client:
 
         def answer(number: int) -> Answer:
-            return listen(client, _TEXTS[number % len(_TEXTS)], voices[number % len(voices)], number)
+            return listen(client, TEXTS[number % len(TEXTS)], voices[number % len(voices)], number)
 
         alone = [answer(number) for number in tqdm(range(DISTINCT), desc="alone")]
         order = [number % DISTINCT for number in random.Random(1).sample(range(requests), requests)]
@@ -151,34 +130,6 @@ def mixed(url: str, voices: list[str], requests: int, at_once: int) -> Mixed:
     )
 
 
-def burst(url: str, voices: list[str], requests: int) -> Burst:
-    """Send all at the same moment, from clients that are connected already; then one more."""
-    together = threading.Barrier(requests)
-
-    def answer(number: int) -> Answer:
-        with Client(url, timeout_s=_PATIENCE_S) as client:
-            client.is_ready()
-            together.wait(_PATIENCE_S)
-            return listen(client, _TEXTS[number % len(_TEXTS)], voices[number % len(voices)], number)
-
-    with ThreadPoolExecutor(requests) as pool:
-        answers = list(tqdm(pool.map(answer, range(requests)), total=requests, desc="burst"))
-    started = [one.first_s for one in answers if one.whole]
-    refusals = [one.first_s for one in answers if one.refused]
-    with Client(url, timeout_s=_PATIENCE_S) as client:
-        following = listen(client, _TEXTS[1], voices[0], 0)
-    return Burst(
-        requests=requests,
-        whole=len(started),
-        refused=len(refusals),
-        failed=requests - len(started) - len(refusals),
-        slowest_refusal_ms=round(1e3 * max(refusals, default=0.0), 1),
-        ttfa_p50_s=round(statistics.median(started), 2),
-        ttfa_p95_s=round(float(np.quantile(started, 0.95)), 2),
-        next_is_served=following.whole,
-    )
-
-
 def killed(url: str, voices: list[str], watch: ServerWatch, rounds: int, clients: int) -> Killed:
     """Let a process with half of the clients die in mid-stream, `rounds` times; the other half is served."""
     half = clients // 2
@@ -186,7 +137,7 @@ def killed(url: str, voices: list[str], watch: ServerWatch, rounds: int, clients
     footprints: list[dict[str, int]] = []
     with Client(url, timeout_s=_PATIENCE_S, busy_wait_s=_PATIENCE_S) as client, ThreadPoolExecutor(half) as pool:
         for _ in tqdm(range(rounds), desc="killed"):
-            survivors = [pool.submit(listen, client, _TEXTS[0] * 3, voices[0], seed) for seed in range(half)]
+            survivors = [pool.submit(listen, client, TEXTS[0] * 3, voices[0], seed) for seed in range(half)]
             free_ms.append(_kill(url, voices[-1], half, watch, survivors))
             if not all(survivor.result().whole for survivor in survivors):
                 raise RuntimeError("a client that was not killed was not served")
@@ -205,6 +156,11 @@ def _kill(url: str, voice: str, count: int, watch: ServerWatch, survivors: list[
         raise RuntimeError(f"the clients to be killed ended with {ended}")
     watch.wait_until(lambda: watch.slots_in_use <= sum(not survivor.done() for survivor in survivors))
     return 1e3 * (time.perf_counter() - died_s)
+
+
+def _next_is_served(url: str, voices: list[str]) -> bool:
+    with Client(url, timeout_s=_PATIENCE_S) as client:
+        return listen(client, TEXTS[1], voices[0], 0).whole
 
 
 @contextmanager
@@ -237,6 +193,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mixed", type=int, default=200, help="requests in random order")
     parser.add_argument("--at-once", type=int, default=10, help="of those")
     parser.add_argument("--burst", type=int, default=64, help="requests at the same moment; 0: leave this part out")
+    parser.add_argument("--burst-processes", type=int, default=4, help="of clients, which share the burst evenly")
     parser.add_argument("--kill-rounds", type=int, default=20, help="0: leave this part out")
     parser.add_argument("--kill-clients", type=int, default=6, help="half of them are killed in each round")
 
@@ -250,7 +207,8 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         if arguments.mixed:
             values["mixed"] = asdict(mixed(url, voices, arguments.mixed, arguments.at_once))
         if arguments.burst:
-            values["burst"] = asdict(burst(url, voices, arguments.burst))
+            values["burst"] = asdict(burst(url, voices, arguments.burst, arguments.burst_processes, watch))
+            values["next_is_served"] = _next_is_served(url, voices)
         if arguments.kill_rounds:
             values["killed"] = asdict(killed(url, voices, watch, arguments.kill_rounds, arguments.kill_clients))
     return "\n".join(f"- {name}: {json.dumps(value)}" for name, value in values.items()), {"concurrency": values}

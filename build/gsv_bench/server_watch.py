@@ -42,6 +42,10 @@ class ServerWatch:
         """Requests that have not ended."""
         return self._sample("gsv_streams")
 
+    def refusals(self) -> tuple[float, float]:
+        """Requests that were not let in so far, and the seconds that telling them took, one after the other."""
+        return self._sample("gsv_refusal_seconds_count"), self._sample("gsv_refusal_seconds_sum")
+
     def wait_until(self, is_true: Callable[[], bool]) -> None:
         """Look until it is so.
 
