@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +38,7 @@ def build(repository: Path, deployment: Deployment, directory: Path, version: Mo
     """Builds what is not up to date.
 
     Args:
-        repository: model repository; its model.py files must be there.
+        repository: model repository; models that it lacks are put there.
         deployment: the preset.
         directory: of the checkpoints.
         version: which, if the directory holds several.
@@ -51,6 +52,7 @@ def build(repository: Path, deployment: Deployment, directory: Path, version: Mo
         EngineFailed: TensorRT is missing or refuses a graph.
     """
     weights = Weights(find_weights(directory, version))
+    add_missing_models(repository)
     if weights.files.bert is None:
         logger.warning("no BERT in %s: Chinese will be spoken with zero features, less naturally", directory)
     precision = deployment.t2s_precision
@@ -78,6 +80,15 @@ def build(repository: Path, deployment: Deployment, directory: Path, version: Mo
     link_text_resources(directory, repository)
     _finish(repository, deployment, weights, record)
     return built
+
+
+def add_missing_models(repository: Path) -> None:
+    """Copies the code of models that a repository lacks from the one that we ship, so that it may be a new folder."""
+    for source in sorted(configs.DEFAULT_REPOSITORY.glob("*/1/model.py")):
+        target = repository / source.relative_to(configs.DEFAULT_REPOSITORY)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
 
 
 def _finish(repository: Path, deployment: Deployment, weights: Weights, record: BuildRecord) -> None:

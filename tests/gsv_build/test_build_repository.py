@@ -14,6 +14,7 @@ from gsv_build.deployment import PRESETS
 from gsv_build.graph_quantisation import T2SPrecision
 from gsv_build.random_checkpoints import write_random_checkpoints
 from gsv_build.weights import BERT_DIRECTORY, SPEAKER_ENCODER_FILE
+from gsv_runtime.contract import MODELS
 from gsv_runtime.settings import CheckpointFacts, read_build
 from gsv_runtime.versions import ModelVersion
 
@@ -51,6 +52,20 @@ def exported(monkeypatch):
     monkeypatch.setattr(stage_builds, "write_t2s_graphs", t2s)
     build_record.file_digest.cache_clear()
     return calls
+
+
+def test_a_folder_that_does_not_exist_becomes_a_repository_with_our_models(tmp_path, weights, exported):
+    build(tmp_path / "new" / "repository", CPU, weights)
+    code = {path.parent.parent.name for path in (tmp_path / "new" / "repository").glob("*/1/model.py")}
+    assert code == {model.name for model in MODELS}
+
+
+def test_code_that_a_repository_has_is_not_replaced(tmp_path, weights, exported):
+    own = tmp_path / "tts" / "1" / "model.py"
+    own.parent.mkdir(parents=True)
+    own.write_text("# mine")
+    build(tmp_path, CPU, weights)
+    assert own.read_text() == "# mine"
 
 
 def test_a_build_serves_every_model_that_its_version_needs(tmp_path, written, exported):
