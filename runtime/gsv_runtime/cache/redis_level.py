@@ -17,6 +17,7 @@ from gsv_runtime.cache.levels import REDIS, LevelFailed
 from gsv_runtime.metrics import Metrics, NoMetrics
 
 _TIMEOUT_S = 0.05
+_SLOW = 4  # timeouts; an answer that dribbles in for longer is used, and then Redis is left alone for a while
 _MAX_VALUE_BYTES = 16 << 20  # over two minutes of float32 at 32 kHz
 _MAX_CONNECTIONS = 256  # far more than streams of a server
 
@@ -35,6 +36,7 @@ class RedisLevel:
         timeout_s: float = _TIMEOUT_S,
         max_value_bytes: int = _MAX_VALUE_BYTES,
         breaker: Breaker | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare to use the Redis at `url`; nothing is connected yet.
 
@@ -46,6 +48,7 @@ class RedisLevel:
                 has no timeout: name Redis by its address where the name server may hang.
             max_value_bytes: bigger entries are not kept.
             breaker: says when to ask again after a failure.
+            clock: seconds; says how long an answer took.
 
         Raises:
             ValueError: the URL is none of a Redis, or the time to live is not above 0.
@@ -56,6 +59,7 @@ class RedisLevel:
         self._max_value_bytes = max_value_bytes
         self._metrics = metrics or NoMetrics()
         self._breaker = breaker or Breaker(time.monotonic)
+        self._clock, self._slow_s = clock, _SLOW * timeout_s
         self._told_open = False
         # RESP2 without a name of the library: a new connection sends nothing that is not needed.
         self._client = redis.Redis.from_url(
@@ -102,7 +106,8 @@ class RedisLevel:
 
     def _ask(self, command: Callable[[], Any]) -> Any:
         if not self._breaker.allows():
-            raise LevelFailed("Redis failed; it is asked again later")
+            raise LevelFailed("Redis failed or was slow; it is asked again later")
+        started = self._clock()
         try:
             answer = command()
         except redis.ResponseError as refusal:  # full, read-only, of another type: it is there, and answers
@@ -115,7 +120,8 @@ class RedisLevel:
             self._client.connection_pool.disconnect(inuse_connections=False)
             raise LevelFailed(f"{type(failure).__name__}: {failure}") from failure
         else:
-            self._breaker.succeeded()
+            slow = self._clock() - started > self._slow_s
+            (self._breaker.failed if slow else self._breaker.succeeded)()
             return answer
         finally:
             if self._told_open != self._breaker.is_open:

@@ -1,5 +1,6 @@
 """A real Redis that is absent, slow, full, restarted or wrong: the next level answers, and nobody gets wrong data."""
 
+import itertools
 import shutil
 import signal
 import socket
@@ -167,6 +168,19 @@ def _times_out(server):
     except redis.TimeoutError:
         return True
     return False
+
+
+def test_an_answer_that_dribbles_in_is_used_and_then_redis_is_left_alone(server):
+    server.start()
+    seconds = itertools.count(step=5.0)
+    breaker = CountingBreaker()
+    RedisLevel(server.url, 60.0, timeout_s=PATIENT_S).put(key(1), entry(1))
+    level = RedisLevel(server.url, 60.0, timeout_s=1.0, breaker=breaker, clock=lambda: next(seconds))
+    assert same(level.get(key(1)), entry(1))
+    with pytest.raises(LevelFailed, match="asked again later"):
+        level.get(key(1))
+    assert (breaker.num_failed, breaker.num_succeeded) == (1, 0)
+    level.close()
 
 
 def test_after_the_period_redis_is_asked_again_and_used(server, tmp_path, figures):
