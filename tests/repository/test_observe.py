@@ -6,13 +6,13 @@ from pathlib import Path
 
 import yaml
 
-from gsv_runtime.metrics import HISTOGRAM, SPEECH_METRICS, T2S_METRICS
+from gsv_runtime.metrics import CACHE_METRICS, HISTOGRAM, SPEECH_METRICS, T2S_METRICS
 
 ROOT = Path(__file__).parents[2]
 OBSERVE = ROOT / "docs" / "observe"
 DASHBOARD = json.loads((OBSERVE / "grafana" / "dashboards" / "gsv.json").read_text(encoding="utf-8"))
 TARGETS = [target for panel in DASHBOARD["panels"] for target in panel["targets"]]
-METRICS = {metric.name: metric for metric in (*SPEECH_METRICS, *T2S_METRICS)}
+METRICS = {metric.name: metric for metric in (*SPEECH_METRICS, *T2S_METRICS, *CACHE_METRICS)}
 
 
 def series(metric):
