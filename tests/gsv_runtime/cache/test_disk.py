@@ -1,6 +1,7 @@
 """A folder of entries: whole files only, a bound that holds, and no fault of the disk that gives wrong data."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -330,3 +331,12 @@ def test_only_the_path_of_a_key_names_a_key(relative):
 def test_a_file_holds_what_serialise_gives(tmp_path):
     DiskLevel(tmp_path, PLENTY).put(key(1), entry(1))
     assert path_of(tmp_path, 1).read_bytes() == serialise(key(1), entry(1))
+
+
+def test_the_folder_may_be_deleted_under_a_running_server(tmp_path):
+    level = DiskLevel(tmp_path / "cache", PLENTY)
+    level.put(key(1), entry(1))
+    shutil.rmtree(tmp_path / "cache")
+    assert level.get(key(1)) is None
+    level.put(key(1), entry(1))
+    assert same(level.get(key(1)), entry(1))
