@@ -17,6 +17,7 @@ BENCHES = {
     "t2s-precision": "gsv_bench.t2s_precision",
     "t2s-slots": "gsv_bench.t2s_slots",
     "text": "gsv_bench.text",
+    "tokens-per-call": "gsv_bench.tokens_per_call",
 }
 
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -38,6 +39,7 @@ from gsv_client import Client, ServerBusy, SynthesisError
 
 REFERENCES = Path("build/gsv_demo/weights/references")
 DISTINCT = 10
+_FIRST_SENTENCES = tuple(re.split(r"(?<=[.?!]) ", text)[0] for text in TEXTS)
 _LONG_TEXT = "The young woman found a good book, and she read it all day long. " * 12
 _PATIENCE_S = 600.0
 # Listens to the first chunk of some streams and is then gone, as a process that was killed.
@@ -107,12 +109,12 @@ def listen(client: Client, text: str, voice: str, seed: int) -> Answer:
     return Answer(np.concatenate([chunk.samples for chunk in chunks]), chunks[-1].final, False, first_s)
 
 
-def mixed(url: str, voices: list[str], requests: int, at_once: int) -> Mixed:
+def mixed(url: str, voices: list[str], texts: Sequence[str], requests: int, at_once: int) -> Mixed:
     """Send `requests` in random order, `at_once` at a time; compare each with the same one alone."""
     with Client(url, timeout_s=_PATIENCE_S, busy_wait_s=_PATIENCE_S) as client:
 
         def answer(number: int) -> Answer:
-            return listen(client, TEXTS[number % len(TEXTS)], voices[number % len(voices)], number)
+            return listen(client, texts[number % len(texts)], voices[number % len(voices)], number)
 
         alone = [answer(number) for number in tqdm(range(DISTINCT), desc="alone")]
         order = [number % DISTINCT for number in random.Random(1).sample(range(requests), requests)]
@@ -176,7 +178,7 @@ def _served(arguments: argparse.Namespace) -> Iterator[tuple[str, ServerWatch]]:
         local_server.down(state)
 
 
-def _register(url: str) -> list[str]:
+def register(url: str) -> list[str]:
     """Register the reference clips; return their voices."""
     clips = json.loads((REFERENCES / "references.json").read_text(encoding="utf-8"))
     with Client(url, timeout_s=_PATIENCE_S) as client:
@@ -191,6 +193,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--concurrency-work", type=Path, default=Path("var/bench/demo"), help="keeps the repository")
     parser.add_argument("--sentences-of-3-s", action="store_true", help="end every sentence there, for random weights")
     parser.add_argument("--mixed", type=int, default=200, help="requests in random order")
+    parser.add_argument("--one-sentence", action="store_true", help="only the first of each text, in random order")
     parser.add_argument("--at-once", type=int, default=10, help="of those")
     parser.add_argument("--burst", type=int, default=64, help="requests at the same moment; 0: leave this part out")
     parser.add_argument("--burst-processes", type=int, default=4, help="of clients, which share the burst evenly")
@@ -203,9 +206,10 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     arguments.concurrency_work = arguments.concurrency_work.resolve()
     values: dict[str, Any] = {}
     with _served(arguments) as (url, watch):
-        voices = _register(url)
+        voices = register(url)
         if arguments.mixed:
-            values["mixed"] = asdict(mixed(url, voices, arguments.mixed, arguments.at_once))
+            texts = _FIRST_SENTENCES if arguments.one_sentence else TEXTS
+            values["mixed"] = asdict(mixed(url, voices, texts, arguments.mixed, arguments.at_once))
         if arguments.burst:
             values["burst"] = asdict(burst(url, voices, arguments.burst, arguments.burst_processes, watch))
             values["next_is_served"] = _next_is_served(url, voices)
