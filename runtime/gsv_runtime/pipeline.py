@@ -50,6 +50,11 @@ def in_step(source: Pieces, is_far_ahead: FarAhead) -> Generator[Piece, None, No
     yield from source
 
 
+def _resumed(piece: Piece, rest: Pieces) -> Pieces:
+    yield piece
+    yield from rest
+
+
 class Pipeline:
     """Turns requests into chunks; holds only what does not change between requests."""
 
@@ -101,19 +106,30 @@ class Pipeline:
         """
         reuse = reuse or NoReuse()
         source = self._pieces(request, voice, token_stages or stages, reuse)
-        with closing(run_ahead(source, self._is_far_ahead)) as pieces, closing(reuse):
+        with closing(source), closing(self._ahead(source, run_ahead)) as pieces, closing(reuse):
             yield from join_parts(self._parts(request, voice, stages, pieces), request.streaming)
 
     def grid(self, request: SpeechRequest) -> ChunkSchedule:
         """Where the sentences of a request are cut."""
         return self._schedule if request.streaming == "chunk" else WHOLE_SENTENCE
 
+    def _ahead(self, source: Pieces, run_ahead: RunAhead) -> Generator[Piece, None, None]:
+        """Audio that is there already comes at once, without a thread; who runs ahead begins with the first tokens."""
+        for piece in source:
+            if isinstance(piece, TokenPiece):
+                with closing(run_ahead(_resumed(piece, source), self._is_far_ahead)) as pieces:
+                    yield from pieces
+            else:
+                yield piece
+
     def _is_far_ahead(self, waiting: Sequence[Piece]) -> bool:
         """Whether to leave the next sentence for later; a sentence that has a slot is always brought to its end."""
         between_sentences = bool(waiting) and waiting[-1].finish_reason != ""
         return between_sentences and sum(piece.num_tokens for piece in waiting) > self._tokens_ahead
 
-    def _pieces(self, request: SpeechRequest, voice: Voice, stages: Stages, reuse: Reuse) -> Pieces:
+    def _pieces(
+        self, request: SpeechRequest, voice: Voice, stages: Stages, reuse: Reuse
+    ) -> Generator[Piece, None, None]:
         own: dict[str, Any] = {"lexicon": request.lexicon} if request.lexicon else {}
         text, language, split_method = request.text, request.language, request.split_method
         answer = stages.call(contract.TEXT_FRONTEND, text=text, language=language, split_method=split_method, **own)
