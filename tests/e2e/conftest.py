@@ -91,7 +91,12 @@ class RawClient:
         return self.stub.ModelInfer(self.request("voices", inputs, parameters), timeout=LIMIT_S)
 
     def stream(self, inputs, parameters=None):
-        """Starts a stream; returns the call, which can be cancelled, and yields raw responses."""
+        """Starts a stream; returns the call, which can be cancelled, and yields raw responses.
+
+        What is given as a map is computed, unless it says otherwise: most tests here are not about the cache.
+        """
+        if isinstance(inputs, dict):
+            inputs = {"cache": "off", **inputs}
         requests = queue.SimpleQueue()
         requests.put(self.request("tts", inputs, parameters))
         requests.put(None)

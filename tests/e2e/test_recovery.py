@@ -62,7 +62,7 @@ def url_of(server, protocol):
 
 def speak(url):
     with Client(url, PATIENCE_S) as client:
-        return client.synthesize(SENTENCE, voice="stays", seed=5).samples
+        return client.synthesize(SENTENCE, voice="stays", seed=5, cache="off").samples
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
@@ -79,7 +79,7 @@ def kill_in_the_middle(killed, model, protocol):
 
     with Client(url, PATIENCE_S) as client:
         voices = client.list_voices()
-        stream = client.stream(SENTENCE * 40, voice="stays", seed=5)
+        stream = client.stream(SENTENCE * 40, voice="stays", seed=5, cache="off")
         next(stream)
         os.kill(victim, signal.SIGKILL)
         if model == "text_frontend":  # has done its part before the first chunk

@@ -28,7 +28,7 @@ LONG = {"text": "This sentence goes on and on. " * 100, "voice": "low", "languag
 
 
 def ask(text, voice, seed, **more):
-    return {"text": text, "voice": voice, "language": "auto", "seed": seed, **more}
+    return {"text": text, "voice": voice, "language": "auto", "seed": seed, "cache": "off", **more}
 
 
 def joined(chunks):
