@@ -19,6 +19,7 @@ from gsv_client.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, Client
 from gsv_client.commands import Commands
 from gsv_client.errors import SynthesisError
 from gsv_client.phones import lines as phone_lines
+from gsv_client.pregenerate_cli import command as pregenerate_command
 from gsv_client.say import Destination, listen
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
@@ -110,9 +111,7 @@ def _client(context: click.Context) -> Client:
 @click.option("--lexicon", type=click.File(encoding="utf-8"), help="Your pronunciations, see `gsv phones --help`.")
 @click.option("--streaming", help="What a piece of audio holds: chunk, sentence or off (everything). [default: chunk]")
 @click.option("--priority", help="interactive, or batch, which yields to it. [default: interactive]")
-@click.option(
-    "--cache", help="What may be reused: audio, tokens, features or off. [default: by --seed]"
-)
+@click.option("--cache", help="What may be reused: audio, tokens, features or off. [default: by --seed]")
 @click.option("--deadline", "deadline_s", type=float, help="The server gives up after so many seconds. [default: 3600]")
 @click.pass_context
 def say(
@@ -154,6 +153,9 @@ def say(
     if as_json:
         click.echo(json.dumps(figures(audio, output)))
     click.echo(_summary(audio, output), err=True)
+
+
+main.add_command(pregenerate_command)
 
 
 @main.command(context_settings=_CONTEXT)
