@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any
 
 from gsv_build.graph_quantisation import T2SPrecision
-from gsv_runtime.contract import MODELS, Model
+from gsv_runtime.contract import MODELS, TEXT_FRONTEND, Model
 from gsv_runtime.launch import BLS_THREADS
 from gsv_runtime.settings import (
     OnnxStageSettings,
@@ -98,6 +98,7 @@ _CPU = Deployment(
                 max_streams=BLS_THREADS,
                 max_start_s=30.0,
                 max_batch_start_s=120.0,
+                min_stream_speed=0.0,  # 1.2 where listeners shall hear no gap and be refused instead: decision 15
                 t2s_places=_CPU_SLOTS,
                 stage_places=2,
                 tokens_per_call=5,
@@ -184,7 +185,13 @@ PRESETS: Mapping[str, Deployment] = {
 }
 
 
+def with_settings(deployment: Deployment, model: Model, **changes: Any) -> Deployment:
+    """The deployment with other settings of one model."""
+    changed = deployment.model(model)
+    changed = replace(changed, settings=replace(changed.settings, **changes))
+    return replace(deployment, models={**deployment.models, model.name: changed})
+
+
 def with_frontend(deployment: Deployment, frontend: str) -> Deployment:
     """The deployment with text read as `frontend` says: ``improved`` or ``upstream``."""
-    text_frontend = replace(deployment.models["text_frontend"], settings=TextFrontendSettings(frontend))
-    return replace(deployment, models={**deployment.models, "text_frontend": text_frontend})
+    return with_settings(deployment, TEXT_FRONTEND, frontend=frontend)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from gsv_runtime.errors import ServerBusy
 from gsv_runtime.playback import Playback
+from gsv_runtime.speed import Speed
 
-STREAMS, START, DEADLINE = "streams", "start", "deadline"
+STREAMS, START, DEADLINE, RATE = "streams", "start", "deadline", "rate"
 _WEIGHT = 0.2  # of the newest in a moving average
 
 
@@ -22,10 +23,11 @@ class AdmissionLimits:
     max_streams: int
     max_start_s: float  # an interactive request that would start later is refused
     max_batch_start_s: float  # a batch request
+    min_speed: float = 0.0  # seconds of audio per second for each interactive stream, or the next is refused; 0: never
 
 
 class Refused(ServerBusy):
-    """A request that was not let in; `reason` is one of STREAMS, START, DEADLINE."""
+    """A request that was not let in; `reason` is one of STREAMS, START, DEADLINE, RATE."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -56,6 +58,7 @@ class Admission:
         self._start_s = Average()  # time that a start takes, if starts came one after another
         self._stream_s = Average()  # time that a stream stays
         self._last_start_s = float("-inf")
+        self._speed = Speed()
 
     @property
     def num_streams(self) -> int:
@@ -74,21 +77,21 @@ class Admission:
             Its account; hand it to `started` and `left`.
 
         Raises:
-            Refused: there is no room, or it would start too late.
+            Refused: there is no room, it would start too late, or listeners would hear gaps.
         """
         self.check_room()
         newcomer = Playback(now_s, priority)
+        if not newcomer.is_batch:
+            self._check_speed(now_s)
         start_s = self.predicted_start_s(newcomer)
-        is_batch = newcomer.audio_due_s() > now_s
-        limit_s = self._limits.max_batch_start_s if is_batch else self._limits.max_start_s
+        limit_s = self._limits.max_batch_start_s if newcomer.is_batch else self._limits.max_start_s
         if start_s > limit_s:
             found = f"speech would start in about {start_s:.1f} s, and {limit_s:g} s are the most allowed"
             raise _refusal(START, found, start_s - limit_s)
         if start_s > deadline_s:
             found = f"speech would start in about {start_s:.1f} s, after the request's deadline of {deadline_s:g} s"
             raise _refusal(DEADLINE, found, start_s - deadline_s)
-        self._streams.add(newcomer)
-        return newcomer
+        return self._add(newcomer)
 
     def admit_to_look(self, priority: str, now_s: float) -> Playback:
         """Let a request in that would start too late, and that is only to be told what is there already.
@@ -97,9 +100,7 @@ class Admission:
             Refused: there is no room.
         """
         self.check_room()
-        newcomer = Playback(now_s, priority)
-        self._streams.add(newcomer)
-        return newcomer
+        return self._add(Playback(now_s, priority))
 
     def check_room(self) -> None:
         """Returns if there is room for one more, whatever it is.
@@ -110,6 +111,34 @@ class Admission:
         if len(self._streams) >= self._limits.max_streams:
             stay_s = (self._stream_s.value or 1.0) / self._limits.max_streams
             raise _refusal(STREAMS, f"{len(self._streams)} streams are running, the most allowed", stay_s)
+
+    def _check_speed(self, now_s: float) -> None:
+        """Returns if listeners would go on hearing speech without a gap, or nothing is known of so many.
+
+        Audio per second hardly grows with the streams that share it once there are a few. So what it was with at least
+        half as many as there would be is what they would share; what it was with fewer says nothing.
+
+        Raises:
+            Refused: they would not.
+        """
+        listeners = 1 + sum(not stream.is_batch for stream in self._streams)
+        self._speed.until(now_s, len(self._streams))
+        each = self._speed.audio_s_per_s / listeners
+        if each < self._limits.min_speed and self._speed.num_streams >= listeners / 2:
+            found = (
+                f"{listeners} listeners would get {each:.2f} s of speech a second, and need {self._limits.min_speed:g}"
+            )
+            raise _refusal(RATE, found, (self._stream_s.value or 1.0) / listeners)
+
+    def _add(self, newcomer: Playback) -> Playback:
+        self._speed.until(newcomer.arrived_s, len(self._streams))
+        self._streams.add(newcomer)
+        return newcomer
+
+    def spoken(self, audio_s: float, now_s: float) -> None:
+        """Take note of audio that was made for a stream."""
+        self._speed.until(now_s, len(self._streams))
+        self._speed.add(audio_s)
 
     def predicted_start_s(self, newcomer: Playback) -> float:
         """Seconds until a request that comes now would start: those that are due before it start one by one."""
@@ -126,6 +155,7 @@ class Admission:
 
     def left(self, stream: Playback, now_s: float) -> None:
         """Take note that a stream has ended, however it did."""
+        self._speed.until(now_s, len(self._streams))
         self._streams.discard(stream)
         if stream.started_s is not None and not stream.reused:
             self._stream_s.add(now_s - stream.arrived_s)

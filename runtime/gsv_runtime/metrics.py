@@ -51,7 +51,7 @@ SPEECH_METRICS = (
         "gsv_refusals_total",
         COUNTER,
         "Requests refused for want of room.",
-        {"reason": ("streams", "start", "deadline")},
+        {"reason": ("streams", "start", "deadline", "rate")},
     ),
     MetricSpec(
         "gsv_failures_total",

@@ -11,6 +11,7 @@ class Playback:
 
     Attributes:
         arrived_s: when the request came.
+        is_batch: whether nobody in particular is listening.
         started_s: when its first audio was sent; None before.
         sent_audio_s: seconds of audio sent.
         tokens_audio_s: seconds of speech that there are tokens for.
@@ -19,12 +20,13 @@ class Playback:
 
     def __init__(self, arrived_s: float, priority: str) -> None:
         self.arrived_s = arrived_s
+        self.is_batch = priority == BATCH
         self.started_s: float | None = None
         self.sent_audio_s = 0.0
         self.tokens_audio_s = 0.0
         self.reused = False
         self._heard_until_s = arrived_s  # when all that was sent will have been played
-        self._slack_s = BATCH_SLACK_S if priority == BATCH else 0.0
+        self._slack_s = BATCH_SLACK_S if self.is_batch else 0.0
 
     def audio_due_s(self) -> float:
         """When the next audio is due: when all that was sent has been heard; at once if none was."""

@@ -23,6 +23,7 @@ class TtsSettings:
     max_streams: int  # requests that are answered at once; the next is refused
     max_start_s: float  # an interactive request that would start speaking later than this is refused
     max_batch_start_s: float  # a batch request
+    min_stream_speed: float  # seconds of audio a second that each listener is to get, or the next is refused; 0: never
     t2s_places: int  # sentences that make tokens at once: the slots of t2s
     stage_places: int  # calls that each other stage has at once, one batch at work and one ready
     tokens_per_call: int  # asked from t2s at once; a client that leaves frees its slot after as many steps

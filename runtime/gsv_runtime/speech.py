@@ -59,8 +59,11 @@ class SpeechService:
         self.voice_turns = Turnstile(settings.stage_places)  # or a burst's voices would all be read at once
         self._pool = ThreadPoolExecutor(settings.max_streams, thread_name_prefix="tts-tokens")
         self.run_ahead = Prefetch(self._pool)
-        limits = AdmissionLimits(settings.max_streams, settings.max_start_s, settings.max_batch_start_s)
-        self._admission = Admission(limits)
+        self._admission = Admission(
+            AdmissionLimits(
+                settings.max_streams, settings.max_start_s, settings.max_batch_start_s, settings.min_stream_speed
+            )
+        )
         self._lock = threading.Lock()
 
     def admit(self, read_inputs: ReadInputs) -> SpeechJob:
@@ -103,6 +106,11 @@ class SpeechService:
         if not playback.reused:
             with self._lock:
                 self._admission.started(playback, now_s)
+
+    def spoken(self, audio_s: float) -> None:
+        """Takes note of audio that was computed."""
+        with self._lock:
+            self._admission.spoken(audio_s, self.clock())
 
     def left(self, playback: Playback) -> None:
         """Takes note of a stream's end."""
@@ -185,6 +193,8 @@ class SpeechJob:
         if self._playback.started_s is None:
             self._playback.reused = COMPUTED not in chunk.source.split(",")
             self._service.started(self._playback)
+        if COMPUTED in chunk.source.split(","):
+            self._service.spoken(audio_s)
         underrun_s = self._playback.sent(audio_s, self._service.clock())
         if underrun_s > 0:
             metrics.add("gsv_underruns_total")

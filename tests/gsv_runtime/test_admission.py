@@ -1,6 +1,6 @@
 import pytest
 
-from gsv_runtime.admission import DEADLINE, START, STREAMS, Admission, AdmissionLimits, Refused
+from gsv_runtime.admission import DEADLINE, RATE, START, STREAMS, Admission, AdmissionLimits, Refused
 from gsv_runtime.errors import ServerBusy
 
 LIMITS = AdmissionLimits(max_streams=20, max_start_s=10.0, max_batch_start_s=60.0)
@@ -87,3 +87,62 @@ def test_a_refusal_crosses_the_wire_as_server_busy():
     assert isinstance(refusal, ServerBusy)
     assert refusal.wire_message() == "ServerBusy: later; retry after 1.0 s"
     assert refusal.triton_code == "UNAVAILABLE"
+
+
+@pytest.fixture
+def strict():
+    """Listeners are to get 1.2 s of speech a second."""
+    return Admission(AdmissionLimits(max_streams=64, max_start_s=10.0, max_batch_start_s=60.0, min_speed=1.2))
+
+
+def speak(admission, number, audio_s_per_s, from_s, seconds, priority="interactive"):
+    """So many streams that share so much speech a second; they go on."""
+    streams = [admit(admission, from_s, priority) for _ in range(number)]
+    for tick in range(1, 10 * seconds + 1):
+        admission.spoken(audio_s_per_s / 10, from_s + tick / 10)
+    return streams
+
+
+def test_a_listener_who_would_leave_too_little_speech_for_each_is_refused(strict):
+    speak(strict, 10, 12.5, from_s=0.0, seconds=30)
+    with pytest.raises(Refused, match=r"11 listeners would get 1\.\d\d s of speech a second, and need 1.2") as refused:
+        admit(strict, now_s=30.0)
+    assert refused.value.reason == RATE
+
+
+def test_while_each_gets_enough_the_next_is_let_in(strict):
+    speak(strict, 10, 20.0, from_s=0.0, seconds=30)
+    assert admit(strict, now_s=30.0)
+
+
+def test_what_few_streams_got_says_nothing_about_many(strict):
+    """One stream that gets 3 s a second is not a server that can speak to two only."""
+    speak(strict, 1, 3.0, from_s=0.0, seconds=30)
+    for _ in range(20):
+        assert admit(strict, now_s=30.0)
+
+
+def test_when_listeners_have_left_the_next_is_let_in(strict):
+    streams = speak(strict, 10, 12.0, from_s=0.0, seconds=30)
+    for stream in streams[:5]:
+        strict.left(stream, 30.0)
+    assert admit(strict, now_s=30.0)
+
+
+def test_time_without_work_does_not_make_a_server_slow(strict):
+    for stream in speak(strict, 10, 20.0, from_s=0.0, seconds=30):
+        strict.left(stream, 30.0)
+    for _ in range(10):
+        assert admit(strict, now_s=3600.0)
+
+
+def test_batch_work_is_not_refused_for_its_speed_and_takes_none_from_listeners(strict):
+    speak(strict, 10, 3.0, from_s=0.0, seconds=30, priority="batch")
+    assert admit(strict, now_s=30.0, priority="batch")
+    assert admit(strict, now_s=30.0)
+
+
+def test_where_no_speed_is_asked_for_nobody_is_refused_for_it():
+    admission = Admission(LIMITS)
+    speak(admission, 10, 0.1, from_s=0.0, seconds=30)
+    assert admit(admission, now_s=30.0)

@@ -17,6 +17,7 @@ SETTINGS = TtsSettings(
     max_streams=3,
     max_start_s=10.0,
     max_batch_start_s=60.0,
+    min_stream_speed=0.0,
     t2s_places=2,
     stage_places=2,
     tokens_per_call=5,

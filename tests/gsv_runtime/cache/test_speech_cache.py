@@ -19,6 +19,7 @@ SETTINGS = TtsSettings(
     max_streams=120,
     max_start_s=10.0,
     max_batch_start_s=60.0,
+    min_stream_speed=0.0,
     t2s_places=4,
     stage_places=4,
     tokens_per_call=5,
