@@ -1,9 +1,81 @@
-"""Settings of all tests."""
+"""Settings of all tests, and a Redis."""
 
 import os
+import shutil
+import socket
+import subprocess
+import time
+from contextlib import closing
 
+import pytest
 from hypothesis import settings
 
 # A deadline would be a timed test; in CI the examples are the same at every run.
 settings.register_profile("gsv", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("gsv")
+
+REDIS_LIMIT_S = 30.0
+
+
+def _free_port():
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class RedisServer:
+    """A redis-server process of our own, on a port of its own."""
+
+    def __init__(self, folder):
+        self.port = _free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = folder
+        self._process = None
+
+    def start(self, *options):
+        """Starts it with these arguments and waits until it answers."""
+        arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", self._folder, "--save", ""]
+        arguments += ["--enable-debug-command", "yes", "--logfile", "redis.log", *options]
+        self._process = subprocess.Popen(["redis-server", *arguments], stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + REDIS_LIMIT_S
+        while not self._answers():
+            assert time.monotonic() < deadline, "redis-server does not answer"
+            time.sleep(0.005)
+
+    def _answers(self):
+        import redis
+
+        try:
+            with self.client() as client:
+                return client.ping()
+        except redis.AuthenticationError:
+            return True
+        except redis.ConnectionError:
+            return False
+
+    def client(self, timeout_s=REDIS_LIMIT_S):
+        import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        return redis.Redis(port=self.port, socket_timeout=timeout_s, retry=Retry(NoBackoff(), 0))
+
+    def signal(self, number):
+        self._process.send_signal(number)
+
+    def kill(self):
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+@pytest.fixture
+def redis_server(tmp_path):
+    """A Redis that is not started yet; tests start, stop and kill it."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed (apt-get install redis-server)")
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    server = RedisServer(folder)
+    yield server
+    server.kill()

@@ -14,7 +14,7 @@ class Breaker:
     A probe of which nothing is heard counts for nothing: after the period the next may go.
     """
 
-    def __init__(self, clock: Callable[[], float], first_s: float = 1.0, longest_s: float = 30.0) -> None:
+    def __init__(self, clock: Callable[[], float], first_s: float = 1.0, longest_s: float = 10.0) -> None:
         """Stay open `first_s` after a first failure, `longest_s` at most.
 
         Args:

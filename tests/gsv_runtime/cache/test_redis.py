@@ -1,18 +1,14 @@
 """A real Redis that is absent, slow, full, restarted or wrong: the next level answers, and nobody gets wrong data."""
 
 import itertools
-import shutil
 import signal
 import socket
-import subprocess
 import threading
 import time
 from contextlib import closing, contextmanager
 
 import pytest
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from gsv_runtime.cache import Cache, CorruptEntry
 from gsv_runtime.cache.breaker import Breaker
@@ -36,57 +32,9 @@ def wait_until(condition):
         time.sleep(0.005)
 
 
-def free_port():
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class RedisServer:
-    """A redis-server process of our own, on a port of its own."""
-
-    def __init__(self, folder):
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._folder = folder
-        self._process = None
-
-    def start(self, *options):
-        arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", self._folder, "--save", ""]
-        arguments += ["--enable-debug-command", "yes", "--logfile", "redis.log", *options]
-        self._process = subprocess.Popen(["redis-server", *arguments], stdout=subprocess.DEVNULL)
-        wait_until(self._answers)
-
-    def _answers(self):
-        try:
-            with self.client() as client:
-                return client.ping()
-        except redis.AuthenticationError:
-            return True
-        except redis.ConnectionError:
-            return False
-
-    def client(self, timeout_s=LIMIT_S):
-        return redis.Redis(port=self.port, socket_timeout=timeout_s, retry=Retry(NoBackoff(), 0))
-
-    def signal(self, number):
-        self._process.send_signal(number)
-
-    def kill(self):
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-
 @pytest.fixture
-def server(tmp_path):
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed (apt-get install redis-server)")
-    folder = tmp_path / "redis"
-    folder.mkdir()
-    server = RedisServer(folder)
-    yield server
-    server.kill()
+def server(redis_server):
+    return redis_server
 
 
 class CountingBreaker(Breaker):
