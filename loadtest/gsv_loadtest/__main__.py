@@ -80,7 +80,7 @@ def run_command(
       long        users who have a page read to them
       mixed       short and long texts in every voice
       concurrent  one or three sentences in every voice, without pause
-      spike       mixed, with four times as many users in the middle third
+      spike       short, in every voice, with four times as many users in the middle third
       arrivals    listeners who arrive at random and wait for nobody (--rate)
       soak        arrivals, for long; one listener in five leaves early (--rate)
 

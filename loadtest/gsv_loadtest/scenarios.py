@@ -37,7 +37,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "long": Scenario("users who have a page read to them, one after the other", kinds={"long": 1.0}, voices=1),
     "mixed": Scenario("short and long texts in every voice, without pause", kinds={"short": 0.8, "long": 0.2}),
     "concurrent": Scenario("one or three sentences in every voice, without pause", kinds={"short": 0.5, "medium": 0.5}),
-    "spike": Scenario("mixed, and four times as many users in the middle third", think_s=(0.5, 1.5), users_at=spike),
+    "spike": Scenario(
+        "short, in every voice, and four times as many users in the middle third", think_s=(0.5, 1.5), users_at=spike
+    ),
     "arrivals": Scenario("short sentences by listeners who arrive at random and wait for nobody", open_loop=True),
     "soak": Scenario(
         "texts of every length at random arrivals, for long; one listener in five leaves early",
