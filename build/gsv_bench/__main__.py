@@ -11,10 +11,12 @@ from typing import Any
 
 # Name to the module that has add_arguments(parser) and run(arguments) -> (Markdown, values).
 BENCHES = {
+    "cache": "gsv_bench.cache",
     "concurrency": "gsv_bench.concurrency",
     "stages": "gsv_bench.stages",
     "streaming": "gsv_bench.streaming",
     "t2s-precision": "gsv_bench.t2s_precision",
+    "t2s-prefill": "gsv_bench.t2s_prefill",
     "t2s-slots": "gsv_bench.t2s_slots",
     "text": "gsv_bench.text",
     "tokens-per-call": "gsv_bench.tokens_per_call",
