@@ -280,7 +280,7 @@ class StreamServer:
             final, failed = error_response(failure, self._model), failure
         finally:
             job.leave(failed)  # before FINAL, so that whoever got it finds the place free
-            if client.has_left():
+            if client.has_left(ask_anew=True):
                 time.sleep(_CANCELLED_PAUSE_S)
             _end(sender, final)
             logger.info(
@@ -303,14 +303,14 @@ class _Client:
     def __init__(self, sender: Any) -> None:
         self._sender = sender
         self._lock = threading.Lock()
-        self._asked_s = float("-inf")
+        self._asked_s = time.monotonic()  # it asked a moment ago, so it is there
         self._has_left = False
 
-    def has_left(self) -> bool:
-        """Whether it has cancelled or gone; safe to share between threads."""
+    def has_left(self, ask_anew: bool = False) -> bool:
+        """Whether it has cancelled or gone, as of a moment ago or as of now; safe to share between threads."""
         with self._lock:
             now_s = time.monotonic()
-            if not self._has_left and now_s - self._asked_s >= _CLIENT_ASKED_EVERY_S:
+            if not self._has_left and (ask_anew or now_s - self._asked_s >= _CLIENT_ASKED_EVERY_S):
                 self._asked_s = now_s
                 self._has_left = bool(self._sender.is_cancelled())
             return self._has_left

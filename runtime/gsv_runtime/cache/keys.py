@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -75,7 +75,7 @@ def tokens_key(sentence: Sentence, language: str, voice: Voice, manner: Manner, 
 
 def audio_key(sentence: Sentence, language: str, voice: Voice, manner: Manner, fingerprints: Fingerprints) -> Key:
     """Of a sentence's audio, without the pause after it; arguments as of `tokens_key`."""
-    decoding = (manner.speed, manner.noise_scale, astuple(manner.grid))
+    decoding = (manner.speed, manner.noise_scale, tuple(vars(manner.grid).values()))
     return _key("audio", fingerprints.speech, *_spoken(sentence, language, voice, manner), *decoding)
 
 
@@ -120,22 +120,15 @@ def content_digest(*parts: Any) -> str:
 
 def _write(write: Any, value: Any) -> None:
     """Hands `write` one value's bytes: a letter for its type, its length, itself."""
-    if value is None:
-        write(b"n")
-    elif isinstance(value, bool | np.bool_):
-        write(b"b1" if value else b"b0")
-    elif isinstance(value, int | np.integer):
-        _sized(write, b"i", str(int(value)).encode())
-    elif isinstance(value, float | np.floating):
-        write(b"f" + struct.pack("<d", value))
-    elif isinstance(value, str):
-        _sized(write, b"s", value.encode("utf-8", "surrogatepass"))
-    elif isinstance(value, bytes):
-        _sized(write, b"y", value)
+    plain = _PLAIN.get(type(value))
+    if plain is not None:
+        plain(write, value)
     elif isinstance(value, np.ndarray) and value.dtype != np.object_:
         _sized(write, b"a", value.dtype.newbyteorder("<").str.encode())
-        _write(write, value.shape)
+        _write_all(write, b"l", value.shape)
         write(np.ascontiguousarray(value, value.dtype.newbyteorder("<")).data)
+    elif isinstance(value, np.generic):
+        _write(write, value.item())
     elif isinstance(value, Mapping):
         _write_all(write, b"m", [item for pair in sorted(value.items()) for item in pair])
     elif isinstance(value, Sequence):
@@ -153,3 +146,13 @@ def _write_all(write: Any, kind: bytes, values: Sequence[Any]) -> None:
     write(kind + len(values).to_bytes(8, "little"))
     for value in values:
         _write(write, value)
+
+
+_PLAIN: Mapping[type, Callable[[Any, Any], None]] = {
+    type(None): lambda write, value: write(b"n"),
+    bool: lambda write, value: write(b"b1" if value else b"b0"),
+    int: lambda write, value: _sized(write, b"i", str(value).encode()),
+    float: lambda write, value: write(b"f" + struct.pack("<d", value)),
+    str: lambda write, value: _sized(write, b"s", value.encode("utf-8", "surrogatepass")),
+    bytes: lambda write, value: _sized(write, b"y", value),
+}
