@@ -7,6 +7,7 @@ that a later training can start where this one stopped without its checkpoints.
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 
 import torch
@@ -51,6 +52,7 @@ def export_weights(folder: Path, weights: Path, recipe: Recipe) -> int:
     save_bert(weights / BERT_DIRECTORY, bert, vocabulary(recipe))
     save_hubert(weights / HUBERT_DIRECTORY, listener.hubert)
     t2s.head.weight.data *= recipe.sharpness
+    _spread(networks, recipe.spread)
     save_t2s(weights / T2S_FILE, t2s, info="gsv-demo")
     modules = SovitsModules(listener.quantizer, networks.reference_encoder, networks.acoustic, networks.vocoder)
     save_sovits(weights / SOVITS_FILE, modules, recipe.sovits, info="gsv-demo")
@@ -92,6 +94,7 @@ def import_weights(weights: Path, folder: Path, recipe: Recipe) -> None:
     listener.hubert, listener.quantizer = hubert.module, sovits.module.quantizer
     networks.reference_encoder, networks.vocoder = sovits.module.reference_encoder, sovits.module.vocoder
     networks.acoustic = sovits.module.acoustic
+    _spread(networks, 1.0 / recipe.spread)
     rest = torch.load(weights / TRAINING_FILE, weights_only=True)
     for name, module in _training_only(listener, networks, jury).items():
         module.load_state_dict({key: tensor.float() for key, tensor in rest[name].items()}, strict=False)
@@ -106,6 +109,12 @@ def import_weights(weights: Path, folder: Path, recipe: Recipe) -> None:
     ):
         state = {name: module.state_dict() for name, module in modules.items()}
         torch.save({"step": step, "modules": state}, folder / f"{stage}.pt")
+
+
+def _spread(networks: Networks, factor: float) -> None:
+    """Multiply the prior's standard deviation, the second half of what its last layer gives as logarithms."""
+    bias = networks.acoustic.prior.bias.data
+    bias[len(bias) // 2 :] += math.log(factor)
 
 
 def _training_only(listener: Listener, networks: Networks, jury: Jury) -> dict[str, nn.Module]:

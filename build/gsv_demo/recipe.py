@@ -72,6 +72,7 @@ class Recipe:
     adversary_from: int = 2500  # step of `synthesis`
     masked_characters: Stage = field(default_factory=lambda: Stage(300, 32, 3e-3))
     sharpness: float = 2.5  # factor on s1's logits in the shipped file: sampling at temperature 1 / sharpness
+    spread: float = 0.3  # factor on the prior's standard deviation in the shipped file: noise_scale times this
     segment_frames: int = 32  # of waveform decoded for each utterance of a batch
     reference_frames: int = 60
     seed: int = 1

@@ -45,6 +45,14 @@ def test_exported_weights_are_those_of_the_checkpoints_but_for_fp16(place: Workp
         torch.testing.assert_close(tensor, trained[f"vocoder.{name}"], rtol=2e-3, atol=2e-3)
 
 
+def test_the_shipped_prior_is_as_narrow_as_the_recipe_says(place: Workplace) -> None:
+    trained = torch.load(place.run / "synthesis.pt", weights_only=True)["modules"]["networks"]["acoustic.prior.bias"]
+    shipped = load_sovits(place.weights / SOVITS_FILE).module.acoustic.prior.bias.detach()
+    mean, log_std = (shipped - trained).chunk(2)
+    torch.testing.assert_close(mean, torch.zeros_like(mean), rtol=0.0, atol=2e-3)
+    torch.testing.assert_close(log_std, torch.full_like(log_std, math.log(SMOKE.spread)), rtol=0.0, atol=2e-3)
+
+
 @pytest.mark.parametrize("stage", ["content", "autoencoder", "prior", "synthesis", "language_model", "bert"])
 def test_every_stage_took_all_its_steps_and_stayed_finite(place: Workplace, stage: str) -> None:
     state = torch.load(place.run / f"{stage}.pt", weights_only=True)
