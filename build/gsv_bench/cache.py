@@ -132,6 +132,8 @@ def measure_level(level: str, listener: Listener, rounds: int, every: int) -> Le
         if number % every == 0:
             computed.append(listener.ask(TEXT, cache="off"))
         kept.append(listener.ask(TEXT))
+        if not partial[-1].samples.startswith(alone[-1].samples):
+            raise RuntimeError("the new sentence alone is not the same speech")
     if any(answer.sources != {level} for answer in kept):
         raise RuntimeError(f"an answer did not come from {level}")
     if any(answer.samples != first.samples for answer in (*kept, *computed)):
@@ -146,12 +148,15 @@ def measure_level(level: str, listener: Listener, rounds: int, every: int) -> Le
 
 
 def measure_partial(listener: Listener, rounds: int) -> Partial:
-    """Ask for texts of which one sentence is new, for that sentence alone, and for all computed, in turns."""
+    """Ask for texts of which one sentence is new, for that sentence alone, and for all computed, in turns.
+
+    The new one comes first: its place in the text is part of its seed, and alone it is to be the same speech.
+    """
     options: dict[str, Any] = {"pause_s": 0.0, "streaming": "sentence"}
-    listener.ask(f"{OTHERS[0]} Middle. {OTHERS[1]}", **options)
+    listener.ask(f"First. {' '.join(OTHERS)}", **options)
     partial, alone, whole = [], [], []
     for number in tqdm(range(rounds), desc="partial"):
-        text = f"{OTHERS[0]} {NEW.format(number)} {OTHERS[1]}"
+        text = f"{NEW.format(number)} {' '.join(OTHERS)}"
         partial.append(listener.ask(text, **options))
         alone.append(listener.ask(NEW.format(number), cache="off", **options))
         whole.append(listener.ask(text, cache="off", **options))

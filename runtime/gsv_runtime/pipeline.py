@@ -199,8 +199,8 @@ def _part(
 ) -> Part:
     """A piece of audio as it leaves; the pause follows the last of a sentence."""
     of, ends = piece.of, finish_reason != ""
-    if ends:
-        waveform = np.concatenate([waveform, _pause(of, request)])
+    if ends and (pause := _pause(of, request)).size:
+        waveform = np.concatenate([waveform, pause])
     return Part(waveform, of.index, of.sentence.text, times_ms, finish_reason, ends and of.last, source)
 
 

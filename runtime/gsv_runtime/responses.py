@@ -76,7 +76,7 @@ class _Joined:
 
     def chunk(self, number: int) -> Chunk:
         return Chunk(
-            waveform=np.concatenate(self._waveforms),
+            waveform=self._waveforms[0] if len(self._waveforms) == 1 else np.concatenate(self._waveforms),
             chunk_index=number,
             sentence_index=min(self._sentences),
             sentence=" ".join(self._sentences.values()),

@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Protocol
 
@@ -23,13 +24,26 @@ class Keeper(Protocol):
         ...
 
 
+Figure = tuple[str, str, float, dict[str, str]]  # name, verb, value, labels
+
+
+def summed(figures: Iterable[Figure]) -> list[Figure]:
+    """The same with one increment for each series that was incremented, where the last of them stood."""
+    found: dict[object, Figure] = {}
+    for number, (name, verb, value, labels) in enumerate(figures):
+        series: object = (name, *sorted(labels.items())) if verb == "increment" else number
+        earlier = found.pop(series, None)
+        found[series] = (name, verb, value + (earlier[2] if earlier else 0.0), labels)
+    return list(found.values())
+
+
 class ToldLater:
     """`metrics.Metrics` for many threads, whose figures reach their keeper from one, in order."""
 
     def __init__(self, keeper: Keeper) -> None:
         """Tell `keeper`; a figure that it raises at is lost."""
         self._keeper = keeper
-        self._untold: queue.Queue[tuple[str, str, float, dict[str, str]]] = queue.Queue(_MAX_UNTOLD)
+        self._untold: queue.Queue[Figure] = queue.Queue(_MAX_UNTOLD)
         threading.Thread(target=self._run, name="metrics", daemon=True).start()
 
     def add(self, name: str, value: float = 1.0, **labels: str) -> None:
@@ -50,11 +64,17 @@ class ToldLater:
 
     def _run(self) -> None:
         while True:
-            self._tell(*self._untold.get())
-            with suppress(queue.Empty):
-                while True:
-                    self._tell(*self._untold.get_nowait())
+            for figure in summed(self._waiting()):  # telling takes a trip to another process
+                self._tell(*figure)
             time.sleep(_MOMENT_S)
+
+    def _waiting(self) -> list[Figure]:
+        """Waits for one, and takes all that there are."""
+        figures = [self._untold.get()]
+        with suppress(queue.Empty):
+            while True:
+                figures.append(self._untold.get_nowait())
+        return figures
 
     def _tell(self, name: str, verb: str, value: float, labels: dict[str, str]) -> None:
         try:

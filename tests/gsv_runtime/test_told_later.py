@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from gsv_runtime.told_later import ToldLater
+from gsv_runtime.told_later import ToldLater, summed
 
 PATIENCE_S = 10.0
 
@@ -39,7 +39,7 @@ def test_figures_of_many_threads_are_told_by_one_and_none_is_lost(keeper):
     metrics.add("last")
     assert keeper.enough.wait(PATIENCE_S)
     assert len(keeper.threads) == 1
-    assert len(keeper.told) == 8 * 50 + 1
+    assert sum(value for _, _, value, _ in keeper.told) == 8 * 50 + 1
 
 
 def test_figures_are_told_in_order_with_their_labels(keeper):
@@ -60,3 +60,26 @@ def test_a_figure_that_cannot_be_told_does_not_end_the_telling(keeper):
     metrics.add("bad")
     metrics.add("last")
     assert keeper.enough.wait(PATIENCE_S)
+
+
+def test_increments_of_a_series_are_told_as_one_where_the_last_stood():
+    figures = [
+        ("streams", "increment", 1.0, {}),
+        ("chunks", "increment", 1.0, {}),
+        ("hits", "increment", 1.0, {"level": "memory", "kind": "audio"}),
+        ("hits", "increment", 1.0, {"level": "disk", "kind": "audio"}),
+        ("chunks", "increment", 2.0, {}),
+        ("hits", "increment", 1.0, {"kind": "audio", "level": "memory"}),
+        ("streams", "increment", -1.0, {}),
+    ]
+    assert summed(figures) == [
+        ("hits", "increment", 1.0, {"level": "disk", "kind": "audio"}),
+        ("chunks", "increment", 3.0, {}),
+        ("hits", "increment", 2.0, {"kind": "audio", "level": "memory"}),
+        ("streams", "increment", 0.0, {}),
+    ]
+
+
+def test_what_is_observed_or_set_is_told_each_and_in_order():
+    figures = [("ttfa", "observe", 1.0, {}), ("slots", "set", 3.0, {}), ("ttfa", "observe", 1.0, {})]
+    assert summed(figures) == figures
