@@ -33,8 +33,8 @@ from gsv_client import Client, Options
 from gsv_runtime import contract
 
 TEXT = "The young woman found a good book on the table today."
-OTHERS = ("It was old and heavy, and smelled of dust.", "She took it home and read it to her children.")
-NEW = "Nobody has heard this sentence before, number {}."
+OTHERS = ("It was old and heavy and smelled of dust.", "She took it home and read it to her children.")
+NEW = "Nobody has heard sentence number {} before."
 SEED = 1
 LEVELS = ("memory", "redis", "disk")
 _OFF: dict[str, Any] = {"cache_memory_bytes": 0, "cache_redis_url": "", "cache_directory": "", "cache_disk_bytes": 0}
@@ -132,8 +132,6 @@ def measure_level(level: str, listener: Listener, rounds: int, every: int) -> Le
         if number % every == 0:
             computed.append(listener.ask(TEXT, cache="off"))
         kept.append(listener.ask(TEXT))
-        if not partial[-1].samples.startswith(alone[-1].samples):
-            raise RuntimeError("the new sentence alone is not the same speech")
     if any(answer.sources != {level} for answer in kept):
         raise RuntimeError(f"an answer did not come from {level}")
     if any(answer.samples != first.samples for answer in (*kept, *computed)):
@@ -162,6 +160,8 @@ def measure_partial(listener: Listener, rounds: int) -> Partial:
         whole.append(listener.ask(text, cache="off", **options))
         if partial[-1].samples != whole[-1].samples:
             raise RuntimeError("a text of which a part was kept is not what was computed")
+        if not partial[-1].samples.startswith(alone[-1].samples):
+            raise RuntimeError("the new sentence alone is not the same speech")
     if any(answer.sources != {"memory", "computed"} for answer in partial):
         raise RuntimeError("not one new sentence among kept ones")
     return Partial(*(Times.of([answer.server_ms for answer in answers]) for answers in (partial, alone, whole)))
