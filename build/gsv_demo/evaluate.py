@@ -114,7 +114,7 @@ class Speaker:
         """The sentence from each source."""
         original = data.original(text, voice)
         resynthesised = at_16k(self._resynthesis.speak(original, text, voice), SAMPLE_RATE_HZ)
-        spoken = self._client.synthesize(text, voice=voice, language="en", seed=_SEED)
+        spoken = self._client.synthesize(text, voice=voice, language="en", seed=_SEED, cache="off")
         sources = (original, None), (resynthesised, None), (at_16k(spoken.samples, spoken.sample_rate), spoken.rtf)
         for source, (samples, rtf) in zip(SOURCES, sources, strict=True):
             yield Spoken(voice, source, text, samples, original, rtf)

@@ -140,3 +140,9 @@ def test_what_the_text_front_end_misses_is_told_with_what_to_do(over: Any) -> No
     assert found == Finding("text", Verdict.OK, "g2pW is missing: readings by rules", "put it there and build again")
     (found,) = doctor._text_resources(FrontEnd())  # type: ignore[arg-type]
     assert found.found == "every optional resource is there"
+
+
+def test_the_doctors_word_is_computed_or_a_dead_stage_would_hide_behind_the_cache(url: str, speaker: Any) -> None:
+    healthy(speaker)
+    assert findings(url)["speech"].verdict is Verdict.OK
+    assert [asked["cache"] for asked in speaker.asked if "text" in asked] == ["off"]
