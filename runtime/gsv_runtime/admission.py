@@ -116,15 +116,19 @@ class Admission:
         """Returns if listeners would go on hearing speech without a gap, or nothing is known of so many.
 
         Audio per second hardly grows with the streams that share it once there are a few. So what it was with at least
-        half as many as there would be is what they would share; what it was with fewer says nothing.
+        half as many as there would be is what they would share; what it was with fewer says nothing. A listener who
+        would be the only one is never refused, or a server that was slow once would be silent for ever.
 
         Raises:
             Refused: they would not.
         """
         listeners = 1 + sum(not stream.is_batch for stream in self._streams)
         self._speed.until(now_s, len(self._streams))
-        each = self._speed.audio_s_per_s / listeners
-        if each < self._limits.min_speed and self._speed.num_streams >= listeners / 2:
+        speed = self._speed
+        if listeners == 1 or not speed.is_known or speed.num_streams < listeners / 2:
+            return
+        each = speed.audio_s_per_s / listeners
+        if each < self._limits.min_speed:
             found = (
                 f"{listeners} listeners would get {each:.2f} s of speech a second, and need {self._limits.min_speed:g}"
             )

@@ -129,11 +129,26 @@ def test_when_listeners_have_left_the_next_is_let_in(strict):
     assert admit(strict, now_s=30.0)
 
 
+def test_a_server_that_was_slow_speaks_to_one_listener_all_the_same(strict):
+    for stream in speak(strict, 2, 0.5, from_s=0.0, seconds=30):
+        strict.left(stream, 30.0)
+    assert admit(strict, now_s=30.0)
+    with pytest.raises(Refused, match="2 listeners would get"):
+        admit(strict, now_s=30.0)
+
+
+def test_a_server_that_was_slow_and_then_had_nothing_to_do_is_tried_again(strict):
+    for stream in speak(strict, 2, 0.5, from_s=0.0, seconds=30):
+        strict.left(stream, 30.0)
+    for _ in range(10):
+        assert admit(strict, now_s=60.0)
+
+
 def test_time_without_work_does_not_make_a_server_slow(strict):
     for stream in speak(strict, 10, 20.0, from_s=0.0, seconds=30):
         strict.left(stream, 30.0)
     for _ in range(10):
-        assert admit(strict, now_s=3600.0)
+        assert admit(strict, now_s=33.0)
 
 
 def test_batch_work_is_not_refused_for_its_speed_and_takes_none_from_listeners(strict):

@@ -25,11 +25,14 @@ def test_a_steady_load_is_seen_as_it_is():
     assert found.num_streams == pytest.approx(4.0)
 
 
-def test_time_without_streams_is_forgotten():
+def test_time_without_streams_does_not_make_it_slower_but_forgotten():
     found = speed(30, streams=4, audio_s_per_s=10.0)
     before = found.audio_s_per_s
-    found.until(1000.0, 0)
-    assert found.audio_s_per_s == before
+    found.until(33.0, 0)
+    assert found.audio_s_per_s == pytest.approx(before)
+    assert found.is_known
+    found.until(60.0, 0)
+    assert not found.is_known
 
 
 def test_what_was_long_ago_does_not_count():
