@@ -88,6 +88,40 @@ def test_a_second_build_has_nothing_to_do(tmp_path, weights, exported):
     assert (tmp_path / "build.json").read_text() == before
 
 
+def test_the_record_says_what_the_files_of_every_stage_hold(tmp_path, weights, exported):
+    build(tmp_path, CPU, weights)
+    record = read_build(tmp_path)
+    assert record["files"].keys() == record["stages"].keys()
+    assert record["files"]["vocoder"] == build_record.built_digest(tmp_path / "vocoder" / "1")
+    (tmp_path / "vocoder" / "1" / "model.py").write_text("# no part of what was built")
+    assert record["files"]["vocoder"] == build_record.built_digest(tmp_path / "vocoder" / "1")
+    (tmp_path / "vocoder" / "1" / "model.onnx").write_text("another graph")
+    assert record["files"]["vocoder"] != build_record.built_digest(tmp_path / "vocoder" / "1")
+
+
+def test_a_stage_that_is_built_again_is_read_again_for_the_record_even_after_an_interruption(
+    tmp_path, weights, exported, monkeypatch
+):
+    build(tmp_path, CPU, weights)
+    before = read_build(tmp_path)["files"]
+    monkeypatch.setattr(build_repository, "builder_digest", lambda: "another builder")
+    export = stage_builds.export_graph
+
+    def export_otherwise(module, model, path, sizes, omit, lengths):
+        if model.name == "bert":
+            raise KeyboardInterrupt
+        path.write_text("another graph")
+
+    monkeypatch.setattr(stage_builds, "export_graph", export_otherwise)
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path, CPU, weights)
+    monkeypatch.setattr(stage_builds, "export_graph", export)
+    assert "vocoder" not in build(tmp_path, CPU, weights)
+    after = read_build(tmp_path)["files"]
+    assert after["vocoder"] != before["vocoder"]
+    assert after["vocoder"] == build_record.built_digest(tmp_path / "vocoder" / "1")
+
+
 def test_only_what_a_changed_checkpoint_feeds_is_built_again(tmp_path, weights, exported):
     build(tmp_path, CPU, weights)
     digest = CheckpointFacts.from_repository(tmp_path).weights_digest
