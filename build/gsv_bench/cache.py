@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from tqdm import tqdm
@@ -90,7 +90,7 @@ class Listener:
 
     def ask(self, text: str, **options: Any) -> Answer:
         """Speak, and wait for the line in the log."""
-        asked: Options = {"voice": self._voice, "language": "en", "seed": SEED, **options}
+        asked = cast(Options, {"voice": self._voice, "language": "en", "seed": SEED, **options})
         before = len(self._ended())
         began_s = time.perf_counter()
         audio = self.client.stream(text, **asked).collect()
