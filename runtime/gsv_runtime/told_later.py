@@ -66,11 +66,11 @@ class ToldLater:
         while True:
             for figure in summed(self._waiting()):  # telling takes a trip to another process
                 self._tell(*figure)
-            time.sleep(_MOMENT_S)
 
     def _waiting(self) -> list[Figure]:
-        """Waits for one, and takes all that there are."""
+        """Waits for one and a moment more, and takes all that there are: what belongs together is told together."""
         figures = [self._untold.get()]
+        time.sleep(_MOMENT_S)
         with suppress(queue.Empty):
             while True:
                 figures.append(self._untold.get_nowait())
