@@ -11,7 +11,7 @@ ARGS ?=
 # Where `make demo` takes its voice from, what is said there, and what to tell about the weights.
 REFERENCE ?= build/gsv_demo/weights/references/slt.flac
 PROMPT ?= The young woman found a good book on the table, and the children laughed.
-NOTE ?= $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),the demo voice: not fully trained; voices can be told apart; a recogniser mishears nearly half of the words (build/gsv_demo/weights/MODEL_CARD.md),$(WEIGHTS))
+NOTE ?= $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),the demo voice: small and trained on two cores; a recogniser mishears a quarter of the words (build/gsv_demo/weights/MODEL_CARD.md),$(WEIGHTS))
 
 .PHONY: help setup demo build up down logs test lint format bench eval loadtest capacity verify weights configs
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,14 +67,17 @@ class Corpus:
         return [item for item in self.items if item.voice == voice]
 
 
-def plan(num_english: int, seed: int) -> list[tuple[str, str, str]]:
+def plan(parts: Iterable[tuple[int, int]]) -> list[tuple[str, str, str]]:
     """What is said, in which language, by whom: the voices take turns.
+
+    Args:
+        parts: of `sentences.training_texts`.
 
     Returns:
         (text, language, voice) of every utterance.
     """
     voices = speech.ENGLISH_VOICES
-    texts = sentences.english_texts(num_english, seed)
+    texts = sentences.training_texts(parts)
     return [(text, "en", voices[index % len(voices)]) for index, text in enumerate(texts)]
 
 

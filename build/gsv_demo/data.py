@@ -18,7 +18,7 @@ SAMPLE_RATE_HZ = speech.SAMPLE_RATE_HZ
 @functools.lru_cache
 def held_out(recipe: Recipe = SHIPPED) -> tuple[str, ...]:
     """English sentences that no training text equals, 4 to 14 words each, always the same."""
-    training = set(sentences.english_texts(recipe.english_texts, recipe.seed))
+    training = set(sentences.training_texts(recipe.english_texts))
     return tuple(sentences.held_out_texts(recipe.held_out_texts, training))
 
 

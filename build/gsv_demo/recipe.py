@@ -57,7 +57,7 @@ _BERT = BertSizes(vocabulary=0, hidden=32, layers=3, heads=2, feed_forward=64, m
 class Recipe:
     """One training, from texts to weights."""
 
-    english_texts: int = 5000
+    english_texts: tuple[tuple[int, int], ...] = ((12_200, 31), (5000, 1))  # how many, and the seed they are drawn with
     held_out_texts: int = 100
     hubert: HubertSizes = _HUBERT
     sovits: SovitsSizes = _SOVITS
@@ -66,12 +66,12 @@ class Recipe:
     content: Stage = field(default_factory=lambda: Stage(3600, 12, 1.5e-3, final_share=0.03))
     autoencoder: Stage = field(default_factory=lambda: Stage(1493, 16, 1.5e-3, final_share=0.4))
     prior: Stage = field(default_factory=lambda: Stage(337, 12, 1.5e-3))
-    synthesis: Stage = field(default_factory=lambda: Stage(2500, 12, 1.2e-3, warmup=60, final_share=0.03))
-    language_model: Stage = field(default_factory=lambda: Stage(6000, 6, 1.2e-3, warmup=80, final_share=0.03))
+    synthesis: Stage = field(default_factory=lambda: Stage(8000, 8, 8e-4, warmup=60, final_share=0.02))
+    language_model: Stage = field(default_factory=lambda: Stage(15_500, 6, 1.6e-3, warmup=80, final_share=0.02))
     encoders_until: int = 400  # step of `autoencoder`
-    adversary_from: int = 2500  # step of `synthesis`
+    adversary_from: int = 8000  # step of `synthesis`
     masked_characters: Stage = field(default_factory=lambda: Stage(300, 32, 3e-3))
-    sharpness: float = 2.5  # factor on s1's logits in the shipped file: sampling at temperature 1 / sharpness
+    sharpness: float = 4.0  # factor on s1's logits in the shipped file: sampling at temperature 1 / sharpness
     spread: float = 0.3  # factor on the prior's standard deviation in the shipped file: noise_scale times this
     segment_frames: int = 32  # of waveform decoded for each utterance of a batch
     reference_frames: int = 60
@@ -81,7 +81,7 @@ class Recipe:
 SHIPPED = Recipe()
 
 SMOKE = Recipe(
-    english_texts=24,
+    english_texts=((16, 1), (8, 2)),
     held_out_texts=4,
     hubert=HubertSizes(
         hidden=16, layers=1, heads=2, feed_forward=16, conv_channels=(8,) * 7, position_kernel=5, position_groups=2

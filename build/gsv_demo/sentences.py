@@ -7,6 +7,7 @@ Nothing is downloaded: the grammar is ours and the rare words come from the word
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from pathlib import Path
 
 WORD_LIST = Path("/usr/share/dict/american-english")
@@ -238,6 +239,15 @@ def english_texts(count: int, seed: int, rare_share: float = 0.25) -> list[str]:
         else:
             texts[grammar_sentence(rng)] = None
     return list(texts)
+
+
+def training_texts(parts: Iterable[tuple[int, int]]) -> list[str]:
+    """The sentences of several draws, one after the other; those of each are distinct.
+
+    Args:
+        parts: how many sentences, and the seed of the draw: data can be added without changing what there is.
+    """
+    return [text for count, seed in parts for text in english_texts(count, seed)]
 
 
 def held_out_texts(count: int, train: set[str], seed: int = 20_000) -> list[str]:

@@ -71,7 +71,7 @@ def run_stage(stage: str, recipe: Recipe, place: Workplace) -> None:
     LOG.info("stage begins stage=%s folder=%s device=%s", stage, place.folder, place.device)
     torch.manual_seed(recipe.seed)
     if stage == "data":
-        planned = corpora.plan(recipe.english_texts, recipe.seed)
+        planned = corpora.plan(recipe.english_texts)
         corpora.make(place.folder / "corpus", planned, os.cpu_count() or 1)
         make_labels(place.corpus(), place.folder / "labels.npz")
         read_corpus(place.corpus(), place.folder / "phones.json")

@@ -14,8 +14,12 @@ def test_texts_are_distinct_and_end_in_a_mark() -> None:
     assert all(text[-1] in ".?!" for text in texts)
 
 
+def test_a_draw_that_is_added_leaves_the_others_as_they_were() -> None:
+    assert sentences.training_texts([(20, 5), (10, 6)])[:20] == sentences.training_texts([(20, 5)])
+
+
 def test_no_held_out_text_is_trained_on() -> None:
-    training = set(sentences.english_texts(SHIPPED.english_texts, SHIPPED.seed))
+    training = set(sentences.training_texts(SHIPPED.english_texts))
     held_out = data.held_out()
     assert len(held_out) == 100
     assert not training & set(held_out)
