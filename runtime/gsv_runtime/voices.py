@@ -98,6 +98,7 @@ class VoiceStore:
         self._lock = directory / "lock"
         self._max_voices = max_voices
         self._load = lru_cache(_MAX_LOADED)(self._read_content)
+        self._parse = lru_cache(_MAX_LOADED)(self._parse_record)
         for path in (self._names, self._content):
             path.mkdir(parents=True, exist_ok=True)
 
@@ -177,10 +178,17 @@ class VoiceStore:
         return sorted(self._names.glob("*.json"))
 
     def _read_record(self, name: str) -> dict[str, Any] | None:
+        path = self._names / f"{name}.json"
         try:
-            return json.loads((self._names / f"{name}.json").read_bytes())
+            file = path.stat()
+            return self._parse(path, (file.st_ino, file.st_mtime_ns, file.st_size))
         except FileNotFoundError:
             return None
+
+    def _parse_record(self, path: Path, _file: tuple[int, ...]) -> dict[str, Any]:
+        """Reads a name's record; kept in memory until its file is replaced."""
+        record: dict[str, Any] = json.loads(path.read_bytes())
+        return record
 
     def _drop_unused(self, digest: str) -> None:
         records = (self._read_record(path.stem) for path in self._record_paths())
