@@ -16,7 +16,7 @@ from gsv_client import Client
 from gsv_client.cli import main
 
 from .conftest import recording
-from .test_streams import is_idle, metrics, wait_until
+from .test_streams import metrics, settled, wait_until
 
 PATIENCE_S = 60.0
 TEXT = "Hello world, this is a test. It has three sentences. This is the last."
@@ -68,8 +68,8 @@ def speak(server, text=TEXT, **options):
 
 
 def sequences(server):
-    """Sentences that t2s was asked for."""
-    return metrics(server)['gsv_queue_wait_seconds_count{stage="t2s"}']
+    """Sentences that t2s was asked for, once all is told."""
+    return settled(server)['gsv_queue_wait_seconds_count{stage="t2s"}']
 
 
 def computed(server, text=TEXT, **options):
@@ -80,7 +80,6 @@ def computed(server, text=TEXT, **options):
 def test_a_repeated_request_gets_the_computed_chunks_bit_by_bit_without_computing(kept, streaming):
     fresh = computed(kept, streaming=streaming)
     first, _ = speak(kept, streaming=streaming)
-    wait_until(lambda: is_idle(kept))
     before = sequences(kept)
     again, sources = speak(kept, streaming=streaming)
     assert fresh == first == again
@@ -106,7 +105,6 @@ def test_a_cached_voice_stays_itself_and_a_voice_registered_again_under_its_name
 
 def test_of_a_text_only_the_missing_sentences_are_computed(kept):
     speak(kept, "One is here. Two is here. Three is here.", streaming="sentence")
-    wait_until(lambda: is_idle(kept))
     before = sequences(kept)
     mixed, sources = speak(kept, "One is here. Four is new. Three is here.", streaming="sentence")
     assert sources == ["memory", "computed", "memory"]
@@ -145,7 +143,7 @@ def test_a_leader_that_leaves_takes_nobody_with_it(kept):
     assert len({tuple(samples) for samples, _ in answers}) == 1
     assert answers[0][0][0] == first.samples.tobytes()
     assert answers[0][0] == computed(kept, text, seed=9)
-    wait_until(lambda: is_idle(kept))
+    settled(kept)
 
 
 def test_phrases_are_there_after_a_restart_once_they_were_pregenerated(kept, tmp_path):
