@@ -128,3 +128,15 @@ def make_recording():
         return file.getvalue()
 
     return make
+
+
+def answer(service, inputs, open_stages, is_cancelled=lambda: False):
+    """Speaks to the end; returns outputs of each reply."""
+    job, failure = service.admit(lambda: inputs), None
+    try:
+        return [reply.outputs for reply in job.replies(open_stages, is_cancelled)]
+    except Exception as raised:
+        failure = raised
+        raise
+    finally:
+        job.leave(failure)

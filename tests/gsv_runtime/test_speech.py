@@ -12,6 +12,8 @@ from gsv_runtime.errors import Cancelled, DeadlineExceeded, InternalError, Inval
 from gsv_runtime.settings import TtsSettings
 from gsv_runtime.speech import SpeechService
 
+from .conftest import answer
+
 LIMIT_S = 20
 SETTINGS = TtsSettings(
     max_streams=3,
@@ -74,18 +76,6 @@ def inputs(make_recording):
         return arrays | numbers | {"reference_audio": np.array([make_recording()], object), "seed": np.array([4])}
 
     return make
-
-
-def answer(service, inputs, open_stages, is_cancelled=lambda: False):
-    """Speaks to the end; returns outputs of each reply."""
-    job, failure = service.admit(lambda: inputs), None
-    try:
-        return [reply.outputs for reply in job.replies(open_stages, is_cancelled)]
-    except Exception as raised:
-        failure = raised
-        raise
-    finally:
-        job.leave(failure)
 
 
 def test_chunks_are_numbered_and_only_the_last_is_final(service, inputs, make_stages):

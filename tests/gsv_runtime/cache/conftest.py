@@ -1,6 +1,7 @@
-"""Keys, entries and a place for figures."""
+"""Keys, entries, a place for figures, and services that speak with a cache."""
 
 import hashlib
+import json
 import threading
 from collections import Counter
 
@@ -9,6 +10,9 @@ import pytest
 
 from gsv_runtime.cache import Entry, Key
 from gsv_runtime.metrics import CACHE_METRICS
+from gsv_runtime.speech import SpeechService
+
+from .speaking import SETTINGS, Counts
 
 
 class Figures:
@@ -68,3 +72,47 @@ def same(a, b):
 @pytest.fixture
 def figures():
     return Figures()
+
+
+@pytest.fixture
+def counts():
+    return Counts()
+
+
+@pytest.fixture
+def start(facts, tmp_path, counts):
+    """Makes a service on one repository; `build` changes what it says of itself."""
+    running = []
+
+    def make(settings=SETTINGS, build=None, **options):
+        described = {"facts": {}, "stages": {"t2s": "x"}, "files": {"t2s": "y"}} if build is None else build
+        (tmp_path / "build.json").write_text(json.dumps(described))
+        service = SpeechService(settings, facts, tmp_path, counts, **options)
+        running.append(service)
+        return service
+
+    yield make
+    for service in running:
+        service.close()
+
+
+@pytest.fixture
+def service(start):
+    return start()
+
+
+@pytest.fixture
+def recording(make_recording):
+    return make_recording()
+
+
+@pytest.fixture
+def ask(recording):
+    def make(text="ab,cde", seed=4, reference=recording, **more):
+        given = {"text": text, "prompt_text": "hi", "streaming": "sentence", **more}
+        arrays = {name: np.array([value], object) for name, value in given.items() if isinstance(value, str)}
+        arrays |= {name: np.array([value]) for name, value in given.items() if not isinstance(value, str)}
+        arrays["reference_audio"] = np.array([reference], object)
+        return arrays if seed is None else arrays | {"seed": np.array([seed])}
+
+    return make
