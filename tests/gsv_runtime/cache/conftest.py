@@ -1,6 +1,5 @@
 """Keys, entries, a place for figures, and services that speak with a cache."""
 
-import hashlib
 import json
 import threading
 from collections import Counter
@@ -8,7 +7,6 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from gsv_runtime.cache import Entry, Key
 from gsv_runtime.metrics import CACHE_METRICS
 from gsv_runtime.speech import SpeechService
 
@@ -49,24 +47,6 @@ class Figures:
         assert labels.keys() == known.keys()
         assert all(value in known[label] for label, value in labels.items())
         return name, tuple(sorted(labels.items()))
-
-
-def key(number, kind="audio"):
-    return Key(kind, hashlib.sha256(str(number).encode()).hexdigest())
-
-
-def entry(number, num_samples=100):
-    waveform = np.random.default_rng(number).standard_normal(num_samples).astype(np.float32)
-    return Entry({"waveform": waveform}, {"number": 10_000 + number})
-
-
-def same(a, b):
-    return (
-        a is not None
-        and dict(a.facts) == dict(b.facts)
-        and a.arrays.keys() == b.arrays.keys()
-        and all(a.arrays[name].tobytes() == b.arrays[name].tobytes() for name in a.arrays)
-    )
 
 
 @pytest.fixture

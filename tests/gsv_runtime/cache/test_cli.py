@@ -11,7 +11,7 @@ from gsv_runtime.cache.cli import cache
 from gsv_runtime.cache.disk import DiskLevel
 from gsv_runtime.cache.disk_files import relative_path
 
-from .conftest import entry, key
+from .entries import entry, key
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from gsv_runtime.cache.disk_files import BLOCK_BYTES, key_of, relative_path, sto
 from gsv_runtime.cache.entry import serialise
 from gsv_runtime.cache.levels import LevelFailed
 
-from .conftest import entry, key, same
+from .entries import entry, key, same
 
 PLENTY = 1 << 30
 AB = "ab" * 32
@@ -187,7 +187,7 @@ def test_another_processs_files_are_seen_when_the_folder_is_counted_again(tmp_pa
 
 _WRITER = """
 import sys
-from conftest import entry, key, same
+from entries import entry, key, same
 from gsv_runtime.cache.disk import DiskLevel
 
 level = DiskLevel(sys.argv[1], 200 * 4096)
@@ -208,7 +208,7 @@ def test_processes_that_write_and_evict_the_same_keys_never_see_a_wrong_or_half_
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=Path(__file__).parent,  # for its conftest
+            cwd=Path(__file__).parent,  # for entries.py
         )
         for step in (7, 7, 11)
     ]

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from gsv_runtime.cache.entry import CorruptEntry, Entry, Key, parse, serialise
 
-from .conftest import entry, key, same
+from .entries import entry, key, same
 
 _DTYPES = st.one_of(
     hnp.boolean_dtypes(), hnp.integer_dtypes(), hnp.unsigned_integer_dtypes(), hnp.floating_dtypes(sizes=(16, 32, 64))

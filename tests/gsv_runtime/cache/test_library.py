@@ -16,7 +16,7 @@ from gsv_runtime.cache.disk_files import BLOCK_BYTES, relative_path, stored_file
 from gsv_runtime.cache.entry import serialise
 from gsv_runtime.cache.library import Amount, BadLibrary
 
-from .conftest import entry, key, same
+from .entries import entry, key, same
 
 KINDS = ("audio", "tokens", "features", "voice")
 

@@ -5,7 +5,7 @@ import threading
 
 from gsv_runtime.cache.memory import MemoryLevel
 
-from .conftest import entry, key, same
+from .entries import entry, key, same
 
 SIZE = entry(0).nbytes
 

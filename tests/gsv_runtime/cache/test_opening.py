@@ -7,7 +7,7 @@ import pytest
 
 from gsv_runtime.cache import open_cache
 
-from .conftest import entry, key, same
+from .entries import entry, key, same
 
 NOBODY = "redis://127.0.0.1:1/0"
 

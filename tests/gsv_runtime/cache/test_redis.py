@@ -17,7 +17,7 @@ from gsv_runtime.cache.entry import serialise
 from gsv_runtime.cache.levels import LevelFailed
 from gsv_runtime.cache.redis_level import RedisLevel
 
-from .conftest import entry, key, same
+from .entries import entry, key, same
 
 pytestmark = pytest.mark.redis
 

@@ -8,7 +8,7 @@ import pytest
 from gsv_runtime.cache import Cache, CorruptEntry
 from gsv_runtime.cache.levels import LevelFailed
 
-from .conftest import entry, key, same
+from .entries import entry, key, same
 
 
 class Shelf:
