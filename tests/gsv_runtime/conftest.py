@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from gsv_runtime import contract, tensors
-from gsv_runtime.settings import CheckpointFacts
+from gsv_runtime.settings import CheckpointFacts, TtsSettings
 
 FACTS = CheckpointFacts(
     version="v2",
@@ -20,6 +20,28 @@ FACTS = CheckpointFacts(
     bert_sep_id=102,
     flow_reach_frames=4,
     vocoder_reach_frames=2,
+)
+
+SETTINGS = TtsSettings(
+    max_streams=3,
+    max_start_s=10.0,
+    max_batch_start_s=60.0,
+    min_stream_speed=0.0,
+    t2s_places=2,
+    stage_places=2,
+    tokens_per_call=5,
+    tokens_ahead=10,
+    first_chunk_tokens=4,
+    max_chunk_tokens=8,
+    lookahead_tokens=2,
+    encoder_tokens=50,
+    window_bucket=1,
+    voices_directory="voices",
+    cache_memory_bytes=0,
+    cache_redis_url="",
+    cache_ttl_s=60.0,
+    cache_directory="",
+    cache_disk_bytes=0,
 )
 
 

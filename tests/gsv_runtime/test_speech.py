@@ -9,33 +9,11 @@ import pytest
 
 from gsv_runtime.admission import Refused
 from gsv_runtime.errors import Cancelled, DeadlineExceeded, InternalError, InvalidRequest
-from gsv_runtime.settings import TtsSettings
 from gsv_runtime.speech import SpeechService
 
-from .conftest import answer
+from .conftest import SETTINGS, answer
 
 LIMIT_S = 20
-SETTINGS = TtsSettings(
-    max_streams=3,
-    max_start_s=10.0,
-    max_batch_start_s=60.0,
-    min_stream_speed=0.0,
-    t2s_places=2,
-    stage_places=2,
-    tokens_per_call=5,
-    tokens_ahead=10,
-    first_chunk_tokens=4,
-    max_chunk_tokens=8,
-    lookahead_tokens=2,
-    encoder_tokens=50,
-    window_bucket=1,
-    voices_directory="voices",
-    cache_memory_bytes=0,
-    cache_redis_url="",
-    cache_ttl_s=60.0,
-    cache_directory="",
-    cache_disk_bytes=0,
-)
 
 
 class Counts:

@@ -2,33 +2,14 @@
 
 import threading
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
-from gsv_runtime.settings import TtsSettings
+from ..conftest import SETTINGS as BASE
 
 LIMIT_S = 20
-SETTINGS = TtsSettings(
-    max_streams=120,
-    max_start_s=10.0,
-    max_batch_start_s=60.0,
-    min_stream_speed=0.0,
-    t2s_places=4,
-    stage_places=4,
-    tokens_per_call=5,
-    tokens_ahead=10,
-    first_chunk_tokens=4,
-    max_chunk_tokens=8,
-    lookahead_tokens=2,
-    encoder_tokens=50,
-    window_bucket=1,
-    voices_directory="voices",
-    cache_memory_bytes=64 << 20,
-    cache_redis_url="",
-    cache_ttl_s=60.0,
-    cache_directory="",
-    cache_disk_bytes=0,
-)
+SETTINGS = replace(BASE, max_streams=120, t2s_places=4, stage_places=4, cache_memory_bytes=64 << 20)
 
 
 class Counts:
