@@ -75,7 +75,7 @@ T2S_METRICS = (
     MetricSpec("gsv_t2s_reaped_total", COUNTER, "Sequences forgotten because nobody asked for more."),
 )
 
-_CACHE = {"level": ("memory", "redis", "disk"), "kind": ("features", "voice", "tokens", "audio")}
+_CACHE = {"level": ("memory", "redis", "disk"), "kind": ("features", "voice", "tokens", "audio", "answer")}
 _CACHE_KIND = {"kind": _CACHE["kind"]}
 _CACHE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0)
 

@@ -81,6 +81,8 @@ Compute = Callable[[Spoken], Iterator[TokenPiece]]
 class Reuse(Protocol):
     """Sentences that need not be computed."""
 
+    saved_s: float  # that stages worked for those that were found, when they were computed
+
     def pieces(self, spoken: Spoken, compute: Compute) -> Pieces:
         """Pieces of a sentence.
 
@@ -97,6 +99,8 @@ class Reuse(Protocol):
 
 class NoReuse:
     """Everything is computed."""
+
+    saved_s = 0.0
 
     def pieces(self, spoken: Spoken, compute: Compute) -> Pieces:
         """As computed."""

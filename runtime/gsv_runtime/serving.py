@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,7 +29,7 @@ from gsv_runtime.model_processes import model_processes
 from gsv_runtime.services import Admit, Job
 from gsv_runtime.stages import SequenceCall, Stages
 from gsv_runtime.starting import Starter
-from gsv_runtime.tensors import Arrays
+from gsv_runtime.tensors import Array, Arrays
 from gsv_runtime.told_later import ToldLater
 from gsv_runtime.watched_calls import ProcessDied, WatchedCalls
 
@@ -41,6 +42,8 @@ _TRANSPORT_PARAMETERS = frozenset({"triton_enable_empty_final_response", "binary
 # PR 8078; without this pause here after 71 to 1,300 cancels, with it none in 5,900: tests/e2e/test_client_wire.py).
 _CANCELLED_PAUSE_S = 0.25
 _CLIENT_ASKED_EVERY_S = 0.01
+
+_SHORT_TENSORS, _SHORT_BYTES = 64, 16  # those that a thread keeps, and how long their texts are at most
 
 # What Triton says of a model whose process has died, and of one that is being loaded again.
 _PROCESS_DIED = "is not healthy"
@@ -79,18 +82,35 @@ def decode(request: Any, model: contract.Model) -> Arrays:
     if unknown:
         known = ", ".join(tensor.name for tensor in model.inputs)
         raise errors.InvalidRequest(f"unknown parameter {', '.join(map(repr, unknown))}; {model.name} takes {known}")
-    arrays: Arrays = {}
-    for tensor in model.inputs:
-        given = pb_utils.get_input_tensor_by_name(request, tensor.name)
-        if given is not None:
-            arrays[tensor.name] = np.array(given.as_numpy())
-    return tensors.check_inputs(model, arrays)
+    given = {tensor.name(): tensor for tensor in request.inputs()}
+    names = (tensor.name for tensor in model.inputs)
+    return tensors.check_inputs(model, {name: np.array(given[name].as_numpy()) for name in names if name in given})
 
 
-def response(model: contract.Model, outputs: Arrays) -> Any:
-    """Builds a response from name to array, checked against the contract."""
-    wire = tensors.to_wire(model, model.outputs, outputs)
-    return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in wire.items()])
+def response(model: contract.Model, outputs: Arrays, make: Callable[[str, Array], Any] | None = None) -> Any:
+    """Builds a response from name to array, checked against the contract; `make` makes its tensors."""
+    wire = outputs if isinstance(outputs, tensors.Wire) else tensors.to_wire(model, model.outputs, outputs)
+    make = make or pb_utils.Tensor
+    return pb_utils.InferenceResponse([make(name, array) for name, array in wire.items()])
+
+
+class _Tensors(threading.local):
+    """Makes tensors for a thread's responses; one short value, such as "eos" or the sample rate, makes one tensor.
+
+    A tensor is serialised when it is made and copied to shared memory when it is first sent, where it stays while it
+    lives. A thread sends one response at a time, so that none is copied by two at once.
+    """
+
+    def __init__(self) -> None:
+        self._short = lru_cache(_SHORT_TENSORS)(
+            lambda name, dtype, value: pb_utils.Tensor(name, np.array([value], dtype))
+        )
+
+    def make(self, name: str, array: Array) -> Any:
+        """A tensor, perhaps one that was sent before."""
+        if array.shape == (1,) and (array.dtype != object or len(array[0]) <= _SHORT_BYTES):
+            return self._short(name, array.dtype, array[0])
+        return pb_utils.Tensor(name, array)
 
 
 def error_response(failure: BaseException, model: contract.Model) -> Any:
@@ -240,6 +260,7 @@ class StreamServer:
         self._admit = admit
         self._pool = ThreadPoolExecutor(max_streams, thread_name_prefix=f"{model.name}-stream")
         self._starter = Starter(self._start, model.name)
+        self._tensors = _Tensors()
 
     def submit(self, request: Any) -> None:
         """Takes one request: copies its inputs and hands its sender to a thread; one not let in is told at once."""
@@ -269,7 +290,7 @@ class StreamServer:
         try:
             with closing(job.replies(BlsStages, client.has_left)) as replies:  # closed: no thread of it goes on
                 for reply in replies:
-                    final = response(self._model, reply.outputs)
+                    final = response(self._model, reply.outputs, self._tensors.make)
                     if reply.last:
                         break
                     if client.has_left():

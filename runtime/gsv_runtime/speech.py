@@ -6,7 +6,7 @@ import base64
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +17,8 @@ from gsv_runtime import contract
 from gsv_runtime.admission import STREAMS, Admission, AdmissionLimits, Refused
 from gsv_runtime.audio import pcm16
 from gsv_runtime.cache import policy
+from gsv_runtime.cache.answers import Answer, Kept
+from gsv_runtime.cache.levels import MEMORY
 from gsv_runtime.cache.speech_cache import SpeechCache
 from gsv_runtime.chunking import ChunkSchedule
 from gsv_runtime.cloning import derive_voice
@@ -24,7 +26,7 @@ from gsv_runtime.contract import SAMPLE_RATE_HZ
 from gsv_runtime.errors import Cancelled, SynthesisError
 from gsv_runtime.metrics import Metrics, NoMetrics
 from gsv_runtime.pacing import Clock, PacedStages, Patience, Turnstile
-from gsv_runtime.pieces import COMPUTED
+from gsv_runtime.pieces import COMPUTED, Reuse
 from gsv_runtime.pipeline import Pipeline
 from gsv_runtime.playback import Playback
 from gsv_runtime.prefetch import Prefetch
@@ -33,7 +35,7 @@ from gsv_runtime.services import OpenStages, ReadInputs, Replies, Reply
 from gsv_runtime.settings import CheckpointFacts, TtsSettings
 from gsv_runtime.speech_request import SpeechRequest, parse_speech_request
 from gsv_runtime.stages import NoStages, Stages
-from gsv_runtime.tensors import Arrays
+from gsv_runtime.tensors import Arrays, to_wire
 from gsv_runtime.voices import Voice, VoiceStore
 
 
@@ -152,12 +154,37 @@ class SpeechJob:
         paced = [self._stages(open_stages, patience) for _ in range(2)]
         stages, token_stages = (cache.stages(each, request, patience.check) for each in paced)
         voice = self._voice(stages, patience)
+        answer = cache.answers.find(request, voice)
+        if answer is not None:
+            yield from self._again(answer)
+            return
         reuse = cache.reuse(request, voice, service.pipeline.grid(request), patience.check)
         with closing(service.pipeline.speak(request, voice, stages, token_stages, service.run_ahead, reuse)) as chunks:
             # One that may not compute is told nothing before all of it is found.
-            for chunk in chunks if self._refusal is None else list(chunks):
-                self._count(chunk)
-                yield Reply(chunk_outputs(chunk, request.encoding), chunk.last)
+            yield from self._told(chunks if self._refusal is None else list(chunks), voice, reuse)
+
+    def _again(self, answer: Answer) -> Replies:
+        """What was sent before."""
+        for number, kept in enumerate(answer.responses, 1):
+            self._count(kept.audio_s, kept.finish_reason, is_computed=False)
+            yield Reply(kept.wire, last=number == len(answer.responses))
+
+    def _told(self, chunks: Iterable[Chunk], voice: Voice, reuse: Reuse) -> Replies:
+        """A reply for each chunk; if all come from memory they are kept as they are sent."""
+        answers, kept = self._service.cache.answers, []
+        is_kept = answers.takes(self._request)
+        for chunk in chunks:
+            audio_s, is_computed = chunk.waveform.size / SAMPLE_RATE_HZ, COMPUTED in chunk.source.split(",")
+            outputs: Arrays = chunk_outputs(chunk, self._request.encoding)
+            is_kept = is_kept and chunk.source == MEMORY
+            if is_kept:
+                outputs["waveform"] = outputs["waveform"].copy()  # a view would keep all of its sentence
+                wire = to_wire(contract.TTS, contract.TTS.outputs, outputs)
+                kept.append(Kept(wire, audio_s, chunk.finish_reason))
+            self._count(audio_s, chunk.finish_reason, is_computed)
+            if is_kept and chunk.last:
+                answers.keep(self._request, voice, kept, reuse.saved_s)
+            yield Reply(outputs, chunk.last)
 
     def _stages(self, open_stages: OpenStages, patience: Patience) -> Stages:
         if self._refusal is not None:
@@ -188,12 +215,12 @@ class SpeechJob:
         elif playback.sent_audio_s > 0:
             metrics.observe("gsv_rtf", (self._service.clock() - playback.arrived_s) / playback.sent_audio_s)
 
-    def _count(self, chunk: Chunk) -> None:
-        metrics, audio_s = self._service.metrics, chunk.waveform.size / SAMPLE_RATE_HZ
+    def _count(self, audio_s: float, finish_reason: str, is_computed: bool) -> None:
+        metrics = self._service.metrics
         if self._playback.started_s is None:
-            self._playback.reused = COMPUTED not in chunk.source.split(",")
+            self._playback.reused = not is_computed
             self._service.started(self._playback)
-        if COMPUTED in chunk.source.split(","):
+        if is_computed:
             self._service.spoken(audio_s)
         underrun_s = self._playback.sent(audio_s, self._service.clock())
         if underrun_s > 0:
@@ -201,8 +228,8 @@ class SpeechJob:
             metrics.add("gsv_underrun_seconds_total", underrun_s)
         metrics.add("gsv_chunks_total")
         metrics.add("gsv_audio_seconds_total", audio_s)
-        if chunk.finish_reason:
-            metrics.add("gsv_sentences_total", finish_reason=chunk.finish_reason)
+        if finish_reason:
+            metrics.add("gsv_sentences_total", finish_reason=finish_reason)
 
 
 def chunk_schedule(settings: TtsSettings) -> ChunkSchedule:

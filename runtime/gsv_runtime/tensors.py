@@ -26,6 +26,10 @@ NUMPY_DTYPES: dict[str, Any] = {
 }
 
 
+class Wire(dict[str, Array]):
+    """Arrays as Triton takes them, checked; see `to_wire`."""
+
+
 def check_inputs(model: contract.Model, arrays: Mapping[str, Array]) -> Arrays:
     """Checks what a client or another model sent to `model`.
 
@@ -50,7 +54,7 @@ def check_outputs(model: contract.Model, arrays: Mapping[str, Array]) -> Arrays:
     return _checked(model, model.outputs, arrays, errors.InternalError)
 
 
-def to_wire(model: contract.Model, tensors: Sequence[contract.Tensor], values: Mapping[str, Any]) -> Arrays:
+def to_wire(model: contract.Model, tensors: Sequence[contract.Tensor], values: Mapping[str, Any]) -> Wire:
     """Turns Python values into contiguous arrays of the contract's dtypes.
 
     Args:
@@ -65,7 +69,7 @@ def to_wire(model: contract.Model, tensors: Sequence[contract.Tensor], values: M
     required = {tensor.name for tensor in tensors if not tensor.optional}
     if not required <= values.keys() <= known.keys():
         raise errors.InternalError(f"{model.name}: tensors {sorted(values)} given; need {sorted(required)}")
-    wire: Arrays = {}
+    wire = Wire()
     for name, value in values.items():
         array = _wire_array(known[name], value)
         _check_shape(model, known[name], array.shape, errors.InternalError)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Protocol
 
 logger = logging.getLogger("gsv.metrics")
@@ -43,7 +42,7 @@ class ToldLater:
     def __init__(self, keeper: Keeper) -> None:
         """Tell `keeper`; a figure that it raises at is lost."""
         self._keeper = keeper
-        self._untold: queue.Queue[Figure] = queue.Queue(_MAX_UNTOLD)
+        self._untold: deque[Figure] = deque()
         threading.Thread(target=self._run, name="metrics", daemon=True).start()
 
     def add(self, name: str, value: float = 1.0, **labels: str) -> None:
@@ -59,8 +58,8 @@ class ToldLater:
         self._put(name, "observe", value, labels)
 
     def _put(self, name: str, verb: str, value: float, labels: dict[str, str]) -> None:
-        with suppress(queue.Full):
-            self._untold.put_nowait((name, verb, value, labels))
+        if len(self._untold) < _MAX_UNTOLD:
+            self._untold.append((name, verb, value, labels))  # wakes nobody: that takes longer than all the rest
 
     def _run(self) -> None:
         while True:
@@ -68,13 +67,9 @@ class ToldLater:
                 self._tell(*figure)
 
     def _waiting(self) -> list[Figure]:
-        """Waits for one and a moment more, and takes all that there are: what belongs together is told together."""
-        figures = [self._untold.get()]
+        """Waits a moment, and takes all that there are: what belongs together is told together."""
         time.sleep(_MOMENT_S)
-        with suppress(queue.Empty):
-            while True:
-                figures.append(self._untold.get_nowait())
-        return figures
+        return [self._untold.popleft() for _ in range(len(self._untold))]
 
     def _tell(self, name: str, verb: str, value: float, labels: dict[str, str]) -> None:
         try:

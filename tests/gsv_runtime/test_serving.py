@@ -18,7 +18,10 @@ FINAL = 1
 
 class Tensor:
     def __init__(self, name, array):
-        self.name, self.array = name, array
+        self._name, self.array = name, array
+
+    def name(self):
+        return self._name
 
     def as_numpy(self):
         return self.array
@@ -36,7 +39,7 @@ class TritonError:
 
 class Response:
     def __init__(self, output_tensors=(), error=None):
-        self.tensors, self.failure = {tensor.name: tensor for tensor in output_tensors}, error
+        self.tensors, self.failure = {tensor.name(): tensor for tensor in output_tensors}, error
 
     def has_error(self):
         return self.failure is not None
@@ -61,8 +64,11 @@ class Sender:
 
 class Request:
     def __init__(self, parameters="{}", **inputs):
-        self.inputs = {name: Tensor(name, np.array([value], dtype=np.object_)) for name, value in inputs.items()}
+        self.tensors = [Tensor(name, np.array([value], dtype=np.object_)) for name, value in inputs.items()]
         self.sender, self.text = Sender(), parameters
+
+    def inputs(self):
+        return self.tensors
 
     def parameters(self):
         return self.text
@@ -81,7 +87,6 @@ def serving(monkeypatch):
     double.TRITONSERVER_MEMORY_CPU = 0
     double.TRITONSERVER_REQUEST_FLAG_SEQUENCE_START, double.TRITONSERVER_REQUEST_FLAG_SEQUENCE_END = 1, 2
     double.PreferredMemory = lambda *_: None
-    double.get_input_tensor_by_name = lambda request, name: request.inputs.get(name)
     double.get_output_tensor_by_name = lambda response, name: response.tensors.get(name)
     double.InferenceRequest = lambda **_: types.SimpleNamespace(exec=lambda: replies.pop(0))
     monkeypatch.setitem(sys.modules, double.__name__, double)
@@ -238,3 +243,24 @@ def test_every_series_of_a_metric_is_shown_from_the_start_one_for_each_combinati
     specs = [MetricSpec("one", GAUGE, ""), MetricSpec("four", COUNTER, "", {"a": ("x", "y"), "b": ("1", "2")})]
     serving.TritonMetrics(specs)
     assert shown == [("one", {})] + [("four", {"a": a, "b": b}) for a in "xy" for b in "12"]
+
+
+def test_a_thread_makes_short_tensors_once_and_shares_them_with_no_other(serving):
+    local = serving._Tensors()
+    reason, rate, long = np.array([b"eos"], object), np.array([32_000], np.int32), np.array([b"x" * 17], object)
+    first = local.make("finish_reason", reason)
+    assert local.make("finish_reason", reason.copy()) is first
+    assert local.make("source", reason) is not first
+    assert local.make("finish_reason", np.array([b"limit"], object)).as_numpy().tolist() == [b"limit"]
+    assert local.make("sample_rate_hz", rate) is local.make("sample_rate_hz", rate)
+    assert local.make("sample_rate_hz", rate).as_numpy().dtype == np.int32
+    assert local.make("sentence", long) is not local.make("sentence", long)
+    waveform = np.zeros(1, np.float32)
+    assert local.make("waveform", np.zeros(2, np.float32)) is not local.make("waveform", np.zeros(2, np.float32))
+    assert local.make("waveform", waveform).as_numpy().dtype == np.float32
+    elsewhere = []
+    thread = threading.Thread(target=lambda: elsewhere.append(local.make("finish_reason", reason)))
+    thread.start()
+    thread.join()
+    assert elsewhere[0] is not first
+    assert elsewhere[0].as_numpy().tolist() == [b"eos"]

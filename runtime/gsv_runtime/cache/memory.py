@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Any, cast
 
 from gsv_runtime.cache.entry import Entry, Key
 from gsv_runtime.cache.levels import MEMORY
 from gsv_runtime.metrics import Metrics, NoMetrics
 
 
-class MemoryLevel:
-    """See `levels.Level`; never fails."""
-
-    name = MEMORY
+class Memory:
+    """Values by key within one bound; safe to share between threads. Keys of different types never meet."""
 
     def __init__(self, max_bytes: int, metrics: Metrics | None = None) -> None:
-        """Keep at most `max_bytes`, what Python takes around the arrays included (`Entry.nbytes`)."""
+        """Hold at most `max_bytes`, as those who put values say."""
         self._max_bytes = max_bytes
         self._metrics = metrics or NoMetrics()
         self._lock = threading.Lock()
-        self._entries: OrderedDict[Key, tuple[Entry, int]] = OrderedDict()  # the last was used last
+        self._held: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()  # the last was used last
         self._bytes = 0
 
     @property
@@ -29,39 +29,62 @@ class MemoryLevel:
         return self._bytes
 
     def __len__(self) -> int:
-        """Entries held."""
-        return len(self._entries)
+        """Values held."""
+        return len(self._held)
+
+    def get(self, key: Hashable) -> Any | None:
+        """The value, or None."""
+        with self._lock:
+            found = self._held.get(key)
+            if found is None:
+                return None
+            self._held.move_to_end(key)
+            return found[0]
+
+    def put(self, key: Hashable, value: Any, nbytes: int) -> bool:
+        """Keeps the value and lets others go for it; False for one bigger than the bound, which is not kept."""
+        evicted = 0
+        if nbytes > self._max_bytes:
+            return False
+        with self._lock:
+            if key in self._held:
+                self._bytes -= self._held.pop(key)[1]
+            while self._bytes + nbytes > self._max_bytes:
+                _, (_, freed) = self._held.popitem(last=False)
+                self._bytes -= freed
+                evicted += 1
+            self._held[key] = (value, nbytes)
+            self._bytes += nbytes
+            held = self._bytes
+        self._metrics.set("gsv_cache_bytes", held, level=MEMORY)
+        if evicted:
+            self._metrics.add("gsv_cache_evictions_total", evicted, level=MEMORY)
+        return True
+
+    def clear(self) -> None:
+        """Lets everything go."""
+        with self._lock:
+            self._held.clear()
+            self._bytes = 0
+
+
+class MemoryLevel:
+    """See `levels.Level`; never fails."""
+
+    name = MEMORY
+
+    def __init__(self, memory: Memory) -> None:
+        """Keep entries in `memory`, what Python takes around their arrays included (`Entry.nbytes`)."""
+        self.memory = memory
 
     def get(self, key: Key) -> Entry | None:
         """The entry, or None."""
-        with self._lock:
-            found = self._entries.get(key)
-            if found is None:
-                return None
-            self._entries.move_to_end(key)
-            return found[0]
+        return cast("Entry | None", self.memory.get(key))
 
     def put(self, key: Key, entry: Entry) -> None:
-        """Keeps the entry and lets others go for it; one bigger than the level is not kept."""
-        nbytes, evicted = entry.nbytes, 0
-        if nbytes > self._max_bytes:
-            return
-        with self._lock:
-            if key in self._entries:
-                self._bytes -= self._entries.pop(key)[1]
-            while self._bytes + nbytes > self._max_bytes:
-                _, (_, freed) = self._entries.popitem(last=False)
-                self._bytes -= freed
-                evicted += 1
-            self._entries[key] = (entry, nbytes)
-            self._bytes += nbytes
-            held = self._bytes
-        self._metrics.set("gsv_cache_bytes", held, level=self.name)
-        if evicted:
-            self._metrics.add("gsv_cache_evictions_total", evicted, level=self.name)
+        """Keeps the entry and lets others go for it; one bigger than the memory is not kept."""
+        self.memory.put(key, entry, entry.nbytes)
 
     def close(self) -> None:
         """Lets everything go."""
-        with self._lock:
-            self._entries.clear()
-            self._bytes = 0
+        self.memory.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gsv_runtime.cache.disk import DiskLevel
 from gsv_runtime.cache.levels import Level
-from gsv_runtime.cache.memory import MemoryLevel
+from gsv_runtime.cache.memory import Memory, MemoryLevel
 from gsv_runtime.cache.tiers import Cache
 from gsv_runtime.metrics import Metrics
 
@@ -32,7 +32,7 @@ def open_cache(
     """
     levels: list[Level] = []
     if memory_bytes > 0:
-        levels.append(MemoryLevel(memory_bytes, metrics))
+        levels.append(MemoryLevel(Memory(memory_bytes, metrics)))
     if redis_url:
         from gsv_runtime.cache.redis_level import RedisLevel  # 0.2 s that nobody pays who does not use it
 

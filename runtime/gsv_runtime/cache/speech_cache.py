@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gsv_runtime.cache import policy
+from gsv_runtime.cache.answers import Answers
 from gsv_runtime.cache.fingerprints import fingerprints
 from gsv_runtime.cache.inline_voices import entry_of, voice_of
 from gsv_runtime.cache.keys import Fingerprints, voice_key
@@ -35,6 +36,7 @@ class SpeechCache:
         self._known_by = known_by
         self._once = Once(cache, metrics)
         self._takes = Takes(cache, known_by, metrics)
+        self.answers = Answers(cache.memory, metrics)
 
     @classmethod
     def open(cls, settings: TtsSettings, repository: Path, metrics: Metrics) -> SpeechCache:

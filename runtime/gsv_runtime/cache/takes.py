@@ -44,10 +44,6 @@ class Takes:
         self.metrics = metrics
         self.flights: Flights[AudioBit] = Flights()
 
-    def saved(self, entry: Entry, key: Key) -> None:
-        """Counts what a hit made needless."""
-        self.metrics.add("gsv_cache_saved_seconds_total", float(entry.facts["compute_s"]), kind=key.kind)
-
 
 class RequestTakes:
     """`pipeline.Reuse` for one request."""
@@ -71,6 +67,7 @@ class RequestTakes:
         self._check = check
         self._lock = threading.Lock()
         self._led: set[Flight[AudioBit]] = set()
+        self.saved_s = 0.0
         self._closed = False
 
     def pieces(self, spoken: Spoken, compute: Compute) -> Iterator[Piece]:
@@ -116,7 +113,7 @@ class RequestTakes:
                 lead = Lead(self._shared, flight, key, sent, self._keeps)
                 yield from self._tokens(spoken, compute, lead)
                 return
-            self._shared.saved(found.entry, key)
+            self._count_saved(found.entry, key)
             flight.seed, flight.source = int(found.entry.facts["seed"]), found.level
             bits = bits_of(found.entry)
             for bit in bits:
@@ -134,7 +131,7 @@ class RequestTakes:
         if entry is None:
             yield from self._computed(key, spoken, compute, lead)
             return
-        self._shared.saved(entry, key)
+        self._count_saved(entry, key)
         spoken = replace(spoken, seed=int(entry.facts["seed"]))
         if lead is not None:
             lead.flight.seed = spoken.seed
@@ -161,6 +158,11 @@ class RequestTakes:
         speed = spoken_speed(request, spoken.sentence)
         manner = Manner(request.sampling, seed, speed, request.noise_scale, self._grid)
         return spoken.sentence, request.language, self._voice, manner, self._shared.fingerprints
+
+    def _count_saved(self, entry: Entry, key: Key) -> None:
+        compute_s = float(entry.facts["compute_s"])
+        self.saved_s += compute_s
+        self._shared.metrics.add("gsv_cache_saved_seconds_total", compute_s, kind=key.kind)
 
     def _take_charge(self, flight: Flight[AudioBit]) -> None:
         with self._lock:

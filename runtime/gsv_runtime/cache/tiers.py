@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from gsv_runtime.cache.entry import CorruptEntry, Entry, Key
 from gsv_runtime.cache.levels import MEMORY, Level
+from gsv_runtime.cache.memory import Memory, MemoryLevel
 from gsv_runtime.metrics import Metrics, NoMetrics
 
 logger = logging.getLogger("gsv.cache")
@@ -77,6 +78,11 @@ class Cache:
     def enabled(self) -> bool:
         """Whether it keeps anything: without, nobody needs to make a key."""
         return bool(self._levels)
+
+    @property
+    def memory(self) -> Memory | None:
+        """Where the first level keeps what it has, for other things that are quick to find there."""
+        return next((level.memory for level in self._levels if isinstance(level, MemoryLevel)), None)
 
     def get(self, key: Key) -> Entry | None:
         """The entry from the fastest level that has it, or None."""

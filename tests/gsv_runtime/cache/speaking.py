@@ -42,7 +42,12 @@ def audio(replies):
 
 
 def sources(replies):
-    return [reply["source"][0] for reply in replies]
+    return [text(reply["source"][0]) for reply in replies]
+
+
+def text(value):
+    """Of an output, which is UTF-8 already in an answer that was kept."""
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def same(replies, others):

@@ -3,7 +3,7 @@
 import sys
 import threading
 
-from gsv_runtime.cache.memory import MemoryLevel
+from gsv_runtime.cache.memory import Memory, MemoryLevel
 
 from .entries import entry, key, same
 
@@ -12,17 +12,18 @@ SIZE = entry(0).nbytes
 
 def test_memory_stays_within_its_bound_under_ten_thousand_distinct_entries(figures):
     bound = 50 * SIZE + 17
-    level = MemoryLevel(bound, figures)
+    memory = Memory(bound, figures)
+    level = MemoryLevel(memory)
     for number in range(10_000):
         level.put(key(number), entry(number))
-        assert level.nbytes <= bound
-    assert len(level) == 50
-    assert figures("bytes", level="memory") == level.nbytes == 50 * SIZE
+        assert memory.nbytes <= bound
+    assert len(memory) == 50
+    assert figures("bytes", level="memory") == memory.nbytes == 50 * SIZE
     assert figures("evictions_total", level="memory") == 9_950
 
 
 def test_what_was_used_least_recently_goes_first():
-    level = MemoryLevel(2 * SIZE)
+    level = MemoryLevel(Memory(2 * SIZE))
     level.put(key(1), entry(1))
     level.put(key(2), entry(2))
     assert same(level.get(key(1)), entry(1))
@@ -33,7 +34,7 @@ def test_what_was_used_least_recently_goes_first():
 
 
 def test_an_entry_bigger_than_the_level_is_not_kept_and_moves_nothing_out():
-    level = MemoryLevel(2 * SIZE)
+    level = MemoryLevel(Memory(2 * SIZE))
     level.put(key(1), entry(1))
     level.put(key(2), entry(2, num_samples=10_000))
     assert level.get(key(2)) is None
@@ -41,10 +42,10 @@ def test_an_entry_bigger_than_the_level_is_not_kept_and_moves_nothing_out():
 
 
 def test_the_same_key_twice_counts_once():
-    level = MemoryLevel(10 * SIZE)
+    level = MemoryLevel(Memory(10 * SIZE))
     for _ in range(5):
         level.put(key(1), entry(1))
-    assert (len(level), level.nbytes) == (1, SIZE)
+    assert (len(level.memory), level.memory.nbytes) == (1, SIZE)
 
 
 def test_an_entry_counts_for_no_less_than_python_takes_for_it():
@@ -55,7 +56,7 @@ def test_an_entry_counts_for_no_less_than_python_takes_for_it():
 
 
 def test_threads_see_whole_entries_and_the_bound_holds():
-    level = MemoryLevel(20 * SIZE)
+    level = MemoryLevel(Memory(20 * SIZE))
     wrong = []
 
     def use(seed):
@@ -72,4 +73,4 @@ def test_threads_see_whole_entries_and_the_bound_holds():
     for thread in threads:
         thread.join()
     assert not wrong
-    assert level.nbytes == len(level) * SIZE <= 20 * SIZE
+    assert level.memory.nbytes == len(level.memory) * SIZE <= 20 * SIZE
