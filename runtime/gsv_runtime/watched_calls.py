@@ -31,7 +31,7 @@ class WatchedCalls:
     """Runs calls; safe to share between threads.
 
     Args:
-        processes: the running processes of every model, as `model_processes` has them.
+        processes: the running processes of every model, as `model_processes` has them; each model has some.
         max_lost: how many calls may hang in all; each keeps a thread here and one in Triton.
         when_too_many: what to do at the next.
         poll_s: how often a caller looks, in seconds.
@@ -57,8 +57,8 @@ class WatchedCalls:
         """Runs `call`, which waits for `model`, and returns what it returns.
 
         Raises:
-            ProcessDied: a process of the model has died meanwhile, and the call is left behind; or had died before, and
-                there is no other yet, so that nobody would ever answer.
+            ProcessDied: a process of the model has died meanwhile, and the call is left behind; or there is none, so
+                that nobody would ever answer.
         """
         pids = self._pids(model)
         answer = self._threads.submit(call)
@@ -73,14 +73,13 @@ class WatchedCalls:
                 raise ProcessDied(model)
 
     def _pids(self, model: str) -> frozenset[int]:
-        """Processes of the model; a model that is none of Triton's Python models has none and is never found dead."""
+        """Processes of the model, at least one; it is looked for anew while there is none."""
         with self._lock:
-            known = self._known.get(model)
-            if known is None or not _all_running(known):
-                running = self._processes().get(model, frozenset())
-                if known and not running:
-                    raise ProcessDied(model)
-                known = self._known[model] = running
+            known = self._known.get(model, frozenset())
+            if not known or not _all_running(known):
+                known = self._known[model] = self._processes().get(model, frozenset())
+            if not known:
+                raise ProcessDied(model)
             return known
 
     def _count_lost(self, model: str) -> None:

@@ -91,9 +91,22 @@ def test_calls_after_a_death_go_to_the_process_that_came_instead(processes):
     assert processes.asked == 3
 
 
-def test_a_model_without_processes_is_never_found_dead(processes):
+def test_whoever_looks_first_while_there_is_no_process_sees_the_next_one_die_too(processes):
+    """As `tts` does when it comes back while `t2s` is being loaded."""
+    watched, over = calls(processes), threading.Event()
     processes.alive.clear()
-    assert calls(processes).run("t2s", lambda: "engine") == "engine"
+    with pytest.raises(ProcessDied, match="t2s"):
+        watched.run("t2s", lambda: "nobody is there")
+    processes.alive.add(1)
+    assert watched.run("t2s", lambda: "here") == "here"
+
+    def die():
+        processes.alive.clear()
+        over.wait(PATIENCE_S)
+
+    with pytest.raises(ProcessDied, match="t2s"):
+        watched.run("t2s", die)
+    over.set()
 
 
 def test_too_many_lost_calls_end_the_process(processes):
