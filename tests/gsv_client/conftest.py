@@ -41,6 +41,7 @@ class FakeSpeaker:
     Attributes:
         answers: Sent in order: a dict is a chunk, a string an error, `WAIT` holds until the client goes away.
         refusals: Errors for the first requests, before any answer.
+        parted: Of each gRPC stream that was answered to its end, whether the client hung up without cancelling it.
     """
 
     answers: list[Any] = field(default_factory=lambda: [speech(0), speech(1), speech(2)])
@@ -48,6 +49,7 @@ class FakeSpeaker:
     voices: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked: list[dict[str, Any]] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
+    parted: list[bool] = field(default_factory=list)
     states: dict[str, str] = field(default_factory=lambda: {"tts": "READY", "voices": "READY"})
     inputs: dict[str, list[str]] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
@@ -124,6 +126,7 @@ class GrpcServicer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: igno
                 final = service_pb2.ModelInferResponse()
                 final.parameters["triton_final_response"].bool_param = True
                 yield service_pb2.ModelStreamInferResponse(infer_response=final)
+        self.speaker.parted.append(context.is_active())
 
     def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
         try:

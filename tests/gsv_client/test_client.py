@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import io
 import socket
+import threading
+import time
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -89,6 +92,42 @@ def test_silence_beyond_the_timeout_raises_and_cancels(url: str, speaker: Any, c
     with Client(url, timeout_s=0.3) as client, pytest.raises(DeadlineExceeded, match=r"no answer for 0\.3 s"):
         client.synthesize("Long.")
     assert speaker.cancelled.wait(10)
+
+
+def test_a_stream_that_was_heard_to_its_end_is_not_cancelled(grpc_url: str, speaker: Any) -> None:
+    with Client(grpc_url) as client:
+        for _ in range(5):
+            client.synthesize("Hi.")
+    assert speaker.parted == [True] * 5
+
+
+@pytest.mark.parametrize("way", ["heard", "left", "silent", "refused", "failed"])
+def test_a_stream_leaves_no_thread_behind_however_it_ends(
+    url: str, speaker: Any, chunk_answer: Any, wait: Any, way: str
+) -> None:
+    if way in ("left", "silent"):
+        speaker.answers = [chunk_answer(0), wait]
+    if way == "failed":
+        speaker.answers = [chunk_answer(0), "InternalError: vocoder failed; see the server's log"]
+    with Client(url, timeout_s=0.2 if way == "silent" else 10.0) as client:
+        for number in range(4):
+            if way == "refused":
+                speaker.refusals = ["InvalidRequest: text is empty"]
+            with suppress(SynthesisError), client.stream("Hi.") as chunks:
+                for _ in chunks:
+                    if way == "left":
+                        break
+            if number == 0:
+                before = _own_threads()
+    deadline = time.monotonic() + 10
+    while len(_own_threads()) > len(before) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(_own_threads()) <= len(before)
+
+
+def _own_threads() -> list[threading.Thread]:
+    """Threads of this process but those of the fake server, of which it starts as many as it likes."""
+    return [thread for thread in threading.enumerate() if not thread.name.startswith("ThreadPoolExecutor")]
 
 
 def test_a_refused_request_raises_its_leaf(url: str, speaker: Any) -> None:

@@ -26,6 +26,8 @@ from gsv_client.transport.liveness import next_answer
 
 T = TypeVar("T")
 
+_PARTING_S = 1.0  # that a server may take to hang up when it has sent its last answer
+
 
 class GrpcTransport:
     """One server over gRPC; safe to share between threads.
@@ -51,28 +53,23 @@ class GrpcTransport:
         def arrived(result: InferResult | None, error: InferenceServerException | None) -> None:
             arrivals.put((result, error, time.perf_counter()))
 
-        client = self._open()
+        client, whole = self._open(), False
         try:
             client.start_stream(arrived)
             # Where the connection has failed already this raises without the reason, which `arrivals` brings.
             with contextlib.suppress(InferenceServerException):
                 client.async_stream_infer(model, infer_inputs(inputs), enable_empty_final_response=True)
-            yield from self._until_final(model, arrivals)
+            while not whole:
+                result, error, at_s = next_answer(arrivals, self._timeout_s, model, self._is_gone)
+                if error is not None:
+                    raise error_of(error, self._address.url)
+                whole = is_final(result)
+                if response := response_of(result):
+                    yield Arrival(response, at_s)
         except InferenceServerException as error:
             raise error_of(error, self._address.url) from None
         finally:
-            client.stop_stream(cancel_requests=True)
-            client.close()
-
-    def _until_final(self, model: str, arrivals: queue.Queue[Any]) -> Generator[Arrival, None, None]:
-        final = False
-        while not final:
-            result, error, at_s = next_answer(arrivals, self._timeout_s, model, self._is_gone)
-            if error is not None:
-                raise error_of(error, self._address.url)
-            final = is_final(result)
-            if response := response_of(result):
-                yield Arrival(response, at_s)
+            _hang_up(client, whole)
 
     def infer(self, model: str, inputs: Tensors, dtypes: Mapping[str, str]) -> Response:
         """Send one request and return its only answer."""
@@ -120,3 +117,18 @@ class GrpcTransport:
             return method(*args, client_timeout=self._timeout_s)
         except InferenceServerException as error:
             raise error_of(error, self._address.url) from None
+
+
+def _hang_up(client: InferenceServerClient, whole: bool) -> None:
+    """Ends a client's stream and closes the client; what was not heard `whole` is cancelled.
+
+    Left to itself, tritonclient (2.73) cancels without ending the thread that sends, which then waits for requests, and
+    keeps all that was heard, as long as the process lives. Its queue is private; there is no other way to that thread.
+    """
+    stream = client._stream
+    if stream is not None:
+        stream._request_queue.put(None)  # no more requests
+        if whole:
+            stream._handler.join(_PARTING_S)  # until the server has hung up too: nothing is left to be cancelled
+        client.stop_stream(cancel_requests=True)
+    client.close()
