@@ -26,6 +26,7 @@ from gsv_loadtest.scenarios import SCENARIOS
 from gsv_loadtest.voices import NoVoices, voices_of
 
 CAPACITY_FILE = "capacity.json"
+_WARM_UP_S = 5.0
 _SHARE_OF_CAPACITY = 0.8
 
 
@@ -56,7 +57,7 @@ def main() -> None:
 @click.option("--users", type=click.IntRange(min=1), default=4, show_default=True, help="Closed loop: listeners.")
 @click.option("--rate", "rate_per_s", type=click.FloatRange(min=0, min_open=True), help="Open loop: arrivals a second.")
 @click.option("--duration", "duration_s", type=float, default=60.0, show_default=True, help="Seconds, with warm-up.")
-@click.option("--warm-up", "warm_up_s", type=float, default=5.0, show_default=True, help="Seconds that do not count.")
+@click.option("--warm-up", "warm_up_s", type=float, help="Seconds that do not count.  [default: 5; soak: a tenth]")
 @click.option("--identity", is_flag=True, help="Compare every utterance with itself spoken alone.")
 @_target_options
 def run_command(
@@ -64,7 +65,7 @@ def run_command(
     users: int,
     rate_per_s: float | None,
     duration_s: float,
-    warm_up_s: float,
+    warm_up_s: float | None,
     identity: bool,
     urls: Sequence[str],
     references: Path | None,
@@ -89,6 +90,8 @@ def run_command(
     chosen = SCENARIOS[scenario]
     if chosen.open_loop and rate_per_s is None:
         rate_per_s = _SHARE_OF_CAPACITY * _measured_capacity(out)
+    if warm_up_s is None:
+        warm_up_s = max(_WARM_UP_S, duration_s / 10) if chosen.crowd else _WARM_UP_S
     if duration_s <= warm_up_s:
         raise click.UsageError(f"--duration {duration_s:g} is not longer than --warm-up {warm_up_s:g}")
     plan = Plan(chosen, users, rate_per_s, duration_s, warm_up_s, seed=seed)
@@ -124,7 +127,7 @@ def capacity_command(
 ) -> None:
     """Find the highest rate of arrivals at which requests start in time and no stream underruns."""
     target, bar = _target(urls, references, state), Bar(ttfa_s, share, underrun_s)
-    plan = Plan(SCENARIOS[scenario], 1, first_per_s, duration_s, warm_up_s, seed=seed)
+    plan = Plan(replace(SCENARIOS[scenario], crowd=0), 1, first_per_s, duration_s, warm_up_s, seed=seed)
 
     def probe(rate_per_s: float) -> Probe:
         click.echo(f"{rate_per_s:.2f} arrivals/s", err=True)

@@ -21,6 +21,8 @@ class Scenario:
         users_at: (users asked for, seconds since the start, duration in seconds) to users present.
         open_loop: Whether it is meant for arrivals at a rate; any scenario becomes so where a rate is given.
         voices: How many voices take part; 0 is all that are registered.
+        crowd: Listeners who come together when it begins, in an open loop: what a server keeps of its peak, such as
+            threads, is no growth after that. A tenth of the time is warm-up then.
     """
 
     summary: str
@@ -30,6 +32,7 @@ class Scenario:
     users_at: Callable[[int, float, float], int] = steady
     open_loop: bool = False
     voices: int = 0
+    crowd: int = 0
 
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -46,5 +49,6 @@ SCENARIOS: Mapping[str, Scenario] = {
         kinds={"short": 0.65, "medium": 0.3, "long": 0.05},
         give_up=0.2,
         open_loop=True,
+        crowd=32,
     ),
 }

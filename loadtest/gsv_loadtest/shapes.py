@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 
@@ -18,17 +19,19 @@ def spike(users: int, at_s: float, duration_s: float) -> int:
     return users * SPIKE if duration_s / 3 <= at_s < 2 * duration_s / 3 else users
 
 
-def poisson_arrivals(rate_per_s: float, duration_s: float, seed: int) -> Iterator[float]:
+def poisson_arrivals(rate_per_s: float, duration_s: float, seed: int, crowd: int = 0) -> Iterator[float]:
     """Times of arrival of listeners who know nothing of each other or of the server.
 
     Args:
         rate_per_s: Arrivals per second, in the mean.
         duration_s: When the last may come.
         seed: The same seed gives the same times.
+        crowd: So many more come together, before all others.
 
     Yields:
         Seconds from the start, ascending.
     """
+    yield from itertools.repeat(0.0, crowd)
     rng = random.Random(seed)
     at_s = rng.expovariate(rate_per_s)
     while at_s < duration_s:

@@ -61,10 +61,11 @@ class ArrivingUser(User):
         """Lets every listener of the load arrive, and waits for the last to leave."""
         load = self.environment.load
         group = Group()
-        for due_s in poisson_arrivals(load.plan.rate_per_s or 1.0, load.plan.duration_s, load.plan.seed):
+        plan = load.plan
+        for due_s in poisson_arrivals(plan.rate_per_s or 1.0, plan.duration_s, plan.seed, plan.scenario.crowd):
             gevent.sleep(max(0.0, due_s - load.now_s))
             group.spawn(load.listen, due_s)
-        group.join(timeout=load.plan.patience_s)
+        group.join(timeout=plan.patience_s)
         if self.environment.runner is not None:
             self.environment.runner.quit()
 

@@ -27,3 +27,8 @@ def test_a_spike_fills_the_middle_third():
 
 def test_steady_users_stay():
     assert {steady(5, at_s, 30.0) for at_s in itertools.islice(itertools.count(), 30)} == {5}
+
+
+def test_a_crowd_comes_first_and_changes_nobody_elses_time():
+    alone = list(poisson_arrivals(5.0, 10.0, seed=1))
+    assert list(poisson_arrivals(5.0, 10.0, seed=1, crowd=3)) == [0.0, 0.0, 0.0, *alone]
