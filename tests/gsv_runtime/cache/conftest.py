@@ -7,8 +7,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from gsv_runtime.cloning import derive_voice
 from gsv_runtime.metrics import CACHE_METRICS
 from gsv_runtime.speech import SpeechService
+from gsv_runtime.speech_request import ReferenceRequest
 
 from .speaking import SETTINGS, Counts
 
@@ -79,6 +81,17 @@ def start(facts, tmp_path, counts):
 @pytest.fixture
 def service(start):
     return start()
+
+
+@pytest.fixture
+def register(service, make_stages, make_recording):
+    """A function that registers a recording of some loudness as `ann`."""
+
+    def make(level):
+        reference = ReferenceRequest(make_recording(level=level), "hi", "en", trim=False)
+        service.voices.add("ann", derive_voice(reference, make_stages(), service.facts))
+
+    return make
 
 
 @pytest.fixture

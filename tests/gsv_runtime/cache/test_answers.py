@@ -9,7 +9,6 @@ import pytest
 from gsv_runtime import contract
 from gsv_runtime.cache.answers import WITHOUT_EFFECT, Answers, Kept, answer_key
 from gsv_runtime.cache.memory import Memory
-from gsv_runtime.cloning import derive_voice
 from gsv_runtime.speech_request import ReferenceRequest, Sampling, SpeechRequest
 from gsv_runtime.tensors import to_wire
 
@@ -161,11 +160,7 @@ def test_a_server_without_memory_keeps_no_answers(start, ask, make_stages, count
     assert counts.sums[("gsv_cache_misses_total", "memory", "answer")] == 0
 
 
-def test_a_voice_registered_again_under_its_name_does_not_get_the_old_answer(service, ask, make_stages, make_recording):
-    def register(level):
-        reference = ReferenceRequest(make_recording(level=level), "hi", "en", trim=False)
-        service.voices.add("ann", derive_voice(reference, make_stages(), service.facts))
-
+def test_a_voice_registered_again_under_its_name_does_not_get_the_old_answer(service, register, make_stages):
     named = {"text": np.array(["ab"], object), "voice": np.array(["ann"], object), "seed": np.array([1])}
     register(0.3)
     _, _, again = (answer(service, named, make_stages) for _ in range(3))

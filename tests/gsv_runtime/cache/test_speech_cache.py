@@ -92,14 +92,7 @@ def test_another_recording_computes_everything_again(service, ask, make_stages, 
     assert sources(answer(service, ask("ab", reference=make_recording(level=0.2)), make_stages)) == ["computed"]
 
 
-def test_a_voice_registered_again_under_its_name_misses(service, ask, make_stages, make_recording):
-    from gsv_runtime.cloning import derive_voice
-    from gsv_runtime.speech_request import ReferenceRequest
-
-    def register(level):
-        reference = ReferenceRequest(make_recording(level=level), "hi", "en", trim=False)
-        service.voices.add("ann", derive_voice(reference, make_stages(), service.facts))
-
+def test_a_voice_registered_again_under_its_name_misses(service, register, make_stages):
     named = {"text": np.array(["ab"], object), "voice": np.array(["ann"], object), "seed": np.array([1])}
     register(0.3)
     first = answer(service, named, make_stages)
