@@ -29,7 +29,7 @@ WITHOUT_EFFECT = {
     "priority": "when, not what",
     "deadline_s": "when, not what",
     "cache": "whether to look",
-    "seeded": "without a seed there is none in the key",
+    "seeded": "decides whether the seed is in the key",
 }
 _decisive = attrgetter(*(field.name for field in fields(SpeechRequest) if field.name not in WITHOUT_EFFECT))
 
