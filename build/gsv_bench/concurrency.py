@@ -40,7 +40,7 @@ from gsv_client import Client, ServerBusy, SynthesisError
 REFERENCES = Path("build/gsv_demo/weights/references")
 DISTINCT = 10
 _FIRST_SENTENCES = tuple(re.split(r"(?<=[.?!]) ", text)[0] for text in TEXTS)
-_LONG_TEXT = "The young woman found a good book, and she read it all day long. " * 12
+LONG_TEXT = "The young woman found a good book, and she read it all day long. " * 12
 _PATIENCE_S = 600.0
 # Listens to the first chunk of some streams and is then gone, as a process that was killed.
 _VICTIMS = """
@@ -160,7 +160,7 @@ def _at_rest(watch: ServerWatch) -> dict[str, int]:
 
 def _kill(url: str, voice: str, count: int, watch: ServerWatch, survivors: list[Future[Answer]]) -> float:
     """Start a process with `count` streams, which dies after the first chunk of each; milliseconds to free slots."""
-    command = [sys.executable, "-c", _VICTIMS, url, _LONG_TEXT, voice, str(count)]
+    command = [sys.executable, "-c", _VICTIMS, url, LONG_TEXT, voice, str(count)]
     ended = subprocess.run(command, timeout=_PATIENCE_S, check=False).returncode
     died_s = time.perf_counter()
     if ended != 7:

@@ -21,6 +21,7 @@ from gsv_build import triton_process
 from gsv_build.build_record import file_digest, joined_digest
 from gsv_build.configs import DEFAULT_REPOSITORY
 from gsv_build.triton_process import Ports, ServerFailed, Wheel
+from gsv_runtime import preload
 from gsv_runtime.settings import BUILD_FILE, read_build
 from gsv_runtime.supervisor import supervised
 
@@ -118,6 +119,8 @@ def _start(repository: Path, state_directory: Path, ports: Ports, models: list[s
         admin_key=admin_key,
         shm_prefix=shm_prefix,
     )
+    if preload.library() is None:
+        logger.warning(preload.MISSING)
     command = supervised(command, f"{ports.host}:{ports.http}", models)
     pid = triton_process.start(command, wheel.environment() | {"GSV_ADMIN_KEY": admin_key}, log)
     state = ServerState(pid, ports, shm_prefix, admin_key, serves)

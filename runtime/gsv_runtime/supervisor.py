@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from gsv_runtime.model_processes import is_running, model_processes
+from gsv_runtime.preload import library, with_preload
 
 POLL_S = 0.25
 # How long `tts` stays unloaded once its process has died. Its streams hang, for nothing in Triton ends them; a client
@@ -150,7 +151,6 @@ class Supervisor:
 
 def watch(server: int, address: str, models: Sequence[str], admin_key: str) -> None:
     """Watches the server, this process's parent, until it ends."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s", force=True)
 
     def sleep(seconds: float) -> None:
         if os.getppid() != server:
@@ -174,7 +174,7 @@ def become(command: Sequence[str], address: str, models: Sequence[str], admin_ke
     """
     child = [sys.executable, "-m", "gsv_runtime.supervisor", "--watch", str(os.getpid()), address, *models]
     os.posix_spawn(child[0], child, os.environ | {"GSV_ADMIN_KEY": admin_key})
-    os.execvp(command[0], list(command))
+    os.execvpe(command[0], list(command), with_preload(os.environ, library()))
 
 
 def supervised(command: Sequence[str], address: str, models: Sequence[str]) -> list[str]:
@@ -184,6 +184,7 @@ def supervised(command: Sequence[str], address: str, models: Sequence[str]) -> l
 
 def main() -> None:
     """See the module's first lines."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s")
     admin_key = os.environ["GSV_ADMIN_KEY"]
     arguments = sys.argv[1:]
     if arguments[0] == "--watch":

@@ -13,6 +13,8 @@ import urllib.request
 import numpy as np
 import pytest
 
+from gsv_runtime.preload import library
+
 from .conftest import Input
 from .test_bad_input import sse
 
@@ -171,7 +173,7 @@ def test_too_many_streams_at_once_are_refused_with_a_hint_and_the_server_serves_
     _, error = client.say(ask("One more.", "low", 1))
     assert error is None or re.search(r"^ServerBusy: .*; retry after \d+\.\d s$", error)
     status, reply = sse(idle, json.dumps({**ask("Over HTTP.", "low", 1), "encoding": "pcm16_base64"}).encode())
-    assert status in (200, 400)  # Triton 24.10 answers 400 to any error of a stream's first response
+    assert status in (200, 503 if library() else 400)  # without our repairs Triton answers 400 to any error
     assert status == 200 or "ServerBusy: " in reply
     for call in calls:
         call.cancel()

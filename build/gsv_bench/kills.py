@@ -1,0 +1,254 @@
+"""Kills a model's process again and again while streams are at work, and says what became of the server and of them.
+
+`python -m gsv_bench --only kills --json`. SIGKILL at a random moment, so that some processes die while they hold one of
+the locks that they share with tritonserver. `GSV_PRELOAD=off` in front of it shows the same without our repairs
+(decision 20).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from gsv_bench.concurrency import LONG_TEXT, register
+from gsv_bench.stages import lay_out
+from gsv_build import local_server, triton_process
+from gsv_build.build_repository import build
+from gsv_build.deployment import PRESETS
+from gsv_build.local_server import ServerState
+from gsv_build.triton_process import Ports
+from gsv_client import Client, SynthesisError
+from gsv_runtime.model_processes import model_processes
+
+_BACK_LIMIT_S = 30.0
+_POLL_S = 0.02
+_SILENCE_S = 15.0  # a stream that hears nothing for so long hangs
+_TAKEN_OVER = "lock of a dead process taken over"  # as _preload.c writes it
+
+
+@dataclass
+class Ended:
+    """How streams ended, counted by the listeners."""
+
+    whole: int = 0
+    with_error: int = 0
+    hung: int = 0
+    slowest_error_s: float = 0.0  # from the kill before it
+    errors: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Kills:
+    """What became of the server."""
+
+    model: str
+    streams: int
+    kills: int
+    repaired: bool
+    server_aborted: int
+    unready_median_s: float  # from the kill until readiness says so
+    unready_slowest_s: float
+    back_median_s: float  # until the model has a process and is ready
+    back_slowest_s: float
+    locks_taken_over: int
+    server_threads_per_kill: float
+    ended: Ended
+
+
+class Listeners:
+    """Threads that each ask for a long text, again and again, until told to stop."""
+
+    def __init__(self, url: str, voices: Sequence[str], count: int) -> None:
+        self.ended = Ended()
+        self.killed_s = time.monotonic()
+        self._url, self._voices = url, voices
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._listen, args=(number,)) for number in range(count)]
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """They listen as long as this lasts."""
+        for thread in self._threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._stopped.set()
+            for thread in self._threads:
+                thread.join()
+
+    def _listen(self, number: int) -> None:
+        seeds = random.Random(number)
+        while not self._stopped.is_set():
+            with Client(self._url, timeout_s=_SILENCE_S, busy_wait_s=_SILENCE_S) as client:
+                self._hear(client, self._voices[number % len(self._voices)], seeds.randrange(1 << 30))
+
+    def _hear(self, client: Client, voice: str, seed: int) -> None:
+        began_s = last_s = time.monotonic()
+        try:
+            with client.stream(LONG_TEXT, voice=voice, language="en", seed=seed, cache="off") as chunks:
+                for _ in chunks:
+                    last_s = time.monotonic()
+                    if self._stopped.is_set():
+                        return
+        except SynthesisError as error:
+            self._count_error(error, began_s, last_s)
+            self._stopped.wait(0.1)
+        else:
+            with self._lock:
+                self.ended.whole += 1
+
+    def _count_error(self, error: SynthesisError, began_s: float, last_s: float) -> None:
+        now_s = time.monotonic()
+        with self._lock:
+            self.ended.with_error += 1
+            name = type(error).__name__
+            self.ended.errors[name] = self.ended.errors.get(name, 0) + 1
+            self.ended.hung += now_s - last_s >= _SILENCE_S
+            if began_s < self.killed_s:
+                self.ended.slowest_error_s = max(self.ended.slowest_error_s, now_s - self.killed_s)
+
+
+@dataclass
+class _Server:
+    """The server under test, started again when it has aborted."""
+
+    repository: Path
+    state: Path
+    ports: Ports
+    aborted: int = 0
+    locks_taken_over: int = 0
+
+    def up(self) -> ServerState:
+        return local_server.up(self.repository, self.state, self.ports)
+
+    def wait(self, claim: Callable[[], bool], running: ServerState) -> float | None:
+        """Seconds until it is so; None if the server ended first, or after a long time."""
+        began_s = time.monotonic()
+        while not claim():
+            if not triton_process.is_alive(running.pid) or time.monotonic() - began_s > _BACK_LIMIT_S:
+                return None
+            time.sleep(_POLL_S)
+        return time.monotonic() - began_s
+
+    def up_again(self, running: ServerState) -> ServerState:
+        """The same one if it lives."""
+        if triton_process.is_alive(running.pid):
+            return running
+        self.aborted += 1
+        self.read_log()
+        return self.up()
+
+    def read_log(self) -> None:
+        """Counts what the library of repairs has written; a new server begins a new log."""
+        log = (self.state / "server.log").read_text(encoding="utf-8", errors="replace")
+        self.locks_taken_over += log.count(_TAKEN_OVER)
+
+
+@dataclass(frozen=True)
+class _Recovery:
+    """One kill that the server survived."""
+
+    unready_s: float
+    back_s: float
+    threads: int  # that tritonserver has more than before
+
+
+def measure(server: _Server, model: str, count: int, streams: int, pause_s: float) -> Kills:
+    """Kill `model` `count` times."""
+    running = server.up()
+    url = f"127.0.0.1:{running.ports.grpc}"
+    listeners = Listeners(url, register(url), streams)
+    moments = random.Random(7)
+    survived: list[_Recovery] = []
+    server.aborted = server.locks_taken_over = 0
+    with listeners.at_work():
+        for _ in tqdm(range(count), desc=f"kill {model}", unit="kill"):
+            time.sleep(pause_s * (0.5 + moments.random()))
+            listeners.killed_s = time.monotonic()
+            if recovery := _kill(server, running, model):
+                survived.append(recovery)
+            running = server.up_again(running)
+    server.read_log()
+    return Kills(
+        model=model,
+        streams=streams,
+        kills=count,
+        repaired=os.environ.get("GSV_PRELOAD") != "off",
+        server_aborted=server.aborted,
+        unready_median_s=round(statistics.median(each.unready_s for each in survived), 2),
+        unready_slowest_s=round(max(each.unready_s for each in survived), 2),
+        back_median_s=round(statistics.median(each.back_s for each in survived), 2),
+        back_slowest_s=round(max(each.back_s for each in survived), 2),
+        locks_taken_over=server.locks_taken_over,
+        server_threads_per_kill=round(statistics.mean(each.threads for each in survived), 1),
+        ended=listeners.ended,
+    )
+
+
+def _kill(server: _Server, running: ServerState, model: str) -> _Recovery | None:
+    """Kill the model's process and wait until it is back; None if the server ended."""
+    threads, victims = _threads(running.pid), model_processes(running.pid).get(model, frozenset())
+    for victim in victims:
+        with suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+
+    def is_back() -> bool:
+        now = model_processes(running.pid).get(model, frozenset())
+        return bool(now) and not now & victims and triton_process.is_ready(running.ports)
+
+    unready_s = server.wait(lambda: not triton_process.is_ready(running.ports), running)
+    back_s = server.wait(is_back, running)
+    if unready_s is None or back_s is None:
+        if triton_process.is_alive(running.pid):
+            raise RuntimeError(f"{model} did not come back within {_BACK_LIMIT_S:.0f} s")
+        return None
+    return _Recovery(unready_s, unready_s + back_s, _threads(running.pid) - threads)
+
+
+def _threads(pid: int) -> int:
+    try:
+        return len(list((Path("/proc") / str(pid) / "task").iterdir()))
+    except OSError:
+        return 0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this benchmark."""
+    parser.add_argument("--kills-weights", type=Path, default=Path("build/gsv_demo/weights"))
+    parser.add_argument("--kills-work", type=Path, default=Path("var/bench/demo"), help="keeps the repository")
+    parser.add_argument("--kills-of", default="t2s,vocoder", help="models, comma-separated")
+    parser.add_argument("--kills", type=int, default=50, help="of each")
+    parser.add_argument("--kills-streams", type=int, default=4)
+    parser.add_argument("--kills-pause", type=float, default=2.0, help="seconds between them, more or less")
+
+
+def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """Measure; return Markdown for people and values for machines."""
+    work = arguments.kills_work.resolve()
+    repository = work / "model_repository"
+    lay_out(repository)
+    build(repository, PRESETS["cpu"], arguments.kills_weights)
+    server = _Server(repository, work / "kills", Ports.free())
+    try:
+        found = [
+            asdict(measure(server, model, arguments.kills, arguments.kills_streams, arguments.kills_pause))
+            for model in arguments.kills_of.split(",")
+        ]
+    finally:
+        local_server.down(server.state)
+    return "\n".join(f"- {json.dumps(each)}" for each in found), {"kills": found}
