@@ -58,8 +58,9 @@ class Kills:
     streams: int
     kills: int
     repaired: bool
-    server_aborted: int
-    unready_median_s: float  # from the kill until readiness says so
+    server_died: int  # tritonserver itself; its keeper starts it again
+    server_back_slowest_s: float  # from the kill until all is ready
+    unready_median_s: float  # where the server lived: from the kill until readiness says so
     unready_slowest_s: float
     back_median_s: float  # until the model has a process and is ready
     back_slowest_s: float
@@ -123,101 +124,78 @@ class Listeners:
                 self.ended.slowest_error_s = max(self.ended.slowest_error_s, now_s - self.killed_s)
 
 
-@dataclass
-class _Server:
-    """The server under test, started again when it has aborted."""
-
-    repository: Path
-    state: Path
-    ports: Ports
-    aborted: int = 0
-    locks_taken_over: int = 0
-
-    def up(self) -> ServerState:
-        return local_server.up(self.repository, self.state, self.ports)
-
-    def wait(self, claim: Callable[[], bool], running: ServerState) -> float | None:
-        """Seconds until it is so; None if the server ended first, or after a long time."""
-        began_s = time.monotonic()
-        while not claim():
-            if not triton_process.is_alive(running.pid) or time.monotonic() - began_s > _BACK_LIMIT_S:
-                return None
-            time.sleep(_POLL_S)
-        return time.monotonic() - began_s
-
-    def up_again(self, running: ServerState) -> ServerState:
-        """The same one if it lives."""
-        if triton_process.is_alive(running.pid):
-            return running
-        self.aborted += 1
-        self.read_log()
-        return self.up()
-
-    def read_log(self) -> None:
-        """Counts what the library of repairs has written; a new server begins a new log."""
-        log = (self.state / "server.log").read_text(encoding="utf-8", errors="replace")
-        self.locks_taken_over += log.count(_TAKEN_OVER)
-
-
 @dataclass(frozen=True)
 class _Recovery:
-    """One kill that the server survived."""
+    """One kill."""
 
+    server_died: bool
     unready_s: float
     back_s: float
     threads: int  # that tritonserver has more than before
 
 
-def measure(server: _Server, model: str, count: int, streams: int, pause_s: float) -> Kills:
+def measure(running: ServerState, log: Path, model: str, count: int, streams: int, pause_s: float) -> Kills:
     """Kill `model` `count` times."""
-    running = server.up()
     url = f"127.0.0.1:{running.ports.grpc}"
     listeners = Listeners(url, register(url), streams)
     moments = random.Random(7)
-    survived: list[_Recovery] = []
-    server.aborted = server.locks_taken_over = 0
+    found: list[_Recovery] = []
+    taken_over = _count_taken_over(log)
     with listeners.at_work():
         for _ in tqdm(range(count), desc=f"kill {model}", unit="kill"):
             time.sleep(pause_s * (0.5 + moments.random()))
             listeners.killed_s = time.monotonic()
-            if recovery := _kill(server, running, model):
-                survived.append(recovery)
-            running = server.up_again(running)
-    server.read_log()
+            found.append(_kill(running, model))
+    survived = [each for each in found if not each.server_died]
     return Kills(
         model=model,
         streams=streams,
         kills=count,
         repaired=os.environ.get("GSV_PRELOAD") != "off",
-        server_aborted=server.aborted,
+        server_died=len(found) - len(survived),
+        server_back_slowest_s=round(max((each.back_s for each in found if each.server_died), default=0.0), 2),
         unready_median_s=round(statistics.median(each.unready_s for each in survived), 2),
         unready_slowest_s=round(max(each.unready_s for each in survived), 2),
         back_median_s=round(statistics.median(each.back_s for each in survived), 2),
         back_slowest_s=round(max(each.back_s for each in survived), 2),
-        locks_taken_over=server.locks_taken_over,
+        locks_taken_over=_count_taken_over(log) - taken_over,
         server_threads_per_kill=round(statistics.mean(each.threads for each in survived), 1),
         ended=listeners.ended,
     )
 
 
-def _kill(server: _Server, running: ServerState, model: str) -> _Recovery | None:
-    """Kill the model's process and wait until it is back; None if the server ended."""
-    threads, victims = _threads(running.pid), model_processes(running.pid).get(model, frozenset())
+def _kill(running: ServerState, model: str) -> _Recovery:
+    """Kill the model's process and wait until it is back."""
+    server = running.server_pid
+    if server is None:
+        raise RuntimeError("there is no tritonserver; see its log")
+    threads, victims = _threads(server), model_processes(server).get(model, frozenset())
     for victim in victims:
         with suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
 
     def is_back() -> bool:
-        now = model_processes(running.pid).get(model, frozenset())
+        now = model_processes(running.server_pid or 0).get(model, frozenset())
         return bool(now) and not now & victims and triton_process.is_ready(running.ports)
 
-    unready_s = server.wait(lambda: not triton_process.is_ready(running.ports), running)
-    back_s = server.wait(is_back, running)
-    if unready_s is None or back_s is None:
-        if triton_process.is_alive(running.pid):
-            raise RuntimeError(f"{model} did not come back within {_BACK_LIMIT_S:.0f} s")
-        return None
-    return _Recovery(unready_s, unready_s + back_s, _threads(running.pid) - threads)
+    unready_s = _wait_until(lambda: not triton_process.is_ready(running.ports), f"{model} is not missed")
+    back_s = unready_s + _wait_until(is_back, f"{model} does not come back")
+    died = running.server_pid != server
+    return _Recovery(died, unready_s, back_s, 0 if died else _threads(server) - threads)
+
+
+def _wait_until(claim: Callable[[], bool], otherwise: str) -> float:
+    """Seconds until it is so."""
+    began_s = time.monotonic()
+    while not claim():
+        if time.monotonic() - began_s > _BACK_LIMIT_S:
+            raise RuntimeError(f"{otherwise} after {_BACK_LIMIT_S:.0f} s")
+        time.sleep(_POLL_S)
+    return time.monotonic() - began_s
+
+
+def _count_taken_over(log: Path) -> int:
+    return log.read_text(encoding="utf-8", errors="replace").count(_TAKEN_OVER)
 
 
 def _threads(pid: int) -> int:
@@ -243,12 +221,22 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     repository = work / "model_repository"
     lay_out(repository)
     build(repository, PRESETS["cpu"], arguments.kills_weights)
-    server = _Server(repository, work / "kills", Ports.free())
+    state = work / "kills"
+    running = local_server.up(repository, state, Ports.free())
     try:
         found = [
-            asdict(measure(server, model, arguments.kills, arguments.kills_streams, arguments.kills_pause))
+            asdict(
+                measure(
+                    running,
+                    state / "server.log",
+                    model,
+                    arguments.kills,
+                    arguments.kills_streams,
+                    arguments.kills_pause,
+                )
+            )
             for model in arguments.kills_of.split(",")
         ]
     finally:
-        local_server.down(server.state)
+        local_server.down(state)
     return "\n".join(f"- {json.dumps(each)}" for each in found), {"kills": found}

@@ -60,7 +60,9 @@ class ServerWatch:
 
     def footprint(self) -> Footprint:
         """What there is now."""
-        server = self._state.pid
+        server = self._state.server_pid
+        if server is None:
+            raise RuntimeError("there is no tritonserver; see its log")
         pids = [server, *(pid for pids in model_processes(server).values() for pid in pids)]
         processes = [Path("/proc") / str(pid) for pid in pids]
         shared = Path("/dev/shm").glob(f"{self._state.shm_prefix}*")

@@ -22,8 +22,9 @@ from gsv_build.build_record import file_digest, joined_digest
 from gsv_build.configs import DEFAULT_REPOSITORY
 from gsv_build.triton_process import Ports, ServerFailed, Wheel
 from gsv_runtime import preload
+from gsv_runtime.keeper import kept
+from gsv_runtime.model_processes import server_process
 from gsv_runtime.settings import BUILD_FILE, read_build
-from gsv_runtime.supervisor import supervised
 
 DEFAULT_STATE = Path("var")
 READY_LIMIT_S = 300.0
@@ -36,11 +37,16 @@ logger = logging.getLogger("gsv.server")
 class ServerState:
     """The running server, as server.json has it."""
 
-    pid: int
+    pid: int  # of its keeper
     ports: Ports
     shm_prefix: str
     admin_key: str
     serves: str = ""  # digest of what it has loaded
+
+    @property
+    def server_pid(self) -> int | None:
+        """Process id of tritonserver; None while there is none."""
+        return server_process(self.pid)
 
     @classmethod
     def read(cls, directory: Path) -> ServerState | None:
@@ -101,6 +107,7 @@ def _served_digest(repository: Path) -> str:
     """Changes with the build, the configuration and the code that the server has loaded."""
     code = Path(gsv_runtime.__file__).parent
     paths = [*repository.glob("*/config.pbtxt"), *repository.glob("*/1/model.py"), *code.rglob("*.py")]
+    paths += filter(None, [preload.library()])
     return joined_digest(file_digest(path) for path in [repository / BUILD_FILE, *sorted(paths)])
 
 
@@ -121,7 +128,7 @@ def _start(repository: Path, state_directory: Path, ports: Ports, models: list[s
     )
     if preload.library() is None:
         logger.warning(preload.MISSING)
-    command = supervised(command, f"{ports.host}:{ports.http}", models)
+    command = kept(command, f"{ports.host}:{ports.http}", shm_prefix, models)
     pid = triton_process.start(command, wheel.environment() | {"GSV_ADMIN_KEY": admin_key}, log)
     state = ServerState(pid, ports, shm_prefix, admin_key, serves)
     state.write(state_directory)

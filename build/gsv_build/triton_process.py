@@ -20,8 +20,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gsv_runtime.keeper import clear_leftovers
 from gsv_runtime.launch import EXIT_TIMEOUT_S, server_flags
-from gsv_runtime.model_processes import is_running
+from gsv_runtime.model_processes import is_running, server_process
 
 
 class ServerFailed(Exception):
@@ -131,7 +132,7 @@ def command_line(
     """
     return [
         str(wheel.package / "bin" / "tritonserver"),
-        *server_flags(repository, models, admin_key),
+        *server_flags(repository, models, admin_key, shm_prefix),
         f"--backend-directory={backends}",
         f"--cache-directory={wheel.package / 'caches'}",
         f"--http-address={ports.host}",
@@ -140,12 +141,11 @@ def command_line(
         f"--http-port={ports.http}",
         f"--grpc-port={ports.grpc}",
         f"--metrics-port={ports.metrics}",
-        f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
     ]
 
 
 def start(command: list[str], environment: dict[str, str], log: Path) -> int:
-    """Starts the server in a session of its own, so that its stubs can be ended with it; returns its process id."""
+    """Starts the server's keeper in a session of its own, so that all of it can be ended; returns its process id."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     return os.posix_spawn(
         command[0],
@@ -191,11 +191,8 @@ def wait_until_ready(pid: int, ports: Ports, limit_s: float) -> float:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether `pid` is a running tritonserver (process ids are reused, so its name is asked too)."""
-    try:
-        return is_running(pid) and Path(f"/proc/{pid}/comm").read_text().strip() == "tritonserver"
-    except OSError:
-        return False
+    """Whether `pid` is a running tritonserver, or keeps one."""
+    return server_process(pid) is not None
 
 
 def stop(pid: int, shm_prefix: str) -> None:
@@ -214,8 +211,7 @@ def stop(pid: int, shm_prefix: str) -> None:
     _wait_until_gone(members, EXIT_TIMEOUT_S)
     with contextlib.suppress(ChildProcessError):  # if it was a child of this process, let it go
         os.waitpid(pid, os.WNOHANG)
-    for path in Path("/dev/shm").glob(f"{shm_prefix}*"):
-        path.unlink(missing_ok=True)
+    clear_leftovers(shm_prefix)
 
 
 def _wait_until_gone(pids: list[int], limit_s: float) -> None:
@@ -225,7 +221,7 @@ def _wait_until_gone(pids: list[int], limit_s: float) -> None:
 
 
 def _session_members(session: int) -> list[int]:
-    """Processes of the session that the server leads: itself and its stubs, orphaned or not."""
+    """Processes of the session that the keeper leads: the server and its stubs, orphaned or not."""
     members = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, IndexError):

@@ -1,7 +1,6 @@
 """How tritonserver is started, here and in a container: flags that answer the findings of triton.md.
 
-`python -m gsv_runtime.launch MODEL_REPOSITORY` replaces itself by a tritonserver that serves what `make build` built,
-beside a supervisor that starts again what dies.
+`python -m gsv_runtime.launch MODEL_REPOSITORY` keeps a tritonserver that serves what `make build` built (keeper.py).
 """
 
 from __future__ import annotations
@@ -11,22 +10,24 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from gsv_runtime.keeper import keep
 from gsv_runtime.settings import read_build
-from gsv_runtime.supervisor import ADMIN_HEADER, become
+from gsv_runtime.supervisor import ADMIN_HEADER
 
 EXIT_TIMEOUT_S = 5
 BLS_THREADS = 64  # stage calls that one model may have in flight
-HTTP_ADDRESS = "127.0.0.1:8000"  # in the container
+HTTP_ADDRESS, SHM_PREFIX = "127.0.0.1:8000", "gsv-"  # in the container
 _RESTRICTED = "model-repository,shared-memory,logging,trace"
 
 
-def server_flags(repository: Path, models: Iterable[str], admin_key: str) -> list[str]:
+def server_flags(repository: Path, models: Iterable[str], admin_key: str, shm_prefix: str) -> list[str]:
     """Flags that do not depend on where the server runs.
 
     Args:
         repository: the model repository.
         models: names of the models to load; others in the repository are left alone.
         admin_key: value of the header without which models, memory and logs cannot be touched.
+        shm_prefix: begins the names of this server's shared memory files, so that they can be told from others'.
     """
     restricted = f"{_RESTRICTED}:{ADMIN_HEADER}={admin_key}"
     return [
@@ -38,6 +39,7 @@ def server_flags(repository: Path, models: Iterable[str], admin_key: str) -> lis
         f"--http-restricted-api={restricted}",
         f"--grpc-restricted-protocol={restricted}",
         f"--backend-config=python,thread-pool-size={BLS_THREADS}",
+        f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
     ]
 
 
@@ -55,17 +57,18 @@ def container_command(repository: Path, environment: Mapping[str, str]) -> list[
     admin_key = environment.get("GSV_ADMIN_KEY")
     if not admin_key:
         raise ValueError("GSV_ADMIN_KEY is not set; set it to a secret")
-    return ["tritonserver", *server_flags(repository, models, admin_key)]
+    return ["tritonserver", *server_flags(repository, models, admin_key, SHM_PREFIX)]
 
 
 def main() -> None:
-    """Becomes tritonserver."""
+    """Serves until it is told to stop."""
     repository = Path(sys.argv[1])
     try:
         command = container_command(repository, os.environ)
     except ValueError as failure:
         sys.exit(str(failure))
-    become(command, HTTP_ADDRESS, read_build(repository)["models"], os.environ["GSV_ADMIN_KEY"])
+    models, admin_key = read_build(repository)["models"], os.environ["GSV_ADMIN_KEY"]
+    sys.exit(keep(command, HTTP_ADDRESS, SHM_PREFIX, models, admin_key))
 
 
 if __name__ == "__main__":

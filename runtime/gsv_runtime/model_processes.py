@@ -12,6 +12,7 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _STUB = "triton_python_backend_stub"
+_SERVER = "tritonserver"
 
 
 def model_processes(server: int) -> Mapping[str, frozenset[int]]:
@@ -34,6 +35,21 @@ def model_processes(server: int) -> Mapping[str, frozenset[int]]:
     return {model: frozenset(pids) for model, pids in found.items()}
 
 
+def stubs(shm_prefix: str) -> frozenset[int]:
+    """Running model processes, orphans too, of the server whose shared memory files' names begin so."""
+    pids = (int(directory.name) for directory in _PROC.glob("[0-9]*"))
+    return frozenset(
+        pid for pid in pids if is_running(pid) and any(shm_prefix in argument for argument in _stub_arguments(pid))
+    )
+
+
+def server_process(pid: int) -> int | None:
+    """The tritonserver that `pid` is or keeps; None if there is none (process ids are reused, so names are asked)."""
+    children = (int(directory.name) for directory in _PROC.glob("[0-9]*"))
+    family = [pid, *(child for child in children if _state_and_parent(child)[1] == pid)]
+    return next((each for each in family if is_running(each) and _name_of(each) == _SERVER), None)
+
+
 def is_running(pid: int) -> bool:
     """Whether there is such a process and it has not ended (one that nobody has waited for is in state Z)."""
     return _state_and_parent(pid)[0] not in "ZX"
@@ -48,12 +64,23 @@ def _state_and_parent(pid: int) -> tuple[str, int]:
     return fields[0], int(fields[1])
 
 
+def _name_of(pid: int) -> str:
+    try:
+        return (_PROC / str(pid) / "comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 def _model_of(pid: int) -> str | None:
     """Name of the model that a stub runs: its first argument is <repository>/<model>/<version>/model.py."""
+    arguments = _stub_arguments(pid)
+    return Path(arguments[1]).parents[1].name if arguments else None
+
+
+def _stub_arguments(pid: int) -> list[str]:
+    """The command line of a stub; empty for any other process."""
     try:
         arguments = (_PROC / str(pid) / "cmdline").read_text().split("\0")
     except OSError:
-        return None
-    if len(arguments) < 2 or Path(arguments[0]).name != _STUB:
-        return None
-    return Path(arguments[1]).parents[1].name
+        return []
+    return arguments if len(arguments) > 2 and Path(arguments[0]).name == _STUB else []

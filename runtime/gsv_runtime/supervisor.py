@@ -1,25 +1,17 @@
-"""Starts a model again whose process has died; Triton 2.51 does not (triton.md, finding 6; decision 0014).
-
-`python -m gsv_runtime.supervisor HOST:PORT MODEL... -- tritonserver ...` starts a supervisor, then becomes
-tritonserver. The supervisor is its child, sees its models' processes, and ends with it. The admin key comes from
-GSV_ADMIN_KEY.
-"""
+"""Starts a model again whose process has died; Triton 2.51 does not (triton.md, finding 6; decision 14)."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
-from gsv_runtime.model_processes import is_running, model_processes
-from gsv_runtime.preload import library, with_preload
+from gsv_runtime.model_processes import is_running
 
 POLL_S = 0.25
 # How long `tts` stays unloaded once its process has died. Its streams hang, for nothing in Triton ends them; a client
@@ -102,6 +94,11 @@ class Supervisor:
         self._known: dict[str, frozenset[int]] = {}
         self._num_expected: dict[str, int] = {}
 
+    @property
+    def has_seen_a_model(self) -> bool:
+        """Whether any model was ever ready."""
+        return bool(self._num_expected)
+
     def look(self) -> list[str]:
         """Looks once, and starts again what has died.
 
@@ -147,53 +144,3 @@ class Supervisor:
         while not self._control.load(model):
             self._sleep(backoff_s)
             backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
-
-
-def watch(server: int, address: str, models: Sequence[str], admin_key: str) -> None:
-    """Watches the server, this process's parent, until it ends."""
-
-    def sleep(seconds: float) -> None:
-        if os.getppid() != server:
-            sys.exit(0)
-        time.sleep(seconds)
-
-    supervisor = Supervisor(ModelControl(address, admin_key), lambda: model_processes(server), models, sleep)
-    while True:
-        supervisor.look()
-        sleep(POLL_S)
-
-
-def become(command: Sequence[str], address: str, models: Sequence[str], admin_key: str) -> NoReturn:
-    """Starts the supervisor as a child and turns this process into tritonserver.
-
-    Args:
-        command: tritonserver and its flags.
-        address: where it will serve HTTP, host:port.
-        models: names of the models to watch.
-        admin_key: opens its model control.
-    """
-    child = [sys.executable, "-m", "gsv_runtime.supervisor", "--watch", str(os.getpid()), address, *models]
-    os.posix_spawn(child[0], child, os.environ | {"GSV_ADMIN_KEY": admin_key})
-    os.execvpe(command[0], list(command), with_preload(os.environ, library()))
-
-
-def supervised(command: Sequence[str], address: str, models: Sequence[str]) -> list[str]:
-    """The command line that does the same as `become` in a new process; the key goes into its environment."""
-    return [sys.executable, "-m", "gsv_runtime.supervisor", address, *models, "--", *command]
-
-
-def main() -> None:
-    """See the module's first lines."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s")
-    admin_key = os.environ["GSV_ADMIN_KEY"]
-    arguments = sys.argv[1:]
-    if arguments[0] == "--watch":
-        server, address, *models = arguments[1:]
-        watch(int(server), address, models, admin_key)
-    split = arguments.index("--")
-    address, *models = arguments[:split]
-    become(arguments[split + 1 :], address, models, admin_key)
-
-
-if __name__ == "__main__":
-    main()

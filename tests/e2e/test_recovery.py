@@ -1,4 +1,4 @@
-"""A model whose process is killed ends its streams with an error, comes back by itself, and takes nothing with it."""
+"""What is killed, a model's process or tritonserver itself, ends its streams with an error and comes back by itself."""
 
 import os
 import signal
@@ -10,8 +10,9 @@ import pytest
 
 from gsv_build import local_server
 from gsv_client import Client
-from gsv_client.errors import DeadlineExceeded, SynthesisError
+from gsv_client.errors import ConnectionLost, DeadlineExceeded, SynthesisError
 from gsv_runtime.model_processes import model_processes
+from gsv_runtime.model_processes import stubs as all_stubs
 from gsv_runtime.preload import library
 
 PATIENCE_S = 60.0  # far above what anything here takes, so that a hang fails instead of waiting for ever
@@ -47,7 +48,7 @@ def unless_triton_aborts(server):
 
 
 def processes(server):
-    return model_processes(local_server.ServerState.read(server.state).pid)
+    return model_processes(local_server.ServerState.read(server.state).server_pid)
 
 
 def until(claim, what):
@@ -109,3 +110,22 @@ def test_readiness_is_lost_when_a_model_dies(killed, model):
         os.kill(victim, signal.SIGKILL)
         until(lambda: not client.is_ready(), "nobody noticed")
         until(client.is_ready, f"{model} did not come back")
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT])
+def test_a_server_that_dies_ends_its_streams_and_comes_back_with_its_voices(killed, number, protocol):
+    url, state = url_of(killed, protocol), local_server.ServerState.read(killed.state)
+    before, stubs = speak(url), processes(killed)
+    with Client(url, PATIENCE_S) as client:
+        stream = client.stream(SENTENCE * 40, voice="stays", seed=5, cache="off")
+        next(stream)
+        os.kill(state.server_pid, number)
+        with pytest.raises(ConnectionLost):
+            list(stream)
+        until(client.is_ready, "the server did not come back")
+    np.testing.assert_array_equal(speak(url), before)
+    assert local_server.ServerState.read(killed.state) == state
+    assert not set().union(*processes(killed).values()) & set().union(*stubs.values())
+    assert sum(map(len, processes(killed).values())) == sum(map(len, stubs.values()))
+    assert len(all_stubs(state.shm_prefix)) == sum(map(len, stubs.values())), "orphans"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gsv_runtime.model_processes import is_running, model_processes
+from gsv_runtime.model_processes import is_running, model_processes, server_process, stubs
 
 
 @pytest.fixture
@@ -42,3 +42,19 @@ def test_one_that_was_killed_is_not_running_though_nobody_has_waited_for_it(stub
 
 def test_a_process_that_never_was_is_not_running():
     assert not is_running(2**30)
+
+
+def test_the_stubs_of_a_server_are_known_by_its_shared_memory_also_when_they_are_orphans(stub):
+    assert stubs("shm") == {stub.pid}
+    assert stubs("another-") == frozenset()
+
+
+def test_tritonserver_is_found_by_itself_and_by_who_keeps_it(tmp_path):
+    program = tmp_path / "tritonserver"
+    program.symlink_to("/bin/sleep")
+    with subprocess.Popen([program, "600"]) as server:
+        try:
+            assert server_process(server.pid) == server_process(os.getpid()) == server.pid
+        finally:
+            server.kill()
+    assert server_process(os.getpid()) is None

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from gsv_runtime import supervisor
-from gsv_runtime.supervisor import HOLD_S, Supervisor, supervised
+from gsv_runtime.supervisor import HOLD_S, Supervisor
 
 
 class FakeServer:
@@ -148,15 +148,12 @@ def test_a_model_that_never_became_ready_is_not_loaded(server):
     assert watcher.look() == ["vocoder"]
 
 
-def test_the_admin_key_is_not_on_the_command_line_of_the_supervisor():
-    command = supervised(["tritonserver", "--flag"], "127.0.0.1:8000", ["tts", "t2s"])
-    assert command[1:] == [
-        "-m",
-        "gsv_runtime.supervisor",
-        "127.0.0.1:8000",
-        "tts",
-        "t2s",
-        "--",
-        "tritonserver",
-        "--flag",
-    ]
+def test_it_has_seen_a_model_once_one_was_ready(server):
+    server.ready.clear()
+    watcher = watching(server)
+    assert not watcher.has_seen_a_model
+    server.ready.add("tts")
+    watcher.look()
+    server.ready.clear()
+    watcher.look()
+    assert watcher.has_seen_a_model
