@@ -33,7 +33,7 @@ from gsv_build.triton_process import Ports
 from gsv_client import Client, SynthesisError
 from gsv_runtime.model_processes import model_processes
 
-_BACK_LIMIT_S = 30.0
+_BACK_LIMIT_S = 100.0  # above the minute for which Triton keeps the places of sequences
 _POLL_S = 0.02
 _SILENCE_S = 15.0  # a stream that hears nothing for so long hangs
 _TAKEN_OVER = "lock of a dead process taken over"  # as _preload.c writes it
@@ -66,6 +66,7 @@ class Kills:
     back_slowest_s: float
     locks_taken_over: int
     server_threads_per_kill: float
+    heard_again_slowest_s: float  # until a stream that began after the kill is heard
     ended: Ended
 
 
@@ -75,6 +76,7 @@ class Listeners:
     def __init__(self, url: str, voices: Sequence[str], count: int) -> None:
         self.ended = Ended()
         self.killed_s = time.monotonic()
+        self.newest_heard_s = 0.0  # when the newest stream began of those that were heard
         self._url, self._voices = url, voices
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -104,6 +106,7 @@ class Listeners:
             with client.stream(LONG_TEXT, voice=voice, language="en", seed=seed, cache="off") as chunks:
                 for _ in chunks:
                     last_s = time.monotonic()
+                    self.newest_heard_s = max(self.newest_heard_s, began_s)
                     if self._stopped.is_set():
                         return
         except SynthesisError as error:
@@ -131,6 +134,7 @@ class _Recovery:
     server_died: bool
     unready_s: float
     back_s: float
+    heard_again_s: float
     threads: int  # that tritonserver has more than before
 
 
@@ -145,7 +149,7 @@ def measure(running: ServerState, log: Path, model: str, count: int, streams: in
         for _ in tqdm(range(count), desc=f"kill {model}", unit="kill"):
             time.sleep(pause_s * (0.5 + moments.random()))
             listeners.killed_s = time.monotonic()
-            found.append(_kill(running, model))
+            found.append(_kill(running, model, listeners))
     survived = [each for each in found if not each.server_died]
     return Kills(
         model=model,
@@ -158,14 +162,15 @@ def measure(running: ServerState, log: Path, model: str, count: int, streams: in
         unready_slowest_s=round(max(each.unready_s for each in survived), 2),
         back_median_s=round(statistics.median(each.back_s for each in survived), 2),
         back_slowest_s=round(max(each.back_s for each in survived), 2),
+        heard_again_slowest_s=round(max(each.heard_again_s for each in found), 2),
         locks_taken_over=_count_taken_over(log) - taken_over,
         server_threads_per_kill=round(statistics.mean(each.threads for each in survived), 1),
         ended=listeners.ended,
     )
 
 
-def _kill(running: ServerState, model: str) -> _Recovery:
-    """Kill the model's process and wait until it is back."""
+def _kill(running: ServerState, model: str, listeners: Listeners) -> _Recovery:
+    """Kill the model's process, wait until it is back and somebody who asked later is heard."""
     server = running.server_pid
     if server is None:
         raise RuntimeError("there is no tritonserver; see its log")
@@ -180,8 +185,9 @@ def _kill(running: ServerState, model: str) -> _Recovery:
 
     unready_s = _wait_until(lambda: not triton_process.is_ready(running.ports), f"{model} is not missed")
     back_s = unready_s + _wait_until(is_back, f"{model} does not come back")
+    again_s = back_s + _wait_until(lambda: listeners.newest_heard_s > listeners.killed_s, "nobody is heard")
     died = running.server_pid != server
-    return _Recovery(died, unready_s, back_s, 0 if died else _threads(server) - threads)
+    return _Recovery(died, unready_s, back_s, again_s, 0 if died else _threads(server) - threads)
 
 
 def _wait_until(claim: Callable[[], bool], otherwise: str) -> float:

@@ -9,7 +9,7 @@ Everything random comes from the request's seed.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from gsv_runtime import contract
 from gsv_runtime.chunking import WHOLE_SENTENCE, ChunkSchedule
 from gsv_runtime.contract import SAMPLE_RATE_HZ
 from gsv_runtime.decoding import Noise, SentenceDecoder
-from gsv_runtime.errors import InvalidRequest, SynthesisError
+from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.pieces import (
     COMPUTED,
     AudioPiece,
@@ -35,7 +35,7 @@ from gsv_runtime.responses import Chunk, Part, added, join_parts
 from gsv_runtime.sentences import FeaturesInGroups, unflatten
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import SpeechRequest, sentence_seed
-from gsv_runtime.stages import SequenceCall, Stages
+from gsv_runtime.stages import SequenceCall, Stages, end_sequence
 from gsv_runtime.tensors import Array
 from gsv_runtime.voices import Voice
 
@@ -248,16 +248,10 @@ def pull_tokens(opening: dict[str, object], tokens_per_call: int, stages: Stages
             if not finish_reason:
                 yield answer["semantic_tokens"], ""
         except BaseException:
-            _end_sequence(sequence_id, stages)
+            end_sequence(contract.T2S, sequence_id, stages)
             raise
-    _end_sequence(sequence_id, stages)
+    end_sequence(contract.T2S, sequence_id, stages)  # a slot that is not freed is reaped later; the audio is good
     yield answer["semantic_tokens"], finish_reason
-
-
-def _end_sequence(sequence_id: int, stages: Stages) -> None:
-    """Frees a slot of `t2s`; if that fails the audio is still good, and t2s reaps the idle slot later."""
-    with suppress(SynthesisError):
-        stages.call(contract.T2S, sequence=SequenceCall(sequence_id, end=True), max_new_tokens=[0])
 
 
 def as_rows(values: dict[str, object]) -> dict[str, object]:

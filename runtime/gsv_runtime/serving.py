@@ -10,7 +10,6 @@ import itertools
 import json
 import logging
 import os
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -26,6 +25,7 @@ from gsv_runtime import contract, errors, tensors
 from gsv_runtime.launch import BLS_THREADS
 from gsv_runtime.metrics import COUNTER, GAUGE, HISTOGRAM, Metrics, MetricSpec, NoMetrics
 from gsv_runtime.model_processes import model_processes
+from gsv_runtime.sequences import new_sequence_id
 from gsv_runtime.services import Admit, Job
 from gsv_runtime.stages import SequenceCall, Stages
 from gsv_runtime.starting import Starter
@@ -202,7 +202,7 @@ class BlsStages(Stages):
 
     def new_sequence_id(self) -> int:
         """A correlation id that no other running sequence has."""
-        return secrets.randbits(62) + 1
+        return new_sequence_id(os.getpid())
 
     def take_times_ms(self) -> dict[str, float]:
         """Milliseconds per stage since the last time this was asked."""

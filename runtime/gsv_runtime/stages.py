@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gsv_runtime import contract
+from gsv_runtime.errors import SynthesisError
 from gsv_runtime.tensors import Arrays
 
 
@@ -44,6 +46,12 @@ class Stages(Protocol):
     def take_times_ms(self) -> dict[str, float]:
         """Milliseconds spent in each stage since this was last asked."""
         ...
+
+
+def end_sequence(model: contract.Model, sequence_id: int, stages: Stages) -> None:
+    """Makes the last call of a sequence, which asks for nothing; if it fails the sequence model forgets it later."""
+    with suppress(SynthesisError):
+        stages.call(model, sequence=SequenceCall(sequence_id, end=True), max_new_tokens=[0])
 
 
 class NoStages:

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -14,6 +15,8 @@ from gsv_client.errors import ConnectionLost, DeadlineExceeded, SynthesisError
 from gsv_runtime.model_processes import model_processes
 from gsv_runtime.model_processes import stubs as all_stubs
 from gsv_runtime.preload import library
+
+from .test_streams import metrics
 
 PATIENCE_S = 60.0  # far above what anything here takes, so that a hang fails instead of waiting for ever
 SENTENCE = "The young woman found a good book on the table. "
@@ -100,6 +103,28 @@ def kill_in_the_middle(killed, model, protocol):
         name: pids for name, pids in alive.items() if name != model
     }
     np.testing.assert_array_equal(speak(url), before)
+
+
+def test_slots_that_a_killed_tts_held_are_soon_free_for_the_next(killed):
+    """By itself t2s, and Triton, would keep them for a minute."""
+    url = url_of(killed, "grpc")
+
+    def listen(seed):
+        with Client(url, PATIENCE_S) as client, pytest.raises(SynthesisError):
+            client.synthesize(SENTENCE * 40, voice="stays", seed=seed, cache="off")
+
+    with unless_triton_aborts(killed), ThreadPoolExecutor(8) as pool:
+        (victim,) = processes(killed)["tts"]
+        listeners = pool.map(listen, range(8))
+        until(lambda: metrics(killed)["gsv_t2s_slots_in_use"] == 8, "nobody works")
+        os.kill(victim, signal.SIGKILL)
+        killed_s = time.monotonic()
+        until(lambda: metrics(killed)["gsv_t2s_slots_in_use"] == 0, "slots are held")
+        assert time.monotonic() - killed_s < 30
+        list(listeners)
+        with Client(url, timeout_s=20.0) as client:
+            until(client.is_ready, "tts did not come back")
+            assert client.synthesize(SENTENCE, voice="stays", seed=5, cache="off").samples.size
 
 
 @pytest.mark.parametrize("model", ["vocoder", "voices"])

@@ -4,6 +4,7 @@ from typing import Any
 from gsv_runtime import contract, serving
 from gsv_runtime.metrics import T2S_METRICS
 from gsv_runtime.model_files import T2S_GRAPH_FILE
+from gsv_runtime.sequences import OwnedSequences
 from gsv_runtime.settings import T2SSettings, read
 from gsv_runtime.t2s.decoder import Decoder
 from gsv_runtime.t2s.engine import OnnxEngine
@@ -22,7 +23,8 @@ class TritonPythonModel:
         decoder = Decoder(engine, settings.repetition_window, settings.repetition_least_distinct, limit)
         metrics = serving.TritonMetrics(T2S_METRICS)
         metrics.set("gsv_t2s_slots", settings.slots)
-        self._service = T2SService(decoder, settings.idle_s, metrics=metrics)
+        sequences = OwnedSequences(contract.T2S, serving.BlsStages)
+        self._service = T2SService(decoder, settings.idle_s, metrics=metrics, sequences=sequences)
 
     def execute(self, requests: list[Any]) -> None:
         for request in requests:

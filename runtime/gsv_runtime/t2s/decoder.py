@@ -44,6 +44,11 @@ class Decoder:
         self._ending: set[int] = set()
 
     @property
+    def sequence_ids(self) -> tuple[int, ...]:
+        """Sequences that are open."""
+        return self._scheduler.sequence_ids
+
+    @property
     def has_work(self) -> bool:
         """Whether `advance` would do anything."""
         return self._scheduler.has_work

@@ -108,6 +108,11 @@ class Scheduler:
         return self._sequences[sequence_id]
 
     @property
+    def sequence_ids(self) -> tuple[int, ...]:
+        """Those that are open, in order of arrival."""
+        return tuple(self._sequences)
+
+    @property
     def has_work(self) -> bool:
         """Whether the next round would do anything."""
         return any(sequence.is_wanted for sequence in self._running()) or bool(self._joining())

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -25,7 +26,33 @@ from gsv_runtime.tensors import Arrays
 logger = logging.getLogger("gsv.t2s")
 
 Reply = Callable[[Arrays | Exception], None]
+
+
+class Sequences(Protocol):
+    """What is known of sequences outside of this process."""
+
+    def is_orphan(self, sequence_id: int) -> bool:
+        """Whether nobody will ever ask for it again."""
+        ...
+
+    def end(self, sequence_id: int) -> None:
+        """Ends it where calls are queued; returns at once."""
+        ...
+
+
+class AllCared:
+    """Sequences whose callers live."""
+
+    def is_orphan(self, sequence_id: int) -> bool:
+        """Never."""
+        return False
+
+    def end(self, sequence_id: int) -> None:
+        """Nothing to end."""
+
+
 _REAP_EVERY_S = 1.0
+_LOOK_FOR_ORPHANS_EVERY_S = 0.5
 _COUNT_EVERY_S = 0.25
 
 
@@ -45,12 +72,15 @@ class T2SService:
         idle_s: float,
         clock: Callable[[], float] = time.monotonic,
         metrics: Metrics | None = None,
+        sequences: Sequences | None = None,
     ) -> None:
-        """Serve; sequences that are not asked for in `idle_s` seconds are forgotten."""
+        """Serve; sequences that are not asked for in `idle_s` seconds are forgotten, orphans within a second."""
         self._figures = _Figures(decoder, metrics or NoMetrics(), clock)
         self._decoder = decoder
         self._idle_s = idle_s
         self._clock = clock
+        self._sequences = sequences or AllCared()
+        self._looked_s = clock()
         self._inbox: deque[_Call] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -95,13 +125,25 @@ class T2SService:
             for sequence_id, failure in failures:
                 self._fail(sequence_id, failure)
             self._answer()
-            reaped = self._decoder.reap(self._clock(), self._idle_s)
-            for sequence_id in reaped:
-                logger.info("sequence reaped sequence=%d idle_s=%.0f", sequence_id, self._idle_s)
-            self._figures.count(len(reaped))
+            self._figures.count(self._reap())
         self._figures.tell()
         for sequence_id in list(self._replies):
             self._fail(sequence_id, InternalError("stage t2s is shutting down"))
+
+    def _reap(self) -> int:
+        """Forgets what nobody asks for any more; returns how many that were."""
+        reaped = self._decoder.reap(self._clock(), self._idle_s)
+        for sequence_id in reaped:
+            logger.info("sequence reaped sequence=%d idle_s=%.0f", sequence_id, self._idle_s)
+        if self._clock() - self._looked_s < _LOOK_FOR_ORPHANS_EVERY_S:
+            return len(reaped)
+        self._looked_s = self._clock()
+        orphans = [each for each in self._decoder.sequence_ids if self._sequences.is_orphan(each)]
+        for sequence_id in orphans:
+            logger.warning("sequence reaped, its caller has died sequence=%d", sequence_id)
+            self._fail(sequence_id, InternalError("the caller of this sequence has died"))
+            self._sequences.end(sequence_id)
+        return len(reaped) + len(orphans)
 
     def _next_calls(self) -> list[_Call] | None:
         """Calls that have come; waits for one if there is nothing else to do. None when closed."""

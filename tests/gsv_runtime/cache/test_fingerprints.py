@@ -12,7 +12,7 @@ from gsv_runtime.cache.fingerprints import SPEECH_SOURCES, TEXT_SOURCES, NoFinge
 
 # Decide who is served when, and by which process; no bit of what is spoken.
 WITHOUT_EFFECT = """admission errors keeper launch metrics model_processes pacing playback prefetch preload responses
-services serving speech speed stages starting supervisor told_later turns watched_calls __init__""".split()
+sequences services serving speech speed stages starting supervisor told_later turns watched_calls __init__""".split()
 
 
 @pytest.fixture

@@ -163,6 +163,37 @@ def test_a_sequence_nobody_asks_for_loses_its_slot(engine):
         service.close()
 
 
+class Orphans:
+    """The sequences whose callers have died, and those that Triton was told to end."""
+
+    def __init__(self):
+        self.dead, self.ended = set(), queue.Queue()
+
+    def is_orphan(self, sequence_id):
+        return sequence_id in self.dead
+
+    def end(self, sequence_id):
+        self.ended.put(sequence_id)
+
+
+def test_sequences_whose_caller_has_died_lose_their_slots_and_are_ended_with_triton_too(engine):
+    now_s, orphans = [0.0], Orphans()
+    service = T2SService(Decoder(engine, 0, 0), idle_s=60.0, clock=lambda: now_s[0], sequences=orphans)
+    try:
+        answer(service, 1, 1, start=True)
+        answer(service, 2, 1, start=True, phone=2)
+        waiting = submit(service, 3, 1, start=True)  # no slot is free for it
+        orphans.dead |= {1, 3}
+        now_s[0] = 1.0
+        assert answer(service, 4, 1, start=True, phone=4) == ([400], "")
+        assert {orphans.ended.get(timeout=ANSWER_WITHIN_S) for _ in range(2)} == {1, 3}
+        assert isinstance(waiting.get(timeout=ANSWER_WITHIN_S), InternalError)
+        assert answer(service, 2, 1) == ([201], "")
+        assert orphans.ended.empty()
+    finally:
+        service.close()
+
+
 class Sums:
     """Metrics, by name."""
 
