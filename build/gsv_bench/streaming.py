@@ -17,7 +17,7 @@ from typing import Any
 from tqdm import tqdm
 
 from gsv_bench import streaming_cost, streaming_quality
-from gsv_bench.streaming_cost import OFFLINE, STREAMED, Cost, Memory
+from gsv_bench.streaming_cost import OFFLINE, STREAMED, Cost, Memory, TextCost
 from gsv_bench.streaming_quality import Quality, Voices
 from gsv_build.deployment import PRESETS
 from gsv_demo.data import held_out
@@ -27,6 +27,7 @@ from gsv_runtime.contract import SAMPLE_RATE_HZ
 from gsv_runtime.pipeline import Pipeline
 from gsv_runtime.speech import chunk_schedule
 from gsv_runtime.speech_request import Sampling, SpeechRequest
+from gsv_runtime.text.frontend import TextFrontend
 from gsv_runtime.versions import ModelVersion
 
 DEMO_WEIGHTS = Path(__file__).parents[1] / "gsv_demo" / "weights"
@@ -111,6 +112,13 @@ def cost_table(version: ModelVersion, costs: Sequence[Cost], memory: Memory) -> 
     )
 
 
+def _text_sentence(cost: TextCost) -> str:
+    return (
+        f"A text of {cost.long_s:.0f} s in {cost.num_sentences} sentences cost {cost.long_ms:.0f} ms, one of "
+        f"{cost.short_s:.1f} s {cost.short_ms:.0f} ms: {cost.ratio:.2f} × as much for each second."
+    )
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this benchmark."""
     parser.add_argument(
@@ -138,8 +146,11 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
             graphs = streaming_cost.DecoderGraphs(version, arguments.cost_size, Path(folder), threads)
             memory = streaming_cost.measure_memory(graphs, schedule, 5, 60)
             costs = streaming_cost.measure(graphs, schedule, lengths_s, arguments.streaming_rounds)
-        text.append(cost_table(version, costs, memory))
+            phones = TextFrontend(version.symbols, None).process(" ".join(held_out()[:40]), "en").phone_counts
+            of_text = streaming_cost.measure_text(graphs, schedule, phones, 5, 60, arguments.streaming_rounds)
+        text += [cost_table(version, costs, memory), _text_sentence(of_text)]
         values |= {"cost": [_cost_json(cost) for cost in costs], "memory": vars(memory)}
+        values["text"] = vars(of_text) | {"ratio": round(of_text.ratio, 3)}
         by_length = {cost.seconds: cost.milliseconds[STREAMED] for cost in costs}
         if {5.0, 60.0} <= by_length.keys():
             values["cost_60_s_over_12_times_5_s"] = round(by_length[60.0] / (12 * by_length[5.0]), 3)

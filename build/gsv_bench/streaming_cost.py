@@ -1,4 +1,4 @@
-"""What it costs to decode a sentence in windows instead of at once, by its length.
+"""What it costs to decode a sentence in windows instead of at once, by its length; and a text, sentence by sentence.
 
 Graphs with random weights, run by ONNX Runtime as they are served.
 """
@@ -9,7 +9,7 @@ import logging
 import resource
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,22 @@ class Cost:
     def vocoder_ratio(self) -> float:
         """Frames vocoded, streamed over offline: free of noise."""
         return self.frames[STREAMED]["vocoder"] / self.frames[OFFLINE]["vocoder"]
+
+
+@dataclass(frozen=True)
+class TextCost:
+    """Streaming a short and a long text, each sentence of it by itself, as `tts` does."""
+
+    num_sentences: int  # of the long text
+    short_s: float
+    long_s: float
+    short_ms: float  # medians of processor time
+    long_ms: float
+
+    @property
+    def ratio(self) -> float:
+        """Cost of a second of the long text over that of the short one."""
+        return (self.long_ms / self.long_s) / (self.short_ms / self.short_s)
 
 
 @dataclass(frozen=True)
@@ -108,11 +124,11 @@ class DecoderGraphs:
         """Nothing is timed here."""
         return {}
 
-    def decode(self, seconds: float, schedule: ChunkSchedule) -> tuple[float, dict[str, int]]:
+    def decode(self, num_tokens: int, schedule: ChunkSchedule) -> tuple[float, dict[str, int]]:
         """Decode a sentence of random tokens; return milliseconds of processor time, and frames by stage."""
         generator = np.random.default_rng(0)
-        tokens = generator.integers(0, self.codebook, round(seconds * TOKENS_PER_SECOND))
-        phones = generator.integers(0, self.num_phones, max(round(tokens.size / _TOKENS_PER_PHONE), 1))
+        tokens = generator.integers(0, self.codebook, num_tokens)
+        phones = generator.integers(0, self.num_phones, max(round(num_tokens / _TOKENS_PER_PHONE), 1))
         condition = generator.standard_normal((1, self.facts.global_dim)).astype(np.float32)
         self.frames = {}
         started = time.process_time()
@@ -131,7 +147,7 @@ def measure(graphs: DecoderGraphs, schedule: ChunkSchedule, lengths_s: list[floa
         frames: dict[str, Mapping[str, int]] = {}
         for _ in tqdm(range(rounds), desc=f"{seconds:g} s alternate", unit="round"):
             for side, cut in sides.items():
-                spent_ms, frames[side] = graphs.decode(seconds, cut)
+                spent_ms, frames[side] = graphs.decode(tokens_of(seconds), cut)
                 times[side].append(spent_ms)
         medians = {side: statistics.median(spent) for side, spent in times.items()}
         found.append(Cost(seconds, medians, frames))
@@ -139,13 +155,52 @@ def measure(graphs: DecoderGraphs, schedule: ChunkSchedule, lengths_s: list[floa
     return found
 
 
+def tokens_of(seconds: float) -> int:
+    """Semantic tokens of so much speech."""
+    return round(seconds * TOKENS_PER_SECOND)
+
+
+def measure_text(
+    graphs: DecoderGraphs, schedule: ChunkSchedule, phones: Sequence[int], short_s: float, long_s: float, rounds: int
+) -> TextCost:
+    """Time a short and a long text alternately.
+
+    Args:
+        graphs: what decodes.
+        schedule: where sentences are cut.
+        phones: of the sentences of a text that is long enough; a text is as many of them, from the first on, as are
+            at least as long as asked for.
+        short_s: length of the short text.
+        long_s: length of the long one.
+        rounds: how often.
+    """
+    texts = {wanted_s: _sentences(phones, tokens_of(wanted_s)) for wanted_s in (short_s, long_s)}
+    times: dict[float, list[float]] = {wanted_s: [] for wanted_s in texts}
+    for _ in tqdm(range(rounds), desc="texts alternate", unit="round"):
+        for wanted_s, sentences in texts.items():
+            times[wanted_s].append(sum(graphs.decode(num_tokens, schedule)[0] for num_tokens in sentences))
+    spoken_s = {wanted_s: sum(sentences) / TOKENS_PER_SECOND for wanted_s, sentences in texts.items()}
+    medians = {wanted_s: statistics.median(spent) for wanted_s, spent in times.items()}
+    return TextCost(len(texts[long_s]), spoken_s[short_s], spoken_s[long_s], medians[short_s], medians[long_s])
+
+
+def _sentences(phones: Sequence[int], num_tokens: int) -> list[int]:
+    """Tokens of the first sentences that are `num_tokens` long together."""
+    found: list[int] = []
+    for count in phones:
+        if sum(found) >= num_tokens:
+            return found
+        found.append(round(count * _TOKENS_PER_PHONE))
+    raise ValueError(f"the text has {sum(found)} tokens; need {num_tokens}; take a longer one")
+
+
 def measure_memory(graphs: DecoderGraphs, schedule: ChunkSchedule, short_s: float, long_s: float) -> Memory:
     """Stream a short sentence, then a long one, then decode that at once; before anything else has run."""
-    graphs.decode(short_s, schedule)
+    graphs.decode(tokens_of(short_s), schedule)
     short = _peak_mib()
-    graphs.decode(long_s, schedule)
+    graphs.decode(tokens_of(long_s), schedule)
     streamed = _peak_mib()
-    graphs.decode(long_s, WHOLE_SENTENCE)
+    graphs.decode(tokens_of(long_s), WHOLE_SENTENCE)
     found = Memory(short, streamed - short, _peak_mib() - short)
     logger.info("peak memory %s", found)
     return found

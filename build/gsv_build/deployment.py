@@ -87,7 +87,7 @@ _PROFILES: Mapping[str, Mapping[str, Span]] = {
     "vocoder": {"F": _FRAMES},
 }
 
-_CPU_THREADS, _CPU_SLOTS = 2, 8
+_CPU_THREADS, _CPU_SLOTS = 2, 12  # ten listeners at once each have a slot: decision 12
 _GPU_SLOTS, _GPU_BATCH, _GPU_HOST_THREADS = 16, 8, 8
 _CPU = Deployment(
     preset="cpu",
@@ -104,7 +104,7 @@ _CPU = Deployment(
                 tokens_per_call=5,
                 tokens_ahead=100,
                 first_chunk_tokens=20,
-                max_chunk_tokens=80,
+                max_chunk_tokens=160,
                 lookahead_tokens=12,
                 encoder_tokens=250,
                 window_bucket=1,  # two cores gain nothing by batches

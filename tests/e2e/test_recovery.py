@@ -16,7 +16,7 @@ from gsv_runtime.model_processes import model_processes
 from gsv_runtime.model_processes import stubs as all_stubs
 from gsv_runtime.preload import library
 
-from .test_streams import metrics
+from .test_streams import SLOTS, metrics
 
 PATIENCE_S = 60.0  # far above what anything here takes, so that a hang fails instead of waiting for ever
 SENTENCE = "The young woman found a good book on the table. "
@@ -113,10 +113,10 @@ def test_slots_that_a_killed_tts_held_are_soon_free_for_the_next(killed):
         with Client(url, PATIENCE_S) as client, pytest.raises(SynthesisError):
             client.synthesize(SENTENCE * 40, voice="stays", seed=seed, cache="off")
 
-    with unless_triton_aborts(killed), ThreadPoolExecutor(8) as pool:
+    with unless_triton_aborts(killed), ThreadPoolExecutor(SLOTS) as pool:
         (victim,) = processes(killed)["tts"]
-        listeners = pool.map(listen, range(8))
-        until(lambda: metrics(killed)["gsv_t2s_slots_in_use"] == 8, "nobody works")
+        listeners = pool.map(listen, range(SLOTS))
+        until(lambda: metrics(killed)["gsv_t2s_slots_in_use"] == SLOTS, "nobody works")
         os.kill(victim, signal.SIGKILL)
         killed_s = time.monotonic()
         until(lambda: metrics(killed)["gsv_t2s_slots_in_use"] == 0, "slots are held")

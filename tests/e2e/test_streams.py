@@ -13,12 +13,15 @@ import urllib.request
 import numpy as np
 import pytest
 
+from gsv_build.deployment import PRESETS
+from gsv_runtime import contract
 from gsv_runtime.preload import library
 
 from .conftest import Input
 from .test_bad_input import sse
 
 PATIENCE_S = 60.0
+SLOTS = PRESETS["cpu"].model(contract.T2S).settings.slots
 UNCHANGED_S = 0.6  # metrics are told 0.1 s late (gsv_runtime.told_later)
 TEXTS = (
     "Hello world, this is a test. It has three sentences.",
@@ -182,8 +185,8 @@ def test_too_many_streams_at_once_are_refused_with_a_hint_and_the_server_serves_
 
 
 def test_a_short_interactive_request_is_done_before_long_batch_jobs_that_hold_every_slot(client, idle):
-    jobs = [client.stream({**LONG, "priority": "batch", "seed": number}) for number in range(12)]
-    for job in jobs[:8]:
+    jobs = [client.stream({**LONG, "priority": "batch", "seed": number}) for number in range(SLOTS + 4)]
+    for job in jobs[:SLOTS]:
         next(job)
     assert spoken(client, ask("Me first, please.", "high", 1))
     wait_until(lambda: metrics(idle)["gsv_streams"] == len(jobs))  # told a moment later
@@ -204,5 +207,5 @@ def test_prometheus_finds_what_was_served(client, idle):
     assert grown['gsv_stage_seconds_count{stage="vocoder"}'] == len(chunks)
     assert grown['gsv_queue_wait_seconds_count{stage="t2s"}'] == 3
     assert grown["gsv_t2s_tokens_total"] >= grown["gsv_audio_seconds_total"] // 0.04 - 2 * 8
-    assert after["gsv_t2s_slots"] == 8
+    assert after["gsv_t2s_slots"] == SLOTS
     assert sum(value for name, value in grown.items() if name.startswith("gsv_sentences_total")) == 3
