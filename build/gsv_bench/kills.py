@@ -229,20 +229,10 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     build(repository, PRESETS["cpu"], arguments.kills_weights)
     state = work / "kills"
     running = local_server.up(repository, state, Ports.free())
+    models = arguments.kills_of.split(",")
+    how = (arguments.kills, arguments.kills_streams, arguments.kills_pause)
     try:
-        found = [
-            asdict(
-                measure(
-                    running,
-                    state / "server.log",
-                    model,
-                    arguments.kills,
-                    arguments.kills_streams,
-                    arguments.kills_pause,
-                )
-            )
-            for model in arguments.kills_of.split(",")
-        ]
+        found = [asdict(measure(running, state / "server.log", model, *how)) for model in models]
     finally:
         local_server.down(state)
     return "\n".join(f"- {json.dumps(each)}" for each in found), {"kills": found}

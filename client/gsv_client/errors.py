@@ -99,7 +99,7 @@ _WORDINGS: tuple[tuple[str, type[SynthesisError], str], ...] = (
     ("name resolver", ConnectionFailed, "no such host; correct the URL"),
     ("Socket closed", ConnectionLost, "the server went away"),
     ("Connection reset", ConnectionLost, "the server went away"),
-    ("Stub process", InternalError, "a model of the server has died; restart the server"),
+    ("Stub process", InternalError, "a model of the server has died and is loaded again; try again in a few seconds"),
     ("unexpected inference input", InvalidRequest, "client and server differ in version; run `gsv doctor`"),
     ("inputs and got", InvalidRequest, "client and server differ in version; run `gsv doctor`"),
 )

@@ -108,7 +108,7 @@ def run_command(
 @click.option("--underrun", "underrun_s", type=float, default=0.02, show_default=True, help="Longest that is let pass.")
 @click.option("--scenario", type=click.Choice(list(SCENARIOS)), default="arrivals", show_default=True)
 @click.option("--first-rate", "first_per_s", type=float, default=1.0, show_default=True, help="Arrivals/s, to begin.")
-@click.option("--duration", "duration_s", type=float, default=30.0, show_default=True, help="Least seconds of a probe.")
+@click.option("--duration", "duration_s", type=float, default=60.0, show_default=True, help="Least seconds of a probe.")
 @click.option("--warm-up", "warm_up_s", type=float, default=5.0, show_default=True, help="Seconds that do not count.")
 @_target_options
 def capacity_command(

@@ -49,6 +49,6 @@ SCENARIOS: Mapping[str, Scenario] = {
         kinds={"short": 0.65, "medium": 0.3, "long": 0.05},
         give_up=0.2,
         open_loop=True,
-        crowd=32,
+        crowd=64,  # as many as a server has places for
     ),
 }

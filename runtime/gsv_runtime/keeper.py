@@ -120,7 +120,7 @@ class Keeper:
             while True:
                 try:
                     supervisor.look()
-                except (OSError, ValueError):  # an answer that is none, from a server in trouble
+                except ValueError:  # an answer that is none, from a server in trouble
                     logger.exception("looking at the models failed")
                 sleep(POLL_S)
         return server.poll() or 0, supervisor.has_seen_a_model

@@ -280,6 +280,7 @@ class StreamServer:
             self._pool.submit(self._run, sender, job, came_s)
         except Exception as failure:
             job.leave(failure)
+            self._starter.ended()
             _end(sender, error_response(failure, self._model))
 
     def _run(self, sender: Any, job: Job, came_s: float) -> None:
@@ -301,6 +302,7 @@ class StreamServer:
             final, failed = error_response(failure, self._model), failure
         finally:
             job.leave(failed)  # before FINAL, so that whoever got it finds the place free
+            self._starter.ended()
             if client.has_left(ask_anew=True):
                 time.sleep(_CANCELLED_PAUSE_S)
             _end(sender, final)

@@ -2,6 +2,7 @@
 
 The thread that takes requests is the one that refuses them. It shares Python's lock and the processor with all that
 works, so work that has just come waits a moment while requests come thick and fast: who is refused hears it first.
+A client that asks again as soon as it was answered, from memory say, is no burst: hardly anything else is open.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Starter(Generic[T]):
         self._clock = clock
         self._arrivals = Arrivals()
         self._waiting: deque[T] = deque()
+        self._num_open = 0  # started or waiting, and not ended
         self._held_since_s = 0.0
         self._changed = threading.Condition()
         self._closed = False
@@ -56,13 +58,20 @@ class Starter(Generic[T]):
     def put(self, work: T) -> None:
         """Start `work` now or after the burst in which it came."""
         with self._changed:
-            if self._waiting or self._arrivals.are_a_burst(self._clock()):
+            self._num_open += 1
+            in_a_burst = self._num_open >= _ARRIVALS and self._arrivals.are_a_burst(self._clock())
+            if self._waiting or in_a_burst:
                 if not self._waiting:
                     self._held_since_s = self._clock()
                     self._changed.notify()
                 self._waiting.append(work)
                 return
         self._start(work)
+
+    def ended(self) -> None:
+        """Take note of the end of work that was started."""
+        with self._changed:
+            self._num_open -= 1
 
     def close(self) -> None:
         """Start what waits and take nothing more."""

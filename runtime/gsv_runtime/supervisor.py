@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
 from gsv_runtime.model_processes import is_running
@@ -65,8 +66,8 @@ class ModelControl:
             if method == "POST":
                 reason = failure.read().decode(errors="replace")
                 logger.error("refused path=%s status=%d %s", path, failure.code, reason)
-        except OSError:
-            pass  # not up yet, or stopping
+        except (OSError, HTTPException):
+            pass  # not up yet, stopping, or dying in the middle of an answer
         return None
 
 

@@ -212,7 +212,7 @@ def http_app(speaker: FakeSpeaker) -> web.Application:
     async def generate_stream(request: web.Request) -> web.StreamResponse:
         speaker.asked.append(await request.json())
         if speaker.refusals:
-            return web.Response(status=400, text=f"data: {json.dumps({'error': speaker.refusals.pop(0)})}\n\n")
+            return web.Response(status=503, text=f"data: {json.dumps({'error': speaker.refusals.pop(0)})}\n\n")
         reply = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await reply.prepare(request)
         for answer in speaker.answers:

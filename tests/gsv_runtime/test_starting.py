@@ -85,12 +85,21 @@ def test_a_burst_starts_in_order_when_it_is_over(starter, started, clock):
 
 
 def test_requests_that_are_refused_keep_a_burst_going(starter, started, clock):
+    come(starter, *"abcde")
+    clock.now_s = 0.1
     for _ in range(6):
         starter.arrived()
-    come(starter, "a")
-    assert started == []
-    clock.now_s = 0.1
-    until(lambda: started == ["a"])
+    come(starter, "f")
+    assert started == list("abcde")
+    clock.now_s = 0.2
+    until(lambda: started == list("abcdef"))
+
+
+def test_one_who_asks_again_as_soon_as_the_last_answer_is_there_is_no_burst(starter, started):
+    for each in "abcdefghij":
+        come(starter, each)
+        starter.ended()
+    assert started == list("abcdefghij")
 
 
 def test_a_burst_that_does_not_end_holds_nobody_for_longer_than_half_a_second(starter, started, clock):
