@@ -146,7 +146,7 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
             graphs = streaming_cost.DecoderGraphs(version, arguments.cost_size, Path(folder), threads)
             memory = streaming_cost.measure_memory(graphs, schedule, 5, 60)
             costs = streaming_cost.measure(graphs, schedule, lengths_s, arguments.streaming_rounds)
-            phones = TextFrontend(version.symbols, None).process(" ".join(held_out()[:40]), "en").phone_counts
+            phones = TextFrontend(version.symbols, None).process(" ".join(held_out()[:40]), "en").phone_counts.tolist()
             of_text = streaming_cost.measure_text(graphs, schedule, phones, 5, 60, arguments.streaming_rounds)
         text += [cost_table(version, costs, memory), _text_sentence(of_text)]
         values |= {"cost": [_cost_json(cost) for cost in costs], "memory": vars(memory)}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gsv_bench import streaming_quality
+from gsv_bench import streaming_cost, streaming_quality
 from gsv_bench.streaming import DEMO_WEIGHTS
 from gsv_bench.streaming_quality import Sentence, Voices, snr_db
 from gsv_build.deployment import PRESETS
@@ -45,3 +45,23 @@ def test_snr_is_a_ratio_of_powers():
     signal = np.ones(10, np.float32)
     assert snr_db(signal, 0.9 * signal) == pytest.approx(20, abs=1e-3)
     assert snr_db(signal, signal) == 200
+
+
+class Proportional:
+    """Decoding costs a millisecond a token, and 30 more each sentence."""
+
+    def decode(self, num_tokens, schedule):
+        return 30.0 + num_tokens, {}
+
+
+def test_a_text_costs_what_its_sentences_cost():
+    """Sentences of 2 s: three are at least 5 s, thirty are 60."""
+    found = streaming_cost.measure_text(Proportional(), SCHEDULE, [20] * 40, 5, 60, rounds=1)
+    assert (found.num_sentences, found.short_s, found.long_s) == (30, 6.0, 60.0)
+    assert (found.short_ms, found.long_ms) == (3 * 80, 30 * 80)
+    assert found.ratio == pytest.approx(1.0)
+
+
+def test_a_text_that_is_too_short_is_no_measurement():
+    with pytest.raises(ValueError, match="need 1500; take a longer one"):
+        streaming_cost.measure_text(Proportional(), SCHEDULE, [20] * 29, 5, 60, rounds=1)
