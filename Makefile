@@ -19,7 +19,7 @@ help: ## print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
-PACKAGES := constraints.txt runtime/pyproject.toml build/pyproject.toml client/pyproject.toml
+PACKAGES := constraints.txt runtime/pyproject.toml runtime/gsv_runtime/_preload.c build/pyproject.toml client/pyproject.toml
 
 setup: $(VENV)/.workbench ## create .venv with everything: build, serve, test, train, measure
 
@@ -31,6 +31,9 @@ NAIST := /var/lib/mecab/dic/open-jtalk/naist-jdic
 $(VENV)/.server: requirements.txt $(PACKAGES)
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; need Python 3.10 to 3.12"; exit 1; }
 	@test -x $(BIN)/python || { echo "creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@command -v cc >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "installing gcc" && \
+	  apt-get update -qq && apt-get install -qq -y gcc libc6-dev >/dev/null; } || \
+	  echo "no C compiler (sudo apt-get install gcc libc6-dev): tritonserver will run without our repairs, docs/decisions/0020"
 	@echo "installing torch (CPU), tritonserver and our packages into $(VENV)"
 	$(PIP) torch
 	$(PIP) -r requirements.txt
