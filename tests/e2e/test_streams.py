@@ -175,9 +175,11 @@ def test_too_many_streams_at_once_are_refused_with_a_hint_and_the_server_serves_
     wait_until(lambda: metrics(idle)["gsv_streams"] + refused() - before >= 60)
     _, error = client.say(ask("One more.", "low", 1))
     assert error is None or re.search(r"^ServerBusy: .*; retry after \d+\.\d s$", error)
-    status, reply = sse(idle, json.dumps({**ask("Over HTTP.", "low", 1), "encoding": "pcm16_base64"}).encode())
-    assert status in (200, 503 if library() else 400)  # without our repairs Triton answers 400 to any error
-    assert status == 200 or "ServerBusy: " in reply
+    over_http = json.dumps({**ask("Over HTTP.", "low", 1), "encoding": "pcm16_base64"}).encode()
+    replies = iter(lambda: sse(idle, over_http), None)
+    status, reply = next(answer for answer in replies if answer[0] != 200)  # a place may just have become free
+    assert status == (503 if library() else 400)  # without our repairs Triton answers 400 to any error
+    assert "ServerBusy: " in reply
     for call in calls:
         call.cancel()
     settled(idle)
