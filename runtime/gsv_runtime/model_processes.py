@@ -39,7 +39,9 @@ def stubs(shm_prefix: str) -> frozenset[int]:
     """Running model processes, orphans too, of the server whose shared memory files' names begin so."""
     pids = (int(directory.name) for directory in _PROC.glob("[0-9]*"))
     return frozenset(
-        pid for pid in pids if is_running(pid) and any(shm_prefix in argument for argument in _stub_arguments(pid))
+        pid
+        for pid in pids
+        if is_running(pid) and any(each.lstrip("/").startswith(shm_prefix) for each in _stub_arguments(pid))
     )
 
 

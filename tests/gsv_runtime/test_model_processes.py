@@ -47,6 +47,7 @@ def test_a_process_that_never_was_is_not_running():
 def test_the_stubs_of_a_server_are_known_by_its_shared_memory_also_when_they_are_orphans(stub):
     assert stubs("shm") == {stub.pid}
     assert stubs("another-") == frozenset()
+    assert stubs("t2s") == frozenset(), "a word in the path of its model is not its shared memory"
 
 
 def test_tritonserver_is_found_by_itself_and_by_who_keeps_it(tmp_path):
