@@ -1,7 +1,8 @@
 """The processes in which Triton runs our models, read from /proc.
 
-Each instance of a Python model is a child of tritonserver, and its command line names the model's file. Triton 2.51
-neither restarts one that has died nor says that it has (triton.md, finding 6), so whoever must know looks here.
+Each instance of a Python model is a child of tritonserver, and its command line begins with the stub, the model's file
+and the name of its shared memory (the instance's name, as `t2s_0_0`, comes later). Triton 2.51 neither restarts one
+that has died nor says that it has (triton.md, finding 6), so whoever must know looks here.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def stubs(shm_prefix: str) -> frozenset[int]:
     return frozenset(
         pid
         for pid in pids
-        if is_running(pid) and any(each.lstrip("/").startswith(shm_prefix) for each in _stub_arguments(pid))
+        if is_running(pid) and (arguments := _stub_arguments(pid)) and arguments[2].lstrip("/").startswith(shm_prefix)
     )
 
 

@@ -4,10 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 
 import pytest
 
 from gsv_runtime.model_processes import is_running, model_processes, server_process, stubs
+
+PREFIX = f"test-{uuid.uuid4().hex[:8]}-"
+"""Of no server that may run beside these tests."""
+INSTANCE = "t2s_0_0"
 
 
 @pytest.fixture
@@ -18,7 +23,18 @@ def stub(tmp_path):
     model = tmp_path / "repository" / "t2s" / "1" / "model.py"
     model.parent.mkdir(parents=True)
     model.write_text("import sys; print('up', flush=True); sys.stdin.read()")
-    process = subprocess.Popen([program, model, "shm"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    arguments = [
+        model,
+        f"{PREFIX}0395988e",
+        "1048576",
+        "1048576",
+        str(os.getpid()),
+        tmp_path,
+        "336",
+        INSTANCE,
+        "DEFAULT",
+    ]
+    process = subprocess.Popen([program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"up\n"
     yield process
     process.stdin.close()
@@ -45,9 +61,10 @@ def test_a_process_that_never_was_is_not_running():
 
 
 def test_the_stubs_of_a_server_are_known_by_its_shared_memory_also_when_they_are_orphans(stub):
-    assert stubs("shm") == {stub.pid}
-    assert stubs("another-") == frozenset()
-    assert stubs("t2s") == frozenset(), "a word in the path of its model is not its shared memory"
+    assert stubs(PREFIX) == {stub.pid}
+    assert stubs(f"another-{PREFIX}") == frozenset()
+    for word in (INSTANCE, str(stub.args[1]).lstrip("/")):
+        assert stub.pid not in stubs(word), f"{word} is not its shared memory"
 
 
 def test_tritonserver_is_found_by_itself_and_by_who_keeps_it(tmp_path):
