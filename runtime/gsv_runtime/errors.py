@@ -48,6 +48,9 @@ class Cancelled(SynthesisError):
 
     triton_code = "CANCELLED"
 
+    def __init__(self, message: str = "the client has left") -> None:
+        super().__init__(message)
+
 
 class DeadlineExceeded(SynthesisError):
     """The request's own deadline has passed; Triton has no code of this name for models."""

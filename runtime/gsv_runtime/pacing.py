@@ -70,7 +70,7 @@ class Patience:
             DeadlineExceeded: the request's deadline has passed.
         """
         if self._is_cancelled():
-            raise Cancelled("the client has left")
+            raise Cancelled()
         if self._clock() > self._deadline_s:
             raise DeadlineExceeded("the request's deadline_s has passed; send less text, or allow more time")
 

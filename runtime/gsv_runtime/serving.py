@@ -31,7 +31,7 @@ from gsv_runtime.stages import SequenceCall, Stages
 from gsv_runtime.starting import Starter
 from gsv_runtime.tensors import Array, Arrays
 from gsv_runtime.told_later import ToldLater
-from gsv_runtime.watched_calls import ProcessDied, WatchedCalls
+from gsv_runtime.watched_calls import ProcessDied, Unwanted, WatchedCalls
 
 logger = logging.getLogger("gsv.serving")
 
@@ -175,7 +175,9 @@ def sequence_of(request: Any) -> SequenceCall:
 class BlsStages(Stages):
     """Calls the other models of the repository for one request, and adds up what each took."""
 
-    def __init__(self) -> None:
+    def __init__(self, client_has_left: Callable[[], bool] | None = None) -> None:
+        """For one request; its client's leaving ends the wait for a sequence model, which has to be told then."""
+        self._client_has_left = client_has_left
         self._times_ms: dict[str, float] = {}
 
     def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
@@ -189,7 +191,7 @@ class BlsStages(Stages):
             preferred_memory=pb_utils.PreferredMemory(pb_utils.TRITONSERVER_MEMORY_CPU, 0),
             **_sequence_arguments(sequence),
         )
-        reply = _exec(request, model)
+        reply = _exec(request, model, None if sequence is None or sequence.end else self._client_has_left)
         elapsed_ms = (time.perf_counter() - started) * 1e3
         self._times_ms[model.name] = self._times_ms.get(model.name, 0.0) + elapsed_ms
         if reply.has_error():
@@ -210,18 +212,22 @@ class BlsStages(Stages):
         return times
 
 
-def _exec(request: Any, model: contract.Model) -> Any:
+def _exec(request: Any, model: contract.Model, client_has_left: Callable[[], bool] | None) -> Any:
     """Runs a stage call; a sequence model answers later, so that its death has to be watched for.
 
     Raises:
         InternalError: the stage's process died.
+        Cancelled: the client has left, and the sequence is to be ended.
     """
     if not model.sequence:
         return request.exec()
+    is_wanted = None if client_has_left is None else lambda: not client_has_left()
     try:
-        return _watched.run(model.name, request.exec)
+        return _watched.run(model.name, request.exec, is_wanted)
     except ProcessDied:
         raise _stage_died(model) from None
+    except Unwanted:
+        raise errors.Cancelled() from None
 
 
 def _stage_died(model: contract.Model) -> errors.InternalError:
@@ -289,13 +295,14 @@ class StreamServer:
         num_sent = 0
         client = _Client(sender)
         try:
-            with closing(job.replies(BlsStages, client.has_left)) as replies:  # closed: no thread of it goes on
+            replies = job.replies(lambda: BlsStages(client.has_left), client.has_left)
+            with closing(replies):  # so that no thread of it goes on
                 for reply in replies:
                     final = response(self._model, reply.outputs, self._tensors.make)
                     if reply.last:
                         break
                     if client.has_left():
-                        raise errors.Cancelled("the client has left")
+                        raise errors.Cancelled()
                     sender.send(final)
                     final, num_sent = None, num_sent + 1
         except Exception as failure:

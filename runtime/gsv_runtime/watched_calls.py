@@ -1,8 +1,8 @@
-"""Calls to another model that end when that model's process dies.
+"""Calls to another model that end when that model's process dies, or when nobody wants the answer any more.
 
 Triton ends a call with an error where the model's process died inside `execute`. A model that answers later, as `t2s`
 does, leaves its callers waiting for ever (tried: tests/e2e/test_recovery.py). So such a call runs on a thread that can
-be given up, while its caller looks now and then whether the process is still there.
+be given up, while its caller looks now and then whether the process is still there and whether to wait on.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import concurrent.futures
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -21,10 +22,16 @@ T = TypeVar("T")
 logger = logging.getLogger("gsv.watched_calls")
 
 _POLL_S = 0.5
+_WANTED_POLL_S = 0.05  # about a round of t2s at official size; 0.02 took 3 % of ten streams' tokens on two cores
+_IDLE_S = 0.25
 
 
 class ProcessDied(Exception):
     """The model's process died while it had the call."""
+
+
+class Unwanted(Exception):
+    """Nobody waits for the call's answer any more."""
 
 
 class WatchedCalls:
@@ -34,7 +41,8 @@ class WatchedCalls:
         processes: the running processes of every model, as `model_processes` has them; each model has some.
         max_lost: how many calls may hang in all; each keeps a thread here and one in Triton.
         when_too_many: what to do at the next.
-        poll_s: how often a caller looks, in seconds.
+        poll_s: how often a caller looks after the process, in seconds.
+        wanted_poll_s: how often it asks whether the answer is still wanted.
     """
 
     def __init__(
@@ -43,31 +51,46 @@ class WatchedCalls:
         max_lost: int,
         when_too_many: Callable[[], None],
         poll_s: float = _POLL_S,
+        wanted_poll_s: float = _WANTED_POLL_S,
     ) -> None:
         self._processes = processes
         self._max_lost = max_lost
         self._when_too_many = when_too_many
         self._poll_s = poll_s
+        self._wanted_poll_s = wanted_poll_s
         self._threads = _DaemonThreads()
         self._lock = threading.Lock()
         self._known: dict[str, frozenset[int]] = {}
         self._num_lost = 0
 
-    def run(self, model: str, call: Callable[[], T]) -> T:
+    def run(self, model: str, call: Callable[[], T], is_wanted: Callable[[], bool] | None = None) -> T:
         """Runs `call`, which waits for `model`, and returns what it returns.
+
+        Args:
+            model: whose process is watched.
+            call: what to run.
+            is_wanted: whether to wait on; it is asked while the call takes its time, and by default never.
 
         Raises:
             ProcessDied: a process of the model has died meanwhile, and the call is left behind; or there is none, so
                 that nobody would ever answer.
+            Unwanted: the answer is not wanted any more. The call goes on; that the model answers soon is for the
+                caller to see to.
         """
         pids = self._pids(model)
         answer = self._threads.submit(call)
+        looked_s = time.monotonic()
         while True:
             try:
-                return answer.result(self._poll_s)
+                return answer.result(self._poll_s if is_wanted is None else self._wanted_poll_s)
             except concurrent.futures.TimeoutError:
                 if answer.done():  # by raising this itself, or just now
                     return answer.result()
+            if is_wanted is not None and not is_wanted():
+                raise Unwanted(model)
+            if time.monotonic() - looked_s < self._poll_s:
+                continue
+            looked_s = time.monotonic()
             if not _all_running(pids):
                 self._count_lost(model)
                 raise ProcessDied(model)
@@ -96,12 +119,12 @@ def _all_running(pids: Iterable[int]) -> bool:
 
 
 class _DaemonThreads:
-    """As many threads as there are calls under way, kept for the next; none keeps the process from ending."""
+    """As many threads as there are calls under way, kept a moment for the next; none keeps the process from ending."""
 
     def __init__(self) -> None:
         self._calls: queue.SimpleQueue[tuple[concurrent.futures.Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._num_idle = 0
+        self._num_idle = 0  # that no call in the queue is meant for
 
     def submit(self, call: Callable[[], T]) -> concurrent.futures.Future[T]:
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
@@ -114,9 +137,21 @@ class _DaemonThreads:
 
     def _work(self) -> None:
         while True:
-            _answer(*self._calls.get())
-            with self._lock:
-                self._num_idle += 1
+            try:
+                _answer(*self._calls.get(timeout=_IDLE_S))
+            except queue.Empty:
+                if self._may_end():
+                    return
+            else:
+                with self._lock:
+                    self._num_idle += 1
+
+    def _may_end(self) -> bool:
+        """Takes an idle thread away, unless all have a call to come."""
+        with self._lock:
+            is_spare = self._num_idle > 0
+            self._num_idle -= is_spare
+            return is_spare
 
 
 def _answer(future: concurrent.futures.Future[Any], call: Callable[[], Any]) -> None:

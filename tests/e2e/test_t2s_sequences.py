@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from .conftest import LIMIT_S, Input, decode
+from .test_streams import SLOTS
 
 BERT_DIM = 64  # of the small random checkpoint
 sequence_ids = itertools.count(1)
@@ -20,6 +21,11 @@ class Sequence:
         self.client, self.number, self.sequence_id = client, number, next(sequence_ids)
 
     def call(self, num_tokens, start=False, end=False, **changes):
+        request = self.request(num_tokens, start, end, **changes)
+        outputs = decode(self.client.stub.ModelInfer(request, timeout=LIMIT_S)).outputs
+        return outputs["semantic_tokens"][0].tolist(), outputs["finish_reason"].decode()
+
+    def request(self, num_tokens, start=False, end=False, **changes):
         tensors = {"max_new_tokens": np.array([num_tokens], np.int32)}
         if start:
             tensors |= self.prompt() | changes
@@ -28,8 +34,7 @@ class Sequence:
         request.parameters["sequence_id"].int64_param = self.sequence_id
         request.parameters["sequence_start"].bool_param = start
         request.parameters["sequence_end"].bool_param = end
-        outputs = decode(self.client.stub.ModelInfer(request, timeout=LIMIT_S)).outputs
-        return outputs["semantic_tokens"][0].tolist(), outputs["finish_reason"].decode()
+        return request
 
     def prompt(self):
         generator = np.random.default_rng(self.number)
@@ -74,6 +79,23 @@ def test_a_bad_prompt_fails_its_own_call_and_the_next_sequence_is_served(client)
 def test_a_sequence_that_starts_and_ends_in_one_call_frees_its_slot(client):
     calls = [Sequence(client, number).call(11, start=True, end=True) for number in range(20)]
     assert [len(tokens) for tokens, _ in calls] == [11] * 20
+
+
+def test_a_sequence_can_be_ended_while_its_call_is_open_and_its_slot_is_free_then(client):
+    """Its sentences end after some 7 ms, so that the end may come late; then it is tried again."""
+
+    def failure(number):
+        sequence = Sequence(client, number)
+        call = client.stub.ModelInfer.future(sequence.request(1_400, start=True), timeout=LIMIT_S)
+        Sequence(client, number).call(0, start=True, end=True)  # comes after it
+        assert sequence.call(0, end=True) == ([], "")
+        return call.exception()
+
+    failures = list(filter(None, map(failure, range(40))))
+    assert {each.details() for each in failures} == {"InternalError: sequence was ended while a call was open"}
+    others = [Sequence(client, number) for number in range(SLOTS)]
+    assert [len(other.call(1, start=True)[0]) for other in others] == [1] * SLOTS
+    assert [other.call(0, end=True) for other in others] == [([], "")] * SLOTS
 
 
 def features(num_phones):

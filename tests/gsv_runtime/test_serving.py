@@ -1,6 +1,7 @@
 """serving.py against a double of triton_python_backend_utils, for what a real server cannot be made to do on demand."""
 
 import importlib
+import os
 import sys
 import threading
 import types
@@ -12,6 +13,7 @@ from gsv_runtime import contract
 from gsv_runtime.errors import Cancelled, InvalidRequest, ServerBusy, VoiceNotFound
 from gsv_runtime.metrics import COUNTER, GAUGE, MetricSpec
 from gsv_runtime.services import AtMost, Reply
+from gsv_runtime.stages import SequenceCall
 
 FINAL = 1
 
@@ -81,6 +83,7 @@ class Request:
 def serving(monkeypatch):
     """A fresh import of the module on top of the double; `serving.stage_replies` answers BLS calls."""
     replies = []
+    answer = lambda reply: reply() if callable(reply) else reply  # noqa: E731
     double = types.ModuleType("triton_python_backend_utils")
     double.Tensor, double.TritonError, double.InferenceResponse = Tensor, TritonError, Response
     double.TRITONSERVER_RESPONSE_COMPLETE_FINAL = FINAL
@@ -88,7 +91,7 @@ def serving(monkeypatch):
     double.TRITONSERVER_REQUEST_FLAG_SEQUENCE_START, double.TRITONSERVER_REQUEST_FLAG_SEQUENCE_END = 1, 2
     double.PreferredMemory = lambda *_: None
     double.get_output_tensor_by_name = lambda response, name: response.tensors.get(name)
-    double.InferenceRequest = lambda **_: types.SimpleNamespace(exec=lambda: replies.pop(0))
+    double.InferenceRequest = lambda **_: types.SimpleNamespace(exec=lambda: answer(replies.pop(0)))
     monkeypatch.setitem(sys.modules, double.__name__, double)
     monkeypatch.delitem(sys.modules, "gsv_runtime.serving", raising=False)
     module = importlib.import_module("gsv_runtime.serving")
@@ -213,6 +216,26 @@ def test_stage_times_add_up_until_they_are_taken(serving):
     stages.call(contract.VOCODER, **inputs)
     assert stages.take_times_ms().keys() == {"vocoder"}
     assert stages.take_times_ms() == {}
+
+
+def test_a_call_to_a_sequence_model_is_left_when_the_client_has_but_its_last_call_is_made(serving, monkeypatch):
+    monkeypatch.setattr(serving, "model_processes", lambda _: {"t2s": frozenset({os.getpid()})})
+    outputs = {"semantic_tokens": np.ones((1, 5), np.int64), "finish_reason": np.array([[b"eos"]], dtype=np.object_)}
+    tokens = Response([Tensor(name, array) for name, array in outputs.items()])
+    has_left, over = threading.Event(), threading.Event()
+
+    def decode():
+        has_left.set()
+        assert over.wait(10)
+        return tokens
+
+    serving.stage_replies.extend([decode, tokens])
+    stages = serving.BlsStages(has_left.is_set)
+    call = {"model": contract.T2S, "max_new_tokens": [5]}
+    with pytest.raises(Cancelled, match="the client has left"):
+        stages.call(sequence=SequenceCall(7, start=True), **call)
+    assert stages.call(sequence=SequenceCall(7, end=True), **call)["finish_reason"] == ["eos"]
+    over.set()
 
 
 def test_one_request_at_fault_does_not_fail_the_rest_of_its_batch(serving):

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from gsv_runtime import watched_calls
-from gsv_runtime.watched_calls import ProcessDied, WatchedCalls
+from gsv_runtime.watched_calls import ProcessDied, Unwanted, WatchedCalls
 
 PATIENCE_S = 10.0
 
@@ -29,7 +29,7 @@ def processes(monkeypatch):
 
 
 def calls(processes, max_lost=100, when_too_many=lambda: None):
-    return WatchedCalls(processes, max_lost, when_too_many, poll_s=0.01)
+    return WatchedCalls(processes, max_lost, when_too_many, poll_s=0.01, wanted_poll_s=0.005)
 
 
 def test_a_call_gives_what_it_returns_or_raises(processes):
@@ -109,6 +109,38 @@ def test_whoever_looks_first_while_there_is_no_process_sees_the_next_one_die_too
     over.set()
 
 
+def test_a_call_is_left_when_its_answer_is_not_wanted_any_more(processes):
+    wanted, over, ended = threading.Event(), threading.Event(), threading.Event()
+    wanted.set()
+
+    def hang():
+        wanted.clear()
+        over.wait(PATIENCE_S)
+        ended.set()
+
+    watched = calls(processes, max_lost=0, when_too_many=lambda: pytest.fail("an unwanted call is not a lost one"))
+    for _ in range(3):
+        wanted.set()
+        with pytest.raises(Unwanted, match="t2s"):
+            watched.run("t2s", hang, wanted.is_set)
+        assert not ended.is_set(), "the call goes on"
+    over.set()
+    assert ended.wait(PATIENCE_S)
+    assert watched.run("t2s", lambda: "the next", wanted.is_set) == "the next"
+
+
+def test_a_call_that_is_wanted_is_given_up_too_when_its_process_dies(processes):
+    over = threading.Event()
+
+    def die():
+        processes.alive.clear()
+        over.wait(PATIENCE_S)
+
+    with pytest.raises(ProcessDied, match="t2s"):
+        calls(processes).run("t2s", die, lambda: True)
+    over.set()
+
+
 def test_too_many_lost_calls_end_the_process(processes):
     over, ended = threading.Event(), []
     watched = calls(processes, max_lost=2, when_too_many=lambda: ended.append(True))
@@ -123,6 +155,21 @@ def test_too_many_lost_calls_end_the_process(processes):
             watched.run("t2s", die)
         assert bool(ended) is (number == 2)
     over.set()
+
+
+def test_threads_that_have_nothing_to_do_end(processes):
+    watched, together = calls(processes), threading.Barrier(5)
+    callers = [threading.Thread(target=watched.run, args=("t2s", lambda: together.wait(PATIENCE_S))) for _ in range(5)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    workers = [thread for thread in threading.enumerate() if thread.name == "watched-call"]
+    assert workers
+    for worker in workers:
+        worker.join(PATIENCE_S)
+        assert not worker.is_alive()
+    assert watched.run("t2s", lambda: "another comes") == "another comes"
 
 
 def test_threads_are_used_again_and_keep_no_answer(processes):

@@ -167,12 +167,12 @@ class RequestTakes:
     def _take_charge(self, flight: Flight[AudioBit]) -> None:
         with self._lock:
             if self._closed:
-                raise Cancelled("the client has left")
+                raise Cancelled()
             self._led.add(flight)
 
     def _check_wanted(self) -> None:
         if self._closed:
-            raise Cancelled("the client has left")
+            raise Cancelled()
         self._check()
 
 
