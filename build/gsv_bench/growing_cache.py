@@ -20,6 +20,8 @@ from gsv_runtime.tensors import Array
 class GrowingCacheEngine:
     """One sequence at a time; `prefill` starts the cache anew."""
 
+    fixed_span = False
+
     def __init__(self, module: T2S, max_positions: int) -> None:
         sizes = module.sizes
         self._module = module

@@ -20,7 +20,9 @@ from gsv_build.stage_builds import Weights
 from gsv_build.t2s_graphs import write_t2s_graphs
 from gsv_build.weights import find_weights
 from gsv_runtime.cloning import derive_voice
+from gsv_runtime.onnx_session import Device
 from gsv_runtime.speech_request import ReferenceRequest, Sampling
+from gsv_runtime.t2s.cuda_engine import CudaEngine
 from gsv_runtime.t2s.engine import OnnxEngine
 from gsv_runtime.t2s.request import Prompt
 from gsv_runtime.text.frontend import TextFrontend
@@ -42,6 +44,15 @@ def open_engine(module: T2S, precision: T2SPrecision, slots: int, threads: int) 
     """An engine as it is served; its graph is loaded and gone."""
     with engine_graph(module, precision) as graph:
         return OnnxEngine(graph, slots, CACHE_ROWS, threads)
+
+
+def open_cuda_engine(module: T2S, slots: int, device: Device, capture: bool) -> CudaEngine:
+    """The engine of a GPU, as it is served there and warm; its graphs are loaded and gone."""
+    with tempfile.TemporaryDirectory(prefix="gsv-bench-t2s-") as folder:
+        files = write_t2s_graphs(module, Path(folder), CACHE_ROWS)
+        engine = CudaEngine(files.cuda_prefill, files.cuda_decode_step, slots, CACHE_ROWS, device, capture)
+    engine.warm_up()
+    return engine
 
 
 def never_end(module: T2S) -> None:

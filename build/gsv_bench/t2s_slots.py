@@ -1,7 +1,8 @@
 """T2S alone: tokens per second and the time of a round of decoding, by slots in use, and what a prefill takes.
 
 A round is the served one: the step of the engine, the draw of a token for every slot, the scheduler. Official v2 sizes,
-random weights with every layer different; all numbers of slots and both precisions by turns in one process.
+random weights with every layer different; all numbers of slots and both precisions by turns in one process. On a GPU
+(`--t2s-device cuda`, not run here) the step with and without a CUDA graph.
 """
 
 from __future__ import annotations
@@ -18,18 +19,20 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from gsv_bench.t2s_cases import SAMPLING, never_end, open_engine, random_prompt
+from gsv_bench.t2s_cases import SAMPLING, never_end, open_cuda_engine, open_engine, random_prompt
 from gsv_build.graph_quantisation import T2SPrecision
 from gsv_build.module_stages import SeededWeights
 from gsv_build.size_presets import network_sizes
 from gsv_build.sizes import T2SSizes
+from gsv_runtime.onnx_session import CUDA
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.decoder import Decoder
-from gsv_runtime.t2s.engine import OnnxEngine
+from gsv_runtime.t2s.engine import Engine
 from gsv_runtime.t2s.request import TextLimit
 from gsv_runtime.versions import ModelVersion
 
 SLOTS = (1, 2, 4, 8, 10, 16)
+GPU_SLOTS = (1, 8, 10, 16, 32, 64)
 ONE, MANY = 1, 10  # slots that the goals compare
 LEAST_SPEEDUP, MOST_COST = 3.5, 2.8  # tokens/s and round time with MANY slots, as ratios to those with ONE
 _ROUNDS_A_TURN = 5
@@ -37,7 +40,7 @@ _ROUNDS_A_TURN = 5
 
 @dataclass
 class Timings:
-    """Seconds of each round, by slots, and of each prefill; one precision."""
+    """Seconds of each round, by slots, and of each prefill; one engine."""
 
     rounds_s: dict[int, list[float]] = field(default_factory=dict)
     prefills_s: list[float] = field(default_factory=list)
@@ -62,7 +65,7 @@ class Timings:
         }
 
 
-def _begin(engine: OnnxEngine, sizes: T2SSizes, slots: int) -> Decoder:
+def _begin(engine: Engine, sizes: T2SSizes, slots: int) -> Decoder:
     """A decoder in which `slots` sequences are running; decoders may share an engine, times do not depend on values."""
     decoder = Decoder(
         engine, repetition_window=0, repetition_least_distinct=0, limit=TextLimit(tokens_at_least=engine_rows(engine))
@@ -82,22 +85,22 @@ def _begin(engine: OnnxEngine, sizes: T2SSizes, slots: int) -> Decoder:
     return decoder
 
 
-def engine_rows(engine: OnnxEngine) -> int:
+def engine_rows(engine: Engine) -> int:
     """Tokens that always fit a slot after the prompt."""
     return engine.capacity.cache_rows // 2
 
 
-def measure(engines: Mapping[str, OnnxEngine], sizes: T2SSizes, slots: Sequence[int], turns: int) -> dict[str, Timings]:
+def measure(engines: Mapping[str, Engine], sizes: T2SSizes, slots: Sequence[int], turns: int) -> dict[str, Timings]:
     """Time rounds by turns.
 
     Args:
-        engines: by precision; each with as many slots as the largest of `slots`.
+        engines: by name; each with as many slots as the largest of `slots`.
         sizes: of their network.
         slots: numbers of sequences that run at once.
         turns: each of a few rounds; one more before is not counted.
 
     Returns:
-        Timings by precision.
+        Timings by engine.
     """
     timings = {name: Timings({n: [] for n in slots}) for name in engines}
     running = {(name, n): _begin(engine, sizes, n) for n in slots for name, engine in engines.items()}
@@ -150,6 +153,7 @@ def add_arguments(parser: argparse._ArgumentGroup) -> None:
     """Arguments of this benchmark."""
     parser.add_argument("--t2s-turns", type=int, default=12, help="of five rounds for each number of slots")
     parser.add_argument("--t2s-threads", type=int, default=2)
+    parser.add_argument("--t2s-device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--t2s-plot", type=Path, help="write a chart of tokens/s here")
 
 
@@ -159,15 +163,25 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     module = SeededWeights(sizes).t2s()
     never_end(module)
     load = os.getloadavg()[0]
-    engines = {
-        precision.value: open_engine(module, precision, max(SLOTS), arguments.t2s_threads) for precision in T2SPrecision
-    }
-    found = measure(engines, sizes.t2s, SLOTS, arguments.t2s_turns)
+    on_gpu = arguments.t2s_device == "cuda"
+    slots = GPU_SLOTS if on_gpu else SLOTS
+    engines: dict[str, Engine]
+    if on_gpu:
+        engines = {
+            name: open_cuda_engine(module, max(slots), CUDA, capture)
+            for name, capture in (("cuda", False), ("cuda graph", True))
+        }
+    else:
+        threads = arguments.t2s_threads
+        engines = {each.value: open_engine(module, each, max(slots), threads) for each in T2SPrecision}
+    found = measure(engines, sizes.t2s, slots, arguments.t2s_turns)
     if arguments.t2s_plot:
         from gsv_bench.plots import plot_slots
 
-        plot_slots({name: {n: t.tokens_per_s(n) for n in SLOTS} for name, t in found.items()}, arguments.t2s_plot)
+        plot_slots({name: {n: t.tokens_per_s(n) for n in slots} for name, t in found.items()}, arguments.t2s_plot)
     values = {name: timings.to_json() for name, timings in found.items()}
+    if on_gpu:
+        return table(found), {"t2s_slots": {"load_average_at_start": round(load, 2), **values}}
     fp32 = values[T2SPrecision.FP32.value]
     met = fp32["tokens_per_s_ratio"] >= LEAST_SPEEDUP and fp32["round_cost_ratio"] <= MOST_COST
     facts = {"threads": arguments.t2s_threads, "load_average_at_start": round(load, 2), "fp32_meets_goals": met}

@@ -88,7 +88,7 @@ _PROFILES: Mapping[str, Mapping[str, Span]] = {
 }
 
 _CPU_THREADS, _CPU_SLOTS = 2, 12  # ten listeners at once each have a slot: decision 12
-_GPU_SLOTS, _GPU_BATCH, _GPU_HOST_THREADS = 16, 8, 8
+_GPU_SLOTS, _GPU_BATCH = 16, 8
 _CPU = Deployment(
     preset="cpu",
     fp16=False,
@@ -126,6 +126,8 @@ _CPU = Deployment(
                 slots=_CPU_SLOTS,
                 cache_rows=2560,
                 intra_op_threads=_CPU_THREADS,
+                device="cpu",
+                cuda_graph=False,  # to be tried where there is a GPU: decision 22
                 idle_s=60.0,
                 repetition_window=100,  # 4 s, which no pause inside a sentence lasts
                 repetition_least_distinct=8,
@@ -149,11 +151,11 @@ _CPU = Deployment(
 def _on_gpu(preset: str, runtime: Runtime, fp16: bool) -> Deployment:
     """The CPU preset with every graph on a GPU runtime and larger batches. Not run here: no GPU.
 
-    t2s has no engine for a GPU yet (docs/decisions/0005-t2s-graphs.md): it stays on the CPU, with more cores.
+    t2s stays in the Python backend, and runs on ONNX Runtime's CUDA provider (docs/decisions/0022-t2s-on-a-gpu.md).
     """
     models = dict(_CPU.models)
     t2s = models["t2s"]
-    settings = replace(t2s.settings, slots=_GPU_SLOTS, intra_op_threads=_GPU_HOST_THREADS)
+    settings = replace(t2s.settings, slots=_GPU_SLOTS, device="cuda")
     tts = replace(
         models["tts"].settings,
         max_start_s=5.0,

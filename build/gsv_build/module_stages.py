@@ -99,6 +99,8 @@ class Networks:
 class TorchEngine:
     """The T2S module behind the interface of the served engine; one slot or more."""
 
+    fixed_span = False
+
     def __init__(self, module: T2S, slots: int = 1, cache_rows: int = 1024) -> None:
         sizes = module.sizes
         self._module = module

@@ -24,9 +24,17 @@ from gsv_runtime.contract import (
     SPEAKER_EMBEDDING_DIM,
     SPECTROGRAM_BINS,
 )
-from gsv_runtime.model_files import T2S_DECODE_STEP_FILE, T2S_GRAPH_FILE, T2S_PREFILL_FILE
+from gsv_runtime.model_files import (
+    T2S_CUDA_DECODE_STEP_FILE,
+    T2S_CUDA_PREFILL_FILE,
+    T2S_DECODE_STEP_FILE,
+    T2S_GRAPH_FILE,
+    T2S_PREFILL_FILE,
+)
+from gsv_runtime.onnx_session import CPU
 from gsv_runtime.speech_request import Sampling
-from gsv_runtime.t2s.engine import OnnxEngine, StepRow
+from gsv_runtime.t2s.cuda_engine import CudaEngine, pack_padded
+from gsv_runtime.t2s.engine import Engine, OnnxEngine, StepRow
 from gsv_runtime.t2s.request import Prompt
 
 PHONES, TOKENS, PROMPT_TOKENS = 60, 75, 100
@@ -179,11 +187,12 @@ def t2s_errors(folder: Path, module: T2S, num_steps: int, generator: torch.Gener
     Args:
         folder: where `write_t2s_graphs` wrote.
         module: that it wrote.
-        num_steps: decode steps of the served graph; of the portable ones, which copy the cache, a tenth.
+        num_steps: decode steps of the served graphs; of the portable ones, which copy the cache, a tenth.
         generator: draws the prompt.
 
     Returns:
-        By graph: "t2s" (the served one, both phases), "t2s_portable" (prefill and decode step).
+        By graph: "t2s" (both phases, served on a CPU), "t2s_cuda" (served on a GPU, run with its memory on the host),
+        "t2s_portable" (prefill and decode step).
     """
     sizes = module.sizes
     phones = torch.randint(0, sizes.num_phones, (1, PHONES + PROMPT_TOKENS), generator=generator)
@@ -193,17 +202,20 @@ def t2s_errors(folder: Path, module: T2S, num_steps: int, generator: torch.Gener
     expected = module(phones, lengths[0], features, tokens, lengths[1])[0, PROMPT_TOKENS:]
     spoken = tokens[:, :PROMPT_TOKENS]
     prompt = Prompt(phones[0].numpy(), features[0].numpy(), spoken[0].numpy(), _GREEDY, num_steps)
-    served = _served_logits(folder / T2S_GRAPH_FILE, prompt, tokens[0, PROMPT_TOKENS:].tolist())
-    portable = _portable_logits(folder, sizes, prompt, tokens[0, PROMPT_TOKENS:][: max(1, num_steps // 10)].tolist())
+    given, rows = tokens[0, PROMPT_TOKENS:].tolist(), prompt.rows + num_steps
+    served = _served_logits(OnnxEngine(folder / T2S_GRAPH_FILE, 2, rows, torch.get_num_threads()), prompt, given)
+    pair = folder / T2S_CUDA_PREFILL_FILE, folder / T2S_CUDA_DECODE_STEP_FILE
+    on_gpu = _served_logits(CudaEngine(*pair, slots=2, cache_rows=rows, device=CPU), prompt, given)
+    portable = _portable_logits(folder, sizes, prompt, given[: max(1, num_steps // 10)])
     return {
         "t2s": StageError.between(served, expected),
+        "t2s_cuda": StageError.between(on_gpu, expected),
         "t2s_portable": StageError.between(portable, expected[: len(portable)]),
     }
 
 
-def _served_logits(graph: Path, prompt: Prompt, tokens: Sequence[int]) -> Tensor:
+def _served_logits(engine: Engine, prompt: Prompt, tokens: Sequence[int]) -> Tensor:
     """[1 + len(tokens), V] logits from slot 1 of two."""
-    engine = OnnxEngine(graph, slots=2, cache_rows=prompt.rows + len(tokens), intra_op_threads=torch.get_num_threads())
     logits = [engine.prefill(1, prompt).copy()]
     for step, token in enumerate(tokens):
         row = StepRow(token, prompt.prompt_tokens.size + step, prompt.rows + step)
@@ -213,16 +225,7 @@ def _served_logits(graph: Path, prompt: Prompt, tokens: Sequence[int]) -> Tensor
 
 def _portable_logits(folder: Path, sizes: T2SSizes, prompt: Prompt, tokens: Sequence[int]) -> Tensor:
     """[1 + len(tokens), V] logits of the graphs in standard operators."""
-    num_phones, rows = prompt.phones.size, prompt.rows
-    packed = {
-        "phones": torch.from_numpy(np.pad(prompt.phones, (0, rows - num_phones))[None]),
-        "tokens": torch.from_numpy(np.pad(prompt.prompt_tokens, (num_phones, 0))[None]),
-        "bert_features": nn.functional.pad(torch.from_numpy(prompt.bert_features.T), (0, 0, 0, rows - num_phones))[
-            None
-        ],
-        "phone_lengths": torch.tensor([num_phones]),
-        "lengths": torch.tensor([rows]),
-    }
+    packed = {name: torch.from_numpy(array) for name, array in pack_padded(prompt).items()}
     first, keys, values = run_graph(folder / T2S_PREFILL_FILE, packed)
     logits = [first[0]]
     session = onnxruntime.InferenceSession(str(folder / T2S_DECODE_STEP_FILE), providers=["CPUExecutionProvider"])
@@ -230,7 +233,7 @@ def _portable_logits(folder: Path, sizes: T2SSizes, prompt: Prompt, tokens: Sequ
         feeds: dict[str, NDArray[np.generic]] = {
             "tokens": np.array([token]),
             "token_positions": np.array([prompt.prompt_tokens.size + step]),
-            "lengths": np.array([rows + step]),
+            "lengths": np.array([prompt.rows + step]),
         }
         for layer in range(sizes.layers):
             feeds |= {f"key_cache_{layer}": keys[layer].numpy(), f"value_cache_{layer}": values[layer].numpy()}

@@ -1,9 +1,10 @@
-"""Opens a graph with ONNX Runtime on the CPU, with the session options that every stage shares."""
+"""Opens a graph with ONNX Runtime, with the session options that every stage shares."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import onnxruntime
 
@@ -14,8 +15,31 @@ import onnxruntime
 SPIN_US = 100
 
 
+class Device(NamedTuple):
+    """Where a graph's memory lies, in ONNX Runtime's words."""
+
+    kind: str  # "cpu" or "cuda"
+    number: int = 0
+
+    @property
+    def provider(self) -> str:
+        """Who runs graphs there."""
+        return f"{self.kind.upper()}ExecutionProvider"
+
+    def is_here(self) -> bool:
+        """Whether this ONNX Runtime was built with a provider for it; that it loads shows when a graph is opened."""
+        return self.provider in onnxruntime.get_available_providers()
+
+
+CPU, CUDA = Device("cpu"), Device("cuda")
+
+
 def open_session(
-    graph: Path, intra_op_threads: int, entries: Mapping[str, str] | None = None
+    graph: Path,
+    intra_op_threads: int,
+    entries: Mapping[str, str] | None = None,
+    device: Device = CPU,
+    provider_options: Mapping[str, str] | None = None,
 ) -> onnxruntime.InferenceSession:
     """Load `graph`.
 
@@ -23,6 +47,11 @@ def open_session(
         graph: weight files lie beside it.
         intra_op_threads: threads of one operator.
         entries: entries of the session's configuration that replace ours, for measurements.
+        device: where it runs.
+        provider_options: of the device's execution provider.
+
+    Raises:
+        RuntimeError: ONNX Runtime cannot run on that device here; it would have gone to the CPU without a word.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = intra_op_threads
@@ -30,4 +59,13 @@ def open_session(
     ours = {"session.intra_op.allow_spinning": "1", "session.intra_op.spin_duration_us": str(SPIN_US)}
     for key, value in {**ours, **(entries or {})}.items():
         options.add_session_config_entry(key, value)
-    return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    of_device = {"device_id": str(device.number)} if device != CPU else {}
+    chosen = [(device.provider, {**of_device, **(provider_options or {})})]
+    if device.is_here():
+        session = onnxruntime.InferenceSession(str(graph), options, providers=chosen)
+        if device.provider in session.get_providers():
+            return session
+    raise RuntimeError(
+        f"ONNX Runtime {onnxruntime.__version__} has no {device.provider} that works here; install onnxruntime-gpu, "
+        f"the CUDA libraries that it needs and a driver, or choose device cpu in build/gsv_build/deployment.py"
+    )

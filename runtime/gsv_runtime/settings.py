@@ -70,7 +70,9 @@ class T2SSettings:
 
     slots: int  # sequences that advance together; also max_batch_size and Triton's candidate sequences
     cache_rows: int  # phones and tokens that a slot can hold
-    intra_op_threads: int
+    intra_op_threads: int  # on a CPU
+    device: str  # "cpu", or "cuda": the first that the process sees
+    cuda_graph: bool  # whether a step is launched as one CUDA graph
     idle_s: float  # a sequence that is not asked for this long loses its slot
     repetition_window: int  # tokens watched for a loop; 0 lets loops run to the limit
     repetition_least_distinct: int  # fewer different tokens among them are a loop

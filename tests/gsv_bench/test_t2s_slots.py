@@ -1,11 +1,12 @@
 import pytest
 import torch
 
-from gsv_bench.t2s_cases import never_end, open_engine
+from gsv_bench.t2s_cases import never_end, open_cuda_engine, open_engine
 from gsv_bench.t2s_slots import Timings, measure, table
 from gsv_build.graph_quantisation import T2SPrecision
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
+from gsv_runtime.onnx_session import CPU
 
 SIZES = T2SSizes(hidden=32, heads=4, layers=2, feed_forward=48, num_phones=20, vocabulary=65, bert_dim=12)
 
@@ -35,6 +36,18 @@ def test_every_number_of_slots_decodes_that_many_sequences_at_both_precisions():
         assert seen.count(10) >= 15
         assert seen.count(1) >= 15
     assert table(found).count("| 10 |") == 1
+
+
+def test_the_engine_of_a_gpu_is_measured_with_the_slots_in_use_told_apart_though_it_runs_all():
+    torch.manual_seed(0)
+    module = T2S(SIZES)
+    never_end(module)
+    engine, widths = open_cuda_engine(module, 10, CPU, capture=False), set()
+    step = engine.decode_step
+    engine.decode_step = lambda rows: (widths.add(len(rows)), step(rows))[1]
+    found = measure({"cuda": engine}, SIZES, (1, 10), turns=1)
+    assert {n: len(times) for n, times in found["cuda"].rounds_s.items()} == {1: 5, 10: 5}
+    assert widths == {10}
 
 
 @pytest.mark.parametrize("precision", T2SPrecision)

@@ -70,9 +70,10 @@ def test_t2s_logits_of_prefill_and_steps_are_compared_and_a_changed_weight_is_se
     ).eval()
     write_t2s_graphs(module, tmp_path, max_positions=256)
     errors = t2s_errors(tmp_path, module, 12, torch.Generator().manual_seed(1))
-    assert set(errors) == {"t2s", "t2s_portable"}
-    assert all(error.largest_error < 1e-5 < error.peak for error in errors.values())
+    assert set(errors) == {"t2s", "t2s_cuda", "t2s_portable"}
+    for name, error in errors.items():
+        assert error.largest_error < (1e-3 if name == "t2s_cuda" else 1e-5) < error.peak  # its cache is float16
     with torch.no_grad():
         module.layers[1].contract.weight[3] += 0.5
     changed = t2s_errors(tmp_path, module, 12, torch.Generator().manual_seed(1))
-    assert all(error.largest_error > 1e-3 for error in changed.values())
+    assert all(error.largest_error > 1e-2 for error in changed.values())

@@ -8,7 +8,9 @@ from gsv_build.graph_quantisation import T2SPrecision
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
 from gsv_build.t2s_graphs import write_t2s_graphs
+from gsv_runtime.onnx_session import CPU
 from gsv_runtime.stages import SequenceCall
+from gsv_runtime.t2s.cuda_engine import CudaEngine
 from gsv_runtime.t2s.decoder import Decoder
 from gsv_runtime.t2s.engine import OnnxEngine
 
@@ -16,20 +18,24 @@ SIZES = T2SSizes(hidden=32, heads=4, layers=3, feed_forward=48, num_phones=20, v
 NUM_REQUESTS = 10
 
 
-@pytest.fixture(scope="module", params=T2SPrecision, ids=lambda precision: precision.value)
-def graph(request, tmp_path_factory):
+@pytest.fixture(scope="module", params=["fp32", "int8", "cuda"])
+def open_engine(request, tmp_path_factory):
+    """Opens an engine with so many slots; that for a GPU runs with its memory on the host."""
     torch.manual_seed(1)
     model = T2S(SIZES)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
         model.head.weight[-1] *= 6  # or EOS would hardly ever be drawn
-    return write_t2s_graphs(model, tmp_path_factory.mktemp("t2s"), 256, request.param).engine
+    precision = T2SPrecision.INT8 if request.param == "int8" else T2SPrecision.FP32
+    files = write_t2s_graphs(model, tmp_path_factory.mktemp("t2s"), 256, precision)
+    if request.param == "cuda":
+        return lambda slots: CudaEngine(files.cuda_prefill, files.cuda_decode_step, slots, 256, CPU)
+    return lambda slots: OnnxEngine(files.engine, slots, cache_rows=256, intra_op_threads=1)
 
 
-def decoder(graph, slots):
-    engine = OnnxEngine(graph, slots, cache_rows=256, intra_op_threads=1)
-    return Decoder(engine, repetition_window=0, repetition_least_distinct=0)
+def decoder(open_engine, slots):
+    return Decoder(open_engine(slots), repetition_window=0, repetition_least_distinct=0)
 
 
 def request(number):
@@ -75,26 +81,26 @@ def run(target, schedule):
     return {number: (tokens[number], reasons[number]) for number in tokens}
 
 
-def test_ten_sequences_together_give_exactly_what_each_gives_alone(graph):
+def test_ten_sequences_together_give_exactly_what_each_gives_alone(open_engine):
     alone = {}
     for number in range(NUM_REQUESTS):
-        alone |= run(decoder(graph, slots=1), {0: [(number, 1000)]})
-    together = run(decoder(graph, slots=NUM_REQUESTS), {0: [(number, 1000) for number in range(NUM_REQUESTS)]})
+        alone |= run(decoder(open_engine, slots=1), {0: [(number, 1000)]})
+    together = run(decoder(open_engine, slots=NUM_REQUESTS), {0: [(number, 1000) for number in range(NUM_REQUESTS)]})
     assert together == alone
     assert all(len(tokens) >= 11 for tokens, _ in alone.values())
     assert {reason for _, reason in alone.values()} == {"eos", "limit"}
     assert len({tuple(tokens) for tokens, _ in alone.values()}) == NUM_REQUESTS
 
 
-def test_joining_late_waiting_for_a_slot_and_calls_of_any_size_change_no_token(graph):
-    at_once = run(decoder(graph, slots=NUM_REQUESTS), {0: [(number, 1000) for number in range(NUM_REQUESTS)]})
+def test_joining_late_waiting_for_a_slot_and_calls_of_any_size_change_no_token(open_engine):
+    at_once = run(decoder(open_engine, slots=NUM_REQUESTS), {0: [(number, 1000) for number in range(NUM_REQUESTS)]})
     schedule = {3 * number: [(number, 1 + 5 * (number % 4))] for number in range(NUM_REQUESTS)}
-    assert run(decoder(graph, slots=3), schedule) == at_once
+    assert run(decoder(open_engine, slots=3), schedule) == at_once
 
 
-def test_a_sequence_that_leaves_midway_changes_no_other(graph):
-    expected = run(decoder(graph, slots=4), {0: [(number, 1000) for number in (1, 2)]})
-    target = decoder(graph, slots=4)
+def test_a_sequence_that_leaves_midway_changes_no_other(open_engine):
+    expected = run(decoder(open_engine, slots=4), {0: [(number, 1000) for number in (1, 2)]})
+    target = decoder(open_engine, slots=4)
     inputs = {**request(5), "max_new_tokens": np.array([1000])}
     target.take_call(SequenceCall(5, start=True), inputs, now_s=0)
     list(target.advance())
@@ -116,9 +122,9 @@ def test_a_sequence_that_leaves_midway_changes_no_other(graph):
     assert run(Leaving(), {0: [(number, 1000) for number in (1, 2)]}) == expected
 
 
-def test_the_same_seed_gives_the_same_tokens_and_another_seed_others(graph):
+def test_the_same_seed_gives_the_same_tokens_and_another_seed_others(open_engine):
     def tokens(seed):
-        target = decoder(graph, slots=1)
+        target = decoder(open_engine, slots=1)
         inputs = {**request(4), "seed": np.array([seed]), "max_new_tokens": np.array([40])}
         target.take_call(SequenceCall(1, start=True, end=True), inputs, now_s=0)
         answers = []

@@ -7,12 +7,15 @@ from gsv_runtime.settings import CheckpointFacts, OnnxStageSettings, T2SSettings
 
 def test_parameters_become_typed_fields():
     values = {"slots": "8", "cache_rows": "100", "intra_op_threads": "1", "idle_s": "2.5"}
+    values |= {"device": "cuda", "cuda_graph": "true"}
     values |= {"repetition_window": "50", "repetition_least_distinct": "4"}
     values |= {"limit_tokens_per_phone": "12.0", "limit_tokens_at_least": "100"}
     assert parse(T2SSettings, values) == T2SSettings(
         slots=8,
         cache_rows=100,
         intra_op_threads=1,
+        device="cuda",
+        cuda_graph=True,
         idle_s=2.5,
         repetition_window=50,
         repetition_least_distinct=4,

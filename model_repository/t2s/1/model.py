@@ -3,11 +3,10 @@ from typing import Any
 
 from gsv_runtime import contract, serving
 from gsv_runtime.metrics import T2S_METRICS
-from gsv_runtime.model_files import T2S_GRAPH_FILE
 from gsv_runtime.sequences import OwnedSequences
 from gsv_runtime.settings import T2SSettings, read
 from gsv_runtime.t2s.decoder import Decoder
-from gsv_runtime.t2s.engine import OnnxEngine
+from gsv_runtime.t2s.opening import open_engine
 from gsv_runtime.t2s.request import TextLimit
 from gsv_runtime.t2s.service import T2SService
 
@@ -16,9 +15,7 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         serving.configure_logging()
         settings = read(T2SSettings, args)
-        graph = Path(args["model_repository"]) / args["model_version"] / T2S_GRAPH_FILE
-        engine = OnnxEngine(graph, settings.slots, settings.cache_rows, settings.intra_op_threads)
-        engine.warm_up()
+        engine = open_engine(Path(args["model_repository"]) / args["model_version"], settings)
         limit = TextLimit(settings.limit_tokens_per_phone, settings.limit_tokens_at_least)
         decoder = Decoder(engine, settings.repetition_window, settings.repetition_least_distinct, limit)
         metrics = serving.TritonMetrics(T2S_METRICS)

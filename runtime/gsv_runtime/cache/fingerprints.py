@@ -91,9 +91,17 @@ def sources_digest(patterns: Iterable[str]) -> str:
 def libraries() -> dict[str, str]:
     """Versions of all that this package requires, of Python, and of Triton where it says."""
     required = {re.split(r"[^\w.-]", entry, maxsplit=1)[0] for entry in metadata.requires("gsv-runtime") or ()}
-    versions = {name: metadata.version(name) for name in sorted(required - set(_UNCONCERNED_LIBRARIES))}
+    versions = {name: _version(name) for name in sorted(required - set(_UNCONCERNED_LIBRARIES))}
     triton = os.environ.get("NVIDIA_TRITON_SERVER_VERSION", "")
     return {**versions, "python": sys.version, "triton": triton}
+
+
+def _version(library: str) -> str:
+    """Of a library, or of its build for a GPU, which is another package of the same name to Python."""
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return f"gpu {metadata.version(f'{library}-gpu')}"
 
 
 def _digest(path: Path) -> str:

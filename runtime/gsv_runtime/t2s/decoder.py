@@ -39,7 +39,8 @@ class Decoder:
         self._engine = engine
         self._limit = limit or TextLimit()
         self._capacity = engine.capacity
-        self._scheduler = Scheduler(self._capacity.slots, repetition_window, repetition_least_distinct)
+        slots, fixed_span = self._capacity.slots, engine.fixed_span
+        self._scheduler = Scheduler(slots, repetition_window, repetition_least_distinct, fixed_span)
         self._states: dict[int, _DrawState] = {}
         self._ending: set[int] = set()
 

@@ -1,8 +1,7 @@
-"""Runs the T2S graph over slots of one preallocated cache. The only T2S module that knows ONNX Runtime.
+"""Runs the T2S graph over slots of one preallocated cache. This and `cuda_engine` alone know ONNX Runtime.
 
 One graph serves both phases, so that its weights are in memory once; the cache is bound as input and output of the
-same memory and appended to in place (docs/decisions/0005-t2s-graphs.md). An engine for TensorRT, which would run the
-portable graphs beside this one, does not exist yet.
+same memory and appended to in place (docs/decisions/0005-t2s-graphs.md).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from gsv_runtime.t2s.request import Capacity, Prompt
 
 Array = NDArray[Any]
 _BLOCKED = np.float32(-1e4)
-_KINDS = ("key", "value")
+KINDS = ("key", "value")
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,8 @@ class StepRow:
 
 class Engine(Protocol):
     """What the decoder needs of an engine."""
+
+    fixed_span: bool  # whether a step always runs all slots, and sequences stay in theirs
 
     @property
     def capacity(self) -> Capacity:
@@ -81,8 +82,24 @@ def pack_prompt(prompt: Prompt) -> dict[str, Array]:
     }
 
 
+def read_capacity(session: onnxruntime.InferenceSession, slots: int, cache_rows: int) -> Capacity:
+    """What a graph can take, by what its builder wrote into it, with that many slots and rows."""
+    facts = session.get_modelmeta().custom_metadata_map
+    known = {name: int(facts[name]) for name in ("num_phones", "vocabulary", "bert_dim", "max_positions")}
+    return Capacity(slots=slots, cache_rows=cache_rows, **known)
+
+
+def warming_prompt(capacity: Capacity) -> Prompt:
+    """The shortest that there is."""
+    features = np.zeros((capacity.bert_dim, 1), dtype=np.float32)
+    sampling = Sampling(top_k=1, top_p=1.0, temperature=1.0, repetition_penalty=1.0, seed=0)
+    return Prompt(np.zeros(1, dtype=np.int64), features, np.zeros(0, dtype=np.int64), sampling, max_tokens=1)
+
+
 class OnnxEngine:
-    """The graph that `gsv_build.t2s_graphs` writes, run by ONNX Runtime on the CPU."""
+    """The graph of both phases that `gsv_build.t2s_graphs` writes, run by ONNX Runtime on the CPU."""
+
+    fixed_span = False
 
     def __init__(
         self,
@@ -102,11 +119,11 @@ class OnnxEngine:
             session_entries: as `open_session` takes them, for measurements.
         """
         self._session = open_session(graph, intra_op_threads, session_entries)
-        self._capacity = self._read_capacity(slots, cache_rows)
+        self._capacity = read_capacity(self._session, slots, cache_rows)
         shapes = {value.name: value.shape for value in self._session.get_inputs()}
         _, heads, _, head_dim = shapes["key_cache_0"]
         self._layers = sum(name.startswith("key_cache_") for name in shapes)
-        self._cache = {kind: _reserve((self._layers, slots, heads, cache_rows, head_dim)) for kind in _KINDS}
+        self._cache = {kind: _reserve((self._layers, slots, heads, cache_rows, head_dim)) for kind in KINDS}
         self._no_bias = np.zeros((1, 1, 1, cache_rows + 1), dtype=np.float32)
         self._steps: dict[int, _StepBinding] = {}
 
@@ -146,27 +163,16 @@ class OnnxEngine:
 
     def warm_up(self) -> None:
         """Run both phases once in slot 0, so that the first request does not pay for first allocations."""
-        features = np.zeros((self._capacity.bert_dim, 1), dtype=np.float32)
-        no_tokens = np.zeros(0, dtype=np.int64)
-        sampling = Sampling(top_k=1, top_p=1.0, temperature=1.0, repetition_penalty=1.0, seed=0)
-        self.prefill(0, Prompt(np.zeros(1, dtype=np.int64), features, no_tokens, sampling, max_tokens=1))
+        self.prefill(0, warming_prompt(self._capacity))
         self.decode_step([StepRow(rows=1)])
 
     def _slot_views(self, start: int, stop: int) -> dict[str, Array]:
         """Slots start to stop - 1 of every layer, `[n, heads, cache_rows, head_dim]`, by the graph's input names."""
         return {
             f"{kind}_cache_{layer}": self._cache[kind][layer, start:stop]
-            for kind in _KINDS
+            for kind in KINDS
             for layer in range(self._layers)
         }
-
-    def _read_capacity(self, slots: int, cache_rows: int) -> Capacity:
-        facts = self._session.get_modelmeta().custom_metadata_map
-        return Capacity(
-            slots=slots,
-            cache_rows=cache_rows,
-            **{name: int(facts[name]) for name in ("num_phones", "vocabulary", "bert_dim", "max_positions")},
-        )
 
 
 class _Binding:

@@ -94,9 +94,20 @@ class Sequence:
 class Scheduler:
     """Sequences from their first call to their last."""
 
-    def __init__(self, num_slots: int, repetition_window: int, repetition_least_distinct: int) -> None:
-        """Serve `num_slots` at once; the other two are `RepetitionWatchdog`'s."""
+    def __init__(
+        self, num_slots: int, repetition_window: int, repetition_least_distinct: int, fixed_span: bool = False
+    ) -> None:
+        """Serve.
+
+        Args:
+            num_slots: at once.
+            repetition_window: of `RepetitionWatchdog`.
+            repetition_least_distinct: likewise.
+            fixed_span: whether every step runs all slots, so that holes cost nothing and nobody is moved.
+        """
         self._slots = SlotTable(num_slots)
+        self._num_slots = num_slots
+        self._fixed_span = fixed_span
         self._sequences: dict[int, Sequence] = {}  # in order of arrival
         self._watchdog = (repetition_window, repetition_least_distinct)
         self._num_tokens = 0
@@ -174,9 +185,11 @@ class Scheduler:
         admitted = self._joining()
         for sequence in admitted:
             sequence.slot = self._slots.take(sequence.sequence_id)
-        moves = tuple(self._close_holes())
+        moves = () if self._fixed_span else tuple(self._close_holes())
         step = tuple(s.sequence_id for s in running) if any(s.is_wanted for s in running) else ()
         span = 1 + max((self._sequences[i].slot or 0 for i in step), default=-1)
+        if self._fixed_span and step:
+            span = self._num_slots
         return Round(moves, tuple(s.sequence_id for s in admitted), step, span)
 
     def record(self, sequence_id: int, token: int, ended: bool) -> None:

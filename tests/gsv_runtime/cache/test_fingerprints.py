@@ -92,6 +92,19 @@ def test_another_version_of_a_library_changes_the_fingerprint(repository, monkey
     assert after.speech != before.speech
 
 
+def test_a_build_of_a_library_for_a_gpu_is_another_version_and_no_missing_one(repository, monkeypatch):
+    before, version = fingerprints(repository), of.metadata.version
+
+    def of_an_image_for_gpus(name):
+        if name == "onnxruntime":
+            raise of.metadata.PackageNotFoundError(name)
+        return version("onnxruntime") if name == "onnxruntime-gpu" else version(name)
+
+    monkeypatch.setattr(of.metadata, "version", of_an_image_for_gpus)
+    assert fingerprints(repository).speech != before.speech
+    assert of.libraries()["onnxruntime"].startswith("gpu ")
+
+
 def test_the_client_of_redis_decides_nothing():
     assert "redis" not in of.libraries()
     assert {"numpy", "onnxruntime", "pypinyin"} <= of.libraries().keys()

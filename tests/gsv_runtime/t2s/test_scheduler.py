@@ -126,6 +126,22 @@ def test_the_hole_of_a_sequence_that_left_is_closed_so_that_the_batch_stays_smal
     assert target.in_slot(0).sequence_id == 3
 
 
+def test_with_a_fixed_span_every_step_runs_all_slots_and_nobody_is_moved():
+    target = Scheduler(4, repetition_window=0, repetition_least_distinct=0, fixed_span=True)
+    for sequence_id in (1, 2, 3):
+        start(target, sequence_id, num_tokens=50)
+    plans = [turn(target) for _ in range(4)]
+    target.close(1)
+    plans.append(turn(target))
+    assert [plan.span for plan in plans] == [0, 4, 4, 4, 4], "the first round has nobody to step"
+    assert [plan.moves for plan in plans] == [()] * 5
+    assert target.in_slot(0) is None
+    assert target.in_slot(2).sequence_id == 3
+    start(target, 4)
+    turn(target)
+    assert target.in_slot(0).sequence_id == 4
+
+
 def test_an_idle_sequence_is_forgotten_and_a_waiting_one_is_not():
     target = scheduler(num_slots=1)
     start(target, 1, num_tokens=1)

@@ -20,6 +20,8 @@ ANSWER_WITHIN_S = 20
 class CountingEngine:
     """Every token is the one before plus one; the first is 100 times the first phone. 1234 makes logits NaN."""
 
+    fixed_span = False
+
     def __init__(self, slots=2):
         self.capacity = Capacity(slots, 400, 20, VOCABULARY, 1, 400)
         self.spans = []
