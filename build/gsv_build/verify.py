@@ -36,7 +36,7 @@ from gsv_runtime.model_files import GRAPH_FILE
 from gsv_runtime.versions import SUPPORTED, ModelVersion
 
 MAX_LOGIT_ERROR = 1e-3
-MAX_HALF_LOGIT_ERROR = 1e-2  # where keys and values are float16: logits reach 5
+MAX_HALF_LOGIT_ERROR = 2e-2  # where keys and values are float16; 0.008 was seen, of logits up to 8
 MIN_SNR_DB = 60.0
 MAX_RELATIVE_ERROR = 1e-3  # of any other stage, to the largest value of its output
 _LOGIT_BOUNDS = {"t2s": MAX_LOGIT_ERROR, "t2s_portable": MAX_LOGIT_ERROR, "t2s_cuda": MAX_HALF_LOGIT_ERROR}
