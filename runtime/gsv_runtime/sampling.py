@@ -24,6 +24,7 @@ from gsv_runtime.speech_request import Sampling
 
 MIN_TOKENS = 11  # EOS may not win before (0.44 s); upstream's comment says 10, its code 11
 _MIN_TEMPERATURE = 1e-5
+_LEAST_NOISE = np.finfo(np.float32).tiny
 _TOKEN_STREAM = 0  # second word of the Philox key; decoding.standard_noise has 1
 
 Array = NDArray[Any]
@@ -44,8 +45,7 @@ def token_generator(seed: int) -> np.random.Generator:
 
 def exponential_noise(generator: np.random.Generator, vocabulary: int) -> Array:
     """Noise `[V]` float32 for one token, above 0."""
-    noise = generator.standard_exponential(vocabulary, dtype=np.float32)
-    return np.maximum(noise, np.finfo(np.float32).tiny)
+    return np.maximum(generator.standard_exponential(vocabulary, dtype=np.float32), _LEAST_NOISE)
 
 
 def draw(logits: Array, present: Array, num_generated: Array, samplings: Sequence[Sampling], noise: Array) -> Draw:
