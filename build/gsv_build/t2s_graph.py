@@ -12,6 +12,7 @@ from gsv_build.sizes import T2SSizes
 
 MICROSOFT = "com.microsoft"
 POSITION_TABLE = "position_table"
+QUERY_SCALE = "query_scale"
 LAYER_NORM_EPS = 1e-5
 
 

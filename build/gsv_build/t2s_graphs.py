@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from gsv_build.graph_builder import WeightFile
 from gsv_build.graph_quantisation import BITS, BLOCK_VALUES, T2SPrecision, quantise
 from gsv_build.modules.t2s import T2S, sinusoids
+from gsv_build.sizes import T2SSizes
 from gsv_build.t2s_cuda_graphs import CudaDecodeStepGraph, CudaPrefillGraph
-from gsv_build.t2s_graph import MICROSOFT, POSITION_TABLE, FusedT2SGraph
+from gsv_build.t2s_graph import MICROSOFT, POSITION_TABLE, QUERY_SCALE, FusedT2SGraph
 from gsv_build.t2s_portable_graphs import DecodeStepGraph, PrefillGraph
 from gsv_runtime.model_files import (
     T2S_CUDA_DECODE_STEP_FILE,
@@ -67,6 +68,7 @@ def write_t2s_graphs(
     """
     tensors = {name: tensor.detach().float().cpu().numpy() for name, tensor in model.state_dict().items()}
     tensors[POSITION_TABLE] = sinusoids(torch.arange(max_positions), model.sizes.hidden).numpy()
+    tensors[QUERY_SCALE] = _query_scale(model.sizes)
     weights = WeightFile(folder / T2S_WEIGHTS_FILE, tensors)
     facts = {**asdict(model.sizes), "max_positions": max_positions}
     if precision is T2SPrecision.INT8:
@@ -81,6 +83,13 @@ def write_t2s_graphs(
         decode_step=DecodeStepGraph(model.sizes, weights).save(folder / T2S_DECODE_STEP_FILE, facts),
         weights=weights.path,
     )
+
+
+def _query_scale(sizes: T2SSizes) -> NDArray[np.float32]:
+    """What queries, keys and values are multiplied by, `[3 * hidden]`, so that attention need not scale."""
+    scale = np.ones(3 * sizes.hidden, dtype=np.float32)
+    scale[: sizes.hidden] = (sizes.hidden // sizes.heads) ** -0.5
+    return scale
 
 
 def _int8_weights(folder: Path, tensors: Mapping[str, NDArray[Any]]) -> WeightFile:
@@ -119,7 +128,9 @@ class _EngineGraph(FusedT2SGraph):
         for layer in range(sizes.layers):
             cache = [b.input(f"{kind}_cache_{layer}", np.float32, self.cache_shape()) for kind in ("key", "value")]
             written = [f"new_{kind}_cache_{layer}" for kind in ("key", "value")]
-            qkv = b.add("Reshape", self.linear(x, f"layers.{layer}.qkv"), packed_shape)
+            # Scaled here: products that are scaled by what they are added up with take a slow path (decision 5).
+            qkv = b.add("Mul", self.linear(x, f"layers.{layer}.qkv"), b.weight(QUERY_SCALE))
+            qkv = b.add("Reshape", qkv, packed_shape)
             attended, *_ = b.add_many(
                 "GroupQueryAttention",
                 [f"attended_{layer}", *written],
@@ -128,6 +139,7 @@ class _EngineGraph(FusedT2SGraph):
                 num_heads=sizes.heads,
                 kv_num_heads=sizes.heads,
                 causal=0,
+                scale=1.0,
             )
             for value in written:
                 b.output(value, value, np.float32, self.cache_shape())

@@ -168,7 +168,7 @@ def test_the_graphs_refer_to_one_weight_file_that_holds_each_weight_once(model, 
             entry = {each.key: each.value for each in initializer.external_data}
             assert places.setdefault(initializer.name, entry) == entry
     assert {entry["location"] for entry in places.values()} == {files.weights.name}
-    assert places.keys() == model.state_dict().keys() | {"position_table"}
+    assert places.keys() == model.state_dict().keys() | {"position_table", "query_scale"}
     assert len({entry["offset"] for entry in places.values()}) == len(places)
     inline = sum(len(i.SerializeToString()) for graph in graphs for i in graph.graph.initializer)
     assert inline < 40_000
