@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,7 +27,7 @@ from gsv_runtime.metrics import COUNTER, GAUGE, HISTOGRAM, Metrics, MetricSpec, 
 from gsv_runtime.model_processes import model_processes
 from gsv_runtime.sequences import new_sequence_id
 from gsv_runtime.services import Admit, Job
-from gsv_runtime.stages import SequenceCall, Stages
+from gsv_runtime.stages import SequenceCall, Stages, end_sequence
 from gsv_runtime.starting import Starter
 from gsv_runtime.tensors import Array, Arrays
 from gsv_runtime.told_later import ToldLater
@@ -175,9 +175,9 @@ def sequence_of(request: Any) -> SequenceCall:
 class BlsStages(Stages):
     """Calls the other models of the repository for one request, and adds up what each took."""
 
-    def __init__(self, client_has_left: Callable[[], bool] | None = None) -> None:
-        """For one request; its client's leaving ends the wait for a sequence model, which has to be told then."""
-        self._client_has_left = client_has_left
+    def __init__(self, is_wanted: Callable[[], bool] | None = None) -> None:
+        """For one request; when it is not wanted any more, no sequence model is waited for, which has to be told."""
+        self._is_wanted = is_wanted
         self._times_ms: dict[str, float] = {}
 
     def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
@@ -191,7 +191,7 @@ class BlsStages(Stages):
             preferred_memory=pb_utils.PreferredMemory(pb_utils.TRITONSERVER_MEMORY_CPU, 0),
             **_sequence_arguments(sequence),
         )
-        reply = _exec(request, model, None if sequence is None or sequence.end else self._client_has_left)
+        reply = self._exec(request, model, sequence)
         elapsed_ms = (time.perf_counter() - started) * 1e3
         self._times_ms[model.name] = self._times_ms.get(model.name, 0.0) + elapsed_ms
         if reply.has_error():
@@ -201,6 +201,23 @@ class BlsStages(Stages):
         if missing:
             raise errors.InternalError(f"stage {model.name} answered without {', '.join(missing)}")
         return tensors.check_outputs(model, {name: np.array(output.as_numpy()) for name, output in outputs.items()})
+
+    def _exec(self, request: Any, model: contract.Model, sequence: SequenceCall | None) -> Any:
+        """Runs a stage call; a sequence model answers later, so that its death has to be watched for.
+
+        Raises:
+            InternalError: the stage's process died.
+            Cancelled: the client has left, and the sequence is to be ended.
+        """
+        if sequence is None:
+            return request.exec()
+        when_late = partial(_end_late, model, sequence) if sequence.start else None
+        try:
+            return _watched.run(model.name, request.exec, None if sequence.end else self._is_wanted, when_late)
+        except ProcessDied:
+            raise _stage_died(model) from None
+        except Unwanted:
+            raise errors.Cancelled() from None
 
     def new_sequence_id(self) -> int:
         """A correlation id that no other running sequence has."""
@@ -212,22 +229,10 @@ class BlsStages(Stages):
         return times
 
 
-def _exec(request: Any, model: contract.Model, client_has_left: Callable[[], bool] | None) -> Any:
-    """Runs a stage call; a sequence model answers later, so that its death has to be watched for.
-
-    Raises:
-        InternalError: the stage's process died.
-        Cancelled: the client has left, and the sequence is to be ended.
-    """
-    if not model.sequence:
-        return request.exec()
-    is_wanted = None if client_has_left is None else lambda: not client_has_left()
-    try:
-        return _watched.run(model.name, request.exec, is_wanted)
-    except ProcessDied:
-        raise _stage_died(model) from None
-    except Unwanted:
-        raise errors.Cancelled() from None
+def _end_late(model: contract.Model, sequence: SequenceCall, reply: Any) -> None:
+    """Ends a sequence whose first call was left and answered all the same, as if it had come after its end."""
+    if not reply.has_error():
+        end_sequence(model, sequence.sequence_id, BlsStages())
 
 
 def _stage_died(model: contract.Model) -> errors.InternalError:
@@ -295,7 +300,7 @@ class StreamServer:
         num_sent = 0
         client = _Client(sender)
         try:
-            replies = job.replies(lambda: BlsStages(client.has_left), client.has_left)
+            replies = job.replies(lambda: BlsStages(is_wanted=lambda: not client.has_left()), client.has_left)
             with closing(replies):  # so that no thread of it goes on
                 for reply in replies:
                     final = response(self._model, reply.outputs, self._tensors.make)

@@ -63,13 +63,20 @@ class WatchedCalls:
         self._known: dict[str, frozenset[int]] = {}
         self._num_lost = 0
 
-    def run(self, model: str, call: Callable[[], T], is_wanted: Callable[[], bool] | None = None) -> T:
+    def run(
+        self,
+        model: str,
+        call: Callable[[], T],
+        is_wanted: Callable[[], bool] | None = None,
+        when_late: Callable[[T], None] | None = None,
+    ) -> T:
         """Runs `call`, which waits for `model`, and returns what it returns.
 
         Args:
             model: whose process is watched.
             call: what to run.
             is_wanted: whether to wait on; it is asked while the call takes its time, and by default never.
+            when_late: given what a call returns that was left as not wanted; runs in the call's thread.
 
         Raises:
             ProcessDied: a process of the model has died meanwhile, and the call is left behind; or there is none, so
@@ -87,6 +94,8 @@ class WatchedCalls:
                 if answer.done():  # by raising this itself, or just now
                     return answer.result()
             if is_wanted is not None and not is_wanted():
+                if when_late is not None:
+                    answer.add_done_callback(lambda late: None if late.exception() else when_late(late.result()))
                 raise Unwanted(model)
             if time.monotonic() - looked_s < self._poll_s:
                 continue

@@ -9,6 +9,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -16,7 +17,7 @@ from gsv_client import Client
 from gsv_client.cli import main
 
 from .conftest import recording
-from .test_streams import metrics, settled, wait_until
+from .test_streams import metrics, settled, snr_db, wait_until
 
 PATIENCE_S = 60.0
 TEXT = "Hello world, this is a test. It has three sentences. This is the last."
@@ -65,6 +66,12 @@ def speak(server, text=TEXT, **options):
     with Client(f"127.0.0.1:{server.ports.grpc}", PATIENCE_S, busy_wait_s=PATIENCE_S) as client:
         chunks = client.stream(text, **options).collect().chunks
     return [chunk.samples.tobytes() for chunk in chunks], [chunk.source for chunk in chunks]
+
+
+def differ_db(samples, expected):
+    """Signal to difference: what is computed beside other requests may share a batch with them, and is rounded then."""
+    found, wanted = (np.frombuffer(b"".join(each), np.float32) for each in (samples, expected))
+    return snr_db(wanted, found) if found.size == wanted.size else -np.inf
 
 
 def sequences(server):
@@ -224,7 +231,7 @@ def test_servers_share_what_either_computed_through_redis_and_lose_nothing_when_
     def ask(number):
         text = texts[number % 3]
         samples, sources = speak((one, other)[number % 2], text)
-        assert samples == expected[text]
+        assert differ_db(samples, expected[text]) > 100
         assert set(sources) <= {"redis", "computed", "joined"}
         answered.append(number)
 
@@ -239,4 +246,4 @@ def test_servers_share_what_either_computed_through_redis_and_lose_nothing_when_
             each.result(PATIENCE_S)
     for server in (one, other):  # it is used again
         wait_until(lambda server=server: set(speak(server, texts[0])[1]) == {"redis"})
-        assert speak(server, texts[0])[0] == expected[texts[0]]
+        assert differ_db(speak(server, texts[0])[0], expected[texts[0]]) > 100

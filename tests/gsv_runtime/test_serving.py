@@ -229,13 +229,16 @@ def test_a_call_to_a_sequence_model_is_left_when_the_client_has_but_its_last_cal
         assert over.wait(10)
         return tokens
 
-    serving.stage_replies.extend([decode, tokens])
-    stages = serving.BlsStages(has_left.is_set)
+    ended_late = threading.Event()
+    serving.stage_replies.extend([decode, tokens, lambda: (ended_late.set(), tokens)[1]])
+    stages = serving.BlsStages(lambda: not has_left.is_set())
     call = {"model": contract.T2S, "max_new_tokens": [5]}
     with pytest.raises(Cancelled, match="the client has left"):
         stages.call(sequence=SequenceCall(7, start=True), **call)
     assert stages.call(sequence=SequenceCall(7, end=True), **call)["finish_reason"] == ["eos"]
+    assert not ended_late.is_set()
     over.set()
+    assert ended_late.wait(10), "the call was answered after all, as if it had come after the end"
 
 
 def test_one_request_at_fault_does_not_fail_the_rest_of_its_batch(serving):

@@ -1,6 +1,8 @@
 """Calls to a model that may die while it has them."""
 
+import queue
 import threading
+from functools import partial
 
 import pytest
 
@@ -127,6 +129,23 @@ def test_a_call_is_left_when_its_answer_is_not_wanted_any_more(processes):
     over.set()
     assert ended.wait(PATIENCE_S)
     assert watched.run("t2s", lambda: "the next", wanted.is_set) == "the next"
+
+
+def test_what_a_call_returns_that_was_left_is_handed_over_but_not_what_it_raises(processes):
+    handed_over, over, wanted = queue.SimpleQueue(), threading.Event(), threading.Event()
+
+    def late(outcome):
+        over.wait(PATIENCE_S)
+        return outcome()
+
+    for outcome in (lambda: {}["who"], lambda: "late"):
+        with pytest.raises(Unwanted):
+            calls(processes).run("t2s", partial(late, outcome), wanted.is_set, handed_over.put)
+    over.set()
+    assert handed_over.get(timeout=PATIENCE_S) == "late"
+    wanted.set()
+    assert calls(processes).run("t2s", lambda: "in time", wanted.is_set, handed_over.put) == "in time"
+    assert handed_over.empty()
 
 
 def test_a_call_that_is_wanted_is_given_up_too_when_its_process_dies(processes):

@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 
 from gsv_runtime.onnx_session import Device, open_session
-from gsv_runtime.t2s.engine import KINDS, Array, StepRow, read_capacity, warming_prompt
+from gsv_runtime.t2s.engine import KINDS, Array, StepRow, pack_rows, read_capacity, warming_prompt
 from gsv_runtime.t2s.request import Capacity, Prompt
 
 _CACHE_TYPE = np.float16
@@ -21,16 +21,11 @@ _WARM_STEPS = 3  # ONNX Runtime captures a step after it has run it once or twic
 
 
 def pack_padded(prompt: Prompt) -> dict[str, Array]:
-    """Lays a prompt out as the prefill's rows, `[1, L]`: phones, then prompt tokens; the graph makes the rest."""
-    num_phones, rows = prompt.phones.size, prompt.rows
-    features = np.zeros((1, rows, prompt.bert_features.shape[0]), dtype=np.float32)
-    features[0, :num_phones] = prompt.bert_features.T
+    """Lays a prompt out as the prefill graph takes it, which makes the rest from the lengths."""
     return {
-        "phones": np.pad(prompt.phones, (0, rows - num_phones))[np.newaxis],
-        "tokens": np.pad(prompt.prompt_tokens, (num_phones, 0))[np.newaxis],
-        "bert_features": features,
-        "phone_lengths": np.array([num_phones], dtype=np.int64),
-        "lengths": np.array([rows], dtype=np.int64),
+        **pack_rows(prompt),
+        "phone_lengths": np.array([prompt.phones.size], dtype=np.int64),
+        "lengths": np.array([prompt.rows], dtype=np.int64),
     }
 
 

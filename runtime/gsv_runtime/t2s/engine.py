@@ -57,8 +57,20 @@ class Engine(Protocol):
         ...
 
 
+def pack_rows(prompt: Prompt) -> dict[str, Array]:
+    """Lay a prompt out as a graph's rows, `[1, L]`: phones, then prompt tokens; features are zeros at tokens."""
+    num_phones, rows = prompt.phones.size, prompt.rows
+    features = np.zeros((1, rows, prompt.bert_features.shape[0]), dtype=np.float32)
+    features[0, :num_phones] = prompt.bert_features.T
+    return {
+        "phones": np.pad(prompt.phones, (0, rows - num_phones))[np.newaxis],
+        "tokens": np.pad(prompt.prompt_tokens, (num_phones, 0))[np.newaxis],
+        "bert_features": features,
+    }
+
+
 def pack_prompt(prompt: Prompt) -> dict[str, Array]:
-    """Lay a prompt out as the graph's rows, `[1, L]`: phones, then prompt tokens.
+    """Lay a prompt out as the graph takes it.
 
     Returns:
         Graph inputs; the attention bias lets text see all text, and a token all text and the tokens up to itself.
@@ -66,13 +78,9 @@ def pack_prompt(prompt: Prompt) -> dict[str, Array]:
     num_phones, rows = prompt.phones.size, prompt.rows
     index = np.arange(rows)
     is_text = index < num_phones
-    features = np.zeros((1, rows, prompt.bert_features.shape[0]), dtype=np.float32)
-    features[0, :num_phones] = prompt.bert_features.T
     visible = is_text[np.newaxis, :] | (index[np.newaxis, :] <= index[:, np.newaxis])
     return {
-        "phones": np.pad(prompt.phones, (0, rows - num_phones))[np.newaxis],
-        "tokens": np.pad(prompt.prompt_tokens, (num_phones, 0))[np.newaxis],
-        "bert_features": features,
+        **pack_rows(prompt),
         "is_text": is_text[np.newaxis],
         "positions": np.where(is_text, index, index - num_phones)[np.newaxis],
         "attention_bias": np.where(visible, np.float32(0), _BLOCKED)[np.newaxis, np.newaxis],
