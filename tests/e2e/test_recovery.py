@@ -85,10 +85,11 @@ def heard(stream):
 @pytest.mark.parametrize("model", STAGES)
 def test_a_killed_model_ends_its_stream_with_an_error_and_comes_back(killed, model, protocol):
     with unless_triton_aborts(killed):
-        kill_in_the_middle(killed, model, protocol)
+        assert any(kill_in_the_middle(killed, model, protocol) for _ in range(5)), "no stream ended with an error"
 
 
 def kill_in_the_middle(killed, model, protocol):
+    """Whether the stream was ended; that of a t2s killed between two sentences may have lost nothing."""
     url = url_of(killed, protocol)
     before, alive = speak(url), processes(killed)
     (victim,) = alive[model]
@@ -103,9 +104,10 @@ def kill_in_the_middle(killed, model, protocol):
         else:
             rest, ended = heard(stream)
             assert not isinstance(ended, DeadlineExceeded), "waited for nothing"
-            if ended is None:  # killed when it had given all of a sentence, and back for the next: nothing was lost
+            if ended is None:  # it had given all of a sentence, and was back for the next
                 assert model == "t2s"
                 assert rest[-1].final, "cut short without a word"
+                return False
 
         until(lambda: processes(killed).keys() == alive.keys() and client.is_ready(), f"{model} did not come back")
         assert "stays" in {voice.voice_id for voice in voices}
@@ -116,6 +118,7 @@ def kill_in_the_middle(killed, model, protocol):
         name: pids for name, pids in alive.items() if name != model
     }
     np.testing.assert_array_equal(speak(url), before)
+    return True
 
 
 def test_slots_that_a_killed_tts_held_are_soon_free_for_the_next(killed):
