@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from onnx import TensorProto
 
-from gsv_build.t2s_graph import MICROSOFT, FusedT2SGraph
+from gsv_build.t2s_graph import FusedT2SGraph
 from gsv_build.t2s_portable_graphs import PrefillGraph
 
 
@@ -46,19 +46,9 @@ class CudaDecodeStepGraph(FusedT2SGraph):
         total = b.input("total_rows", np.int32, [])  # rows of the longest sequence, or more; in the host's memory
         x = self.embed_tokens(tokens, positions)
         for layer in range(sizes.layers):
-            cache = [b.input(f"{kind}_cache_{layer}", np.float16, self.cache_shape()) for kind in ("key", "value")]
-            written = [f"new_{kind}_cache_{layer}" for kind in ("key", "value")]
             qkv = b.add("Unsqueeze", self.linear(x, f"layers.{layer}.qkv"), b.constant([1]))
-            attended, *_ = b.add_many(
-                "GroupQueryAttention",
-                [f"attended_{layer}", *written],
-                *(b.add("Cast", qkv, to=TensorProto.FLOAT16), "", "", *cache, last_rows, total),
-                domain=MICROSOFT,
-                num_heads=sizes.heads,
-                kv_num_heads=sizes.heads,
-            )
-            for value in written:
-                b.output(value, value, np.float16, self.cache_shape())
+            qkv = b.add("Cast", qkv, to=TensorProto.FLOAT16)
+            attended = self.attend_in_place(layer, qkv, np.float16, [last_rows, total])
             attended = b.add("Cast", b.add("Squeeze", attended, b.constant([1])), to=TensorProto.FLOAT)
             x = self.finish_layer(layer, x, attended)
         b.output("logits", self.linear(x, "head", bias=False), np.float32, ["B", sizes.vocabulary])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +104,31 @@ class FusedT2SGraph(T2SGraph):
         """Normalise the sum of two `[rows, hidden]`."""
         gain, bias = self.b.weight(f"{name}.weight"), self.b.weight(f"{name}.bias")
         return self.b.add("SkipLayerNormalization", x, change, gain, bias, domain=MICROSOFT, epsilon=LAYER_NORM_EPS)
+
+    def attend_in_place(
+        self, layer: int, qkv: str, dtype: type[np.generic], inputs: Sequence[str], **attributes: float
+    ) -> str:
+        """Append the rows of packed `qkv` to the layer's cache, and attend; `[B, L, hidden]`.
+
+        Args:
+            layer: whose cache; it becomes an input and an output of the graph, to be bound to the same memory.
+            qkv: `[B, L, 3 * hidden]`.
+            dtype: of `qkv` and of the cache.
+            inputs: those of GroupQueryAttention after the cache.
+            attributes: of it, beside the numbers of heads.
+        """
+        b, heads = self.b, self.sizes.heads
+        cache = [b.input(f"{kind}_cache_{layer}", dtype, self.cache_shape()) for kind in ("key", "value")]
+        written = [f"new_{kind}_cache_{layer}" for kind in ("key", "value")]
+        attended, *_ = b.add_many(
+            "GroupQueryAttention",
+            [f"attended_{layer}", *written],
+            *(qkv, "", "", *cache, *inputs),
+            domain=MICROSOFT,
+            num_heads=heads,
+            kv_num_heads=heads,
+            **attributes,
+        )
+        for value in written:
+            b.output(value, value, dtype, self.cache_shape())
+        return attended

@@ -126,23 +126,11 @@ class _EngineGraph(FusedT2SGraph):
         x = self.embed_rows(phones, tokens, bert_features, is_text, positions)
         packed_shape = b.add("Concat", b.add("Shape", phones), b.constant([3 * sizes.hidden]), axis=0)
         for layer in range(sizes.layers):
-            cache = [b.input(f"{kind}_cache_{layer}", np.float32, self.cache_shape()) for kind in ("key", "value")]
-            written = [f"new_{kind}_cache_{layer}" for kind in ("key", "value")]
-            # Scaled here: products that are scaled by what they are added up with take a slow path (decision 5).
+            # Scaled here: with a factor of its own attention leaves its fast path (decision 5).
             qkv = b.add("Mul", self.linear(x, f"layers.{layer}.qkv"), b.weight(QUERY_SCALE))
             qkv = b.add("Reshape", qkv, packed_shape)
-            attended, *_ = b.add_many(
-                "GroupQueryAttention",
-                [f"attended_{layer}", *written],
-                *(qkv, "", "", *cache, last_rows, total, "", "", "", bias),
-                domain=MICROSOFT,
-                num_heads=sizes.heads,
-                kv_num_heads=sizes.heads,
-                causal=0,
-                scale=1.0,
-            )
-            for value in written:
-                b.output(value, value, np.float32, self.cache_shape())
+            inputs = [last_rows, total, "", "", "", bias]
+            attended = self.attend_in_place(layer, qkv, np.float32, inputs, causal=0, scale=1.0)
             attended = self.flat_rows(attended)
             if layer == sizes.layers - 1:  # nobody reads what the other rows of the last layer would become
                 x, attended = (b.add("Gather", each, scored_rows) for each in (x, attended))
