@@ -19,7 +19,7 @@ help: ## print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
-PACKAGES := constraints.txt runtime/pyproject.toml runtime/gsv_runtime/_preload.c build/pyproject.toml client/pyproject.toml
+PACKAGES := constraints.txt runtime/pyproject.toml runtime/gsv_runtime/server/_preload.c build/pyproject.toml client/pyproject.toml
 
 setup: $(VENV)/.workbench ## create .venv with everything: build, serve, test, train, measure
 
@@ -75,17 +75,17 @@ configs: $(VENV)/.server ## render every config.pbtxt
 	$(BIN)/python -m gsv_build configs $(ARGS)
 
 up: $(VENV)/.server ## start the local server on 127.0.0.1 and wait until it is ready
-	$(BIN)/python -m gsv_build up $(ARGS)
+	$(BIN)/python -m gsv_runtime.server up $(ARGS)
 
 down: $(VENV)/.server ## stop it
-	$(BIN)/python -m gsv_build down $(ARGS)
+	$(BIN)/python -m gsv_runtime.server down $(ARGS)
 
 logs: $(VENV)/.server ## print its log; ARGS=-f follows
-	$(BIN)/python -m gsv_build logs $(ARGS)
+	$(BIN)/python -m gsv_runtime.server logs $(ARGS)
 
 demo: $(VENV)/.server ## build the demo voice, start the server, three sentences to var/demo/, and where the time went
 	$(BIN)/python -m gsv_build build --preset cpu --weights $(WEIGHTS)
-	$(BIN)/python -m gsv_build up
+	$(BIN)/python -m gsv_runtime.server up
 	GSV_URL=$${GSV_URL:-127.0.0.1:$${GSV_GRPC_PORT:-8001}} $(BIN)/python -m gsv_client.demo --reference $(REFERENCE) \
 	  --prompt-text "$(PROMPT)" --prompt-language en --weights-note "$(NOTE)" $(ARGS)
 
@@ -104,7 +104,7 @@ DURATION ?= $(if $(filter soak,$(SCENARIO)),600,60)
 TTFA ?= 1.0
 URLS ?=
 LOCAL_URLS = 127.0.0.1:$${GSV_GRPC_PORT:-8001} http://127.0.0.1:$${GSV_HTTP_PORT:-8000}
-LISTEN = $(if $(URLS),,$(BIN)/python -m gsv_build build --preset cpu --weights $(WEIGHTS) && $(BIN)/python -m gsv_build up &&) \
+LISTEN = $(if $(URLS),,$(BIN)/python -m gsv_build build --preset cpu --weights $(WEIGHTS) && $(BIN)/python -m gsv_runtime.server up &&) \
   $(BIN)/python -m gsv_loadtest
 TO = $(foreach url,$(or $(URLS),$(LOCAL_URLS)),--url $(url)) $(if $(URLS),,--references $(dir $(REFERENCE)))
 

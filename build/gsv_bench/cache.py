@@ -28,13 +28,13 @@ from tqdm import tqdm
 from gsv_bench.concurrency import register
 from gsv_bench.redis_process import redis_server
 from gsv_bench.stages import lay_out
-from gsv_build import local_server
 from gsv_build.build_repository import build
 from gsv_build.configs import write_configs
 from gsv_build.deployment import PRESETS, with_settings
-from gsv_build.triton_process import Ports
 from gsv_client import Client, Options
 from gsv_runtime import contract
+from gsv_runtime.server import local_server
+from gsv_runtime.server.triton_process import Ports
 
 TEXT = "The young woman found a good book on the old table this morning."
 OTHERS = ("It was old and heavy and smelled of dust.", "She took it home and read it to her children.")

@@ -30,12 +30,12 @@ from gsv_bench.burst import burst
 from gsv_bench.burst_clients import TEXTS
 from gsv_bench.server_watch import ServerWatch
 from gsv_bench.stages import lay_out, limited_deployment
-from gsv_build import local_server
 from gsv_build.build_repository import build
+from gsv_build.checks.parity import snr_db
 from gsv_build.deployment import PRESETS
-from gsv_build.parity import snr_db
-from gsv_build.triton_process import Ports
 from gsv_client import Client, ServerBusy, SynthesisError
+from gsv_runtime.server import local_server
+from gsv_runtime.server.triton_process import Ports
 
 REFERENCES = Path("build/gsv_demo/weights/references")
 DISTINCT = 10

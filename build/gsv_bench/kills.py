@@ -25,13 +25,13 @@ from tqdm import tqdm
 
 from gsv_bench.concurrency import LONG_TEXT, register
 from gsv_bench.stages import lay_out
-from gsv_build import local_server, triton_process
 from gsv_build.build_repository import build
 from gsv_build.deployment import PRESETS
-from gsv_build.local_server import ServerState
-from gsv_build.triton_process import Ports
 from gsv_client import Client, SynthesisError
-from gsv_runtime.model_processes import model_processes
+from gsv_runtime.server import local_server, triton_process
+from gsv_runtime.server.local_server import ServerState
+from gsv_runtime.server.model_processes import model_processes
+from gsv_runtime.server.triton_process import Ports
 
 _BACK_LIMIT_S = 100.0  # above the minute for which Triton keeps the places of sequences
 _POLL_S = 0.02

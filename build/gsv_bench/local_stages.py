@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from gsv_build.module_stages import SequenceRunner, TextFrontend
+from gsv_build.checks.module_stages import SequenceRunner, TextFrontend
 from gsv_runtime import contract
+from gsv_runtime.graphs.stage import OnnxStage
 from gsv_runtime.model_files import GRAPH_FILE, T2S_GRAPH_FILE
-from gsv_runtime.onnx_stage import OnnxStage
 from gsv_runtime.stages import SequenceCall, Stages
 from gsv_runtime.t2s.engine import OnnxEngine
 from gsv_runtime.t2s.request import TextLimit

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gsv_build.local_server import ServerState
-from gsv_runtime.model_processes import model_processes
+from gsv_runtime.server.local_server import ServerState
+from gsv_runtime.server.model_processes import model_processes
 
 _PATIENCE_S = 300.0
 _POLL_S = 0.02

@@ -28,29 +28,30 @@ from tqdm import tqdm
 from gsv_bench.growing_cache import GrowingCacheEngine
 from gsv_bench.local_stages import OnnxStages, TimedStages
 from gsv_bench.t2s_cases import never_end
-from gsv_build import checkpoints, local_server
+from gsv_build import checkpoints
 from gsv_build.build_repository import build
-from gsv_build.configs import DEFAULT_REPOSITORY
+from gsv_build.checks.module_stages import ModuleStages, Networks, SequenceRunner
+from gsv_build.checks.random_checkpoints import write_random_checkpoints
 from gsv_build.deployment import PRESETS, Deployment
-from gsv_build.graph_quantisation import T2SPrecision
-from gsv_build.module_stages import ModuleStages, Networks, SequenceRunner
-from gsv_build.random_checkpoints import write_random_checkpoints
+from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.size_presets import network_sizes
-from gsv_build.triton_process import Ports
 from gsv_build.weights import BERT_DIRECTORY, T2S_FILE
 from gsv_client import Client
 from gsv_runtime import contract
-from gsv_runtime.cloning import derive_voice
 from gsv_runtime.contract import SAMPLE_RATE_HZ, SAMPLES_PER_TOKEN
-from gsv_runtime.pipeline import Pipeline
+from gsv_runtime.model_files import DEFAULT_REPOSITORY
+from gsv_runtime.server import local_server
+from gsv_runtime.server.triton_process import Ports
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import parse_speech_request
 from gsv_runtime.stages import Stages
 from gsv_runtime.t2s.request import TextLimit
 from gsv_runtime.tensors import Arrays
 from gsv_runtime.text.frontend import TextFrontend
+from gsv_runtime.tts.synthesis.pipeline import Pipeline
 from gsv_runtime.versions import ModelVersion
-from gsv_runtime.voices import Voice
+from gsv_runtime.voices.cloning import derive_voice
+from gsv_runtime.voices.store import Voice
 
 logger = logging.getLogger("gsv.bench")
 

@@ -22,12 +22,12 @@ from gsv_bench.streaming_quality import Quality, Voices
 from gsv_build.deployment import PRESETS
 from gsv_demo.data import held_out
 from gsv_runtime import contract
-from gsv_runtime.chunking import ChunkSchedule
 from gsv_runtime.contract import SAMPLE_RATE_HZ
-from gsv_runtime.pipeline import Pipeline
-from gsv_runtime.speech import chunk_schedule
 from gsv_runtime.speech_request import Sampling, SpeechRequest
 from gsv_runtime.text.frontend import TextFrontend
+from gsv_runtime.tts.service import chunk_schedule
+from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
+from gsv_runtime.tts.synthesis.pipeline import Pipeline
 from gsv_runtime.versions import ModelVersion
 
 DEMO_WEIGHTS = Path(__file__).parents[1] / "gsv_demo" / "weights"

@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from gsv_build.checks.module_stages import SeededWeights
 from gsv_build.export import export_graph
-from gsv_build.module_stages import SeededWeights
 from gsv_build.receptive_field import reach
 from gsv_build.size_presets import network_sizes
 from gsv_runtime import contract
-from gsv_runtime.chunking import WHOLE_SENTENCE, ChunkSchedule
 from gsv_runtime.contract import TOKENS_PER_SECOND
-from gsv_runtime.decoding import Noise, SentenceDecoder
-from gsv_runtime.onnx_stage import OnnxStage
+from gsv_runtime.graphs.stage import OnnxStage
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.tensors import NUMPY_DTYPES, Arrays
+from gsv_runtime.tts.synthesis.chunking import WHOLE_SENTENCE, ChunkSchedule
+from gsv_runtime.tts.synthesis.decoding import Noise, SentenceDecoder
 from gsv_runtime.versions import ModelVersion
 
 logger = logging.getLogger("gsv.bench")

@@ -24,24 +24,24 @@ import torch
 from torch.nn import functional
 
 from gsv_build import checkpoints
-from gsv_build.module_stages import ModuleStages, Networks
+from gsv_build.checks.module_stages import ModuleStages, Networks
 from gsv_build.modules.acoustic import Acoustic
 from gsv_build.modules.vocoder import Vocoder
 from gsv_build.stage_builds import Weights
 from gsv_build.weights import find_weights
 from gsv_demo.data import held_out
 from gsv_runtime import contract
-from gsv_runtime.chunking import WHOLE_SENTENCE, ChunkSchedule
-from gsv_runtime.cloning import derive_voice
 from gsv_runtime.contract import FRAMES_PER_TOKEN, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, SAMPLES_PER_TOKEN
-from gsv_runtime.decoding import Noise, NoiseFrames, SentenceDecoder
-from gsv_runtime.pipeline import Pipeline
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import ReferenceRequest, Sampling, SpeechRequest
 from gsv_runtime.stages import SequenceCall, Stages
 from gsv_runtime.tensors import Array, Arrays
 from gsv_runtime.text.frontend import TextFrontend
-from gsv_runtime.voices import Voice
+from gsv_runtime.tts.synthesis.chunking import WHOLE_SENTENCE, ChunkSchedule
+from gsv_runtime.tts.synthesis.decoding import Noise, NoiseFrames, SentenceDecoder
+from gsv_runtime.tts.synthesis.pipeline import Pipeline
+from gsv_runtime.voices.cloning import derive_voice
+from gsv_runtime.voices.store import Voice
 
 NOISE, OTHER_NOISE = Noise(seed=3, scale=0.5), Noise(seed=4, scale=0.5)
 _FADE_SAMPLES = SAMPLES_PER_FRAME

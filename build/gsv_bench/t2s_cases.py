@@ -12,20 +12,20 @@ import numpy as np
 import torch
 
 from gsv_build import checkpoints
-from gsv_build.graph_quantisation import T2SPrecision
-from gsv_build.module_stages import ModuleStages, Networks
+from gsv_build.checks.module_stages import ModuleStages, Networks
+from gsv_build.graphs.graph_quantisation import T2SPrecision
+from gsv_build.graphs.t2s_graphs import write_t2s_graphs
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
 from gsv_build.stage_builds import Weights
-from gsv_build.t2s_graphs import write_t2s_graphs
 from gsv_build.weights import find_weights
-from gsv_runtime.cloning import derive_voice
-from gsv_runtime.onnx_session import Device
+from gsv_runtime.graphs.session import Device
 from gsv_runtime.speech_request import ReferenceRequest, Sampling
 from gsv_runtime.t2s.cuda_engine import CudaEngine
 from gsv_runtime.t2s.engine import OnnxEngine
 from gsv_runtime.t2s.request import Prompt
 from gsv_runtime.text.frontend import TextFrontend
+from gsv_runtime.voices.cloning import derive_voice
 
 PROMPT_PHONES, PROMPT_TOKENS = 60, 100
 CACHE_ROWS = 512

@@ -17,13 +17,13 @@ import numpy as np
 from tqdm import tqdm
 
 from gsv_bench.t2s_cases import open_engine, random_prompt, spoken_prompts
-from gsv_build.graph_quantisation import T2SPrecision
-from gsv_build.module_stages import SeededWeights
+from gsv_build.checks.module_stages import SeededWeights
+from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.modules.t2s import T2S
 from gsv_build.size_presets import network_sizes
-from gsv_runtime.sampling import draw, exponential_noise, softmax, token_generator
 from gsv_runtime.t2s.engine import OnnxEngine, StepRow
 from gsv_runtime.t2s.request import Prompt
+from gsv_runtime.t2s.sampling import draw, exponential_noise, softmax, token_generator
 from gsv_runtime.tensors import Array
 from gsv_runtime.versions import ModelVersion
 

@@ -18,8 +18,8 @@ import numpy as np
 from tqdm import tqdm
 
 from gsv_bench.t2s_cases import CACHE_ROWS, engine_graph, random_prompt, spoken_prompts
-from gsv_build.graph_quantisation import T2SPrecision
-from gsv_build.module_stages import SeededWeights
+from gsv_build.checks.module_stages import SeededWeights
+from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.modules.t2s import T2S
 from gsv_build.size_presets import network_sizes
 from gsv_runtime.t2s.engine import Array, OnnxEngine, _Binding, pack_prompt

@@ -20,11 +20,11 @@ import numpy as np
 from tqdm import tqdm
 
 from gsv_bench.t2s_cases import SAMPLING, never_end, open_cuda_engine, open_engine, random_prompt
-from gsv_build.graph_quantisation import T2SPrecision
-from gsv_build.module_stages import SeededWeights
+from gsv_build.checks.module_stages import SeededWeights
+from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.size_presets import network_sizes
 from gsv_build.sizes import T2SSizes
-from gsv_runtime.onnx_session import CUDA
+from gsv_runtime.graphs.session import CUDA
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.decoder import Decoder
 from gsv_runtime.t2s.engine import Engine

@@ -23,14 +23,14 @@ from tqdm import tqdm
 from gsv_bench.burst_clients import TEXTS
 from gsv_bench.concurrency import register
 from gsv_bench.stages import lay_out
-from gsv_build import local_server
 from gsv_build.build_repository import build
 from gsv_build.deployment import PRESETS
-from gsv_build.local_server import ServerState
-from gsv_build.triton_process import Ports
 from gsv_client.aio import AsyncClient
 from gsv_runtime.contract import TOKENS_PER_SECOND, TTS
-from gsv_runtime.supervisor import ModelControl
+from gsv_runtime.server import local_server
+from gsv_runtime.server.local_server import ServerState
+from gsv_runtime.server.model_reloader import ModelControl
+from gsv_runtime.server.triton_process import Ports
 
 STREAMS = 10
 _PARAMETER = re.compile(r'(key: "tokens_per_call"\s*value \{\s*string_value: ")\d+(")')

@@ -1,4 +1,4 @@
-"""`python -m gsv_build <command>`: everything that happens before and around serving.
+"""`python -m gsv_build <command>`: everything that happens before serving.
 
 Data goes to stdout, talk to stderr. Exit status: 0 done, 1 failed, 2 misuse.
 """
@@ -13,21 +13,17 @@ import sys
 # Command to (module, what it does); the module has add_arguments(parser) and run(arguments) -> status.
 COMMANDS = {
     "weights": ("gsv_build.weights", "fetch the published checkpoints"),
-    "random": ("gsv_build.random_checkpoints", "write a set of random checkpoints in the official formats"),
+    "random": ("gsv_build.checks.random_checkpoints", "write a set of random checkpoints in the official formats"),
     "configs": ("gsv_build.configs", "write config.pbtxt of every model"),
     "build": ("gsv_build.build_repository", "export checkpoints into a model repository"),
     "engines": ("gsv_build.engines", "build TensorRT engines from the exported graphs"),
-    "parity": ("gsv_build.parity", "compare networks and pipeline with what upstream computed"),
-    "verify": ("gsv_build.verify", "compare every exported stage with PyTorch, all versions, random weights"),
-    "up": ("gsv_build.local_server", "start the local server and wait until it is ready"),
-    "down": ("gsv_build.local_server", "stop the local server"),
-    "status": ("gsv_build.local_server", "say whether the local server is ready"),
-    "logs": ("gsv_build.local_server", "print the local server's log"),
+    "parity": ("gsv_build.checks.parity", "compare networks and pipeline with what upstream computed"),
+    "verify": ("gsv_build.checks.verify", "compare every exported stage with PyTorch, all versions, random weights"),
 }
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command; only its own module is imported, so that `up` does not wait for torch."""
+    """Runs one command; only its own module is imported, so that `configs` does not wait for torch."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     parser = argparse.ArgumentParser(prog="gsv_build", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from gsv_build.graph_quantisation import T2SPrecision
+from gsv_build.graphs.graph_quantisation import T2SPrecision
+from gsv_runtime import model_files
+from gsv_runtime.model_files import joined_digest
 from gsv_runtime.settings import BUILD_FILE, CheckpointFacts
 
-_BLOCK_BYTES = 1 << 20
 # Source files that decide what an exported graph is; serving and fetching are none of its business.
-_EXPORTING = ("modules/**/*.py", "checkpoints/**/*.py", "export*.py", "*graph*.py", "stage_builds.py", "engines.py")
+_EXPORTING = ("modules/**/*.py", "checkpoints/**/*.py", "export*.py", "graphs/*.py", "stage_builds.py", "engines.py")
 
 
 @dataclass
@@ -48,30 +47,13 @@ class BuildRecord:
         temporary.replace(repository / BUILD_FILE)
 
 
-@lru_cache(maxsize=64)
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, or of every file below a directory with its name."""
-    digest = hashlib.sha256()
-    if path.is_dir():
-        for member in sorted(path.rglob("*")):
-            if member.is_file():
-                digest.update(f"{member.relative_to(path)} {file_digest(member)}\n".encode())
-        return digest.hexdigest()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+file_digest = lru_cache(maxsize=64)(model_files.file_digest)  # sources do not change while a build runs
 
 
 def built_digest(directory: Path) -> str:
     """SHA-256 of what a build wrote into a model's version directory, with names."""
     built = sorted(path for path in directory.iterdir() if path.is_file() and path.suffix != ".py")
-    return joined_digest(f"{path.name} {file_digest.__wrapped__(path)}" for path in built)
-
-
-def joined_digest(parts: Iterable[str]) -> str:
-    """SHA-256 over several texts."""
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return joined_digest(f"{path.name} {model_files.file_digest(path)}" for path in built)
 
 
 def builder_digest() -> str:

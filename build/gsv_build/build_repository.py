@@ -18,15 +18,15 @@ from gsv_build.checkpoints import CheckpointError
 from gsv_build.deployment import PRESETS, Deployment, with_frontend
 from gsv_build.engines import EngineFailed, build_engines, graph_input_shapes
 from gsv_build.export import ExportFailed
-from gsv_build.graph_quantisation import T2SPrecision
+from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.pbtxt import CheckpointSizes
 from gsv_build.stage_builds import Weights, remove_leftovers, stage_builds
 from gsv_build.text_resources import link_text_resources
 from gsv_build.weights import find_weights
 from gsv_runtime import contract
 from gsv_runtime.contract import MODELS
-from gsv_runtime.model_files import GRAPH_FILE
-from gsv_runtime.onnx_stage import WARM_UP_SIZES, example_inputs
+from gsv_runtime.graphs.stage import WARM_UP_SIZES, example_inputs
+from gsv_runtime.model_files import DEFAULT_REPOSITORY, GRAPH_FILE
 from gsv_runtime.tensors import Arrays
 from gsv_runtime.text.languages import FRONTENDS
 from gsv_runtime.versions import SUPPORTED, ModelVersion
@@ -84,8 +84,8 @@ def build(repository: Path, deployment: Deployment, directory: Path, version: Mo
 
 def add_missing_models(repository: Path) -> None:
     """Copies the code of models that a repository lacks from the one that we ship, so that it may be a new folder."""
-    for source in sorted(configs.DEFAULT_REPOSITORY.glob("*/1/model.py")):
-        target = repository / source.relative_to(configs.DEFAULT_REPOSITORY)
+    for source in sorted(DEFAULT_REPOSITORY.glob("*/1/model.py")):
+        target = repository / source.relative_to(DEFAULT_REPOSITORY)
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
@@ -134,7 +134,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frontend", choices=FRONTENDS, default=FRONTENDS[0], help="whose phones: ours, or upstream's slips included"
     )
-    parser.add_argument("--repository", type=Path, default=configs.DEFAULT_REPOSITORY)
+    parser.add_argument("--repository", type=Path, default=DEFAULT_REPOSITORY)
     parser.add_argument(
         "--t2s-precision",
         choices=[precision.value for precision in T2SPrecision],

@@ -9,9 +9,7 @@ from pathlib import Path
 from gsv_build.deployment import PRESETS, Deployment
 from gsv_build.pbtxt import CheckpointSizes, render
 from gsv_runtime.contract import MODELS
-
-CONFIG_FILE = "config.pbtxt"
-DEFAULT_REPOSITORY = Path("model_repository")
+from gsv_runtime.model_files import CONFIG_FILE, DEFAULT_REPOSITORY
 
 logger = logging.getLogger("gsv.build")
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from gsv_build.graph_quantisation import T2SPrecision
+from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_runtime.contract import MODELS, TEXT_FRONTEND, Model
-from gsv_runtime.launch import BLS_THREADS
+from gsv_runtime.server.launch import BLS_THREADS
 from gsv_runtime.settings import (
     OnnxStageSettings,
     T2SSettings,

@@ -19,10 +19,9 @@ from typing import Any
 import onnx
 from tqdm import tqdm
 
-from gsv_build.configs import DEFAULT_REPOSITORY
 from gsv_build.deployment import PRESETS, Deployment, ModelDeployment, Runtime, Span
 from gsv_runtime.contract import MODELS, Model
-from gsv_runtime.model_files import ENGINE_FILE, GRAPH_FILE
+from gsv_runtime.model_files import DEFAULT_REPOSITORY, ENGINE_FILE, GRAPH_FILE
 
 logger = logging.getLogger("gsv.build")
 

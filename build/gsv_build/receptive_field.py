@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gsv_build.modules.vocoder import EDGE_KERNEL
 from gsv_build.sizes import SovitsSizes
-from gsv_runtime.chunking import Reach
 from gsv_runtime.contract import SAMPLES_PER_FRAME
+from gsv_runtime.tts.synthesis.chunking import Reach
 
 
 def reach(sizes: SovitsSizes) -> Reach:

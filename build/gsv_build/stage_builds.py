@@ -13,19 +13,19 @@ from pathlib import Path
 from torch import nn
 
 from gsv_build import checkpoints
-from gsv_build.build_record import file_digest, joined_digest
+from gsv_build.build_record import file_digest
 from gsv_build.checkpoints import CheckpointError
 from gsv_build.checkpoints.keys_s2 import SovitsModules
 from gsv_build.export import export_graph
-from gsv_build.graph_quantisation import T2SPrecision
+from gsv_build.graphs.graph_quantisation import T2SPrecision
+from gsv_build.graphs.t2s_graphs import write_t2s_graphs
 from gsv_build.modules.t2s import T2S
 from gsv_build.receptive_field import reach
 from gsv_build.sizes import SovitsSizes, T2SSizes
-from gsv_build.t2s_graphs import write_t2s_graphs
 from gsv_build.weights import WeightFiles
 from gsv_runtime import contract
 from gsv_runtime.contract import Model
-from gsv_runtime.model_files import GRAPH_FILE, VOCABULARY_FILE
+from gsv_runtime.model_files import GRAPH_FILE, VOCABULARY_FILE, joined_digest
 from gsv_runtime.settings import CheckpointFacts
 
 

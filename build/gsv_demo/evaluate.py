@@ -24,14 +24,14 @@ import soxr
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from gsv_build.configs import DEFAULT_REPOSITORY
-from gsv_build.served_stages import ServedStages
+from gsv_build.checks.served_stages import ServedStages
 from gsv_client import Client
 from gsv_demo import data, metrics, plots, sentences
 from gsv_demo.recogniser import Recogniser
 from gsv_demo.references import FILE as REFERENCES_FILE
 from gsv_demo.resynthesis import Resynthesis
 from gsv_runtime.contract import SAMPLE_RATE_HZ
+from gsv_runtime.model_files import DEFAULT_REPOSITORY
 from gsv_runtime.settings import CheckpointFacts
 
 Samples = NDArray[np.float32]

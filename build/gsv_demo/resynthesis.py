@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsv_runtime import contract
-from gsv_runtime.cloning import derive_voice
 from gsv_runtime.contract import FRAMES_PER_TOKEN
-from gsv_runtime.decoding import decode_tokens, standard_noise
-from gsv_runtime.sentences import unflatten
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import ReferenceRequest
 from gsv_runtime.stages import Stages
+from gsv_runtime.text.sentences import unflatten
+from gsv_runtime.tts.synthesis.decoding import decode_tokens, standard_noise
+from gsv_runtime.voices.cloning import derive_voice
 
 _SURPLUS_SAMPLES = 80  # HuBERT reads 400 samples for the last frame's 320; as the codes that were trained on
 _NOISE_SCALE = 0.5

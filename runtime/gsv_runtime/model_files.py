@@ -1,4 +1,13 @@
-"""Names of the files inside a model's version directory."""
+"""Files of a model repository: the names inside a model's version directory, and digests of what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+DEFAULT_REPOSITORY = Path("model_repository")
+CONFIG_FILE = "config.pbtxt"
 
 GRAPH_FILE = "model.onnx"
 ENGINE_FILE = "model.plan"
@@ -11,3 +20,29 @@ T2S_PREFILL_FILE = "t2s_prefill.onnx"  # portable
 T2S_DECODE_STEP_FILE = "t2s_decode_step.onnx"  # portable
 T2S_WEIGHTS_FILE = "t2s.weights"  # of all of these
 T2S_INT8_WEIGHTS_FILE = "t2s_int8.weights"  # of the first, where it was built at 8 bits
+
+_BLOCK_BYTES = 1 << 20
+
+
+def file_digest(path: Path) -> str:
+    """Hash a file, or every file below a directory with its name.
+
+    Returns:
+        SHA-256 in hexadecimal.
+
+    Raises:
+        FileNotFoundError: there is nothing at `path`.
+    """
+    if path.is_dir():
+        members = sorted(member for member in path.rglob("*") if member.is_file())
+        return joined_digest(f"{member.relative_to(path)} {file_digest(member)}" for member in members)
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def joined_digest(parts: Iterable[str]) -> str:
+    """Hash several texts; SHA-256 in hexadecimal."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

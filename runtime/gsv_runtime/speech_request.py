@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gsv_runtime.cache import policy
+from gsv_runtime import reuse_policy as policy
 from gsv_runtime.contract import MAX_TEXT_CHARACTERS
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.tensors import Arrays

@@ -141,8 +141,8 @@ def make_recording():
 def built_repository(version):
     """A repository built from a small random checkpoint; kept in var/ and rebuilt only when the builder changed."""
     from gsv_build.build_repository import build
+    from gsv_build.checks.random_checkpoints import write_random_checkpoints
     from gsv_build.deployment import PRESETS
-    from gsv_build.random_checkpoints import write_random_checkpoints
 
     kept = ROOT / "var" / f"e2e-{version.value}"
     weights, target = kept / "weights", kept / "model_repository"
@@ -166,19 +166,19 @@ class Server:
     """A server that tests may restart."""
 
     def __init__(self, repository, state):
-        from gsv_build.triton_process import Ports
+        from gsv_runtime.server.triton_process import Ports
 
         self.repository, self.state = repository, state
         self.ports = Ports.free()
 
     def start(self):
-        from gsv_build import local_server
+        from gsv_runtime.server import local_server
 
         local_server.up(self.repository, self.state, self.ports)
         self.client = RawClient(self.ports.grpc)
 
     def stop(self):
-        from gsv_build import local_server
+        from gsv_runtime.server import local_server
 
         self.client.channel.close()
         local_server.down(self.state)

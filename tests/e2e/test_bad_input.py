@@ -9,7 +9,7 @@ import grpc
 import numpy as np
 import pytest
 
-from gsv_runtime.preload import library
+from gsv_runtime.server.preload import library
 
 from .conftest import Input, recording
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gsv_build import triton_process
 from gsv_client import AsyncClient, Client, InternalError, InvalidRequest, ServerBusy, VoiceNotFound
 from gsv_client.doctor import Verdict, diagnose
+from gsv_runtime.server import triton_process
 
 pytestmark = pytest.mark.triton
 
@@ -29,10 +29,11 @@ MODELS = {
     "tts": """
 import threading, time
 import numpy as np
-from gsv_runtime import contract, errors, serving
-from gsv_runtime.responses import Chunk
-from gsv_runtime.services import AtMost, Reply
-from gsv_runtime.speech import chunk_outputs
+from gsv_runtime import contract, errors
+from gsv_runtime.triton import messages as serving
+from gsv_runtime.tts.synthesis.responses import Chunk
+from gsv_runtime.jobs import AtMost, Reply
+from gsv_runtime.tts.service import chunk_outputs
 
 CANCELLED = threading.Event()
 
@@ -67,9 +68,10 @@ def speak(text, encoding, is_cancelled):
     "voices": """
 import json
 import numpy as np
-from gsv_runtime import contract, errors, serving
-from gsv_runtime.references import decode_audio
-from gsv_runtime.services import AtMost, Reply
+from gsv_runtime import contract, errors
+from gsv_runtime.triton import messages as serving
+from gsv_runtime.voices.references import decode_audio
+from gsv_runtime.jobs import AtMost, Reply
 
 VOICES = {}
 

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from gsv_build import local_server
 from gsv_client import Client
 from gsv_client.errors import ConnectionLost, DeadlineExceeded, SynthesisError
-from gsv_runtime.model_processes import model_processes
-from gsv_runtime.model_processes import stubs as all_stubs
-from gsv_runtime.preload import library
+from gsv_runtime.server import local_server
+from gsv_runtime.server.model_processes import model_processes
+from gsv_runtime.server.model_processes import stubs as all_stubs
+from gsv_runtime.server.preload import library
 
 from .test_streams import SLOTS, metrics
 

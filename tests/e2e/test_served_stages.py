@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from gsv_build import checkpoints
-from gsv_build.module_stages import ModuleStages, Networks
-from gsv_build.parity import snr_db
-from gsv_build.served_stages import ServedStages
+from gsv_build.checks.module_stages import ModuleStages, Networks
+from gsv_build.checks.parity import snr_db
+from gsv_build.checks.served_stages import ServedStages
 from gsv_build.weights import find_weights
 from gsv_runtime import contract
-from gsv_runtime.cloning import derive_voice
 from gsv_runtime.errors import InternalError, InvalidRequest
-from gsv_runtime.pipeline import Pipeline
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import ReferenceRequest, Sampling, SpeechRequest
 from gsv_runtime.stages import SequenceCall
+from gsv_runtime.tts.synthesis.pipeline import Pipeline
+from gsv_runtime.voices.cloning import derive_voice
 
 
 @pytest.fixture(scope="module")

@@ -134,7 +134,7 @@ def test_registered_voices_survive_a_restart(server, registered):
 
 
 def test_a_server_that_was_killed_is_replaced_and_leaves_nothing(server, registered):
-    from gsv_build.local_server import ServerState
+    from gsv_runtime.server.local_server import ServerState
 
     before = speak(server.client, voice="low")
     killed = ServerState.read(server.state)
@@ -155,7 +155,7 @@ def read(path):
 
 
 def test_up_leaves_a_server_that_already_serves_this_build_alone(server, registered):
-    from gsv_build.local_server import ServerState
+    from gsv_runtime.server.local_server import ServerState
 
     pid = ServerState.read(server.state).pid
     server.start()

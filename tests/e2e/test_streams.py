@@ -15,14 +15,14 @@ import pytest
 
 from gsv_build.deployment import PRESETS
 from gsv_runtime import contract
-from gsv_runtime.preload import library
+from gsv_runtime.server.preload import library
 
 from .conftest import Input
 from .test_bad_input import sse
 
 PATIENCE_S = 60.0
 SLOTS = PRESETS["cpu"].model(contract.T2S).settings.slots
-UNCHANGED_S = 0.6  # metrics are told 0.1 s late (gsv_runtime.told_later)
+UNCHANGED_S = 0.6  # metrics are told 0.1 s late (gsv_runtime.triton.metrics_queue)
 TEXTS = (
     "Hello world, this is a test. It has three sentences.",
     "One short line.",

@@ -3,10 +3,10 @@ import torch
 
 from gsv_bench.t2s_cases import never_end, open_cuda_engine, open_engine
 from gsv_bench.t2s_slots import Timings, measure, table
-from gsv_build.graph_quantisation import T2SPrecision
+from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
-from gsv_runtime.onnx_session import CPU
+from gsv_runtime.graphs.session import CPU
 
 SIZES = T2SSizes(hidden=32, heads=4, layers=2, feed_forward=48, num_phones=20, vocabulary=65, bert_dim=12)
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 from gsv_build.checkpoints.keys_s2 import SovitsModules
 from gsv_build.size_presets import network_sizes
 from gsv_build.sizes import SovitsSizes
-from gsv_runtime.chunking import whole_window
+from gsv_runtime.tts.synthesis.chunking import whole_window
 from gsv_runtime.versions import ModelVersion
 
 

@@ -10,9 +10,9 @@ import pytest
 from gsv_build import build_record, build_repository, stage_builds
 from gsv_build.build_repository import build
 from gsv_build.checkpoints import CheckpointError
+from gsv_build.checks.random_checkpoints import write_random_checkpoints
 from gsv_build.deployment import PRESETS
-from gsv_build.graph_quantisation import T2SPrecision
-from gsv_build.random_checkpoints import write_random_checkpoints
+from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.weights import BERT_DIRECTORY, SPEAKER_ENCODER_FILE
 from gsv_runtime.contract import MODELS
 from gsv_runtime.settings import CheckpointFacts, read_build

@@ -10,7 +10,7 @@ from gsv_build.deployment import PRESETS, Runtime, with_frontend
 from gsv_build.pbtxt import CheckpointSizes, render
 from gsv_runtime import contract, settings
 from gsv_runtime.contract import MODELS
-from gsv_runtime.sentences import BERT_ROWS
+from gsv_runtime.text.sentences import BERT_ROWS
 
 AXES = {"ssl_dim": 768, "bert_dim": 1024, "latent_dim": 192, "global_dim": 512}
 BOTH = [(model, deployment) for deployment in PRESETS.values() for model in MODELS]

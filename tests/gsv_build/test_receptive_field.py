@@ -9,7 +9,7 @@ import torch
 
 from gsv_build.receptive_field import reach
 from gsv_build.size_presets import network_sizes
-from gsv_runtime.chunking import Reach
+from gsv_runtime.tts.synthesis.chunking import Reach
 from gsv_runtime.versions import SUPPORTED, ModelVersion
 
 FRAMES = 90

@@ -10,11 +10,11 @@ import pytest
 
 from gsv_build.export import export_graph
 from gsv_runtime import contract
-from gsv_runtime.chunking import ChunkSchedule
-from gsv_runtime.decoding import Noise, SentenceDecoder
-from gsv_runtime.onnx_stage import OnnxStage
+from gsv_runtime.graphs.stage import OnnxStage
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.tensors import NUMPY_DTYPES, Array, Arrays
+from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
+from gsv_runtime.tts.synthesis.decoding import Noise, SentenceDecoder
 
 SPEEDS = (1.0, 0.8, 1.0, 1.5)
 LENGTHS = (70, 33, 9, 50)  # tokens: windows at the start, in the middle and at the end of sentences

@@ -1,12 +1,15 @@
-"""Stages for tests: a table of functions, and a record of every call."""
+"""Stages for tests, a table of functions with a record of every call; and metrics that a test can read."""
 
 import io
+import threading
+from collections import Counter
 
 import numpy as np
 import pytest
 import soundfile
 
 from gsv_runtime import contract, tensors
+from gsv_runtime.metrics import CACHE_METRICS
 from gsv_runtime.settings import CheckpointFacts, TtsSettings
 
 FACTS = CheckpointFacts(
@@ -125,6 +128,47 @@ DEFAULT_ANSWERS = {
     "speaker_encoder": lambda inputs, _: {"speaker_embedding": np.ones((1, contract.SPEAKER_EMBEDDING_DIM))},
     "reference_encoder": lambda inputs, _: {"global_condition": inputs["linear_spectrogram"][:, :4].mean(axis=2)},
 }
+
+
+class Figures:
+    """Metrics that a test can read; names and labels are checked against the table, as Triton would."""
+
+    def __init__(self):
+        self._specs = {spec.name: spec for spec in CACHE_METRICS}
+        self._values = Counter()
+        self._lock = threading.Lock()
+
+    def add(self, name, value=1.0, **labels):
+        with self._lock:
+            self._values[self._series(name, labels)] += value
+
+    def set(self, name, value, **labels):
+        self._values[self._series(name, labels)] = value
+
+    def observe(self, name, value, **labels):
+        with self._lock:
+            self._values[self._series(name, labels)] += 1
+
+    def __call__(self, name, **labels):
+        """Sum over the series that have these labels."""
+        with self._lock:
+            values = list(self._values.items())
+        return sum(
+            value
+            for (found, has), value in values
+            if found == f"gsv_cache_{name}" and labels.items() <= dict(has).items()
+        )
+
+    def _series(self, name, labels):
+        known = self._specs[name].labels or {}
+        assert labels.keys() == known.keys()
+        assert all(value in known[label] for label, value in labels.items())
+        return name, tuple(sorted(labels.items()))
+
+
+@pytest.fixture
+def figures():
+    return Figures()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gsv_build.parity import OfficialNetworks, ParityData
+from gsv_build.checks.parity import OfficialNetworks, ParityData
 
 
 @pytest.fixture(scope="session")

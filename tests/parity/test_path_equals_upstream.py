@@ -6,7 +6,7 @@ Greedy (top_k = 1) and without noise, three texts, two references. The same comp
 
 import pytest
 
-from gsv_build import parity
+from gsv_build.checks import parity
 
 
 @pytest.mark.parametrize("version", parity.WHOLE_PATH_VERSIONS)

@@ -7,7 +7,7 @@ another order cost here (`python -m gsv_build parity`), and far below what any w
 import numpy as np
 import pytest
 
-from gsv_build import parity
+from gsv_build.checks import parity
 from gsv_runtime.versions import SUPPORTED
 
 

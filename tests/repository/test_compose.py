@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 import yaml
 
-from gsv_runtime.launch import container_command
+from gsv_runtime.server.launch import container_command
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))

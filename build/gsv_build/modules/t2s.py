@@ -8,7 +8,7 @@ Axis letters: ``B`` sequences, ``P`` phones, ``T`` semantic tokens, ``L`` rows o
 (phones, then tokens, then padding), ``S`` slots, ``V`` vocabulary.
 
 Source: GPT-SoVITS 48b1a01, GPT_SoVITS/AR/models/t2s_model.py (`Text2SemanticDecoder`), for the facts; the cache
-is preallocated here instead of grown, and sampling is left to `gsv_runtime.sampling`.
+is preallocated here instead of grown, and sampling is left to `gsv_runtime.t2s.sampling`.
 """
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-from gsv_runtime.models import OnnxStageModel as TritonPythonModel
+from gsv_runtime.triton.graph_model import OnnxStageModel as TritonPythonModel
 
 __all__ = ["TritonPythonModel"]

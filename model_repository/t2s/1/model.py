@@ -1,14 +1,15 @@
 from pathlib import Path
 from typing import Any
 
-from gsv_runtime import contract, serving
+from gsv_runtime import contract
 from gsv_runtime.metrics import T2S_METRICS
-from gsv_runtime.sequences import OwnedSequences
 from gsv_runtime.settings import T2SSettings, read
 from gsv_runtime.t2s.decoder import Decoder
 from gsv_runtime.t2s.opening import open_engine
 from gsv_runtime.t2s.request import TextLimit
 from gsv_runtime.t2s.service import T2SService
+from gsv_runtime.triton import messages as serving
+from gsv_runtime.triton.sequence_ids import OwnedSequences
 
 
 class TritonPythonModel:

@@ -1,9 +1,10 @@
 from pathlib import Path
 from typing import Any
 
-from gsv_runtime import contract, serving
+from gsv_runtime import contract
 from gsv_runtime.settings import CheckpointFacts, TextFrontendSettings, read, repository_of
-from gsv_runtime.text_service import TextService
+from gsv_runtime.text.service import TextService
+from gsv_runtime.triton import messages as serving
 
 
 class TritonPythonModel:

@@ -1,9 +1,10 @@
 from typing import Any
 
-from gsv_runtime import contract, serving
+from gsv_runtime import contract
 from gsv_runtime.metrics import CACHE_METRICS, SPEECH_METRICS
 from gsv_runtime.settings import CheckpointFacts, TtsSettings, read, repository_of
-from gsv_runtime.speech import SpeechService
+from gsv_runtime.triton import messages as serving
+from gsv_runtime.tts.service import SpeechService
 
 
 class TritonPythonModel:

@@ -1,8 +1,9 @@
 from typing import Any
 
-from gsv_runtime import contract, serving
-from gsv_runtime.services import AtMost, VoiceService
+from gsv_runtime import contract
+from gsv_runtime.jobs import AtMost, VoiceService
 from gsv_runtime.settings import CheckpointFacts, VoicesSettings, read, repository_of
+from gsv_runtime.triton import messages as serving
 
 
 class TritonPythonModel:

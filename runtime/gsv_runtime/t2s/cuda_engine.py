@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from gsv_runtime.onnx_session import Device, open_session
+from gsv_runtime.graphs.session import Device, open_session
 from gsv_runtime.t2s.engine import KINDS, Array, StepRow, pack_rows, read_capacity, warming_prompt
 from gsv_runtime.t2s.request import Capacity, Prompt
 

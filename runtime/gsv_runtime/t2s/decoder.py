@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsv_runtime.errors import InternalError
-from gsv_runtime.sampling import draw, exponential_noise, token_generator
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.engine import Engine, StepRow
 from gsv_runtime.t2s.request import Prompt, TextLimit, parse_prompt
+from gsv_runtime.t2s.sampling import draw, exponential_noise, token_generator
 from gsv_runtime.t2s.scheduler import Answer, Round, Scheduler
 from gsv_runtime.tensors import Arrays
 

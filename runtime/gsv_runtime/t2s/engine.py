@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from gsv_runtime.onnx_session import open_session
+from gsv_runtime.graphs.session import open_session
 from gsv_runtime.speech_request import Sampling
 from gsv_runtime.t2s.request import Capacity, Prompt
 
@@ -105,7 +105,7 @@ def warming_prompt(capacity: Capacity) -> Prompt:
 
 
 class OnnxEngine:
-    """The graph of both phases that `gsv_build.t2s_graphs` writes, run by ONNX Runtime on the CPU."""
+    """The graph of both phases that `gsv_build.graphs.t2s_graphs` writes, run by ONNX Runtime on the CPU."""
 
     fixed_span = False
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gsv_runtime.graphs.session import CUDA
 from gsv_runtime.model_files import T2S_CUDA_DECODE_STEP_FILE, T2S_CUDA_PREFILL_FILE, T2S_GRAPH_FILE
-from gsv_runtime.onnx_session import CUDA
 from gsv_runtime.settings import T2SSettings
 from gsv_runtime.t2s.cuda_engine import CudaEngine
 from gsv_runtime.t2s.engine import Engine, OnnxEngine

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gsv_runtime.errors import InvalidRequest
+from gsv_runtime.t2s.repetition import RepetitionWatchdog
 from gsv_runtime.t2s.slots import Move, SlotTable
-from gsv_runtime.t2s.watchdog import RepetitionWatchdog
 
 EOS, LIMIT, REPETITION = "eos", "limit", "repetition"
 UNFINISHED = ""

@@ -1,0 +1,1 @@
+"""What text becomes: sentences, phones, and the map between them."""

@@ -28,11 +28,11 @@ from gsv_build.checkpoints import (
     save_t2s,
 )
 from gsv_build.checkpoints.keys_s2 import SovitsModules
+from gsv_build.checks.random_checkpoints import random_vocabulary
 from gsv_build.modules.bert import Bert
 from gsv_build.modules.hubert import Hubert
 from gsv_build.modules.speaker_encoder import SpeakerEncoder
 from gsv_build.modules.t2s import T2S
-from gsv_build.random_checkpoints import random_vocabulary
 from gsv_build.size_presets import network_sizes
 from gsv_build.sizes import SpeakerEncoderSizes
 from gsv_runtime.versions import SUPPORTED, ModelVersion

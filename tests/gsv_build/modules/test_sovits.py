@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from gsv_build.modules.acoustic import resample_frames
 from gsv_build.modules.masks import length_mask
-from gsv_runtime.chunking import Span, Window
 from gsv_runtime.contract import SAMPLES_PER_FRAME, SPEAKER_EMBEDDING_DIM
+from gsv_runtime.tts.synthesis.chunking import Span, Window
 from gsv_runtime.versions import SUPPORTED, ModelVersion
 
 BY_VERSION = pytest.mark.parametrize("version", SUPPORTED, ids=lambda version: version.value)

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import opencc
 
-from gsv_runtime.onnx_session import open_session
+from gsv_runtime.graphs.session import open_session
 from gsv_runtime.text import resources
 
 MODEL_DIRECTORY = "G2PWModel"

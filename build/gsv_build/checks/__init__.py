@@ -1,0 +1,1 @@
+"""How a build is compared with what it was built from, and with upstream."""

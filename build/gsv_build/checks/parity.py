@@ -1,0 +1,400 @@
+"""`python -m gsv_build parity`: our networks and pipeline against what upstream computed.
+
+Upstream's own modules were run once, with the weights of `seeded_weights` (seed 0, official sizes), on two references
+made with flite and three texts given as phones; what came out lies as small arrays in tests/parity/data. Neither
+upstream nor the script that ran it is here. Inputs that are no recordings are drawn by name, the same on both sides.
+
+Source: GPT-SoVITS 48b1a01, torch 2.13.0, float32 on CPU; transformers 5.23 for HuBERT and BERT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gsv_build.checks.module_stages import ModuleStages, Networks, SeededWeights, TorchEngine
+from gsv_build.checks.served_stages import ServedStages
+from gsv_build.modules.bert import Bert
+from gsv_build.modules.hubert import Hubert
+from gsv_build.modules.speaker_encoder import SpeakerEncoder
+from gsv_build.modules.t2s import T2S
+from gsv_build.receptive_field import reach
+from gsv_build.size_presets import network_sizes
+from gsv_runtime import contract
+from gsv_runtime.settings import CheckpointFacts
+from gsv_runtime.speech_request import ReferenceRequest, Sampling, SpeechRequest
+from gsv_runtime.stages import SequenceCall, Stages
+from gsv_runtime.t2s.engine import StepRow
+from gsv_runtime.t2s.request import Prompt
+from gsv_runtime.tensors import Array, Arrays
+from gsv_runtime.tts.synthesis.chunking import whole_window
+from gsv_runtime.tts.synthesis.pipeline import Pipeline
+from gsv_runtime.versions import SUPPORTED, ModelVersion
+from gsv_runtime.voices.cloning import derive_voice
+from gsv_runtime.voices.references import ReferenceAudio, read_reference
+
+DEFAULT_DATA = Path("tests/parity/data")
+REFERENCES = ("slt", "rms")
+TEXTS = {"morning": 1, "window": 2, "weather": 1}  # sentences of each; weather is Mandarin, with BERT features
+WHOLE_PATH_VERSIONS = (ModelVersion.V2, ModelVersion.V2_PRO, ModelVersion.V2_PRO_PLUS)
+MAX_STAGE_ERROR = 1e-4
+# Logarithms of bands without energy magnify the last bit: upstream's own float32 is 2e-4 from its float64.
+MAX_FBANK_ERROR = 1e-3
+MIN_SNR_DB = 60.0
+_BERT_CLS, _BERT_SEP = 101, 102
+logger = logging.getLogger("gsv.build")
+_GREEDY = Sampling(top_k=1, top_p=1.0, temperature=1.0, repetition_penalty=1.35, seed=0)
+
+
+@dataclass(frozen=True)
+class StageError:
+    """One output of one stage; `error` is the largest difference over upstream's root mean square."""
+
+    version: str
+    stage: str
+    error: float
+
+    @property
+    def limit(self) -> float:
+        """The largest error allowed."""
+        return MAX_FBANK_ERROR if self.stage.startswith("fbank") else MAX_STAGE_ERROR
+
+
+@dataclass(frozen=True)
+class PathMatch:
+    """One text spoken through the whole path."""
+
+    version: str
+    reference: str
+    text: str
+    same_tokens: bool  # every sentence has upstream's number of semantic tokens
+    snr_db: float
+
+
+class OfficialNetworks:
+    """Seeded networks at official sizes; those that versions share are built once."""
+
+    @cached_property
+    def hubert(self) -> Hubert:
+        """The content encoder."""
+        return _weights(ModelVersion.V2).hubert()
+
+    @cached_property
+    def bert(self) -> Bert:
+        """The character encoder."""
+        return _weights(ModelVersion.V2).bert()
+
+    @cached_property
+    def speaker_encoder(self) -> SpeakerEncoder:
+        """ERes2NetV2."""
+        return _weights(ModelVersion.V2_PRO).speaker_encoder()
+
+    @cached_property
+    def t2s(self) -> T2S:
+        """The transformer of v2 and later."""
+        return _weights(ModelVersion.V2).t2s()
+
+    def of(self, version: ModelVersion) -> Networks:
+        """All networks of v2, v2Pro or v2ProPlus."""
+        return Networks(self.t2s, _weights(version).sovits(), self.hubert, self.bert, self.speaker_encoder)
+
+
+def _weights(version: ModelVersion) -> SeededWeights:
+    return SeededWeights(network_sizes(version))
+
+
+class ParityData:
+    """Upstream's outputs."""
+
+    def __init__(self, directory: Path = DEFAULT_DATA) -> None:
+        self._directory = directory
+
+    def arrays(self, name: str) -> dict[str, Array]:
+        """All arrays of one file."""
+        with np.load(self._directory / f"{name}.npz", allow_pickle=False) as file:
+            return dict(file)
+
+    def recording(self, reference: str) -> bytes:
+        """A reference's audio file."""
+        return (self._directory / f"reference_{reference}.flac").read_bytes()
+
+    def analysed(self, reference: str) -> ReferenceAudio:
+        """A reference as the encoders take it."""
+        return read_reference(self.recording(reference))
+
+
+def normal(name: str, shape: tuple[int, ...], scale: float = 1.0) -> Array:
+    """Float32 input drawn by name."""
+    return (_generator(name).standard_normal(shape) * scale).astype(np.float32)
+
+
+def integers(name: str, high: int, count: int) -> Array:
+    """Int64 input below `high`, drawn by name."""
+    return _generator(name).integers(0, high, count)
+
+
+def _generator(name: str) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=zlib.crc32(name.encode())))
+
+
+def relative_error(ours: Array | Tensor, upstream: Array) -> float:
+    """Largest absolute difference over upstream's root mean square.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    ours = np.asarray(ours, dtype=np.float64)
+    if ours.shape != upstream.shape:
+        raise ValueError(f"ours has shape {ours.shape}, upstream's {upstream.shape}")
+    scale = np.sqrt(np.mean(np.square(upstream, dtype=np.float64)))
+    return float(np.abs(ours - upstream).max() / scale)
+
+
+def snr_db(ours: Array, upstream: Array) -> float:
+    """Signal to noise of [N] ours as an approximation of upstream's; -inf when lengths differ."""
+    if ours.shape != upstream.shape:
+        return -np.inf
+    noise = np.square(ours.astype(np.float64) - upstream).sum()
+    return float(10 * np.log10(np.square(upstream, dtype=np.float64).sum() / max(noise, 1e-30)))
+
+
+@torch.no_grad()
+def reference_errors(data: ParityData, networks: OfficialNetworks, reference: str) -> Iterator[StageError]:
+    """Signal processing of a recording, HuBERT and ERes2NetV2 on it."""
+    upstream, ours = data.arrays("stages_shared"), data.analysed(reference)
+    outputs = {
+        "audio_16k": ours.audio_16k[0, ::37],
+        "spectrogram": ours.linear_spectrogram[0, :, ::24],
+        "fbank": ours.fbank[0, ::16],
+        "ssl_features": networks.hubert(torch.from_numpy(ours.audio_16k))[0, :, ::16],
+        "speaker_embedding": networks.speaker_encoder(torch.from_numpy(ours.fbank))[0],
+    }
+    for stage, output in outputs.items():
+        yield StageError("all", f"{stage} {reference}", relative_error(output, upstream[f"{stage}_{reference}"]))
+
+
+@torch.no_grad()
+def bert_error(data: ParityData, networks: OfficialNetworks) -> StageError:
+    """BERT's third layer from the end."""
+    upstream = data.arrays("stages_shared")
+    ids = torch.from_numpy(upstream["bert_token_ids"])[None]
+    features = networks.bert(ids, torch.tensor([[ids.shape[1]]]))
+    return StageError("all", "character_features", relative_error(features[0], upstream["character_features"]))
+
+
+def t2s_error(data: ParityData, module: T2S) -> StageError:
+    """Logits of prefill and of 30 greedy steps, fed with the tokens that upstream drew.
+
+    All versions share this architecture; v1 has a shorter phone table, whose rows are drawn the same.
+    """
+    upstream = data.arrays("stages_shared")
+    logits, tokens = upstream["t2s_logits"], upstream["t2s_tokens"]
+    engine = TorchEngine(module)
+    prompt_phones, phones = integers("prompt_phones", 322, 30), integers("target_phones", 322, 20)
+    features = np.pad(
+        normal("target_features", (module.sizes.bert_dim, phones.size)), ((0, 0), (prompt_phones.size, 0))
+    )
+    prompt = Prompt(
+        np.concatenate([prompt_phones, phones]), features, integers("prompt_tokens_b", 1024, 50), _GREEDY, 100
+    )
+    ours = [engine.prefill(0, prompt)]
+    for step, token in enumerate(tokens[: len(logits) - 1]):
+        row = StepRow(int(token), prompt.prompt_tokens.size + step, prompt.rows + step)
+        ours.append(engine.decode_step([row])[0].copy())
+    return StageError("all", f"t2s logits, {len(ours)} steps", relative_error(np.stack(ours), logits))
+
+
+@torch.no_grad()
+def sovits_errors(data: ParityData, version: ModelVersion) -> Iterator[StageError]:
+    """Quantizer, reference encoder, text encoder, flow and vocoder of one version."""
+    upstream, shared = data.arrays(f"stages_{version.value}"), data.arrays("stages_shared")
+    sizes = network_sizes(version).sovits
+    networks = _weights(version).sovits()
+    acoustic = networks.acoustic
+
+    def error(stage: str, output: Tensor) -> StageError:
+        return StageError(version.value, stage, relative_error(output, upstream[stage]))
+
+    codes = networks.quantizer(torch.from_numpy(normal("ssl_features", (1, sizes.ssl_dim, 61))))[0]
+    wrong = int((codes.numpy() != upstream["codes"]).sum())
+    yield StageError(version.value, "codes (share that differ)", wrong / upstream["codes"].size)
+    for reference in REFERENCES:
+        inputs = {"linear_spectrogram": torch.from_numpy(data.analysed(reference).linear_spectrogram)}
+        if version.uses_speaker_embedding:
+            inputs["speaker_embedding"] = torch.from_numpy(shared[f"speaker_embedding_{reference}"])[None]
+        yield error(f"global_condition_{reference}", networks.reference_encoder(**inputs)[0])
+
+    condition = torch.from_numpy(normal("global_condition", (1, sizes.global_dim)))
+    tokens = torch.from_numpy(integers("semantic_tokens", sizes.codebook, 20))[None]
+    phones = torch.from_numpy(integers("phones", sizes.num_phones, 15))[None]
+    counts = torch.tensor([[20]]), torch.tensor([[15]])
+    encoded = acoustic.encode_text_and_tokens(tokens, counts[0], phones, counts[1], condition)
+    yield error("mean", encoded.mean[0])
+    yield error("log_std", encoded.log_std[0])
+    noise = torch.from_numpy(normal("noise", (1, sizes.latent, 40), 0.5))
+    for stage, frames in (("latents", 40), ("latents_fast", int(40 / 1.3) + 1)):
+        places = torch.from_numpy(whole_window(20, frames).frame_positions)[None]
+        lengths = torch.tensor([[frames]])
+        latents = acoustic(tokens, counts[0], phones, counts[1], condition, noise[:, :, :frames], places, lengths)
+        yield error(stage, latents[0])
+    latents, mask = torch.from_numpy(normal("latents", (1, sizes.latent, 26))), torch.ones(1, 1, 26)
+    yield error("flow", acoustic.flow.reverse(latents, mask, condition)[0])
+    yield error("waveform", networks.vocoder(latents, torch.tensor([[26]]), condition)[0])
+
+
+class RecordedFrontend:
+    """Answers as `text_frontend`, with the phones that upstream was given; a text is known by its short name."""
+
+    def __init__(self, whole_path: Mapping[str, Array]) -> None:
+        self._arrays = whole_path
+
+    def __call__(self, text: str, language: str, split_method: str) -> Arrays:
+        """Outputs of contract.TEXT_FRONTEND; language and split_method do not matter."""
+        count = TEXTS.get(text, 1)
+        keys = [f"phones_{text}_{index}" for index in range(count)] if text in TEXTS else [f"prompt_phones_{text}"]
+        phones = [self._arrays[key] for key in keys]
+        ids = self._arrays["bert_token_ids"][1:-1] if (chinese := text == "weather") else np.zeros(0, dtype=np.int64)
+        return {
+            "sentences": np.array([f"{text} {index}" for index in range(count)], dtype=np.object_),
+            "phones": np.concatenate(phones),
+            "phone_counts": np.array([part.size for part in phones]),
+            "bert_token_ids": ids,
+            "word_to_phone": np.array([2] * (ids.size - 1) + [1]) if chinese else ids,
+            "run_characters": np.array([ids.size] if chinese else [], dtype=np.int64),
+            "run_phone_starts": np.array([0] if chinese else [], dtype=np.int64),
+        }
+
+
+def facts_of(version: ModelVersion) -> CheckpointFacts:
+    """What the pipeline must know of seeded weights at official sizes."""
+    sizes = network_sizes(version)
+    around = reach(sizes.sovits)
+    return CheckpointFacts(
+        version.value,
+        "seeded",
+        sizes.sovits.latent,
+        sizes.sovits.global_dim,
+        sizes.t2s.bert_dim,
+        has_bert=True,
+        bert_cls_id=_BERT_CLS,
+        bert_sep_id=_BERT_SEP,
+        flow_reach_frames=around.flow_frames,
+        vocoder_reach_frames=around.vocoder_frames,
+    )
+
+
+def path_matches(
+    data: ParityData,
+    version: ModelVersion,
+    open_stages: Callable[[RecordedFrontend], Stages],
+    texts: tuple[str, ...] = tuple(TEXTS),
+) -> Iterator[PathMatch]:
+    """Clone each reference, speak each text, compare waveforms sentence by sentence.
+
+    Args:
+        data: upstream's outputs.
+        version: of the networks behind the stages.
+        open_stages: the stages under test; all but the front end, which they get.
+        texts: which of `TEXTS`.
+    """
+    upstream = data.arrays("whole_path") | {"bert_token_ids": data.arrays("stages_shared")["bert_token_ids"]}
+    facts, stages = facts_of(version), open_stages(RecordedFrontend(upstream))
+    pipeline = Pipeline(facts, tokens_per_call=25)
+    for reference in REFERENCES:
+        voice = derive_voice(ReferenceRequest(data.recording(reference), reference, "en", False), stages, facts)
+        for text in texts:
+            request = SpeechRequest(text, "en", None, None, 1.0, _GREEDY, 0.0, 0.0, "cut0", "float32")
+            spoken = [chunk.waveform for chunk in pipeline.speak(request, voice, stages)]
+            wanted = [upstream[f"waveform_{version.value}_{reference}_{text}_{i}"] for i in range(TEXTS[text])]
+            same = [part.size for part in spoken] == [part.size for part in wanted]
+            db = snr_db(np.concatenate(spoken), np.concatenate(wanted))
+            yield PathMatch(version.value, reference, text, same, db)
+
+
+def module_path_matches(
+    data: ParityData, networks: Networks, version: ModelVersion, texts: tuple[str, ...] = tuple(TEXTS)
+) -> Iterator[PathMatch]:
+    """`path_matches` with PyTorch behind every stage."""
+    return path_matches(data, version, lambda frontend: ModuleStages(networks, frontend), texts)
+
+
+def served_path_matches(data: ParityData, url: str, version: ModelVersion) -> Iterator[PathMatch]:
+    """`path_matches` with a Triton server's models behind every stage but the text front end."""
+
+    def open_stages(frontend: RecordedFrontend) -> Stages:
+        return _WithRecordedText(ServedStages(url), frontend)
+
+    return path_matches(data, version, open_stages)
+
+
+class _WithRecordedText:
+    """Other stages, but for the text front end."""
+
+    def __init__(self, stages: Stages, frontend: RecordedFrontend) -> None:
+        self._frontend = frontend
+        self.new_sequence_id, self.take_times_ms = stages.new_sequence_id, stages.take_times_ms
+        self._call = stages.call
+
+    def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
+        """Run one stage."""
+        if model is contract.TEXT_FRONTEND:
+            return self._frontend(**inputs)
+        return self._call(model, sequence=sequence, **inputs)
+
+
+def stage_errors(data: ParityData, networks: OfficialNetworks) -> Iterator[StageError]:
+    """Every stage of every version."""
+    for reference in REFERENCES:
+        yield from reference_errors(data, networks, reference)
+    yield bert_error(data, networks)
+    yield t2s_error(data, networks.t2s)
+    for version in SUPPORTED:
+        yield from sovits_errors(data, version)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `python -m gsv_build parity`."""
+    parser.add_argument("--data", type=Path, default=DEFAULT_DATA, help="upstream's outputs")
+    parser.add_argument("--server", help="host:port of a server built from `random --size official --seed 0`")
+    parser.add_argument(
+        "--version", choices=[version.value for version in WHOLE_PATH_VERSIONS], help="what that server was built from"
+    )
+    parser.add_argument("--stages-only", action="store_true", help="leave the whole path out")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare everything, figure by figure on stderr, JSON on stdout; 1 when a figure is out of its limit."""
+    data, networks = ParityData(arguments.data), OfficialNetworks()
+    if arguments.server:
+        return _report([], served_path_matches(data, arguments.server, ModelVersion(arguments.version)))
+    versions = () if arguments.stages_only else WHOLE_PATH_VERSIONS
+    matches = (match for version in versions for match in module_path_matches(data, networks.of(version), version))
+    return _report(stage_errors(data, networks), matches)
+
+
+def _report(errors: Iterable[StageError], matches: Iterable[PathMatch]) -> int:
+    """Tell each figure when it is there; then all, and whether they are within their limits."""
+    found: dict[str, list[Any]] = {"stages": [], "paths": []}
+    good = True
+    for error in errors:
+        found["stages"].append(asdict(error))
+        good &= error.error <= error.limit
+        logger.info("%-10s %-28s %.1e", error.version, error.stage, error.error)
+    for match in matches:
+        found["paths"].append(asdict(match))
+        good &= match.snr_db >= MIN_SNR_DB
+        logger.info("%-10s %s %-10s SNR %6.1f dB", match.version, match.reference, match.text, match.snr_db)
+    sys.stdout.write(json.dumps(found | {"good": good}) + "\n")
+    return 0 if good else 1

@@ -1,0 +1,248 @@
+"""`python -m gsv_build verify`: every stage of every version, PyTorch against ONNX, from files in the official formats.
+
+Random weights, every layer different, are written as checkpoints, read back, exported as `make build` does and run by
+ONNX Runtime. The last line of ``--json`` is one JSON object; the exit status is 1 if a bound is exceeded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import logging
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+import torch
+from torch import Tensor
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from gsv_build import checkpoints
+from gsv_build.checks import stage_errors
+from gsv_build.checks.random_checkpoints import write_encoders, write_voice
+from gsv_build.checks.stage_errors import StageError, Tensors, run_graph
+from gsv_build.size_presets import PRESETS, NetworkSizes, network_sizes
+from gsv_build.stage_builds import StageBuild, Weights, stage_builds
+from gsv_build.weights import find_weights
+from gsv_runtime import contract
+from gsv_runtime.model_files import GRAPH_FILE
+from gsv_runtime.versions import SUPPORTED, ModelVersion
+
+MAX_LOGIT_ERROR = 1e-3
+MAX_HALF_LOGIT_ERROR = 2e-2  # where keys and values are float16; 0.008 was seen, of logits up to 8
+MIN_SNR_DB = 60.0
+MAX_RELATIVE_ERROR = 1e-3  # of any other stage, to the largest value of its output
+_LOGIT_BOUNDS = {"t2s": MAX_LOGIT_ERROR, "t2s_portable": MAX_LOGIT_ERROR, "t2s_cuda": MAX_HALF_LOGIT_ERROR}
+CACHE_ROWS = 1024
+DECODE_STEPS = stage_errors.TOKENS
+_SOVITS = {
+    "quantizer": contract.SPEECH_TOKENIZER,
+    "reference_encoder": contract.REFERENCE_ENCODER,
+    "acoustic": contract.ACOUSTIC,
+    "vocoder": contract.VOCODER,
+}
+
+logger = logging.getLogger("gsv.build")
+
+
+@dataclass
+class VersionReport:
+    """What was measured of one version."""
+
+    stages: dict[str, StageError] = field(default_factory=dict)
+    changed_prompt_tokens: int = 0
+    waveform_snr_db: float = float("-inf")
+
+    def failures(self) -> list[str]:
+        """The bounds exceeded, each as a sentence."""
+        found = []
+        for name, error in self.stages.items():
+            bound = _LOGIT_BOUNDS.get(name, MAX_RELATIVE_ERROR * error.peak)
+            if not error.largest_error <= bound:
+                found.append(f"{name}: error {error.largest_error:.3g}, need at most {bound:.3g}")
+        if not self.waveform_snr_db >= MIN_SNR_DB:
+            found.append(f"waveform: SNR {self.waveform_snr_db:.1f} dB, need at least {MIN_SNR_DB:g}")
+        if self.changed_prompt_tokens:
+            found.append(f"speech_tokenizer: {self.changed_prompt_tokens} tokens differ, need none")
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """For the last line."""
+        return {
+            "stages": {name: asdict(error) for name, error in self.stages.items()},
+            "changed_prompt_tokens": self.changed_prompt_tokens,
+            "waveform_snr_db": round(self.waveform_snr_db, 2),
+            "failures": self.failures(),
+        }
+
+
+class Verifier:
+    """Measures version after version; a network that two versions share is measured once."""
+
+    def __init__(self, preset: str, folder: Path, seed: int = 0) -> None:
+        self._preset = preset
+        self._folder = folder
+        self._seed = seed
+        self._shared: dict[tuple[str, object], dict[str, StageError]] = {}
+        write_encoders(folder / "weights", network_sizes(ModelVersion.V2_PRO_PLUS, preset), seed)
+
+    def verify(self, version: ModelVersion) -> VersionReport:
+        """Write, read, export, run and compare one version."""
+        sizes = network_sizes(version, self._preset)
+        write_voice(self._folder / "weights", sizes, self._seed)
+        weights = Weights(find_weights(self._folder / "weights", version))
+        builds = {build.model.name: build for build in stage_builds(weights, CACHE_ROWS)}
+        report = VersionReport()
+        report.stages |= self._t2s(weights, sizes, builds)
+        report.stages |= self._encoders(weights, sizes, builds)
+        self._voice(weights, builds, report)
+        return report
+
+    def _once(self, name: str, sizes: object, measure: Callable[[], dict[str, StageError]]) -> dict[str, StageError]:
+        """Measure, or recall the measurement of the same network in an earlier version."""
+        key = (name, sizes)
+        if key not in self._shared:
+            self._shared[key] = measure()
+            gc.collect()
+        return self._shared[key]
+
+    def _graph(self, build: StageBuild) -> Path:
+        """Export one stage; returns its graph."""
+        folder = self._folder / build.model.name
+        folder.mkdir(exist_ok=True)
+        logger.info("verify export model=%s", build.model.name)
+        build.write(folder)
+        return folder / GRAPH_FILE
+
+    def _generator(self) -> torch.Generator:
+        return torch.Generator().manual_seed(self._seed)
+
+    def _t2s(self, weights: Weights, sizes: NetworkSizes, builds: dict[str, StageBuild]) -> dict[str, StageError]:
+        def measure() -> dict[str, StageError]:
+            folder = self._graph(builds[contract.T2S.name]).parent
+            return stage_errors.t2s_errors(folder, weights.t2s.module, DECODE_STEPS, self._generator())
+
+        return self._once("t2s", sizes.t2s, measure)
+
+    def _encoders(self, weights: Weights, sizes: NetworkSizes, builds: dict[str, StageBuild]) -> dict[str, StageError]:
+        """HuBERT, BERT and, where there is one, the speaker encoder."""
+        files = weights.files
+
+        def hubert() -> dict[str, StageError]:
+            graph = self._graph(builds[contract.HUBERT.name])
+            inputs = stage_errors.hubert_inputs(self._generator())
+            return {"hubert": stage_errors.graph_error(graph, checkpoints.load_hubert(files.hubert).module, inputs)}
+
+        def bert() -> dict[str, StageError]:
+            assert files.bert is not None
+            graph = self._graph(builds[contract.BERT.name])
+            batch, rows = stage_errors.bert_batch(sizes.bert, self._generator())
+            module = checkpoints.load_bert(files.bert).module
+            return {"bert": stage_errors.batch_error(graph, module, batch, rows, axis=1)}
+
+        def speaker_encoder() -> dict[str, StageError]:
+            assert files.speaker_encoder is not None
+            graph = self._graph(builds[contract.SPEAKER_ENCODER.name])
+            module = checkpoints.load_speaker_encoder(files.speaker_encoder).module
+            inputs = stage_errors.fbank_inputs(self._generator())
+            return {"speaker_encoder": stage_errors.graph_error(graph, module, inputs)}
+
+        found = {**self._once("hubert", sizes.hubert, hubert), **self._once("bert", sizes.bert, bert)}
+        if contract.SPEAKER_ENCODER.name in builds:
+            found |= self._once("speaker_encoder", sizes.speaker_encoder, speaker_encoder)
+        return found
+
+    @torch.no_grad()
+    def _voice(self, weights: Weights, builds: dict[str, StageBuild], report: VersionReport) -> None:
+        """The four networks of s2, each alone, and three of them chained from reference to waveform."""
+        modules, sizes, generator = dict(weights.sovits.module.items()), weights.sovits.sizes, self._generator()
+        graphs = {name: self._graph(builds[model.name]) for name, model in _SOVITS.items()}
+        features = {"ssl_features": torch.randn(1, sizes.ssl_dim, 279, generator=generator)}
+        found, expected = run_graph(graphs["quantizer"], features)[0], modules["quantizer"](**features)
+        report.changed_prompt_tokens = int((found != expected).sum())
+
+        reference = stage_errors.reference_inputs(sizes, generator)
+        error = stage_errors.graph_error(graphs["reference_encoder"], modules["reference_encoder"], reference)
+        report.stages["reference_encoder"] = error
+        condition = modules["reference_encoder"](**reference)
+        batch, rows = stage_errors.acoustic_batch(sizes, condition, generator)
+        error = stage_errors.batch_error(graphs["acoustic"], modules["acoustic"], batch, rows, axis=2)
+        report.stages["acoustic"] = error
+
+        latents = [modules["acoustic"](**row) for row in rows]
+        batch, frames = stage_errors.vocoder_batch(latents, condition)
+        error = stage_errors.batch_error(graphs["vocoder"], modules["vocoder"], batch, frames, axis=1)
+        report.stages["vocoder"] = error
+        report.waveform_snr_db = stage_errors.snr_db(
+            _waveform(lambda name, inputs: run_graph(graphs[name], inputs)[0], reference, rows[0]),
+            _waveform(lambda name, inputs: modules[name](**inputs), reference, rows[0]),
+        )
+
+
+def _waveform(run: Callable[[str, Tensors], Tensor], reference: Tensors, row: Tensors) -> Tensor:
+    """[1, N]: each stage fed with the output of the one before."""
+    condition = run("reference_encoder", reference)
+    latents = run("acoustic", {**row, "global_condition": condition})
+    frames = {"latents": latents, "frame_lengths": row["frame_lengths"], "global_condition": condition}
+    return run("vocoder", frames)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `python -m gsv_build verify`."""
+    names = [version.value for version in SUPPORTED]
+    parser.add_argument("--versions", nargs="+", choices=names, default=names)
+    parser.add_argument("--size", choices=PRESETS, default="official")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Verify the versions asked for; status 1 if a bound is exceeded."""
+    started = time.monotonic()
+    versions = [ModelVersion(name) for name in arguments.versions]
+    reports: dict[str, VersionReport] = {}
+    with tempfile.TemporaryDirectory(prefix="gsv-verify-") as folder, logging_redirect_tqdm():
+        verifier = Verifier(arguments.size, Path(folder), arguments.seed)
+        for version in tqdm(versions, desc="verify", unit="version"):
+            reports[version.value] = report = verifier.verify(version)
+            sys.stdout.write(_table(version, report))
+            sys.stdout.flush()
+    failed = [f"{name}: {failure}" for name, report in reports.items() for failure in report.failures()]
+    for failure in failed:
+        logger.error("bound exceeded %s", failure)
+    if arguments.json:
+        summary = {
+            "size": arguments.size,
+            "seed": arguments.seed,
+            "versions": {name: report.as_json() for name, report in reports.items()},
+            "bounds": {
+                "t2s_logit_error": MAX_LOGIT_ERROR,
+                "t2s_cuda_logit_error": MAX_HALF_LOGIT_ERROR,
+                "waveform_snr_db": MIN_SNR_DB,
+                "relative_error": MAX_RELATIVE_ERROR,
+            },
+            "torch": torch.__version__,
+            "onnxruntime": onnxruntime.__version__,
+            "machine": platform.machine(),
+            "seconds": round(time.monotonic() - started, 1),
+            "ok": not failed,
+        }
+        sys.stdout.write(json.dumps(summary) + "\n")
+    return 1 if failed else 0
+
+
+def _table(version: ModelVersion, report: VersionReport) -> str:
+    """Lines for a person: stage, largest error, largest value."""
+    lines = [f"{version.value:<10} {'stage':<18} {'largest error':>13} {'largest value':>13}"]
+    lines += [f"{'':<10} {name:<18} {e.largest_error:>13.2e} {e.peak:>13.3g}" for name, e in report.stages.items()]
+    lines.append(f"{'':<10} {'speech_tokenizer':<18} {report.changed_prompt_tokens:>13} tokens differ")
+    lines.append(f"{'':<10} {'waveform':<18} {report.waveform_snr_db:>13.1f} dB SNR")
+    return "\n".join(lines) + "\n"

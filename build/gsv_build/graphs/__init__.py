@@ -1,0 +1,1 @@
+"""ONNX graphs that are written node by node: T2S, and its smaller weights."""

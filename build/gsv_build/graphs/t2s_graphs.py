@@ -1,0 +1,161 @@
+"""Write the T2S graphs: one for ONNX Runtime on a CPU that serves both phases, a pair for its GPU, a portable pair.
+
+All read one weight file, named after our state dict. The first appends in place with ONNX Runtime's
+GroupQueryAttention and reads only what was written (docs/decisions/0005-t2s-graphs.md). At 8 bits it has a weight file
+of its own (docs/decisions/0008-t2s-precision-and-spinning.md). The portable two use standard operators only and are
+pure: the cache is read, and the rows to append are given out.
+
+Axis letters: ``B`` sequences or slots, ``L`` packed rows (phones, then tokens, then padding), ``C`` rows that a cache
+slot holds, ``V`` vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gsv_build.graphs.graph_builder import WeightFile
+from gsv_build.graphs.graph_quantisation import BITS, BLOCK_VALUES, T2SPrecision, quantise
+from gsv_build.graphs.t2s_cuda_graphs import CudaDecodeStepGraph, CudaPrefillGraph
+from gsv_build.graphs.t2s_graph import MICROSOFT, POSITION_TABLE, QUERY_SCALE, FusedT2SGraph
+from gsv_build.graphs.t2s_portable_graphs import DecodeStepGraph, PrefillGraph
+from gsv_build.modules.t2s import T2S, sinusoids
+from gsv_build.sizes import T2SSizes
+from gsv_runtime.model_files import (
+    T2S_CUDA_DECODE_STEP_FILE,
+    T2S_CUDA_PREFILL_FILE,
+    T2S_DECODE_STEP_FILE,
+    T2S_GRAPH_FILE,
+    T2S_INT8_WEIGHTS_FILE,
+    T2S_PREFILL_FILE,
+    T2S_WEIGHTS_FILE,
+)
+
+INT8_ACTIVATIONS = 4  # MatMulNBits's accuracy_level: inputs are rounded too, row by row and block by block
+
+
+@dataclass(frozen=True)
+class T2SFiles:
+    """What `write_t2s_graphs` writes, all in one folder. Each graph carries its sizes as metadata."""
+
+    engine: Path  # both phases, ONNX Runtime on a CPU
+    cuda_prefill: Path  # ONNX Runtime on a GPU
+    cuda_decode_step: Path  # likewise
+    prefill: Path  # portable
+    decode_step: Path  # portable
+    weights: Path
+
+
+def write_t2s_graphs(
+    model: T2S, folder: Path, max_positions: int, precision: T2SPrecision = T2SPrecision.FP32
+) -> T2SFiles:
+    """Write the graphs and their weights.
+
+    Args:
+        model: weights of every layer.
+        folder: must exist.
+        max_positions: rows of the table of positions: the longest text and the longest run of tokens.
+        precision: of the graph for a CPU; the others are float32.
+
+    Returns:
+        Paths of the files.
+    """
+    tensors = {name: tensor.detach().float().cpu().numpy() for name, tensor in model.state_dict().items()}
+    tensors[POSITION_TABLE] = sinusoids(torch.arange(max_positions), model.sizes.hidden).numpy()
+    tensors[QUERY_SCALE] = _query_scale(model.sizes)
+    weights = WeightFile(folder / T2S_WEIGHTS_FILE, tensors)
+    facts = {**asdict(model.sizes), "max_positions": max_positions}
+    if precision is T2SPrecision.INT8:
+        engine: _EngineGraph = _Int8EngineGraph(model.sizes, _int8_weights(folder, tensors))
+    else:
+        engine = _EngineGraph(model.sizes, weights)
+    return T2SFiles(
+        engine=engine.save(folder / T2S_GRAPH_FILE, facts),
+        cuda_prefill=CudaPrefillGraph(model.sizes, weights).save(folder / T2S_CUDA_PREFILL_FILE, facts),
+        cuda_decode_step=CudaDecodeStepGraph(model.sizes, weights).save(folder / T2S_CUDA_DECODE_STEP_FILE, facts),
+        prefill=PrefillGraph(model.sizes, weights).save(folder / T2S_PREFILL_FILE, facts),
+        decode_step=DecodeStepGraph(model.sizes, weights).save(folder / T2S_DECODE_STEP_FILE, facts),
+        weights=weights.path,
+    )
+
+
+def _query_scale(sizes: T2SSizes) -> NDArray[np.float32]:
+    """What queries, keys and values are multiplied by, `[3 * hidden]`, so that attention need not scale."""
+    scale = np.ones(3 * sizes.hidden, dtype=np.float32)
+    scale[: sizes.hidden] = (sizes.hidden // sizes.heads) ** -0.5
+    return scale
+
+
+def _int8_weights(folder: Path, tensors: Mapping[str, NDArray[Any]]) -> WeightFile:
+    """Write what the 8-bit graph needs: the matrices of the layers in blocks, everything else as it is."""
+    written: dict[str, NDArray[Any]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("layers.") and tensor.ndim == 2:
+            blocks = quantise(tensor)
+            written |= {f"{name}.values": blocks.values, f"{name}.scales": blocks.scales}
+        else:
+            written[name] = tensor
+    return WeightFile(folder / T2S_INT8_WEIGHTS_FILE, written)
+
+
+class _EngineGraph(FusedT2SGraph):
+    """Both phases for ONNX Runtime on a CPU: rows of any number appended to cache slots in place.
+
+    The caller gives what differs between the phases as data: which rows are text, their positions, the attention bias
+    and which flat row of each sequence is scored. `key_cache_*` is bound to the same memory as `new_key_cache_*`.
+    """
+
+    name = "t2s"
+
+    def build(self) -> None:
+        b, sizes = self.b, self.sizes
+        phones, tokens = b.input("phones", np.int64, ["B", "L"]), b.input("tokens", np.int64, ["B", "L"])
+        bert_features = b.input("bert_features", np.float32, ["B", "L", sizes.bert_dim])
+        is_text, positions = b.input("is_text", np.bool_, ["B", "L"]), b.input("positions", np.int64, ["B", "L"])
+        bias = b.input("attention_bias", np.float32, ["B_or_1", 1, "L", "total"])
+        last_rows = b.input("last_rows", np.int32, ["B"])  # index of the last row in use after this call
+        total = b.input("total_rows", np.int32, [])
+        scored_rows = b.input("scored_rows", np.int64, ["B"])
+
+        x = self.embed_rows(phones, tokens, bert_features, is_text, positions)
+        packed_shape = b.add("Concat", b.add("Shape", phones), b.constant([3 * sizes.hidden]), axis=0)
+        for layer in range(sizes.layers):
+            # Scaled here: with a factor of its own attention leaves its fast path (decision 5).
+            qkv = b.add("Mul", self.linear(x, f"layers.{layer}.qkv"), b.weight(QUERY_SCALE))
+            qkv = b.add("Reshape", qkv, packed_shape)
+            inputs = [last_rows, total, "", "", "", bias]
+            attended = self.attend_in_place(layer, qkv, np.float32, inputs, causal=0, scale=1.0)
+            attended = self.flat_rows(attended)
+            if layer == sizes.layers - 1:  # nobody reads what the other rows of the last layer would become
+                x, attended = (b.add("Gather", each, scored_rows) for each in (x, attended))
+            x = self.finish_layer(layer, x, attended)
+        b.output("logits", self.linear(x, "head", bias=False), np.float32, ["B", sizes.vocabulary])
+
+
+class _Int8EngineGraph(_EngineGraph):
+    """The same with the matrices of the layers at 8 bits; embeddings, norms, biases and the head stay float32."""
+
+    def linear(self, x: str, name: str, bias: bool = True) -> str:
+        if not name.startswith("layers."):
+            return super().linear(x, name, bias)
+        values, scales = (self.b.weight(f"{name}.weight.{part}") for part in ("values", "scales"))
+        return self.b.add(
+            "MatMulNBits",
+            *(x, values, scales, "", "", self.b.weight(f"{name}.bias")),
+            domain=MICROSOFT,
+            K=self.inputs_of(name),
+            N=self.b.weight_shape(values)[0],
+            bits=BITS,
+            block_size=BLOCK_VALUES,
+            accuracy_level=INT8_ACTIVATIONS,
+        )
+
+    def inputs_of(self, name: str) -> int:
+        """Columns of a layer's matrix, which the blocks no longer tell."""
+        return self.sizes.feed_forward if name.endswith(".contract") else self.sizes.hidden

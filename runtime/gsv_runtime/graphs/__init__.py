@@ -1,0 +1,1 @@
+"""Any exported graph, run by ONNX Runtime."""

@@ -1,0 +1,127 @@
+"""What the public models do with a request: `voices` keeps voices; speech.py has `tts`. No Triton inside."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from gsv_runtime.errors import ServerBusy
+from gsv_runtime.settings import CheckpointFacts, VoicesSettings
+from gsv_runtime.speech_request import parse_voice_request
+from gsv_runtime.stages import Stages
+from gsv_runtime.tensors import Arrays
+from gsv_runtime.voices.cloning import derive_voice
+from gsv_runtime.voices.store import VoiceStore
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One response of a stream; the one marked `last` ends it."""
+
+    outputs: Arrays
+    last: bool
+
+
+OpenStages = Callable[[], Stages]
+Replies = Generator[Reply, None, None]  # closed when nobody wants the rest
+Answer = Callable[[Arrays, Stages, Callable[[], bool]], Replies]  # of inputs, stages and whether the client has left
+
+
+class Job(Protocol):
+    """A request that was let in."""
+
+    def replies(self, open_stages: OpenStages, is_cancelled: Callable[[], bool]) -> Replies:
+        """Does the work; called once, on a thread of its own.
+
+        Args:
+            open_stages: makes stages for this request, one for each thread that calls them.
+            is_cancelled: whether the client has left.
+
+        Raises:
+            SynthesisError: the request is at fault, or a stage failed.
+        """
+        ...
+
+    def leave(self, failure: Exception | None) -> None:
+        """Gives the place back; called once, whatever happened."""
+        ...
+
+
+ReadInputs = Callable[[], Arrays]  # decodes a request's tensors, or raises InvalidRequest
+Admit = Callable[[ReadInputs], Job]  # lets a request in or raises, at once; a full house reads no inputs
+
+
+class AtMost:
+    """`Admit` for requests that are all alike: so many at once, and the next is told ServerBusy."""
+
+    def __init__(self, max_streams: int, answer: Answer) -> None:
+        """Let `max_streams` requests in at once; `answer` gets inputs, stages and whether the client has left."""
+        self.max_streams = max_streams
+        self.answer = answer
+        self.free = threading.BoundedSemaphore(max_streams)
+
+    def __call__(self, read_inputs: ReadInputs) -> Job:
+        """Takes a place.
+
+        Raises:
+            ServerBusy: there is none.
+            InvalidRequest: the inputs cannot be read.
+        """
+        if not self.free.acquire(blocking=False):
+            raise ServerBusy.with_hint(f"{self.max_streams} streams are running, the most allowed", 1.0)
+        try:
+            return _Placed(self, read_inputs())
+        except BaseException:
+            self.free.release()
+            raise
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A request that has one of the places."""
+
+    places: AtMost
+    inputs: Arrays
+
+    def replies(self, open_stages: OpenStages, is_cancelled: Callable[[], bool]) -> Replies:
+        return self.places.answer(self.inputs, open_stages(), is_cancelled)
+
+    def leave(self, failure: Exception | None) -> None:
+        self.places.free.release()
+
+
+class VoiceService:
+    """Answers `voices` requests."""
+
+    def __init__(self, settings: VoicesSettings, facts: CheckpointFacts, repository: Path) -> None:
+        self._facts = facts
+        self._voices = VoiceStore(repository / settings.voices_directory, settings.max_voices)
+
+    def answer(self, inputs: Arrays, stages: Stages, is_cancelled: Callable[[], bool]) -> Replies:
+        """Registers, lists or deletes; one reply with the voices that the action was about.
+
+        Args:
+            inputs: decoded tensors of contract.VOICES.
+            stages: the stages, for this request.
+            is_cancelled: not asked; a registration is short.
+
+        Raises:
+            SynthesisError: the request is at fault.
+        """
+        request = parse_voice_request(inputs)
+        entries = []
+        if request.action == "list":
+            entries = self._voices.entries()
+        elif request.action == "delete":
+            self._voices.delete(str(request.voice))
+        elif request.reference is not None:
+            voice = derive_voice(request.reference, stages, self._facts)
+            entries = [self._voices.add(str(request.voice), voice)]
+        texts = np.empty(len(entries), dtype=np.object_)
+        texts[:] = [entry.to_json() for entry in entries]
+        yield Reply({"voices": texts}, last=True)

@@ -1,0 +1,1 @@
+"""tritonserver, its processes and its parent."""

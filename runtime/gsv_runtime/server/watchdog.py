@@ -1,0 +1,196 @@
+"""Keeps a tritonserver: starts it, has its models watched, and starts it again when it dies (decision 21).
+
+`python -m gsv_runtime.server.watchdog HOST:PORT SHM_PREFIX MODEL... -- tritonserver ...`. The admin key comes from
+GSV_ADMIN_KEY. SIGTERM and SIGINT stop the server, and this process with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from gsv_runtime.server.model_processes import is_running, model_processes, stubs
+from gsv_runtime.server.model_reloader import POLL_S, ModelControl, Supervisor
+from gsv_runtime.server.preload import library, with_preload
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_LIVED_LONG_S = 60.0  # a server that lived for so long is started again at once
+_SHARED_MEMORY = Path("/dev/shm")
+
+logger = logging.getLogger("gsv.keeper")
+
+
+class ServerEnded(Exception):
+    """tritonserver has ended."""
+
+
+class Process(Protocol):
+    """What is asked of a process."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Its exit status, None while it runs."""
+
+    def terminate(self) -> None:
+        """Asks it to end."""
+
+
+class Keeper:
+    """Keeps one server running until it is told to stop.
+
+    Args:
+        start: starts tritonserver.
+        supervisor: a supervisor of the server with this process id, which waits by calling the function given.
+        clear: removes what a dead server has left.
+        sleep: waits for some seconds.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[], Process],
+        supervisor: Callable[[int, Callable[[float], None]], Supervisor],
+        clear: Callable[[], None],
+        sleep: Callable[[float], Any] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._start = start
+        self._supervisor = supervisor
+        self._clear = clear
+        self._sleep = sleep
+        self._clock = clock
+        self._server: Process | None = None
+        self._stopping = False
+
+    def stop(self, *_: Any) -> None:
+        """Stops the server; `run` returns when it has ended. May be called from a signal handler."""
+        self._stopping = True
+        if self._server is not None:
+            self._server.terminate()
+
+    def run(self) -> int:
+        """Keeps it running.
+
+        Returns:
+            Its exit status, once it was told to stop, or if it ended before any model was ready: what cannot start
+            would not the next time either.
+        """
+        served, pause_s = False, 0.0
+        while True:
+            began_s = self._clock()
+            status, was_ready = self._run_once()
+            served |= was_ready
+            if self._stopping or not served:
+                return status if status >= 0 else 128 - status
+            lived_s = self._clock() - began_s
+            pause_s = _next_pause_s(pause_s, lived_s)
+            logger.error("tritonserver died status=%d lived_s=%.0f started_again_in_s=%g", status, lived_s, pause_s)
+            self._clear()
+            self._pause(pause_s)
+            if self._stopping:
+                return 0
+
+    def _run_once(self) -> tuple[int, bool]:
+        """Starts the server and watches it to its end: its exit status, and whether a model of it was ever ready."""
+        self._server = server = self._start()
+        if self._stopping:  # told so while it was starting
+            server.terminate()
+
+        def sleep(seconds: float) -> None:
+            """In short pieces, so that the end of the server is seen whatever is waited for."""
+            until_s = self._clock() + seconds
+            while True:
+                if server.poll() is not None:
+                    raise ServerEnded
+                if (left_s := until_s - self._clock()) <= 0:
+                    return
+                self._sleep(min(left_s, POLL_S))
+
+        supervisor = self._supervisor(server.pid, sleep)
+        with contextlib.suppress(ServerEnded):
+            while True:
+                try:
+                    supervisor.look()
+                except ValueError:  # an answer that is none, from a server in trouble
+                    logger.exception("looking at the models failed")
+                sleep(POLL_S)
+        return server.poll() or 0, supervisor.has_seen_a_model
+
+    def _pause(self, seconds: float) -> None:
+        until_s = self._clock() + seconds
+        while not self._stopping and (left_s := until_s - self._clock()) > 0:
+            self._sleep(min(left_s, POLL_S))
+
+
+def _next_pause_s(before_s: float, lived_s: float) -> float:
+    """Longer and longer, for a server that dies soon after each start."""
+    if lived_s >= _LIVED_LONG_S:
+        return 0.0
+    return min(max(_FIRST_PAUSE_S, 2 * before_s), _LONGEST_PAUSE_S)
+
+
+def clear_leftovers(shm_prefix: str) -> None:
+    """Ends the model processes of a server that is gone, which hold its ports too, and removes its shared memory.
+
+    Args:
+        shm_prefix: begins the names of its shared memory files, and of no other server's.
+    """
+    left = stubs(shm_prefix)
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    deadline_s = time.monotonic() + 5.0
+    while any(map(is_running, left)) and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    for path in _SHARED_MEMORY.glob(f"{shm_prefix}*"):
+        path.unlink(missing_ok=True)
+
+
+def keep(command: Sequence[str], address: str, shm_prefix: str, models: Sequence[str], admin_key: str) -> int:
+    """Keeps a tritonserver until SIGTERM or SIGINT.
+
+    Args:
+        command: tritonserver and its flags.
+        address: where it will serve HTTP, host:port.
+        shm_prefix: as `clear_leftovers`.
+        models: names of the models to watch.
+        admin_key: opens its model control.
+
+    Returns:
+        The exit status of the server.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s")
+    environment, control = with_preload(os.environ, library()), ModelControl(address, admin_key)
+    keeper = Keeper(
+        start=lambda: subprocess.Popen(list(command), env=environment),
+        supervisor=lambda pid, sleep: Supervisor(control, lambda: model_processes(pid), models, sleep),
+        clear=lambda: clear_leftovers(shm_prefix),
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, keeper.stop)
+    return keeper.run()
+
+
+def kept(command: Sequence[str], address: str, shm_prefix: str, models: Sequence[str]) -> list[str]:
+    """The command line that does the same as `keep` in a new process; the key goes into its environment."""
+    return [sys.executable, "-m", "gsv_runtime.server.watchdog", address, shm_prefix, *models, "--", *command]
+
+
+def main() -> None:
+    """See the module's first lines."""
+    split = sys.argv.index("--")
+    address, shm_prefix, *models = sys.argv[1:split]
+    sys.exit(keep(sys.argv[split + 1 :], address, shm_prefix, models, os.environ["GSV_ADMIN_KEY"]))
+
+
+if __name__ == "__main__":
+    main()

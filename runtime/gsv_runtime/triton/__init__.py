@@ -1,0 +1,1 @@
+"""The only place that knows `triton_python_backend_utils`."""

@@ -1,0 +1,32 @@
+"""The classes that `model_repository/*/1/model.py` hands to Triton: a service, a contract and settings, joined."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gsv_runtime import contract
+from gsv_runtime.graphs.stage import OnnxStage
+from gsv_runtime.model_files import GRAPH_FILE
+from gsv_runtime.settings import OnnxStageSettings, read
+from gsv_runtime.triton import messages as serving
+
+_BY_NAME = {model.name: model for model in contract.MODELS}
+
+
+class OnnxStageModel:
+    """A stage that is one graph; which one says the name of its directory."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Loads the graph and runs it once."""
+        serving.configure_logging()
+        self._model = _BY_NAME[args["model_name"]]
+        graph = Path(args["model_repository"]) / args["model_version"] / GRAPH_FILE
+        if not graph.is_file():
+            raise ValueError(f"{self._model.name} has no {GRAPH_FILE}; run `make build PRESET=cpu`")
+        self._stage = OnnxStage(self._model, graph, read(OnnxStageSettings, args).intra_op_threads)
+        self._stage.warm_up()
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Answers a batch of requests."""
+        return serving.answer_batch(requests, self._model, self._stage.run)

@@ -1,0 +1,1 @@
+"""What need not be computed again: answers, sentences, stages, voices."""

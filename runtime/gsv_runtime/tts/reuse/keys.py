@@ -1,0 +1,158 @@
+"""What an entry is found by: SHA-256 over everything that decides its content, and nothing else.
+
+Every value is written with its type and its length, so that two lists of values never give the same bytes. No name of a
+voice and no transcript alone is ever a key: a voice enters by the content of its tensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gsv_runtime.cache.entry import Key
+from gsv_runtime.speech_request import ReferenceRequest, Sampling, SpeechRequest
+from gsv_runtime.text.sentences import Sentence
+from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
+from gsv_runtime.voices.store import Voice
+
+EPOCH = 1  # of what entries hold; raise it when that changes
+ANY_SEED = None  # where any take will do
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """What decides a result beside the request: the build, the code and the libraries; see fingerprints.py."""
+
+    text: str  # of the front end and BERT
+    speech: str  # of everything
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a sentence is spoken, beside who speaks it and what it says."""
+
+    sampling: Sampling
+    seed: int | None  # of this sentence; ANY_SEED
+    speed: float  # the request's and the sentence's own, as it is spoken
+    noise_scale: float
+    grid: ChunkSchedule  # where its audio is cut
+
+
+def stage_key(model: str, inputs: Mapping[str, Any], fingerprints: Fingerprints) -> Key:
+    """Of a text stage's answer, which depends on all that it is called with.
+
+    Args:
+        model: name of the stage.
+        inputs: name to array, number or text.
+        fingerprints: of this server.
+    """
+    return _key("features", fingerprints.text, model, inputs)
+
+
+def voice_key(reference: ReferenceRequest, fingerprints: Fingerprints) -> Key:
+    """Of all that is derived from a recording."""
+    parts = (reference.audio, reference.prompt_text, reference.prompt_language, reference.trim)
+    return _key("voice", fingerprints.speech, *parts)
+
+
+def tokens_key(sentence: Sentence, language: str, voice: Voice, manner: Manner, fingerprints: Fingerprints) -> Key:
+    """Of a sentence's semantic tokens, which do not depend on speed, noise and grid.
+
+    Args:
+        sentence: with the Chinese characters that BERT reads, from which its features follow.
+        language: that its text was read in.
+        voice: who speaks.
+        manner: how.
+        fingerprints: of this server.
+    """
+    return _key("tokens", fingerprints.speech, *_spoken(sentence, language, voice, manner))
+
+
+def audio_key(sentence: Sentence, language: str, voice: Voice, manner: Manner, fingerprints: Fingerprints) -> Key:
+    """Of a sentence's audio, without the pause after it; arguments as of `tokens_key`."""
+    decoding = (manner.speed, manner.noise_scale, tuple(vars(manner.grid).values()))
+    return _key("audio", fingerprints.speech, *_spoken(sentence, language, voice, manner), *decoding)
+
+
+def _spoken(sentence: Sentence, language: str, voice: Voice, manner: Manner) -> tuple[Any, ...]:
+    sampling = manner.sampling
+    drawn = (sampling.top_k, sampling.top_p, sampling.temperature, sampling.repetition_penalty)
+    runs = [(run.phone_start, run.token_ids, run.word_to_phone) for run in sentence.runs]
+    speaker = (voice.content, voice.prompt_text, voice.prompt_language)
+    return speaker, language, sentence.text, sentence.phones, runs, drawn, manner.seed
+
+
+# Fields of a request that are no part of any key, and why they cannot matter.
+WITHOUT_EFFECT: Mapping[type, Mapping[str, str]] = {
+    SpeechRequest: {
+        "voice": "a name; what it stands for is in the key by its content",
+        "pause_s": "silence after a sentence; added to what is stored",
+        "encoding": "made of what is stored",
+        "priority": "when, not what",
+        "deadline_s": "when, not what",
+        "cache": "whether to look",
+        "seeded": "decides whether the seed or ANY_SEED is in the key",
+    },
+    Sampling: {},
+    ReferenceRequest: {},
+}
+
+
+def _key(kind: str, fingerprint: str, *parts: Any) -> Key:
+    digest = hashlib.sha256()
+    for part in (EPOCH, kind, fingerprint, *parts):
+        _write(digest.update, part)
+    return Key(kind, digest.hexdigest())
+
+
+def content_digest(*parts: Any) -> str:
+    """SHA-256 over values with their types: None, bool, int, float, str, bytes, arrays; and lists and maps of them."""
+    digest = hashlib.sha256()
+    for part in parts:
+        _write(digest.update, part)
+    return digest.hexdigest()
+
+
+def _write(write: Any, value: Any) -> None:
+    """Hands `write` one value's bytes: a letter for its type, its length, itself."""
+    plain = _PLAIN.get(type(value))
+    if plain is not None:
+        plain(write, value)
+    elif isinstance(value, np.ndarray) and value.dtype != np.object_:
+        _sized(write, b"a", value.dtype.newbyteorder("<").str.encode())
+        _write_all(write, b"l", value.shape)
+        write(np.ascontiguousarray(value, value.dtype.newbyteorder("<")).data)
+    elif isinstance(value, np.generic):
+        _write(write, value.item())
+    elif isinstance(value, Mapping):
+        _write_all(write, b"m", [item for pair in sorted(value.items()) for item in pair])
+    elif isinstance(value, Sequence):
+        _write_all(write, b"l", value)
+    else:
+        raise TypeError(f"{type(value).__name__} cannot be part of a key")
+
+
+def _sized(write: Any, kind: bytes, data: bytes) -> None:
+    write(kind + len(data).to_bytes(8, "little"))
+    write(data)
+
+
+def _write_all(write: Any, kind: bytes, values: Sequence[Any]) -> None:
+    write(kind + len(values).to_bytes(8, "little"))
+    for value in values:
+        _write(write, value)
+
+
+_PLAIN: Mapping[type, Callable[[Any, Any], None]] = {
+    type(None): lambda write, value: write(b"n"),
+    bool: lambda write, value: write(b"b1" if value else b"b0"),
+    int: lambda write, value: _sized(write, b"i", str(value).encode()),
+    float: lambda write, value: write(b"f" + struct.pack("<d", value)),
+    str: lambda write, value: _sized(write, b"s", value.encode("utf-8", "surrogatepass")),
+    bytes: lambda write, value: _sized(write, b"y", value),
+}

@@ -1,0 +1,176 @@
+"""One request's way to the stages: it waits for its turn, and gives up when the client has left or time is up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from gsv_runtime import contract
+from gsv_runtime.contract import TOKENS_PER_SECOND
+from gsv_runtime.errors import Cancelled, DeadlineExceeded, InternalError
+from gsv_runtime.metrics import Metrics
+from gsv_runtime.stages import SequenceCall, Stages
+from gsv_runtime.tensors import Arrays
+from gsv_runtime.tts.scheduling.playback import Playback
+from gsv_runtime.tts.scheduling.turns import Turn, TurnQueue
+
+Clock = Callable[[], float]
+_LOOK_UP_S = 0.25  # how often one who waits for a turn looks whether it is still wanted
+
+
+class Turnstile:
+    """A `TurnQueue` for threads; only who gets a place is woken."""
+
+    def __init__(self, places: int) -> None:
+        self._queue = TurnQueue(places)
+        self._lock = threading.Lock()
+        self._waiting: dict[Turn, threading.Event] = {}
+
+    def enter(self, due_s: float, check: Callable[[], None]) -> Turn:
+        """Waits for a place, and returns what `leave` wants; `check` raises to stop waiting."""
+        with self._lock:
+            turn = self._queue.join(due_s)
+            if self._queue.is_running(turn):
+                return turn
+            has_come = self._waiting[turn] = threading.Event()
+        try:
+            while not has_come.wait(_LOOK_UP_S):
+                check()
+        except BaseException:
+            self.leave(turn)
+            raise
+        return turn
+
+    def leave(self, turn: Turn) -> None:
+        """Gives a place back, or the wait for one up."""
+        with self._lock:
+            self._waiting.pop(turn, None)
+            self._queue.leave(turn)
+            for other in [other for other in self._waiting if self._queue.is_running(other)]:
+                self._waiting.pop(other).set()
+
+
+class Patience:
+    """Whether a request is still worth working for."""
+
+    def __init__(self, is_cancelled: Callable[[], bool], deadline_s: float, clock: Clock) -> None:
+        """Watch a client; `deadline_s` is a time of `clock`."""
+        self._is_cancelled = is_cancelled
+        self._deadline_s = deadline_s
+        self._clock = clock
+
+    def check(self) -> None:
+        """Returns if it is.
+
+        Raises:
+            Cancelled: the client has left.
+            DeadlineExceeded: the request's deadline has passed.
+        """
+        if self._is_cancelled():
+            raise Cancelled()
+        if self._clock() > self._deadline_s:
+            raise DeadlineExceeded("the request's deadline_s has passed; send less text, or allow more time")
+
+
+class PacedStages:
+    """`Stages` that are called in turn. A sequence of `t2s` keeps its place from its first call to its last."""
+
+    def __init__(
+        self,
+        stages: Stages,
+        turnstiles: Mapping[str, Turnstile],
+        patience: Patience,
+        playback: Playback,
+        metrics: Metrics,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        """Pace `stages`.
+
+        Args:
+            stages: that do the work.
+            turnstiles: by model name; a model without one is called at once.
+            patience: asked before every call.
+            playback: says when the work is due; its tokens are counted here.
+            metrics: told of waits and calls.
+            clock: of seconds.
+        """
+        self._stages = stages
+        self._turnstiles = turnstiles
+        self._patience = patience
+        self._playback = playback
+        self._metrics = metrics
+        self._clock = clock
+        self._sequences: dict[int, Turn] = {}
+
+    def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
+        """Runs one stage when its turn has come; see `Stages.call`.
+
+        Raises:
+            SynthesisError: what the stage raised.
+            Cancelled: the client has left; a call that ends a sequence is made all the same.
+            DeadlineExceeded: the request's deadline has passed; likewise.
+        """
+        if sequence is not None:
+            return self._call_sequence(model, sequence, inputs)
+        self._patience.check()
+        with self._turn(model, self._playback.audio_due_s()):
+            return self._timed(model, None, inputs)
+
+    def new_sequence_id(self) -> int:
+        """An id that no other running sequence has."""
+        return self._stages.new_sequence_id()
+
+    def take_times_ms(self) -> dict[str, float]:
+        """Milliseconds spent in each stage since this was last asked, without the waits."""
+        return self._stages.take_times_ms()
+
+    def _call_sequence(self, model: contract.Model, sequence: SequenceCall, inputs: dict[str, Any]) -> Arrays:
+        if sequence.end:
+            return self._end_sequence(model, sequence, inputs)
+        self._patience.check()
+        if sequence.start:
+            turn = self._enter(model, self._playback.tokens_due_s())
+            if turn is not None:
+                self._sequences[sequence.sequence_id] = turn
+        answer = self._timed(model, sequence, inputs)
+        self._playback.tokens_audio_s += answer["semantic_tokens"].size / TOKENS_PER_SECOND
+        return answer
+
+    def _end_sequence(self, model: contract.Model, sequence: SequenceCall, inputs: dict[str, Any]) -> Arrays:
+        turnstile = self._turnstiles.get(model.name)
+        turn = self._sequences.pop(sequence.sequence_id, None)
+        if turnstile is not None and turn is None:
+            raise InternalError(f"sequence of {model.name} was not started; there is nothing to end")
+        try:
+            return self._timed(model, sequence, inputs)
+        finally:
+            if turnstile is not None and turn is not None:
+                turnstile.leave(turn)
+
+    @contextmanager
+    def _turn(self, model: contract.Model, due_s: float) -> Iterator[None]:
+        turn = self._enter(model, due_s)
+        try:
+            yield
+        finally:
+            if turn is not None:
+                self._turnstiles[model.name].leave(turn)
+
+    def _enter(self, model: contract.Model, due_s: float) -> Turn | None:
+        turnstile = self._turnstiles.get(model.name)
+        if turnstile is None:
+            return None
+        began_s = self._clock()
+        turn = turnstile.enter(due_s, self._patience.check)
+        self._metrics.observe("gsv_queue_wait_seconds", self._clock() - began_s, stage=model.name)
+        return turn
+
+    def _timed(self, model: contract.Model, sequence: SequenceCall | None, inputs: dict[str, Any]) -> Arrays:
+        began_s = self._clock()
+        try:
+            return self._stages.call(model, sequence=sequence, **inputs)
+        finally:
+            self._metrics.observe("gsv_stage_seconds", self._clock() - began_s, stage=model.name)

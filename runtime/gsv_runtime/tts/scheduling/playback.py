@@ -1,0 +1,48 @@
+"""What a listener has heard of a stream, as the server can tell. Pure: times are given to it."""
+
+from __future__ import annotations
+
+from gsv_runtime.speech_request import BATCH
+from gsv_runtime.tts.scheduling.turns import BATCH_SLACK_S
+
+
+class Playback:
+    """An account of one stream; all times are seconds of one clock.
+
+    Attributes:
+        arrived_s: when the request came.
+        is_batch: whether nobody in particular is listening.
+        started_s: when its first audio was sent; None before.
+        sent_audio_s: seconds of audio sent.
+        tokens_audio_s: seconds of speech that there are tokens for.
+        reused: whether its first audio was there already, so that it says nothing of how fast speech is made.
+    """
+
+    def __init__(self, arrived_s: float, priority: str) -> None:
+        self.arrived_s = arrived_s
+        self.is_batch = priority == BATCH
+        self.started_s: float | None = None
+        self.sent_audio_s = 0.0
+        self.tokens_audio_s = 0.0
+        self.reused = False
+        self._heard_until_s = arrived_s  # when all that was sent will have been played
+        self._slack_s = BATCH_SLACK_S if self.is_batch else 0.0
+
+    def audio_due_s(self) -> float:
+        """When the next audio is due: when all that was sent has been heard; at once if none was."""
+        return self._heard_until_s + self._slack_s
+
+    def tokens_due_s(self) -> float:
+        """When the next tokens are due: when all speech that there are tokens for has been heard."""
+        return self._heard_until_s + max(self.tokens_audio_s - self.sent_audio_s, 0.0) + self._slack_s
+
+    def sent(self, audio_s: float, now_s: float) -> float:
+        """Take note of a chunk that is sent now; return for how long its listener heard nothing before it."""
+        underrun_s = 0.0
+        if self.started_s is None:
+            self.started_s = now_s
+        else:
+            underrun_s = max(0.0, now_s - self._heard_until_s)
+        self._heard_until_s = max(self._heard_until_s, now_s) + audio_s
+        self.sent_audio_s += audio_s
+        return underrun_s

@@ -1,0 +1,1 @@
+"""What is called with what; pure but for the injected stages."""

@@ -1,0 +1,259 @@
+"""A speech request's path through the stages. No Triton inside.
+
+Two iterators joined: one pulls semantic tokens, sentence after sentence, the other decodes them to audio. `run_ahead`
+may run the first on a thread of its own, so that the next tokens are asked for while the last become audio; without
+it they take turns, and give the same audio. Pure but for that and the injected stages: no file, no clock, no thread.
+Everything random comes from the request's seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from gsv_runtime import contract
+from gsv_runtime.contract import SAMPLE_RATE_HZ
+from gsv_runtime.errors import InvalidRequest
+from gsv_runtime.settings import CheckpointFacts
+from gsv_runtime.speech_request import SpeechRequest, sentence_seed
+from gsv_runtime.stages import SequenceCall, Stages, end_sequence
+from gsv_runtime.tensors import Array
+from gsv_runtime.text.sentences import FeaturesInGroups, unflatten
+from gsv_runtime.tts.synthesis.chunking import WHOLE_SENTENCE, ChunkSchedule
+from gsv_runtime.tts.synthesis.decoding import Noise, SentenceDecoder
+from gsv_runtime.tts.synthesis.pieces import (
+    COMPUTED,
+    AudioPiece,
+    NoReuse,
+    Piece,
+    Pieces,
+    Reuse,
+    Spoken,
+    TokenPiece,
+    spoken_speed,
+)
+from gsv_runtime.tts.synthesis.responses import Chunk, Part, added, join_parts
+from gsv_runtime.voices.store import Voice
+
+# Hands out the items of an iterator in order, and may advance it before they are asked for, but not while those
+# waiting are far ahead. Closing it closes the source too, and returns when that has ended.
+FarAhead = Callable[[Sequence[Piece]], bool]
+RunAhead = Callable[[Pieces, FarAhead], Generator[Piece, None, None]]
+
+
+def in_step(source: Pieces, is_far_ahead: FarAhead) -> Generator[Piece, None, None]:
+    """`RunAhead` that does not run ahead."""
+    yield from source
+
+
+def _resumed(piece: Piece, rest: Pieces) -> Pieces:
+    yield piece
+    yield from rest
+
+
+class Pipeline:
+    """Turns requests into chunks; holds only what does not change between requests."""
+
+    def __init__(
+        self,
+        facts: CheckpointFacts,
+        tokens_per_call: int,
+        schedule: ChunkSchedule = WHOLE_SENTENCE,
+        tokens_ahead: int = 0,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            facts: of the checkpoint.
+            tokens_per_call: semantic tokens asked from `t2s` in one call.
+            schedule: where sentences are cut for requests that stream by chunks.
+            tokens_ahead: with as many tokens waiting to be decoded, no further sentence is begun.
+        """
+        self._facts = facts
+        self._tokens_per_call = tokens_per_call
+        self._schedule = schedule
+        self._tokens_ahead = tokens_ahead
+
+    def speak(
+        self,
+        request: SpeechRequest,
+        voice: Voice,
+        stages: Stages,
+        token_stages: Stages | None = None,
+        run_ahead: RunAhead = in_step,
+        reuse: Reuse | None = None,
+    ) -> Generator[Chunk, None, None]:
+        """Speaks a text.
+
+        Args:
+            request: what to say and how.
+            voice: whose voice; everything derived from its reference.
+            stages: the stages, for this request.
+            token_stages: those for the tokens, where both are called at the same time; default `stages`.
+            run_ahead: how to pull tokens while others are decoded.
+            reuse: sentences that need not be computed; it is closed.
+
+        Yields:
+            Chunks in order, cut as `request.streaming` says; the last one says so.
+
+        Raises:
+            InvalidRequest: the text has nothing to speak.
+            SynthesisError: what a stage raised; the slot of `t2s` is free then.
+        """
+        reuse = reuse or NoReuse()
+        source = self._pieces(request, voice, token_stages or stages, reuse)
+        with closing(source), closing(self._ahead(source, run_ahead)) as pieces, closing(reuse):
+            yield from join_parts(self._parts(request, voice, stages, pieces), request.streaming)
+
+    def grid(self, request: SpeechRequest) -> ChunkSchedule:
+        """Where the sentences of a request are cut."""
+        return self._schedule if request.streaming == "chunk" else WHOLE_SENTENCE
+
+    def _ahead(self, source: Pieces, run_ahead: RunAhead) -> Generator[Piece, None, None]:
+        """Audio that is there already comes at once, without a thread; who runs ahead begins with the first tokens."""
+        for piece in source:
+            if isinstance(piece, TokenPiece):
+                with closing(run_ahead(_resumed(piece, source), self._is_far_ahead)) as pieces:
+                    yield from pieces
+            else:
+                yield piece
+
+    def _is_far_ahead(self, waiting: Sequence[Piece]) -> bool:
+        """Whether to leave the next sentence for later; a sentence that has a slot is always brought to its end."""
+        between_sentences = bool(waiting) and waiting[-1].finish_reason != ""
+        return between_sentences and sum(piece.num_tokens for piece in waiting) > self._tokens_ahead
+
+    def _pieces(
+        self, request: SpeechRequest, voice: Voice, stages: Stages, reuse: Reuse
+    ) -> Generator[Piece, None, None]:
+        own: dict[str, Any] = {"lexicon": request.lexicon} if request.lexicon else {}
+        text, language, split_method = request.text, request.language, request.split_method
+        answer = stages.call(contract.TEXT_FRONTEND, text=text, language=language, split_method=split_method, **own)
+        sentences = unflatten(answer)
+        if not sentences:
+            raise InvalidRequest("text has nothing that can be spoken; need words or numbers")
+        features = FeaturesInGroups(sentences, stages, self._facts)
+
+        def compute(spoken: Spoken) -> Iterator[TokenPiece]:
+            opening = _opening(spoken, features.of(spoken.index), request, voice)
+            for tokens, finish_reason in pull_tokens(opening, self._tokens_per_call, stages):
+                yield TokenPiece(spoken, tokens, finish_reason, stages.take_times_ms())
+
+        for index, sentence in enumerate(sentences):
+            seed = sentence_seed(request.sampling.seed, index)
+            yield from reuse.pieces(Spoken(index, sentence, seed, last=index == len(sentences) - 1), compute)
+
+    def _parts(self, request: SpeechRequest, voice: Voice, stages: Stages, pieces: Pieces) -> Iterator[Part]:
+        """Decodes tokens as they come; audio that is there already passes through."""
+        decoder: SentenceDecoder | None = None
+        times_ms: dict[str, float] = {}
+        for piece in pieces:
+            if isinstance(piece, AudioPiece):
+                yield _part(request, piece, piece.waveform, piece.finish_reason, {}, piece.source)
+                continue
+            if decoder is None:
+                decoder = self._decoder(piece.of, request, voice, stages)
+            times_ms = added(times_ms, piece.times_ms)
+            for waveform in _decoded(decoder, piece):
+                times_ms = added(times_ms, stages.take_times_ms())
+                reason, compute_s = piece.finish_reason if decoder.is_complete else "", sum(times_ms.values()) / 1e3
+                if piece.lead is None or piece.lead.decoded(waveform, reason, compute_s):
+                    yield _part(request, piece, waveform, reason, times_ms, COMPUTED)
+                times_ms = {}
+            if piece.finish_reason:
+                decoder = None
+
+    def _decoder(self, spoken: Spoken, request: SpeechRequest, voice: Voice, stages: Stages) -> SentenceDecoder:
+        return SentenceDecoder(
+            spoken.sentence.phones,
+            voice.global_condition,
+            Noise(spoken.seed, request.noise_scale),
+            spoken_speed(request, spoken.sentence),
+            self._facts,
+            stages,
+            self.grid(request),
+        )
+
+
+def _decoded(decoder: SentenceDecoder, piece: TokenPiece) -> Iterator[Array]:
+    """Audio that these tokens make; who else wants it is told if that fails."""
+    try:
+        yield from decoder.push(piece.tokens, finished=piece.finish_reason != "")
+    except Exception as failure:
+        if piece.lead is not None:
+            piece.lead.failed(failure)
+        raise
+
+
+def _part(
+    request: SpeechRequest,
+    piece: Piece,
+    waveform: Array,
+    finish_reason: str,
+    times_ms: dict[str, float],
+    source: str,
+) -> Part:
+    """A piece of audio as it leaves; the pause follows the last of a sentence."""
+    of, ends = piece.of, finish_reason != ""
+    if ends and (pause := _pause(of, request)).size:
+        waveform = np.concatenate([waveform, pause])
+    return Part(waveform, of.index, of.sentence.text, times_ms, finish_reason, ends and of.last, source)
+
+
+def _pause(spoken: Spoken, request: SpeechRequest) -> Array:
+    """Silence after a sentence: its own, else the request's but after the last. [N] float32."""
+    default_s = 0.0 if spoken.last else request.pause_s
+    own_s = spoken.sentence.pause_after_s
+    return np.zeros(round((default_s if own_s is None else own_s) * SAMPLE_RATE_HZ), dtype=np.float32)
+
+
+def _opening(spoken: Spoken, bert_features: Array, request: SpeechRequest, voice: Voice) -> dict[str, object]:
+    """What the first call of a sentence brings to `t2s`."""
+    phones = spoken.sentence.phones
+    return {
+        "phones": np.concatenate([voice.prompt_phones, phones]),
+        "bert_features": np.concatenate([voice.prompt_features, bert_features], axis=1),
+        "num_target_phones": phones.size,
+        "prompt_tokens": voice.prompt_tokens,
+        **asdict(replace(request.sampling, seed=spoken.seed)),
+    }
+
+
+def pull_tokens(opening: dict[str, object], tokens_per_call: int, stages: Stages) -> Iterator[tuple[Array, str]]:
+    """Pulls a sentence's tokens from `t2s` until it says that there are no more.
+
+    Args:
+        opening: inputs of the first call.
+        tokens_per_call: to ask for at once.
+        stages: where `t2s` is called.
+
+    Yields:
+        [T] int64, and why the sentence ended, empty but for the last. The slot is free before the last is handed
+        out, and when the iterator is closed.
+    """
+    sequence_id = stages.new_sequence_id()
+    first: dict[str, object] = opening
+    finish_reason = ""
+    start = True
+    while not finish_reason:
+        try:
+            call = SequenceCall(sequence_id, start=start)
+            answer = stages.call(contract.T2S, sequence=call, max_new_tokens=[tokens_per_call], **as_rows(first))
+            first, start = {}, False
+            finish_reason = str(answer["finish_reason"][0])
+            if not finish_reason:
+                yield answer["semantic_tokens"], ""
+        except BaseException:
+            end_sequence(contract.T2S, sequence_id, stages)
+            raise
+    end_sequence(contract.T2S, sequence_id, stages)  # a slot that is not freed is reaped later; the audio is good
+    yield answer["semantic_tokens"], finish_reason
+
+
+def as_rows(values: dict[str, object]) -> dict[str, object]:
+    """Wraps scalars in lists: every scalar travels as a tensor [1]."""
+    return {name: value if isinstance(value, np.ndarray) else [value] for name, value in values.items()}

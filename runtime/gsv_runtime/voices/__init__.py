@@ -1,0 +1,1 @@
+"""Registered speakers: their clips, what is derived from them, and where they are kept."""

@@ -1,0 +1,70 @@
+"""From a reference recording to a voice: everything derived from it, computed once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gsv_runtime import contract
+from gsv_runtime.errors import InvalidRequest
+from gsv_runtime.settings import CheckpointFacts
+from gsv_runtime.speech_request import ReferenceRequest
+from gsv_runtime.stages import Stages
+from gsv_runtime.tensors import Array
+from gsv_runtime.text.sentences import bert_features, unflatten
+from gsv_runtime.versions import ModelVersion
+from gsv_runtime.voices.references import read_reference
+from gsv_runtime.voices.store import Voice, voice_digest
+
+
+def derive_voice(request: ReferenceRequest, stages: Stages, facts: CheckpointFacts) -> Voice:
+    """Computes a voice; registration and inline references both come through here.
+
+    Args:
+        request: the recording and its transcript; without one only the timbre is used.
+        stages: runs the front end, BERT and the reference's encoders.
+        facts: version of the checkpoint and feature sizes.
+
+    Raises:
+        InvalidRequest: the recording or its transcript cannot be used.
+    """
+    reference = read_reference(request.audio, request.trim)
+    encoder_inputs: dict[str, Any] = {"linear_spectrogram": reference.linear_spectrogram}
+    if ModelVersion(facts.version).uses_speaker_embedding:
+        encoder_inputs |= stages.call(contract.SPEAKER_ENCODER, fbank=reference.fbank)
+    condition = stages.call(contract.REFERENCE_ENCODER, **encoder_inputs)["global_condition"]
+    if request.prompt_text:
+        phones, features = _prompt_features(request, stages, facts)
+        tokens = _prompt_tokens(reference.audio_16k, stages)
+    else:
+        phones, tokens = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        features = np.zeros((facts.bert_dim, 0), dtype=np.float32)
+    return Voice(
+        digest=voice_digest(request, facts.weights_digest),
+        weights_digest=facts.weights_digest,
+        prompt_text=request.prompt_text,
+        prompt_language=request.prompt_language,
+        seconds=round(reference.seconds, 3),
+        prompt_tokens=tokens,
+        prompt_phones=phones,
+        prompt_features=features,
+        global_condition=condition,
+    )
+
+
+def _prompt_tokens(audio_16k: Array, stages: Stages) -> Array:
+    features = stages.call(contract.HUBERT, audio_16k=audio_16k)["ssl_features"]
+    return stages.call(contract.SPEECH_TOKENIZER, ssl_features=features)["prompt_tokens"][0]
+
+
+def _prompt_features(request: ReferenceRequest, stages: Stages, facts: CheckpointFacts) -> tuple[Array, Array]:
+    answer = stages.call(
+        contract.TEXT_FRONTEND, text=request.prompt_text, language=request.prompt_language, split_method="none"
+    )
+    sentences = unflatten(answer)
+    if not sentences:
+        raise InvalidRequest("prompt_text has nothing that can be spoken; leave it out or write what is said")
+    phones = np.concatenate([sentence.phones for sentence in sentences])
+    features = np.concatenate(bert_features(sentences, stages, facts), axis=1)
+    return phones, features

@@ -1,0 +1,65 @@
+"""`verify` reports every stage, and fails when a bound is exceeded."""
+
+import json
+
+import pytest
+
+from gsv_build.__main__ import main
+from gsv_build.checks import verify
+from gsv_build.checks.stage_errors import StageError
+from gsv_build.checks.verify import VersionReport
+
+
+def report(**changes):
+    stages = {"t2s": StageError(1e-5, 9.0), "vocoder": StageError(1e-6, 0.3)}
+    return VersionReport(**{"stages": stages, "changed_prompt_tokens": 0, "waveform_snr_db": 110.0, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "failure"),
+    [
+        ({}, None),
+        ({"stages": {"t2s": StageError(2e-3, 9.0)}}, "t2s: error 0.002, need at most 0.001"),
+        ({"stages": {"t2s_cuda": StageError(1.9e-2, 9.0)}}, None),
+        ({"stages": {"t2s_cuda": StageError(3e-2, 9.0)}}, "t2s_cuda: error 0.03, need at most 0.02"),
+        ({"stages": {"t2s_portable": StageError(float("inf"), 9.0)}}, "t2s_portable: error inf"),
+        ({"stages": {"vocoder": StageError(1e-3, 0.3)}}, "vocoder: error 0.001, need at most 0.0003"),
+        ({"stages": {"vocoder": StageError(float("nan"), 0.3)}}, "vocoder: error nan"),
+        ({"waveform_snr_db": 59.9}, "waveform: SNR 59.9 dB, need at least 60"),
+        ({"waveform_snr_db": float("nan")}, "waveform: SNR nan dB"),
+        ({"changed_prompt_tokens": 1}, "speech_tokenizer: 1 tokens differ, need none"),
+    ],
+)
+def test_each_bound_is_held(changes, failure):
+    failures = report(**changes).failures()
+    assert failures == [] if failure is None else failures[0].startswith(failure)
+
+
+class Measured:
+    """Stands in for the measurement: v1 as told, everything else good."""
+
+    v1: VersionReport
+
+    def __init__(self, preset, folder, seed):
+        assert (preset, folder.is_dir(), seed) == ("small", True, 7)
+
+    def verify(self, version):
+        return self.v1 if version.value == "v1" else report()
+
+
+@pytest.mark.parametrize(("v1", "status"), [(report(), 0), (report(waveform_snr_db=12.0), 1)])
+def test_the_last_line_is_json_and_the_status_tells_whether_all_bounds_hold(v1, status, monkeypatch, capsys):
+    monkeypatch.setattr(Measured, "v1", v1, raising=False)
+    monkeypatch.setattr(verify, "Verifier", Measured)
+    assert main(["verify", "--json", "--size", "small", "--seed", "7", "--versions", "v1", "v2"]) == status
+    summary = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert summary["ok"] == (status == 0)
+    assert list(summary["versions"]) == ["v1", "v2"]
+    assert summary["versions"]["v2"]["stages"]["t2s"] == {"largest_error": 1e-5, "peak": 9.0}
+    assert bool(summary["versions"]["v1"]["failures"]) == (status == 1)
+
+
+def test_misuse_has_status_2():
+    with pytest.raises(SystemExit) as stop:
+        main(["verify", "--versions", "v3"])
+    assert stop.value.code == 2

@@ -1,0 +1,59 @@
+import onnx
+import pytest
+from onnx import helper
+
+from gsv_runtime.graphs import session as onnx_session
+from gsv_runtime.graphs.session import SPIN_US, Device, open_session
+
+
+@pytest.fixture
+def graph(tmp_path):
+    values = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    made = helper.make_graph(nodes, "g", values[:1], values[1:])
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    return path
+
+
+def entry(session, name):
+    return session.get_session_options().get_session_config_entry(f"session.intra_op.{name}")
+
+
+def test_idle_worker_threads_look_for_work_no_longer_than_stated(graph):
+    session = open_session(graph, intra_op_threads=2)
+    assert entry(session, "allow_spinning") == "1"
+    assert int(entry(session, "spin_duration_us")) == SPIN_US < 1000
+    assert session.get_session_options().intra_op_num_threads == 2
+
+
+def test_entries_given_replace_ours(graph):
+    session = open_session(graph, 1, {"session.intra_op.allow_spinning": "0"})
+    assert entry(session, "allow_spinning") == "0"
+
+
+class Fallback:
+    """ONNX Runtime with a CUDA provider whose libraries do not load: it goes to the CPU without a word."""
+
+    __version__ = "9.9"
+    SessionOptions = onnx_session.onnxruntime.SessionOptions
+
+    def get_available_providers(self):
+        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    def InferenceSession(self, path, options, providers):  # noqa: N802
+        self.providers = providers
+        return self
+
+    def get_providers(self):
+        return ["CPUExecutionProvider"]
+
+
+def test_a_device_that_is_not_there_is_an_error_and_not_the_cpu(graph, monkeypatch):
+    with pytest.raises(RuntimeError, match="has no CUDAExecutionProvider that works here; install onnxruntime-gpu"):
+        open_session(graph, 1, device=Device("cuda"))
+    double = Fallback()
+    monkeypatch.setattr(onnx_session, "onnxruntime", double)
+    with pytest.raises(RuntimeError, match="has no CUDAExecutionProvider"):
+        open_session(graph, 1, device=Device("cuda", 3), provider_options={"enable_cuda_graph": "1"})
+    assert double.providers == [("CUDAExecutionProvider", {"device_id": "3", "enable_cuda_graph": "1"})]

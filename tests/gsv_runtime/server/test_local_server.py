@@ -1,0 +1,110 @@
+"""What `up`, `down`, `status` and `logs` say when there is nothing to serve; the rest: tests/e2e."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from gsv_runtime.server import local_server, triton_process
+from gsv_runtime.server.__main__ import main
+from gsv_runtime.server.local_server import ServerState, ports_from_environment
+from gsv_runtime.server.triton_process import Ports, ServerFailed
+
+
+def test_ports_come_from_the_environment_and_default_to_tritons_own_on_loopback():
+    assert ports_from_environment({}) == Ports(8000, 8001, 8002, "127.0.0.1")
+    assert ports_from_environment({"GSV_GRPC_PORT": "9001"}).grpc == 9001
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "65536", "-1", ""])
+def test_a_port_that_is_none_is_refused_with_its_variable(text):
+    with pytest.raises(ServerFailed, match="GSV_HTTP_PORT is"):
+        ports_from_environment({"GSV_HTTP_PORT": text})
+
+
+def test_a_port_in_use_is_named_with_the_variable_that_changes_it():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ServerFailed, match=f"GRPC port 127.0.0.1:{port} cannot be used.*GSV_GRPC_PORT"):
+            Ports(http=0, grpc=port, metrics=0).require_free()
+
+
+@pytest.mark.parametrize(
+    ("build", "told"),
+    [
+        (None, "run `make build`"),
+        ({"preset": "cpu", "stages": {}}, "did not end"),
+        ({"preset": "tensorrt", "models": [], "facts": {}}, "docker compose up"),
+    ],
+)
+def test_a_repository_that_cannot_be_served_says_what_to_do(tmp_path, build, told, caplog):
+    if build is not None:
+        (tmp_path / "build.json").write_text(json.dumps(build))
+    assert main(["up", "--repository", str(tmp_path), "--state", str(tmp_path / "var")]) == 1
+    assert told in caplog.text
+
+
+def test_down_without_a_server_is_done_and_status_says_not_ready(tmp_path, capsys):
+    assert main(["down", "--state", str(tmp_path)]) == 0
+    assert main(["status", "--state", str(tmp_path)]) == 1
+    assert json.loads(capsys.readouterr().out) == {"ready": False}
+
+
+def test_logs_are_printed_and_their_absence_is_told(tmp_path, capsys, caplog):
+    assert main(["logs", "--state", str(tmp_path)]) == 1
+    assert "run `make up`" in caplog.text
+    (tmp_path / "server.log").write_text("ready\n")
+    assert main(["logs", "--state", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "ready\n"
+
+
+def test_state_is_readable_by_its_owner_only_because_it_holds_the_admin_key(tmp_path):
+    state = ServerState(1, Ports(1, 2, 3), "gsv-x-", "secret")
+    state.write(tmp_path)
+    assert ServerState.read(tmp_path) == state
+    assert (tmp_path / "server.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_server_of_an_older_checkout_can_still_be_stopped(tmp_path):
+    values = {"pid": 1, "ports": vars(Ports(1, 2, 3)), "shm_prefix": "a", "admin_key": "b", "gone": 1}
+    (tmp_path / "server.json").write_text(json.dumps(values))
+    assert ServerState.read(tmp_path) == ServerState(1, Ports(1, 2, 3), "a", "b")
+
+
+def test_a_process_id_that_now_belongs_to_another_program_is_left_alone(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        assert not triton_process.is_alive(other.pid)
+        ServerState(other.pid, Ports(1, 2, 3), "gsv-none-", "k").write(tmp_path)
+        assert local_server.down(tmp_path)
+        assert other.poll() is None
+        other.communicate(b"\n")
+    assert not (tmp_path / "server.json").exists()
+
+
+def test_own_shared_memory_is_removed_and_that_of_others_is_not(tmp_path):
+    prefix = f"gsv-test-{os.getpid()}-"
+    own, foreign = (f"/dev/shm/{name}{os.getpid()}" for name in (prefix, "gsv-other-"))
+    for path in (own, foreign):
+        open(path, "wb").close()
+    try:
+        triton_process.stop(2**22 - 1, prefix)
+        assert not os.path.exists(own)
+        assert os.path.exists(foreign)
+    finally:
+        os.unlink(foreign)
+
+
+def test_the_server_is_closed_to_the_network_and_to_model_control(tmp_path):
+    wheel = triton_process.Wheel(tmp_path, tmp_path)
+    command = triton_process.command_line(
+        wheel, tmp_path, tmp_path, ["tts"], Ports(1, 2, 3), admin_key="secret", shm_prefix="p"
+    )
+    assert {f"--{kind}-address=127.0.0.1" for kind in ("http", "grpc", "metrics")} <= set(command)
+    for flag in ("--http-restricted-api", "--grpc-restricted-protocol"):
+        assert f"{flag}=model-repository,shared-memory,logging,trace:admin-key=secret" in command
+    assert {"--disable-auto-complete-config", "--model-control-mode=explicit", "--load-model=tts"} <= set(command)

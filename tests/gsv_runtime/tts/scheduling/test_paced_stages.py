@@ -1,0 +1,174 @@
+"""Turns, cancels and deadlines between a request and its stages; threads here wait for events, not for time."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from gsv_runtime import contract
+from gsv_runtime.errors import Cancelled, DeadlineExceeded, InternalError, ServerBusy
+from gsv_runtime.metrics import NoMetrics
+from gsv_runtime.stages import SequenceCall
+from gsv_runtime.tts.scheduling.paced_stages import PacedStages, Patience, Turnstile
+from gsv_runtime.tts.scheduling.playback import Playback
+
+LIMIT_S = 20
+START, GO_ON, END = (
+    SequenceCall(1, start=True),
+    SequenceCall(1),
+    SequenceCall(1, end=True),
+)
+
+
+class Client:
+    def __init__(self):
+        self.left, self.now_s = False, 0.0
+
+    def patience(self, deadline_s=100.0):
+        return Patience(lambda: self.left, deadline_s, lambda: self.now_s)
+
+
+@pytest.fixture
+def client():
+    return Client()
+
+
+@pytest.fixture
+def turnstiles():
+    return {"t2s": Turnstile(1), "vocoder": Turnstile(1)}
+
+
+@pytest.fixture
+def pace(make_stages, client, turnstiles):
+    def make(**answers):
+        stages = make_stages(**answers)
+        playback = Playback(0.0, "interactive")
+        return PacedStages(stages, turnstiles, client.patience(), playback, NoMetrics()), stages, playback
+
+    return make
+
+
+def ask(stages, call):
+    opening = {"phones": np.array([1]), "bert_features": np.zeros((2, 1)), "prompt_tokens": []} if call.start else {}
+    return stages.call(contract.T2S, sequence=call, max_new_tokens=[5], **opening)
+
+
+def vocode(stages):
+    return stages.call(
+        contract.VOCODER, latents=np.zeros((1, 3, 2)), frame_lengths=[[2]], global_condition=np.zeros((1, 4))
+    )
+
+
+def is_free(turnstile):
+    """Whether somebody who comes now gets a place without waiting."""
+
+    def give_up():
+        raise TimeoutError
+
+    try:
+        turnstile.leave(turnstile.enter(0.0, give_up))
+    except TimeoutError:
+        return False
+    return True
+
+
+def test_a_sequence_keeps_its_place_until_it_is_ended(pace, turnstiles):
+    stages, _, _ = pace()
+    ask(stages, START)
+    ask(stages, GO_ON)
+    assert not is_free(turnstiles["t2s"])
+    ask(stages, END)
+    assert is_free(turnstiles["t2s"])
+
+
+def test_tokens_are_counted_as_speech(pace):
+    stages, _, playback = pace()
+    ask(stages, START)
+    assert playback.tokens_audio_s == 5 / 25
+
+
+def test_a_client_that_has_left_gets_no_more_work_but_its_slot_is_given_back(pace, client, turnstiles):
+    stages, inner, _ = pace()
+    ask(stages, START)
+    client.left = True
+    for call in (lambda: ask(stages, GO_ON), lambda: vocode(stages)):
+        with pytest.raises(Cancelled):
+            call()
+    ask(stages, END)
+    assert [name for name, *_ in inner.calls] == ["t2s", "t2s"]
+    assert is_free(turnstiles["t2s"])
+
+
+def test_a_deadline_that_has_passed_stops_the_work(pace, client):
+    stages, inner, _ = pace()
+    vocode(stages)
+    client.now_s = 101.0
+    with pytest.raises(DeadlineExceeded, match="deadline_s has passed"):
+        vocode(stages)
+    assert len(inner.calls) == 1
+
+
+def test_a_client_that_leaves_while_it_waits_for_its_turn_waits_no_longer(pace, client, turnstiles):
+    stages, inner, _ = pace()
+    held = turnstiles["vocoder"].enter(0.0, lambda: None)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(vocode, stages)
+        client.left = True
+        with pytest.raises(Cancelled):
+            waiting.result(LIMIT_S)
+    turnstiles["vocoder"].leave(held)
+    assert not inner.calls
+    assert is_free(turnstiles["vocoder"])
+
+
+def test_a_stage_that_fails_gives_its_place_back(pace, turnstiles):
+    def broken(_inputs, _sequence):
+        raise InternalError("stage failed")
+
+    stages, _, _ = pace(vocoder=broken, t2s=broken)
+    with pytest.raises(InternalError, match="stage failed"):
+        vocode(stages)
+    with pytest.raises(InternalError, match="stage failed"):
+        ask(stages, START)
+    with pytest.raises(InternalError, match="stage failed"):
+        ask(stages, END)
+    assert is_free(turnstiles["vocoder"])
+    assert is_free(turnstiles["t2s"])
+
+
+def test_a_sequence_that_never_began_is_not_ended(pace, client):
+    stages, inner, _ = pace()
+    client.left = True
+    with pytest.raises(Cancelled):
+        ask(stages, START)
+    with pytest.raises(InternalError, match="not started"):
+        ask(stages, END)
+    assert not inner.calls
+
+
+def test_who_has_least_to_listen_to_goes_first(turnstiles):
+    turnstile, order = turnstiles["vocoder"], []
+    held, waits = turnstile.enter(0.0, lambda: None), {due_s: threading.Event() for due_s in (30.0, 10.0, 20.0)}
+
+    def pass_through(due_s):
+        turn = turnstile.enter(due_s, waits[due_s].set)  # asked now and then while it waits
+        order.append(due_s)
+        turnstile.leave(turn)
+
+    with ThreadPoolExecutor(3) as pool:
+        passed = [pool.submit(pass_through, due_s) for due_s in waits]
+        assert all(wait.wait(LIMIT_S) for wait in waits.values())
+        turnstile.leave(held)
+        for each in passed:
+            each.result(LIMIT_S)
+    assert order == [10.0, 20.0, 30.0]
+
+
+def test_a_refusal_of_a_stage_keeps_its_kind(pace):
+    def busy(_inputs, _sequence):
+        raise ServerBusy("t2s is down")
+
+    stages, _, _ = pace(t2s=busy)
+    with pytest.raises(ServerBusy):
+        ask(stages, START)

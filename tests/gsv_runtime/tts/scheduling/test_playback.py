@@ -1,0 +1,43 @@
+from gsv_runtime.tts.scheduling.playback import Playback
+from gsv_runtime.tts.scheduling.turns import BATCH_SLACK_S
+
+
+def test_before_the_first_chunk_audio_and_tokens_are_due_since_the_request_came():
+    playback = Playback(10.0, "interactive")
+    assert (playback.audio_due_s(), playback.tokens_due_s(), playback.started_s) == (10.0, 10.0, None)
+
+
+def test_the_next_chunk_is_due_when_all_that_was_sent_has_been_heard():
+    playback = Playback(10.0, "interactive")
+    assert playback.sent(2.0, now_s=11.0) == 0.0
+    assert playback.sent(3.0, now_s=11.5) == 0.0
+    assert playback.audio_due_s() == 16.0
+
+
+def test_a_late_chunk_is_an_underrun_and_what_follows_is_due_after_it():
+    playback = Playback(0.0, "interactive")
+    playback.sent(1.0, now_s=1.0)
+    assert playback.sent(1.0, now_s=2.5) == 0.5
+    assert playback.sent(1.0, now_s=3.0) == 0.0
+    assert playback.audio_due_s() == 4.5
+
+
+def test_tokens_are_due_later_the_more_of_them_wait_to_be_decoded():
+    playback = Playback(0.0, "interactive")
+    playback.sent(1.0, now_s=1.0)
+    playback.tokens_audio_s = 4.0
+    assert playback.tokens_due_s() == 2.0 + 3.0
+
+
+def test_a_pause_that_was_sent_does_not_make_tokens_due_earlier_than_audio():
+    playback = Playback(0.0, "interactive")
+    playback.tokens_audio_s = 1.0
+    playback.sent(1.3, now_s=0.0)
+    assert playback.tokens_due_s() == playback.audio_due_s() == 1.3
+
+
+def test_batch_work_is_due_later_by_a_fixed_time_so_that_it_is_not_starved():
+    batch = Playback(10.0, "batch")
+    assert batch.audio_due_s() == batch.tokens_due_s() == 10.0 + BATCH_SLACK_S
+    newcomer = Playback(10.0 + BATCH_SLACK_S + 1, "interactive")
+    assert batch.audio_due_s() < newcomer.audio_due_s()

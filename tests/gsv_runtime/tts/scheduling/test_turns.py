@@ -1,0 +1,60 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gsv_runtime.tts.scheduling.turns import TurnQueue
+
+
+def in_order(queue, turns):
+    """Turns in the order in which they get the only place."""
+    order = []
+    while len(order) < len(turns):
+        (running,) = [turn for turn in turns if queue.is_running(turn)]
+        order.append(running.due_s)
+        queue.leave(running)
+    return order
+
+
+def test_places_are_given_while_there_are_any():
+    queue = TurnQueue(2)
+    turns = [queue.join(0.0) for _ in range(3)]
+    assert [queue.is_running(turn) for turn in turns] == [True, True, False]
+    assert (queue.num_running, queue.num_waiting) == (2, 1)
+
+
+def test_who_is_due_first_is_next_and_equals_go_as_they_came():
+    queue = TurnQueue(1)
+    turns = [queue.join(due_s) for due_s in (0, 9, 5, 7, 5)]
+    assert in_order(queue, turns) == [0, 5, 5, 7, 9]
+    assert turns[2].number < turns[4].number
+
+
+def test_a_turn_given_up_while_waiting_takes_no_place():
+    queue = TurnQueue(1)
+    first, given_up, last = queue.join(0), queue.join(1), queue.join(2)
+    queue.leave(given_up)
+    queue.leave(first)
+    assert queue.is_running(last)
+    assert (queue.num_running, queue.num_waiting) == (1, 0)
+
+
+def test_a_turn_cannot_be_left_twice():
+    queue = TurnQueue(1)
+    turn = queue.join(0)
+    queue.leave(turn)
+    with pytest.raises(ValueError, match="not in list"):
+        queue.leave(turn)
+
+
+@given(st.integers(1, 4), st.lists(st.tuples(st.booleans(), st.integers(0, 50))))
+def test_no_place_is_free_while_anyone_waits_and_none_is_given_twice(places, events):
+    queue, inside = TurnQueue(places), []
+    for joins, number in events:
+        if joins or not inside:
+            inside.append(queue.join(number))
+        else:
+            queue.leave(inside.pop(number % len(inside)))
+        assert queue.num_running == min(places, len(inside))
+        assert queue.num_running + queue.num_waiting == len(inside)
+        running = [turn for turn in inside if queue.is_running(turn)]
+        assert len(running) == queue.num_running

@@ -1,0 +1,289 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from gsv_runtime.errors import InternalError, InvalidRequest
+from gsv_runtime.speech_request import Sampling, SpeechRequest
+from gsv_runtime.tts.synthesis.chunking import num_frames
+from gsv_runtime.tts.synthesis.decoding import standard_noise
+from gsv_runtime.tts.synthesis.pipeline import Pipeline, in_step, pull_tokens
+from gsv_runtime.voices.store import Voice
+
+SAMPLING = Sampling(top_k=5, top_p=0.9, temperature=1.0, repetition_penalty=1.35, seed=11)
+
+
+@pytest.fixture
+def voice():
+    return Voice(
+        digest="d",
+        weights_digest="w",
+        prompt_text="",
+        prompt_language="en",
+        seconds=4.0,
+        prompt_tokens=np.array([8, 9]),
+        prompt_phones=np.array([1, 2, 3]),
+        prompt_features=np.full((2, 3), 5, np.float32),
+        global_condition=np.arange(4, dtype=np.float32)[np.newaxis],
+    )
+
+
+def ask(text="ab,cde", **changes):
+    request = SpeechRequest(
+        text=text,
+        language="en",
+        voice="v",
+        reference=None,
+        speed=1.0,
+        sampling=SAMPLING,
+        noise_scale=0.5,
+        pause_s=0.1,
+        split_method="cut5",
+        encoding="float32",
+    )
+    return dataclasses.replace(request, **changes)
+
+
+@pytest.fixture
+def speak(facts, voice):
+    def run(stages, **changes):
+        return list(Pipeline(facts, tokens_per_call=5).speak(ask(**changes), voice, stages))
+
+    return run
+
+
+def test_each_sentence_is_a_chunk_and_only_the_last_says_so(speak, make_stages):
+    chunks = speak(make_stages(), text="ab,cde,f")
+    assert [(chunk.sentence_index, chunk.sentence, chunk.last) for chunk in chunks] == [
+        (0, "ab", False),
+        (1, "cde", False),
+        (2, "f", True),
+    ]
+
+
+def test_the_pause_follows_every_sentence_but_the_last(speak, make_stages):
+    first, last = speak(make_stages())
+    assert first.waveform.size == 8 * 1280 + 3200
+    assert not first.waveform[-3200:].any()
+    assert last.waveform.size == 8 * 1280
+
+
+@pytest.fixture
+def stages_with_manner(make_stages):
+    """Stages whose front end also says how each sentence is spoken."""
+
+    def make(**outputs):
+        plain = make_stages().answers["text_frontend"]
+        return make_stages(text_frontend=lambda inputs, sequence: {**plain(inputs, sequence), **outputs})
+
+    return make
+
+
+def test_a_sentences_own_pause_follows_it_even_after_the_last(speak, stages_with_manner):
+    pauses = np.array([0.5, 0.25], np.float32)
+    first, last = speak(stages_with_manner(pause_after_s=pauses))
+    assert [chunk.waveform.size - 8 * 1280 for chunk in (first, last)] == [16_000, 8_000]
+
+
+def test_a_sentences_rate_is_taken_beside_the_requests_speed_and_bounded(speak, stages_with_manner):
+    stages = stages_with_manner(rates=np.array([0.8, 2.0]))
+    first, last = speak(stages, speed=1.25, pause_s=0.0)
+    assert first.waveform.size == pytest.approx(8 * 1280)
+    assert last.waveform.size == num_frames(8, 2.0) * 640
+
+
+def test_a_lexicon_goes_to_the_front_end(speak, make_stages):
+    stages = make_stages()
+    speak(stages, lexicon="ab = cd")
+    assert stages.inputs_of("text_frontend")[0]["lexicon"] == ["ab = cd"]
+
+
+def test_t2s_gets_the_prompt_once_before_the_target(speak, make_stages):
+    stages = make_stages()
+    speak(stages, text="ab")
+    opening, following, closing = stages.inputs_of("t2s")
+    assert opening["phones"].tolist() == [1, 2, 3, 97, 98]
+    assert opening["prompt_tokens"].tolist() == [8, 9]
+    assert opening["bert_features"].shape == (2, 5)
+    assert following.keys() == closing.keys() == {"max_new_tokens"}
+
+
+def test_a_sequence_is_started_once_and_ended_once(speak, make_stages):
+    stages = make_stages()
+    speak(stages, text="ab")
+    assert [(call.start, call.end) for call in stages.sequences_of("t2s")] == [(1, 0), (0, 0), (0, 1)]
+
+
+def test_a_listener_who_leaves_between_two_chunks_frees_the_slot(facts, voice, make_stages):
+    stages = make_stages()
+    chunks = Pipeline(facts, tokens_per_call=5).speak(ask("ab,cde"), voice, stages)
+    next(chunks)
+    chunks.close()
+    assert [(call.start, call.end) for call in stages.sequences_of("t2s")] == [(1, 0), (0, 0), (0, 1)]
+
+
+def test_a_sentence_that_is_left_in_the_middle_frees_its_slot(facts, voice, make_stages):
+    stages = make_stages()
+    pieces = pull_tokens({"phones": np.array([1])}, 5, stages)
+    next(pieces)
+    pieces.close()
+    assert [(call.start, call.end) for call in stages.sequences_of("t2s")] == [(1, 0), (0, 1)]
+
+
+def test_a_decoder_that_fails_frees_the_slot(facts, voice, make_stages):
+    def broken(_inputs, _sequence):
+        raise InternalError("stage vocoder failed")
+
+    stages = make_stages(vocoder=broken)
+    with pytest.raises(InternalError, match="vocoder"):
+        list(Pipeline(facts, tokens_per_call=5).speak(ask("ab,cde"), voice, stages))
+    assert stages.sequences_of("t2s")[-1].end
+
+
+def test_a_stage_that_fails_frees_the_slot_and_keeps_its_own_error(speak, make_stages):
+    def broken(_inputs, sequence):
+        raise InternalError("end failed too" if sequence.end else "stage t2s failed")
+
+    stages = make_stages(t2s=broken)
+    with pytest.raises(InternalError, match="stage t2s failed"):
+        speak(stages)
+    assert stages.sequences_of("t2s")[-1].end
+
+
+def test_the_acoustic_model_gets_target_phones_all_tokens_and_the_voice(speak, make_stages, voice):
+    stages = make_stages()
+    speak(stages, text="ab")
+    (inputs,) = stages.inputs_of("acoustic")
+    assert inputs["semantic_tokens"].tolist() == [[0, 1, 2, 3, 4, 0, 1, 2]]
+    assert inputs["phones"].tolist() == [[97, 98]]
+    assert (inputs["token_lengths"], inputs["phone_lengths"], inputs["frame_lengths"]) == (8, 2, 16)
+    assert np.array_equal(inputs["global_condition"], voice.global_condition)
+
+
+@pytest.mark.parametrize(("tokens", "speed", "frames"), [(75, 1.0, 150), (75, 1.5, 101), (75, 0.5, 301), (1, 2.0, 2)])
+def test_frames_follow_upstreams_interpolation(tokens, speed, frames):
+    assert num_frames(tokens, speed) == frames
+
+
+def test_the_same_seed_gives_the_same_audio_and_another_seed_another(speak, make_stages):
+    def audio(seed):
+        chunks = speak(make_stages(), sampling=dataclasses.replace(SAMPLING, seed=seed))
+        return np.concatenate([chunk.waveform for chunk in chunks])
+
+    assert np.array_equal(audio(1), audio(1))
+    assert not np.array_equal(audio(1), audio(2))
+
+
+def test_sentences_get_different_noise(speak, make_stages):
+    stages = make_stages()
+    speak(stages, text="ab,ab")
+    first, second = stages.inputs_of("acoustic")
+    assert not np.array_equal(first["noise"], second["noise"])
+
+
+def test_a_frames_noise_does_not_depend_on_how_many_follow():
+    assert np.array_equal(standard_noise(3, 192, 40), standard_noise(3, 192, 90)[:, :40])
+
+
+def test_noise_is_standard_normal():
+    noise = standard_noise(1, 192, 2000)
+    assert noise.dtype == np.float32
+    assert abs(noise.mean()) < 0.01
+    assert abs(noise.std() - 1) < 0.01
+
+
+def test_noise_scale_zero_gives_no_noise(speak, make_stages):
+    stages = make_stages()
+    speak(stages, text="ab", noise_scale=0.0)
+    assert not stages.inputs_of("acoustic")[0]["noise"].any()
+
+
+def test_audio_above_full_scale_is_scaled_to_it(speak, make_stages):
+    stages = make_stages(vocoder=lambda inputs, _: {"waveform": np.full((1, 640), -4.0)})
+    (chunk,) = speak(stages, text="ab")
+    assert np.abs(chunk.waveform).max() == 1.0
+
+
+def test_audio_that_is_not_finite_is_an_error_not_silence(speak, make_stages):
+    stages = make_stages(vocoder=lambda inputs, _: {"waveform": np.full((1, 640), np.nan)})
+    with pytest.raises(InternalError, match="not finite"):
+        speak(stages)
+
+
+def test_a_text_without_sentences_is_refused(speak, make_stages):
+    with pytest.raises(InvalidRequest, match="nothing that can be spoken"):
+        speak(make_stages(), text=", ,")
+
+
+def test_no_tokens_at_all_is_an_error_not_silence(speak, make_stages):
+    empty = {"semantic_tokens": np.zeros(0, np.int64), "finish_reason": "eos"}
+    with pytest.raises(InternalError, match="without a token"):
+        speak(make_stages(t2s=lambda *_: empty))
+
+
+def test_why_a_sentence_ended_is_told_with_its_last_chunk(speak, make_stages):
+    def runs_away(inputs, sequence):
+        return {"semantic_tokens": np.arange(3), "finish_reason": "" if sequence.start else "repetition"}
+
+    assert [chunk.finish_reason for chunk in speak(make_stages(t2s=runs_away))] == ["repetition", "repetition"]
+    assert [chunk.finish_reason for chunk in speak(make_stages())] == ["eos", "eos"]
+
+
+def test_a_request_that_does_not_stream_gets_one_chunk_with_everything(speak, make_stages):
+    apart = speak(make_stages(), streaming="sentence")
+    (whole,) = speak(make_stages(), streaming="off")
+    assert np.array_equal(whole.waveform, np.concatenate([chunk.waveform for chunk in apart]))
+    assert (whole.sentence, whole.sentence_index, whole.chunk_index, whole.last) == ("ab cde", 0, 0, True)
+
+
+def test_times_of_tokens_and_of_audio_travel_with_the_chunk_that_they_made(facts, voice, make_stages):
+    class Timed:
+        """Each call takes a millisecond."""
+
+        def __init__(self):
+            self.stages, self.times, self.new_sequence_id = make_stages(), {}, lambda: 7
+
+        def call(self, model, **inputs):
+            self.times[model.name] = self.times.get(model.name, 0) + 1
+            return self.stages.call(model, **inputs)
+
+        def take_times_ms(self):
+            taken, self.times = self.times, {}
+            return taken
+
+    chunks = list(Pipeline(facts, tokens_per_call=5).speak(ask("ab,cde"), voice, Timed(), Timed()))
+    assert [chunk.timing_ms for chunk in chunks] == [
+        {"text_frontend": 1, "t2s": 3, "acoustic": 1, "vocoder": 1},
+        {"t2s": 3, "acoustic": 1, "vocoder": 1},
+    ]
+
+
+class Record:
+    """`RunAhead` that notes, before each item is taken, whether the source might go on without."""
+
+    def __init__(self):
+        self.far_ahead = []
+
+    def __call__(self, source, is_far_ahead):
+        waiting = []
+        for item in source:
+            waiting.append(item)
+            self.far_ahead.append(is_far_ahead(waiting))
+        yield from waiting
+
+
+def test_a_sentence_once_begun_is_brought_to_its_end_and_the_next_waits_while_enough_is_ready(
+    facts, voice, make_stages
+):
+    ahead = Record()
+    pipeline = Pipeline(facts, tokens_per_call=5, tokens_ahead=10)
+    list(pipeline.speak(ask("ab,cde,f"), voice, make_stages(), run_ahead=ahead))
+    assert ahead.far_ahead == [False, False, False, True, False, True]  # 5, 8, 13, 16, 21, 24 tokens
+
+
+def test_running_ahead_gives_the_same_chunks(facts, voice, make_stages):
+    def audio(run_ahead):
+        chunks = Pipeline(facts, 5, tokens_ahead=10).speak(ask("ab,cde,f"), voice, make_stages(), run_ahead=run_ahead)
+        return np.concatenate([chunk.waveform for chunk in chunks])
+
+    assert np.array_equal(audio(in_step), audio(Record()))
