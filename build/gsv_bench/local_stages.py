@@ -14,7 +14,7 @@ from gsv_runtime import contract
 from gsv_runtime.graphs.stage import OnnxStage
 from gsv_runtime.model_files import GRAPH_FILE, T2S_GRAPH_FILE
 from gsv_runtime.stages import SequenceCall, Stages
-from gsv_runtime.t2s.engine import OnnxEngine
+from gsv_runtime.t2s.cpu_engine import OnnxEngine
 from gsv_runtime.t2s.request import TextLimit
 from gsv_runtime.tensors import NUMPY_DTYPES, Arrays
 

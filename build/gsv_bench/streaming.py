@@ -25,8 +25,7 @@ from gsv_runtime import contract
 from gsv_runtime.contract import SAMPLE_RATE_HZ
 from gsv_runtime.speech_request import Sampling, SpeechRequest
 from gsv_runtime.text.frontend import TextFrontend
-from gsv_runtime.tts.service import chunk_schedule
-from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
+from gsv_runtime.tts.synthesis.chunking import ChunkSchedule, chunk_schedule
 from gsv_runtime.tts.synthesis.pipeline import Pipeline
 from gsv_runtime.versions import ModelVersion
 

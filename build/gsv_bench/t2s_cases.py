@@ -21,8 +21,8 @@ from gsv_build.stage_builds import Weights
 from gsv_build.weights import find_weights
 from gsv_runtime.graphs.session import Device
 from gsv_runtime.speech_request import ReferenceRequest, Sampling
+from gsv_runtime.t2s.cpu_engine import OnnxEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
-from gsv_runtime.t2s.engine import OnnxEngine
 from gsv_runtime.t2s.request import Prompt
 from gsv_runtime.text.frontend import TextFrontend
 from gsv_runtime.voices.cloning import derive_voice

@@ -13,8 +13,8 @@ from typing import Any
 
 from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_runtime.contract import MODELS, TEXT_FRONTEND, Model
-from gsv_runtime.server.launch import BLS_THREADS
 from gsv_runtime.settings import (
+    BLS_THREADS,
     OnnxStageSettings,
     T2SSettings,
     TextFrontendSettings,

@@ -7,39 +7,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, TextIO
 
 import click
 
 from gsv_client.audio import Audio
+from gsv_client.cli_errors import Failed, friendly_errors
 from gsv_client.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, Client
 from gsv_client.commands import Commands
-from gsv_client.errors import SynthesisError
 from gsv_client.phones import lines as phone_lines
 from gsv_client.pregenerate_cli import command as pregenerate_command
 from gsv_client.say import Destination, listen
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
-
-
-class Failed(click.ClickException):
-    """Something went wrong that the user can read about in one line; exit 1."""
-
-    exit_code = 1
-
-
-@contextmanager
-def friendly_errors() -> Iterator[None]:
-    """Say what went wrong in one line instead of a traceback."""
-    try:
-        yield
-    except SynthesisError as error:
-        raise Failed(f"{type(error).__name__}: {error}") from None
-    except OSError as error:
-        raise Failed(f"{error.filename or 'file'}: {error.strerror or error}") from None
 
 
 @click.group(cls=Commands, context_settings=_CONTEXT)

@@ -17,7 +17,7 @@ import click
 import numpy as np
 
 from gsv_client.audio import Audio
-from gsv_client.cli import friendly_errors
+from gsv_client.cli_errors import friendly_errors
 from gsv_client.client import DEFAULT_URL, Client
 
 WARM_UP_TEXT = "Warming up."

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
+from gsv_client.cli_errors import friendly_errors
 from gsv_client.client import Client
 from gsv_client.pregenerate import COLUMNS, CUTS, Outcome, Summary, pregenerate, read_phrases, summary
 
@@ -52,8 +53,6 @@ def command(
 
     Exit status is 1 where any phrase failed.
     """
-    from gsv_client.cli import friendly_errors
-
     url, timeout_s, busy_wait_s = context.obj
     began_s = time.monotonic()
     outcomes: list[Outcome] = []

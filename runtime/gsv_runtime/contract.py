@@ -1,6 +1,6 @@
 """Every model's tensors: name, dtype, axes, unit. The one place.
 
-`pbtxt.py` renders config.pbtxt from these tables, `serving.py` checks every stage call against them and
+`pbtxt.py` renders config.pbtxt from these tables, `triton/stage_calls.py` checks every stage call against them and
 the export names graph inputs and outputs after them.
 
 Axis letters: ``B`` batch, ``P`` phones, ``T`` semantic tokens, ``F`` frames (50/s), ``N`` samples,

@@ -1,4 +1,4 @@
-"""What the server counts, by name; `serving.TritonMetrics` puts it on Triton's own Prometheus endpoint.
+"""What the server counts, by name; `triton.metrics.TritonMetrics` puts it on Triton's own Prometheus endpoint.
 
 Names follow Prometheus: base units, `_total` for counters. Operations.md says how to read them.
 """

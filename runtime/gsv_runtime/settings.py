@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+BLS_THREADS = 64  # stage calls that one model may have in flight
 BUILD_FILE = "build.json"
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from gsv_runtime import reuse_policy as policy
 from gsv_runtime.contract import MAX_TEXT_CHARACTERS
 from gsv_runtime.errors import InvalidRequest
+from gsv_runtime.language_modes import AUTO, MODES
 from gsv_runtime.tensors import Arrays
-from gsv_runtime.text.languages import AUTO, MODES
 
 SPLIT_METHODS = ("cut0", "cut1", "cut2", "cut3", "cut4", "cut5")
 ENCODINGS = ("float32", "pcm16_base64")

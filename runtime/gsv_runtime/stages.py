@@ -1,4 +1,4 @@
-"""How the pipeline reaches the other models: a protocol, implemented by `serving.BlsStages` and by tests."""
+"""How the pipeline reaches the other models: a protocol, implemented by `triton.stage_calls.BlsStages` and by tests."""
 
 from __future__ import annotations
 

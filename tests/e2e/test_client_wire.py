@@ -30,10 +30,10 @@ MODELS = {
 import threading, time
 import numpy as np
 from gsv_runtime import contract, errors
-from gsv_runtime.triton import messages as serving
+from gsv_runtime.triton.streams import StreamServer
 from gsv_runtime.tts.synthesis.responses import Chunk
 from gsv_runtime.jobs import AtMost, Reply
-from gsv_runtime.tts.service import chunk_outputs
+from gsv_runtime.tts.synthesis.responses import chunk_outputs
 
 CANCELLED = threading.Event()
 
@@ -48,7 +48,7 @@ def answer(inputs, stages, is_cancelled):
         CANCELLED.clear()
     try:
         yield from speak(text, str(inputs["encoding"][0]), is_cancelled)
-    finally:  # reached by the exception below, or closed by `serving`, which asks is_cancelled as well
+    finally:  # reached by the exception below, or closed by `StreamServer`, which asks is_cancelled as well
         if text == "forever":
             CANCELLED.set()
 
@@ -69,7 +69,7 @@ def speak(text, encoding, is_cancelled):
 import json
 import numpy as np
 from gsv_runtime import contract, errors
-from gsv_runtime.triton import messages as serving
+from gsv_runtime.triton.streams import StreamServer
 from gsv_runtime.voices.references import decode_audio
 from gsv_runtime.jobs import AtMost, Reply
 
@@ -96,7 +96,7 @@ ADAPTER = """
 class TritonPythonModel:
     def initialize(self, args):
         model = contract.TTS if args["model_name"] == "tts" else contract.VOICES
-        self.server = serving.StreamServer(model, AtMost(4, answer), max_streams=4)
+        self.server = StreamServer(model, AtMost(4, answer), max_streams=4)
 
     def execute(self, requests):
         for request in requests:
@@ -213,7 +213,7 @@ def test_a_full_server_says_busy_and_serves_again_when_one_leaves(url: str) -> N
 
 
 def test_hundreds_of_clients_that_leave_do_not_end_the_server(ports: triton_process.Ports) -> None:
-    """This Triton crashes where a cancelled gRPC stream gets data and FINAL at once; `serving` keeps them apart."""
+    """This Triton crashes where a cancelled gRPC stream gets data and FINAL at once; `StreamServer` parts them."""
 
     def leave_early(_: int) -> None:
         with Client(f"127.0.0.1:{ports.grpc}", timeout_s=10) as client:

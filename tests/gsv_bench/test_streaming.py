@@ -8,7 +8,7 @@ from gsv_bench.streaming import DEMO_WEIGHTS
 from gsv_bench.streaming_quality import Sentence, Voices, snr_db
 from gsv_build.deployment import PRESETS
 from gsv_runtime import contract
-from gsv_runtime.tts.service import chunk_schedule
+from gsv_runtime.tts.synthesis.chunking import chunk_schedule
 
 SCHEDULE = chunk_schedule(PRESETS["cpu"].model(contract.TTS).settings)
 

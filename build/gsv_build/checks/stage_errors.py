@@ -33,8 +33,9 @@ from gsv_runtime.model_files import (
     T2S_PREFILL_FILE,
 )
 from gsv_runtime.speech_request import Sampling
+from gsv_runtime.t2s.cpu_engine import OnnxEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine, pack_padded
-from gsv_runtime.t2s.engine import Engine, OnnxEngine, StepRow
+from gsv_runtime.t2s.engine import Engine, StepRow
 from gsv_runtime.t2s.request import Prompt
 
 PHONES, TOKENS, PROMPT_TOKENS = 60, 75, 100

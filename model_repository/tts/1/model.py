@@ -3,18 +3,20 @@ from typing import Any
 from gsv_runtime import contract
 from gsv_runtime.metrics import CACHE_METRICS, SPEECH_METRICS
 from gsv_runtime.settings import CheckpointFacts, TtsSettings, read, repository_of
-from gsv_runtime.triton import messages as serving
+from gsv_runtime.triton import messages
+from gsv_runtime.triton.metrics import TritonMetrics
+from gsv_runtime.triton.streams import StreamServer
 from gsv_runtime.tts.service import SpeechService
 
 
 class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
-        serving.configure_logging()
+        messages.configure_logging()
         settings, repository = read(TtsSettings, args), repository_of(args)
         facts = CheckpointFacts.from_repository(repository)
-        metrics = serving.TritonMetrics((*SPEECH_METRICS, *CACHE_METRICS))
+        metrics = TritonMetrics((*SPEECH_METRICS, *CACHE_METRICS))
         self._service = SpeechService(settings, facts, repository, metrics)
-        self._server = serving.StreamServer(contract.TTS, self._service.admit, settings.max_streams, metrics)
+        self._server = StreamServer(contract.TTS, self._service.admit, settings.max_streams, metrics)
 
     def execute(self, requests: list[Any]) -> None:
         for request in requests:

@@ -1,19 +1,19 @@
 from typing import Any
 
 from gsv_runtime import contract
-from gsv_runtime.jobs import AtMost, VoiceService
+from gsv_runtime.jobs import AtMost
 from gsv_runtime.settings import CheckpointFacts, VoicesSettings, read, repository_of
-from gsv_runtime.triton import messages as serving
+from gsv_runtime.triton import messages
+from gsv_runtime.triton.streams import StreamServer
+from gsv_runtime.voices.service import VoiceService
 
 
 class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
-        serving.configure_logging()
+        messages.configure_logging()
         settings, repository = read(VoicesSettings, args), repository_of(args)
         service = VoiceService(settings, CheckpointFacts.from_repository(repository), repository)
-        self._server = serving.StreamServer(
-            contract.VOICES, AtMost(settings.max_streams, service.answer), settings.max_streams
-        )
+        self._server = StreamServer(contract.VOICES, AtMost(settings.max_streams, service.answer), settings.max_streams)
 
     def execute(self, requests: list[Any]) -> None:
         for request in requests:

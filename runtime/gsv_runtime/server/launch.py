@@ -13,10 +13,9 @@ from pathlib import Path
 
 from gsv_runtime.server.model_reloader import ADMIN_HEADER
 from gsv_runtime.server.watchdog import keep
-from gsv_runtime.settings import read_build
+from gsv_runtime.settings import BLS_THREADS, read_build
 
 EXIT_TIMEOUT_S = 5
-BLS_THREADS = 64  # stage calls that one model may have in flight
 HTTP_ADDRESS, SHM_PREFIX = "127.0.0.1:8000", "gsv-"  # in the container
 _RESTRICTED = "model-repository,shared-memory,logging,trace"
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from gsv_runtime.graphs.session import CUDA
 from gsv_runtime.model_files import T2S_CUDA_DECODE_STEP_FILE, T2S_CUDA_PREFILL_FILE, T2S_GRAPH_FILE
 from gsv_runtime.settings import T2SSettings
+from gsv_runtime.t2s.cpu_engine import OnnxEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
-from gsv_runtime.t2s.engine import Engine, OnnxEngine
+from gsv_runtime.t2s.engine import Engine
 
 
 def open_engine(folder: Path, settings: T2SSettings) -> Engine:

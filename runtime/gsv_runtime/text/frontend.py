@@ -14,17 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gsv_runtime.errors import InvalidRequest
-from gsv_runtime.text.languages import (
-    AUTO,
-    FRONTENDS,
-    LANGUAGES,
-    Mode,
-    Reader,
-    Unit,
-    check_mode,
-    check_table,
-    reader,
-)
+from gsv_runtime.language_modes import AUTO, Mode, check_mode
+from gsv_runtime.text.languages import FRONTENDS, LANGUAGES, Reader, Unit, check_table, reader
 from gsv_runtime.text.lexicon import Marks, Pronounced, parse_lexicon
 from gsv_runtime.text.segment import Run, dominant_language, segment
 from gsv_runtime.text.split import (

@@ -17,8 +17,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from gsv_runtime.language_modes import Mode
 from gsv_runtime.text import resources
-from gsv_runtime.text.languages import Mode
 
 Part = tuple[str, str]  # language, text
 

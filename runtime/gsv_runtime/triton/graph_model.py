@@ -9,7 +9,7 @@ from gsv_runtime import contract
 from gsv_runtime.graphs.stage import OnnxStage
 from gsv_runtime.model_files import GRAPH_FILE
 from gsv_runtime.settings import OnnxStageSettings, read
-from gsv_runtime.triton import messages as serving
+from gsv_runtime.triton import messages
 
 _BY_NAME = {model.name: model for model in contract.MODELS}
 
@@ -19,7 +19,7 @@ class OnnxStageModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Loads the graph and runs it once."""
-        serving.configure_logging()
+        messages.configure_logging()
         self._model = _BY_NAME[args["model_name"]]
         graph = Path(args["model_repository"]) / args["model_version"] / GRAPH_FILE
         if not graph.is_file():
@@ -29,4 +29,4 @@ class OnnxStageModel:
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answers a batch of requests."""
-        return serving.answer_batch(requests, self._model, self._stage.run)
+        return messages.answer_batch(requests, self._model, self._stage.run)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-
-import numpy as np
 
 from gsv_runtime import contract
 from gsv_runtime import reuse_policy as policy
@@ -28,14 +24,13 @@ from gsv_runtime.tts.prefetch import Prefetch
 from gsv_runtime.tts.reuse.speech_cache import SpeechCache
 from gsv_runtime.tts.reuse.whole_answers import Answer, Kept
 from gsv_runtime.tts.scheduling.admission import STREAMS, Admission, AdmissionLimits, Refused
-from gsv_runtime.tts.scheduling.paced_stages import Clock, PacedStages, Patience, Turnstile
+from gsv_runtime.tts.scheduling.paced_stages import Clock, PacedStages, Patience, Turnstile, turnstiles
 from gsv_runtime.tts.scheduling.playback import Playback
-from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
+from gsv_runtime.tts.synthesis.chunking import chunk_schedule
 from gsv_runtime.tts.synthesis.pieces import COMPUTED, Reuse
 from gsv_runtime.tts.synthesis.pipeline import Pipeline
-from gsv_runtime.tts.synthesis.responses import Chunk
+from gsv_runtime.tts.synthesis.responses import Chunk, chunk_outputs
 from gsv_runtime.voices.cloning import derive_voice
-from gsv_runtime.voices.signal import pcm16
 from gsv_runtime.voices.store import Voice, VoiceStore
 
 
@@ -230,42 +225,3 @@ class SpeechJob:
         metrics.add("gsv_audio_seconds_total", audio_s)
         if finish_reason:
             metrics.add("gsv_sentences_total", finish_reason=finish_reason)
-
-
-def chunk_schedule(settings: TtsSettings) -> ChunkSchedule:
-    """Where sentences are cut for requests that stream by chunks."""
-    return ChunkSchedule(
-        settings.first_chunk_tokens,
-        settings.max_chunk_tokens,
-        settings.lookahead_tokens,
-        settings.encoder_tokens,
-        settings.window_bucket,
-    )
-
-
-def turnstiles(settings: TtsSettings) -> Mapping[str, Turnstile]:
-    """Places at the stages that are worth waiting for, by model name."""
-    stages = (contract.TEXT_FRONTEND, *(model for model in contract.MODELS if model.graph))
-    return {
-        contract.T2S.name: Turnstile(settings.t2s_places),
-        **{model.name: Turnstile(settings.stage_places) for model in stages},
-    }
-
-
-def chunk_outputs(chunk: Chunk, encoding: str) -> Arrays:
-    """Outputs of contract.TTS for a chunk, its audio as float32 or as base64 of PCM16."""
-    as_text = encoding == "pcm16_base64"
-    audio_base64 = base64.b64encode(pcm16(chunk.waveform)).decode() if as_text else ""
-    timing = json.dumps({stage: round(ms, 3) for stage, ms in chunk.timing_ms.items()})
-    return {
-        "waveform": np.zeros(0, dtype=np.float32) if as_text else chunk.waveform,
-        "audio_base64": np.array([audio_base64], dtype=np.object_),
-        "sample_rate_hz": np.array([SAMPLE_RATE_HZ], dtype=np.int32),
-        "chunk_index": np.array([chunk.chunk_index], dtype=np.int32),
-        "sentence_index": np.array([chunk.sentence_index], dtype=np.int32),
-        "sentence": np.array([chunk.sentence], dtype=np.object_),
-        "timing_ms": np.array([timing], dtype=np.object_),
-        "finish_reason": np.array([chunk.finish_reason], dtype=np.object_),
-        "final": np.array([chunk.last], dtype=np.bool_),
-        "source": np.array([chunk.source], dtype=np.object_),
-    }

@@ -122,8 +122,3 @@ def kaldi_fbank(samples: Array) -> Array:
     povey = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_FBANK_WINDOW) / (_FBANK_WINDOW - 1))) ** 0.85
     power = np.abs(np.fft.rfft((frames - 0.97 * previous) * povey, n=_FBANK_FFT, axis=1)) ** 2
     return np.log(np.maximum(power @ _mel_banks().T, _FBANK_FLOOR))[np.newaxis].astype(np.float32)
-
-
-def pcm16(samples: Array) -> bytes:
-    """Little-endian 16-bit PCM of [N] float32 in [-1, 1]; +1.0 becomes 32767 (upstream wraps it to -32768)."""
-    return np.clip(np.rint(samples * 32767.0), -32768, 32767).astype("<i2").tobytes()

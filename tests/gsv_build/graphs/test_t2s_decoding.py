@@ -10,9 +10,9 @@ from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
 from gsv_runtime.graphs.session import CPU
 from gsv_runtime.stages import SequenceCall
+from gsv_runtime.t2s.cpu_engine import OnnxEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
 from gsv_runtime.t2s.decoder import Decoder
-from gsv_runtime.t2s.engine import OnnxEngine
 
 SIZES = T2SSizes(hidden=32, heads=4, layers=3, feed_forward=48, num_phones=20, vocabulary=65, bert_dim=12)
 NUM_REQUESTS = 10

@@ -14,8 +14,9 @@ from gsv_runtime import contract
 from gsv_runtime.graphs.session import CPU, CUDA, open_session
 from gsv_runtime.model_files import T2S_CUDA_DECODE_STEP_FILE, T2S_CUDA_PREFILL_FILE
 from gsv_runtime.t2s import cuda_engine, opening
+from gsv_runtime.t2s.cpu_engine import OnnxEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
-from gsv_runtime.t2s.engine import OnnxEngine, StepRow, warming_prompt
+from gsv_runtime.t2s.engine import StepRow, warming_prompt
 
 SIZES = T2SSizes(hidden=16, heads=2, layers=2, feed_forward=32, num_phones=20, vocabulary=33, bert_dim=8)
 SETTINGS = {name: preset.model(contract.T2S).settings for name, preset in PRESETS.items()}

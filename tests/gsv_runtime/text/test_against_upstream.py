@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gsv_runtime.language_modes import MODES
 from gsv_runtime.text.frontend import TextFrontend
-from gsv_runtime.text.languages import MODES, reader
+from gsv_runtime.text.languages import reader
 from gsv_runtime.text.normalize import chinese_upstream
 from gsv_runtime.text.segment_upstream import parts
 from gsv_runtime.text.split import split_sentences

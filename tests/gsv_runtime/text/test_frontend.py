@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from gsv_runtime import contract
 from gsv_runtime.errors import InvalidRequest
+from gsv_runtime.language_modes import MODES
 from gsv_runtime.tensors import NUMPY_DTYPES
 from gsv_runtime.text.frontend import FrontendResult, TextFrontend, describe
-from gsv_runtime.text.languages import MODES
 from gsv_runtime.text.split import CUT_METHODS
 from gsv_runtime.text.symbols import phone_table
 

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gsv_runtime.errors import InvalidRequest
+from gsv_runtime.language_modes import MODES
 from gsv_runtime.text.frontend import TextFrontend, Variant, describe
-from gsv_runtime.text.languages import FRONTENDS, MODES
+from gsv_runtime.text.languages import FRONTENDS
 from gsv_runtime.text.split import CUT_METHODS
 from gsv_runtime.text.symbols import NUM_PHONES, UNKNOWN, phone_table
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gsv_runtime.language_modes import MODES
 from gsv_runtime.text.frontend import describe
-from gsv_runtime.text.languages import MODES
 from gsv_runtime.text.symbols import PUNCTUATION
 
 CORPUS = Path(__file__).parents[2] / "data/reading"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gsv_runtime.text.languages import MODES
+from gsv_runtime.language_modes import MODES
 from gsv_runtime.text.segment import dominant_language, segment
 
 

@@ -60,8 +60,3 @@ def test_a_filter_bank_peaks_where_the_tone_is():
 
 def test_the_filter_bank_of_silence_is_the_log_of_float32_epsilon():
     assert np.allclose(audio.kaldi_fbank(np.zeros(16_000, np.float32)), math.log(np.finfo(np.float32).eps))
-
-
-def test_full_scale_does_not_wrap():
-    samples = np.array([1.0, -1.0, 0.0, 2.0, -2.0], dtype=np.float32)
-    assert np.frombuffer(audio.pcm16(samples), "<i2").tolist() == [32767, -32767, 0, 32767, -32768]

@@ -12,6 +12,7 @@ from gsv_runtime import contract
 from gsv_runtime.contract import TOKENS_PER_SECOND
 from gsv_runtime.errors import Cancelled, DeadlineExceeded, InternalError
 from gsv_runtime.metrics import Metrics
+from gsv_runtime.settings import TtsSettings
 from gsv_runtime.stages import SequenceCall, Stages
 from gsv_runtime.tensors import Arrays
 from gsv_runtime.tts.scheduling.playback import Playback
@@ -174,3 +175,12 @@ class PacedStages:
             return self._stages.call(model, sequence=sequence, **inputs)
         finally:
             self._metrics.observe("gsv_stage_seconds", self._clock() - began_s, stage=model.name)
+
+
+def turnstiles(settings: TtsSettings) -> Mapping[str, Turnstile]:
+    """Places at the stages that are worth waiting for, by model name."""
+    stages = (contract.TEXT_FRONTEND, *(model for model in contract.MODELS if model.graph))
+    return {
+        contract.T2S.name: Turnstile(settings.t2s_places),
+        **{model.name: Turnstile(settings.stage_places) for model in stages},
+    }

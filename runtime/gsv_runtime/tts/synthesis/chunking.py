@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gsv_runtime.contract import FRAMES_PER_TOKEN
+from gsv_runtime.settings import TtsSettings
 from gsv_runtime.tensors import Array
 
 CROSSFADE_FRAMES = 1  # 20 ms
@@ -167,3 +168,14 @@ def crossfade(tail: Array, head: Array) -> Array:
     """
     rising = np.sin(np.pi / 2 * (np.arange(head.size, dtype=np.float32) + 0.5) / head.size) ** 2
     return (tail + rising * (head - tail)).astype(np.float32)
+
+
+def chunk_schedule(settings: TtsSettings) -> ChunkSchedule:
+    """Where sentences are cut for requests that stream by chunks."""
+    return ChunkSchedule(
+        settings.first_chunk_tokens,
+        settings.max_chunk_tokens,
+        settings.lookahead_tokens,
+        settings.encoder_tokens,
+        settings.window_bucket,
+    )

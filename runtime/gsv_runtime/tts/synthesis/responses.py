@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from gsv_runtime.tensors import Array
+from gsv_runtime.contract import SAMPLE_RATE_HZ
+from gsv_runtime.tensors import Array, Arrays
 
 
 @dataclass(frozen=True)
@@ -95,3 +98,27 @@ def _worst(reasons: list[str]) -> str:
 def added(times_ms: dict[str, float], more_ms: dict[str, float]) -> dict[str, float]:
     """The sum, stage by stage."""
     return times_ms | {stage: times_ms.get(stage, 0.0) + ms for stage, ms in more_ms.items()}
+
+
+def pcm16(samples: Array) -> bytes:
+    """Little-endian 16-bit PCM of [N] float32 in [-1, 1]; +1.0 becomes 32767 (upstream wraps it to -32768)."""
+    return np.clip(np.rint(samples * 32767.0), -32768, 32767).astype("<i2").tobytes()
+
+
+def chunk_outputs(chunk: Chunk, encoding: str) -> Arrays:
+    """Outputs of contract.TTS for a chunk, its audio as float32 or as base64 of PCM16."""
+    as_text = encoding == "pcm16_base64"
+    audio_base64 = base64.b64encode(pcm16(chunk.waveform)).decode() if as_text else ""
+    timing = json.dumps({stage: round(ms, 3) for stage, ms in chunk.timing_ms.items()})
+    return {
+        "waveform": np.zeros(0, dtype=np.float32) if as_text else chunk.waveform,
+        "audio_base64": np.array([audio_base64], dtype=np.object_),
+        "sample_rate_hz": np.array([SAMPLE_RATE_HZ], dtype=np.int32),
+        "chunk_index": np.array([chunk.chunk_index], dtype=np.int32),
+        "sentence_index": np.array([chunk.sentence_index], dtype=np.int32),
+        "sentence": np.array([chunk.sentence], dtype=np.object_),
+        "timing_ms": np.array([timing], dtype=np.object_),
+        "finish_reason": np.array([chunk.finish_reason], dtype=np.object_),
+        "final": np.array([chunk.last], dtype=np.bool_),
+        "source": np.array([chunk.source], dtype=np.object_),
+    }
