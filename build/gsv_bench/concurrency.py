@@ -150,7 +150,7 @@ def killed(url: str, voices: list[str], watch: ServerWatch, rounds: int, clients
 
 
 def _at_rest(watch: ServerWatch) -> dict[str, int]:
-    """The least of a few footprints: a connection that is being closed, or a supervisor's question, is no growth."""
+    """The least of a few footprints: a connection that is being closed, or a reloader's question, is no growth."""
     seen = []
     for _ in range(5):
         seen.append(asdict(watch.footprint()))

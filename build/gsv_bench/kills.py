@@ -58,7 +58,7 @@ class Kills:
     streams: int
     kills: int
     repaired: bool
-    server_died: int  # tritonserver itself; its keeper starts it again
+    server_died: int  # tritonserver itself; its watchdog starts it again
     server_back_slowest_s: float  # from the kill until all is ready
     unready_median_s: float  # where the server lived: from the kill until readiness says so
     unready_slowest_s: float

@@ -14,7 +14,7 @@ from gsv_runtime import contract
 from gsv_runtime.graphs.stage import OnnxStage
 from gsv_runtime.model_files import GRAPH_FILE, T2S_GRAPH_FILE
 from gsv_runtime.stages import SequenceCall, Stages
-from gsv_runtime.t2s.cpu_engine import OnnxEngine
+from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.request import TextLimit
 from gsv_runtime.tensors import NUMPY_DTYPES, Arrays
 
@@ -56,7 +56,7 @@ class OnnxStages:
             model.name: OnnxStage(model, graph, threads) for model, graph in graphs.items() if graph.is_file()
         }
         t2s = repository / contract.T2S.name / "1" / T2S_GRAPH_FILE
-        self._t2s = SequenceRunner(OnnxEngine(t2s, 1, cache_rows, threads), limit)
+        self._t2s = SequenceRunner(CpuEngine(t2s, 1, cache_rows, threads), limit)
         self._text_frontend = text_frontend
         self._sequence_ids = itertools.count(1)
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from gsv_build.checks.module_stages import SeededWeights
 from gsv_build.export import export_graph
-from gsv_build.receptive_field import reach
+from gsv_build.receptive_field import receptive_field
 from gsv_build.size_presets import network_sizes
 from gsv_runtime import contract
 from gsv_runtime.contract import TOKENS_PER_SECOND
@@ -92,7 +92,7 @@ class DecoderGraphs:
         for model in (contract.ACOUSTIC, contract.VOCODER):
             path = export_graph(getattr(modules, model.name), model, folder / model.name / "model.onnx", axes)
             self._stages[model.name] = OnnxStage(model, path, threads)
-        around = reach(sizes.sovits)
+        around = receptive_field(sizes.sovits)
         self.codebook, self.num_phones = sizes.sovits.codebook, sizes.sovits.num_phones
         self.facts = CheckpointFacts(
             version=version.value,
@@ -103,8 +103,8 @@ class DecoderGraphs:
             has_bert=False,
             bert_cls_id=0,
             bert_sep_id=0,
-            flow_reach_frames=around.flow_frames,
-            vocoder_reach_frames=around.vocoder_frames,
+            flow_receptive_field_frames=around.flow_frames,
+            vocoder_receptive_field_frames=around.vocoder_frames,
         )
         self.frames: dict[str, int] = {}
 

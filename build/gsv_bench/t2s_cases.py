@@ -21,7 +21,7 @@ from gsv_build.stage_builds import Weights
 from gsv_build.weights import find_weights
 from gsv_runtime.graphs.session import Device
 from gsv_runtime.speech_request import ReferenceRequest, Sampling
-from gsv_runtime.t2s.cpu_engine import OnnxEngine
+from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
 from gsv_runtime.t2s.request import Prompt
 from gsv_runtime.text.frontend import TextFrontend
@@ -40,10 +40,10 @@ def engine_graph(module: T2S, precision: T2SPrecision) -> Iterator[Path]:
         yield write_t2s_graphs(module, Path(folder), CACHE_ROWS, precision).engine
 
 
-def open_engine(module: T2S, precision: T2SPrecision, slots: int, threads: int) -> OnnxEngine:
+def open_engine(module: T2S, precision: T2SPrecision, slots: int, threads: int) -> CpuEngine:
     """An engine as it is served; its graph is loaded and gone."""
     with engine_graph(module, precision) as graph:
-        return OnnxEngine(graph, slots, CACHE_ROWS, threads)
+        return CpuEngine(graph, slots, CACHE_ROWS, threads)
 
 
 def open_cuda_engine(module: T2S, slots: int, device: Device, capture: bool) -> CudaEngine:

@@ -21,7 +21,7 @@ from gsv_build.checks.module_stages import SeededWeights
 from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.modules.t2s import T2S
 from gsv_build.size_presets import network_sizes
-from gsv_runtime.t2s.cpu_engine import OnnxEngine
+from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.engine import StepRow
 from gsv_runtime.t2s.request import Prompt
 from gsv_runtime.t2s.sampling import draw, exponential_noise, softmax, token_generator
@@ -55,7 +55,7 @@ class Difference:
 class _Speaker:
     """One engine speaking one prompt in slot 0."""
 
-    def __init__(self, engine: OnnxEngine, prompt: Prompt) -> None:
+    def __init__(self, engine: CpuEngine, prompt: Prompt) -> None:
         self._engine, self._prompt, self._count = engine, prompt, 0
         self.logits = engine.prefill(0, prompt).copy()
 
@@ -66,7 +66,7 @@ class _Speaker:
         self._count += 1
 
 
-def drawn_path(engines: Sequence[OnnxEngine], prompt: Prompt, seed: int) -> tuple[Array, Array]:
+def drawn_path(engines: Sequence[CpuEngine], prompt: Prompt, seed: int) -> tuple[Array, Array]:
     """Logits `[NUM_TOKENS, V]` of two engines that read the same tokens, drawn from those of the first."""
     speakers = [_Speaker(engine, prompt) for engine in engines]
     generator, size = token_generator(seed), speakers[0].logits.size
@@ -85,7 +85,7 @@ def drawn_path(engines: Sequence[OnnxEngine], prompt: Prompt, seed: int) -> tupl
     return np.stack([first for first, _ in seen]), np.stack([second for _, second in seen])
 
 
-def greedy_path(engine: OnnxEngine, prompt: Prompt) -> list[int]:
+def greedy_path(engine: CpuEngine, prompt: Prompt) -> list[int]:
     """The likeliest tokens, EOS left out."""
     speaker, tokens = _Speaker(engine, prompt), []
     for _ in range(NUM_TOKENS):

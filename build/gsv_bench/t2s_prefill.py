@@ -22,7 +22,7 @@ from gsv_build.checks.module_stages import SeededWeights
 from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.modules.t2s import T2S
 from gsv_build.size_presets import network_sizes
-from gsv_runtime.t2s.cpu_engine import OnnxEngine, _Binding, pack_prompt
+from gsv_runtime.t2s.cpu_engine import CpuEngine, _Binding, pack_prompt
 from gsv_runtime.t2s.engine import Array
 from gsv_runtime.t2s.request import Prompt
 from gsv_runtime.versions import ModelVersion
@@ -30,7 +30,7 @@ from gsv_runtime.versions import ModelVersion
 JOINING = (2, 4, 8)
 
 
-class _JoiningEngine(OnnxEngine):
+class _JoiningEngine(CpuEngine):
     """An engine that can take several prompts in one call."""
 
     def prefill_together(self, prompts: Sequence[Prompt]) -> Array:

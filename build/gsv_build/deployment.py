@@ -98,9 +98,9 @@ _CPU = Deployment(
                 max_streams=BLS_THREADS,
                 max_start_s=30.0,
                 max_batch_start_s=120.0,
-                min_stream_speed=0.0,  # 1.2 where listeners shall hear no gap and be refused instead: decision 15
-                t2s_places=_CPU_SLOTS,
-                stage_places=2,
+                min_stream_throughput=0.0,  # 1.2 where listeners shall hear no gap and be refused instead: decision 15
+                t2s_slots=_CPU_SLOTS,
+                stage_slots=2,
                 tokens_per_call=5,
                 tokens_ahead=100,
                 first_chunk_tokens=20,
@@ -159,8 +159,8 @@ def _on_gpu(preset: str, runtime: Runtime, fp16: bool) -> Deployment:
     tts = replace(
         models["tts"].settings,
         max_start_s=5.0,
-        t2s_places=_GPU_SLOTS,
-        stage_places=2 * _GPU_BATCH,
+        t2s_slots=_GPU_SLOTS,
+        stage_slots=2 * _GPU_BATCH,
         window_bucket=8,
         cache_memory_bytes=2**30,
         cache_redis_url="redis://redis:6379/0",  # docker-compose.yml starts it

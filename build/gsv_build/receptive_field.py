@@ -5,13 +5,13 @@ from __future__ import annotations
 from gsv_build.modules.vocoder import EDGE_KERNEL
 from gsv_build.sizes import SovitsSizes
 from gsv_runtime.contract import SAMPLES_PER_FRAME
-from gsv_runtime.tts.synthesis.chunking import Reach
+from gsv_runtime.tts.synthesis.chunking import ReceptiveField
 
 
-def reach(sizes: SovitsSizes) -> Reach:
+def receptive_field(sizes: SovitsSizes) -> ReceptiveField:
     """Frames to each side that decide a frame of the flow's output, and the samples of a frame."""
     layers = sizes.flow_layers * sizes.wavenet_layers
-    return Reach(flow_frames=layers * (sizes.wavenet_kernel // 2), vocoder_frames=_vocoder_frames(sizes))
+    return ReceptiveField(flow_frames=layers * (sizes.wavenet_kernel // 2), vocoder_frames=_vocoder_frames(sizes))
 
 
 def _vocoder_frames(sizes: SovitsSizes) -> int:

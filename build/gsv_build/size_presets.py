@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from gsv_build.sizes import BertSizes, HubertSizes, SovitsSizes, SpeakerEncoderSizes, T2SSizes
 from gsv_runtime.versions import ModelVersion
 
-PRESETS = ("official", "small")
+SIZE_PRESETS = ("official", "small")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def network_sizes(version: ModelVersion, preset: str = "official") -> NetworkSiz
         return _official(version)
     if preset == "small":
         return _small(version)
-    raise ValueError(f"size {preset!r} is unknown; need one of {', '.join(PRESETS)}")
+    raise ValueError(f"size {preset!r} is unknown; need one of {', '.join(SIZE_PRESETS)}")
 
 
 def _official(version: ModelVersion) -> NetworkSizes:

@@ -20,7 +20,7 @@ from gsv_build.export import export_graph
 from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.graphs.t2s_graphs import write_t2s_graphs
 from gsv_build.modules.t2s import T2S
-from gsv_build.receptive_field import reach
+from gsv_build.receptive_field import receptive_field
 from gsv_build.sizes import SovitsSizes, T2SSizes
 from gsv_build.weights import WeightFiles
 from gsv_runtime import contract
@@ -89,7 +89,7 @@ class Weights:
         """What the runtime must know of these checkpoints."""
         has_bert = self.files.bert is not None
         vocabulary = checkpoints.load_vocabulary(self.files.bert) if self.files.bert is not None else []
-        around = reach(self.sovits.sizes)
+        around = receptive_field(self.sovits.sizes)
         return CheckpointFacts(
             version=self.sovits.sizes.version.value,
             weights_digest=self.digest,
@@ -99,8 +99,8 @@ class Weights:
             has_bert=has_bert,
             bert_cls_id=vocabulary.index("[CLS]") if has_bert else 0,
             bert_sep_id=vocabulary.index("[SEP]") if has_bert else 0,
-            flow_reach_frames=around.flow_frames,
-            vocoder_reach_frames=around.vocoder_frames,
+            flow_receptive_field_frames=around.flow_frames,
+            vocoder_receptive_field_frames=around.vocoder_frames,
         )
 
 

@@ -22,7 +22,7 @@ class Reply:
 
 OpenStages = Callable[[], Stages]
 Replies = Generator[Reply, None, None]  # closed when nobody wants the rest
-Answer = Callable[[Arrays, Stages, Callable[[], bool]], Replies]  # of inputs, stages and whether the client has left
+Respond = Callable[[Arrays, Stages, Callable[[], bool]], Replies]  # of inputs, stages and whether the client has left
 
 
 class Job(Protocol):
@@ -49,10 +49,10 @@ ReadInputs = Callable[[], Arrays]  # decodes a request's tensors, or raises Inva
 Admit = Callable[[ReadInputs], Job]  # lets a request in or raises, at once; a full house reads no inputs
 
 
-class AtMost:
+class StreamLimit:
     """`Admit` for requests that are all alike: so many at once, and the next is told ServerBusy."""
 
-    def __init__(self, max_streams: int, answer: Answer) -> None:
+    def __init__(self, max_streams: int, answer: Respond) -> None:
         """Let `max_streams` requests in at once; `answer` gets inputs, stages and whether the client has left."""
         self.max_streams = max_streams
         self.answer = answer
@@ -78,7 +78,7 @@ class AtMost:
 class _Placed:
     """A request that has one of the places."""
 
-    places: AtMost
+    places: StreamLimit
     inputs: Arrays
 
     def replies(self, open_stages: OpenStages, is_cancelled: Callable[[], bool]) -> Replies:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 OFF, FEATURES, TOKENS, AUDIO = "off", "features", "tokens", "audio"
-LEVELS = (OFF, FEATURES, TOKENS, AUDIO)  # each allows what those before it allow
+REUSE_LEVELS = (OFF, FEATURES, TOKENS, AUDIO)  # each allows what those before it allow
 DEFAULT = ""
 
 
@@ -11,7 +11,7 @@ def level(asked: str, seeded: bool) -> str:
     """The level of a request.
 
     Args:
-        asked: one of LEVELS, or DEFAULT.
+        asked: one of REUSE_LEVELS, or DEFAULT.
         seeded: whether it names a seed. Who does wants one certain take, which may as well be found as computed; who
             does not expects a fresh one.
     """
@@ -21,5 +21,5 @@ def level(asked: str, seeded: bool) -> str:
 
 
 def allows(asked: str, what: str) -> bool:
-    """Whether a request of level `asked` may reuse `what`, one of LEVELS."""
-    return LEVELS.index(asked) >= LEVELS.index(what)
+    """Whether a request of level `asked` may reuse `what`, one of REUSE_LEVELS."""
+    return REUSE_LEVELS.index(asked) >= REUSE_LEVELS.index(what)

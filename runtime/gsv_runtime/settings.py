@@ -24,9 +24,11 @@ class TtsSettings:
     max_streams: int  # requests that are answered at once; the next is refused
     max_start_s: float  # an interactive request that would start speaking later than this is refused
     max_batch_start_s: float  # a batch request
-    min_stream_speed: float  # seconds of audio a second that each listener is to get, or the next is refused; 0: never
-    t2s_places: int  # sentences that make tokens at once: the slots of t2s
-    stage_places: int  # calls that each other stage has at once, one batch at work and one ready
+    min_stream_throughput: (
+        float  # seconds of audio a second that each listener is to get, or the next is refused; 0: never
+    )
+    t2s_slots: int  # sentences that make tokens at once: the slots of t2s
+    stage_slots: int  # calls that each other stage has at once, one batch at work and one ready
     tokens_per_call: int  # asked from t2s at once; a client that leaves frees its slot after as many steps
     tokens_ahead: int  # with so many waiting to be decoded, a request begins no further sentence
     first_chunk_tokens: int  # this and the next four are chunking.ChunkSchedule's
@@ -136,8 +138,8 @@ class CheckpointFacts:
     has_bert: bool  # without BERT, Chinese is spoken with zero features
     bert_cls_id: int
     bert_sep_id: int
-    flow_reach_frames: int  # frames to each side that decide a latent frame, after the text encoder
-    vocoder_reach_frames: int  # and that decide a frame's samples
+    flow_receptive_field_frames: int  # frames to each side that decide a latent frame, after the text encoder
+    vocoder_receptive_field_frames: int  # and that decide a frame's samples
 
     @classmethod
     def from_repository(cls, repository: Path) -> CheckpointFacts:

@@ -92,7 +92,7 @@ class SpeechRequest:
     priority: str = INTERACTIVE
     deadline_s: float = 3600.0  # after arrival
     lexicon: str = ""
-    cache: str = policy.OFF  # what may be reused: one of cache.policy.LEVELS
+    cache: str = policy.OFF  # what may be reused: one of cache.policy.REUSE_LEVELS
     seeded: bool = True  # whether the seed was asked for, or drawn
 
 
@@ -139,7 +139,7 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
         streaming=_choice(inputs, "streaming", STREAMING, "chunk"),
         priority=_choice(inputs, "priority", PRIORITIES, INTERACTIVE),
         deadline_s=_number(inputs, "deadline_s"),
-        cache=policy.level(_choice(inputs, "cache", (policy.DEFAULT, *policy.LEVELS), policy.DEFAULT), seeded),
+        cache=policy.level(_choice(inputs, "cache", (policy.DEFAULT, *policy.REUSE_LEVELS), policy.DEFAULT), seeded),
         seeded=seeded,
     )
 

@@ -32,7 +32,7 @@ import numpy as np
 from gsv_runtime import contract, errors
 from gsv_runtime.triton.streams import StreamServer
 from gsv_runtime.tts.synthesis.responses import Chunk
-from gsv_runtime.jobs import AtMost, Reply
+from gsv_runtime.jobs import StreamLimit, Reply
 from gsv_runtime.tts.synthesis.responses import chunk_outputs
 
 CANCELLED = threading.Event()
@@ -71,7 +71,7 @@ import numpy as np
 from gsv_runtime import contract, errors
 from gsv_runtime.triton.streams import StreamServer
 from gsv_runtime.voices.references import decode_audio
-from gsv_runtime.jobs import AtMost, Reply
+from gsv_runtime.jobs import StreamLimit, Reply
 
 VOICES = {}
 
@@ -96,7 +96,7 @@ ADAPTER = """
 class TritonPythonModel:
     def initialize(self, args):
         model = contract.TTS if args["model_name"] == "tts" else contract.VOICES
-        self.server = StreamServer(model, AtMost(4, answer), max_streams=4)
+        self.server = StreamServer(model, StreamLimit(4, answer), max_streams=4)
 
     def execute(self, requests):
         for request in requests:

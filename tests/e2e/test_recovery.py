@@ -12,8 +12,7 @@ import pytest
 from gsv_client import Client
 from gsv_client.errors import ConnectionLost, DeadlineExceeded, SynthesisError
 from gsv_runtime.server import local_server
-from gsv_runtime.server.model_processes import model_processes
-from gsv_runtime.server.model_processes import stubs as all_stubs
+from gsv_runtime.server.model_processes import model_processes, stub_pids
 from gsv_runtime.server.preload import library
 
 from .test_streams import SLOTS, metrics
@@ -169,4 +168,4 @@ def test_a_server_that_dies_ends_its_streams_and_comes_back_with_its_voices(kill
     assert local_server.ServerState.read(killed.state) == state
     assert not set().union(*processes(killed).values()) & set().union(*stubs.values())
     assert sum(map(len, processes(killed).values())) == sum(map(len, stubs.values()))
-    assert len(all_stubs(state.shm_prefix)) == sum(map(len, stubs.values())), "orphans"
+    assert len(stub_pids(state.shm_prefix)) == sum(map(len, stubs.values())), "orphans"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from gsv_build.receptive_field import reach
+from gsv_build.receptive_field import receptive_field
 from gsv_build.size_presets import network_sizes
-from gsv_runtime.tts.synthesis.chunking import Reach
+from gsv_runtime.tts.synthesis.chunking import ReceptiveField
 from gsv_runtime.versions import SUPPORTED, ModelVersion
 
 FRAMES = 90
@@ -17,7 +17,7 @@ START, STOP = 40, 46  # of a chunk in the middle
 
 
 def test_official_networks_reach_32_and_11_frames() -> None:
-    assert {reach(network_sizes(version).sovits) for version in SUPPORTED} == {Reach(32, 11)}
+    assert {receptive_field(network_sizes(version).sovits) for version in SUPPORTED} == {ReceptiveField(32, 11)}
 
 
 @pytest.mark.parametrize("version", [ModelVersion.V2, ModelVersion.V2_PRO_PLUS], ids=lambda version: version.value)
@@ -32,9 +32,9 @@ def test_the_vocoder_hears_exactly_the_frames_it_reaches(tiny_sovits: Any, versi
         heard = vocoder(window, tiny_sovits.column(window.shape[2]), condition)
         return float((heard[:, 640 * frames : 640 * (frames + STOP - START)] - whole).abs().max())
 
-    around = reach(sizes).vocoder_frames
+    around = receptive_field(sizes).vocoder_frames
     assert difference(around) < 1e-12
-    assert difference(around - 1) > 1e-12, "the reach is overstated"
+    assert difference(around - 1) > 1e-12, "the receptive field is overstated"
 
 
 def test_the_flow_sees_exactly_the_frames_it_reaches(tiny_sovits: Any) -> None:
@@ -48,9 +48,9 @@ def test_the_flow_sees_exactly_the_frames_it_reaches(tiny_sovits: Any) -> None:
         seen = flow.reverse(window, torch.ones(1, 1, window.shape[2]), condition)
         return float((seen[:, :, frames : frames + STOP - START] - whole).abs().max())
 
-    around = reach(sizes).flow_frames
+    around = receptive_field(sizes).flow_frames
     assert difference(around) < 1e-12
-    assert difference(around - 1) > 1e-12, "the reach is overstated"
+    assert difference(around - 1) > 1e-12, "the receptive field is overstated"
 
 
 def test_a_window_of_the_acoustic_model_is_that_part_of_the_whole(tiny_sovits: Any) -> None:
@@ -58,7 +58,7 @@ def test_a_window_of_the_acoustic_model_is_that_part_of_the_whole(tiny_sovits: A
     acoustic, sizes = tiny_sovits.modules().acoustic, tiny_sovits.sizes()
     *inputs, noise, places, _ = tiny_sovits.acoustic_batch(sizes, (45,), (7,), (FRAMES,))
     whole = acoustic(*inputs, noise, places, tiny_sovits.column(FRAMES))
-    around = reach(sizes).flow_frames
+    around = receptive_field(sizes).flow_frames
     wanted = slice(START - around, STOP + around)
     size = STOP - START + 2 * around
     window = acoustic(*inputs, noise[:, :, wanted], places[:, wanted], tiny_sovits.column(size))

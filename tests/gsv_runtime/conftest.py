@@ -21,17 +21,17 @@ FACTS = CheckpointFacts(
     has_bert=True,
     bert_cls_id=101,
     bert_sep_id=102,
-    flow_reach_frames=4,
-    vocoder_reach_frames=2,
+    flow_receptive_field_frames=4,
+    vocoder_receptive_field_frames=2,
 )
 
 SETTINGS = TtsSettings(
     max_streams=3,
     max_start_s=10.0,
     max_batch_start_s=60.0,
-    min_stream_speed=0.0,
-    t2s_places=2,
-    stage_places=2,
+    min_stream_throughput=0.0,
+    t2s_slots=2,
+    stage_slots=2,
     tokens_per_call=5,
     tokens_ahead=10,
     first_chunk_tokens=4,

@@ -30,7 +30,7 @@ from gsv_build.modules.bert import Bert
 from gsv_build.modules.hubert import Hubert
 from gsv_build.modules.speaker_encoder import SpeakerEncoder
 from gsv_build.modules.t2s import T2S
-from gsv_build.receptive_field import reach
+from gsv_build.receptive_field import receptive_field
 from gsv_build.size_presets import network_sizes
 from gsv_runtime import contract
 from gsv_runtime.settings import CheckpointFacts
@@ -59,7 +59,7 @@ _GREEDY = Sampling(top_k=1, top_p=1.0, temperature=1.0, repetition_penalty=1.35,
 
 
 @dataclass(frozen=True)
-class StageError:
+class ParityDifference:
     """One output of one stage; `error` is the largest difference over upstream's root mean square."""
 
     version: str
@@ -171,7 +171,7 @@ def snr_db(ours: Array, upstream: Array) -> float:
 
 
 @torch.no_grad()
-def reference_errors(data: ParityData, networks: OfficialNetworks, reference: str) -> Iterator[StageError]:
+def reference_errors(data: ParityData, networks: OfficialNetworks, reference: str) -> Iterator[ParityDifference]:
     """Signal processing of a recording, HuBERT and ERes2NetV2 on it."""
     upstream, ours = data.arrays("stages_shared"), data.analysed(reference)
     outputs = {
@@ -182,19 +182,19 @@ def reference_errors(data: ParityData, networks: OfficialNetworks, reference: st
         "speaker_embedding": networks.speaker_encoder(torch.from_numpy(ours.fbank))[0],
     }
     for stage, output in outputs.items():
-        yield StageError("all", f"{stage} {reference}", relative_error(output, upstream[f"{stage}_{reference}"]))
+        yield ParityDifference("all", f"{stage} {reference}", relative_error(output, upstream[f"{stage}_{reference}"]))
 
 
 @torch.no_grad()
-def bert_error(data: ParityData, networks: OfficialNetworks) -> StageError:
+def bert_error(data: ParityData, networks: OfficialNetworks) -> ParityDifference:
     """BERT's third layer from the end."""
     upstream = data.arrays("stages_shared")
     ids = torch.from_numpy(upstream["bert_token_ids"])[None]
     features = networks.bert(ids, torch.tensor([[ids.shape[1]]]))
-    return StageError("all", "character_features", relative_error(features[0], upstream["character_features"]))
+    return ParityDifference("all", "character_features", relative_error(features[0], upstream["character_features"]))
 
 
-def t2s_error(data: ParityData, module: T2S) -> StageError:
+def t2s_error(data: ParityData, module: T2S) -> ParityDifference:
     """Logits of prefill and of 30 greedy steps, fed with the tokens that upstream drew.
 
     All versions share this architecture; v1 has a shorter phone table, whose rows are drawn the same.
@@ -213,23 +213,23 @@ def t2s_error(data: ParityData, module: T2S) -> StageError:
     for step, token in enumerate(tokens[: len(logits) - 1]):
         row = StepRow(int(token), prompt.prompt_tokens.size + step, prompt.rows + step)
         ours.append(engine.decode_step([row])[0].copy())
-    return StageError("all", f"t2s logits, {len(ours)} steps", relative_error(np.stack(ours), logits))
+    return ParityDifference("all", f"t2s logits, {len(ours)} steps", relative_error(np.stack(ours), logits))
 
 
 @torch.no_grad()
-def sovits_errors(data: ParityData, version: ModelVersion) -> Iterator[StageError]:
+def sovits_errors(data: ParityData, version: ModelVersion) -> Iterator[ParityDifference]:
     """Quantizer, reference encoder, text encoder, flow and vocoder of one version."""
     upstream, shared = data.arrays(f"stages_{version.value}"), data.arrays("stages_shared")
     sizes = network_sizes(version).sovits
     networks = _weights(version).sovits()
     acoustic = networks.acoustic
 
-    def error(stage: str, output: Tensor) -> StageError:
-        return StageError(version.value, stage, relative_error(output, upstream[stage]))
+    def error(stage: str, output: Tensor) -> ParityDifference:
+        return ParityDifference(version.value, stage, relative_error(output, upstream[stage]))
 
     codes = networks.quantizer(torch.from_numpy(normal("ssl_features", (1, sizes.ssl_dim, 61))))[0]
     wrong = int((codes.numpy() != upstream["codes"]).sum())
-    yield StageError(version.value, "codes (share that differ)", wrong / upstream["codes"].size)
+    yield ParityDifference(version.value, "codes (share that differ)", wrong / upstream["codes"].size)
     for reference in REFERENCES:
         inputs = {"linear_spectrogram": torch.from_numpy(data.analysed(reference).linear_spectrogram)}
         if version.uses_speaker_embedding:
@@ -280,7 +280,7 @@ class RecordedFrontend:
 def facts_of(version: ModelVersion) -> CheckpointFacts:
     """What the pipeline must know of seeded weights at official sizes."""
     sizes = network_sizes(version)
-    around = reach(sizes.sovits)
+    around = receptive_field(sizes.sovits)
     return CheckpointFacts(
         version.value,
         "seeded",
@@ -290,8 +290,8 @@ def facts_of(version: ModelVersion) -> CheckpointFacts:
         has_bert=True,
         bert_cls_id=_BERT_CLS,
         bert_sep_id=_BERT_SEP,
-        flow_reach_frames=around.flow_frames,
-        vocoder_reach_frames=around.vocoder_frames,
+        flow_receptive_field_frames=around.flow_frames,
+        vocoder_receptive_field_frames=around.vocoder_frames,
     )
 
 
@@ -354,7 +354,7 @@ class _WithRecordedText:
         return self._call(model, sequence=sequence, **inputs)
 
 
-def stage_errors(data: ParityData, networks: OfficialNetworks) -> Iterator[StageError]:
+def stage_errors(data: ParityData, networks: OfficialNetworks) -> Iterator[ParityDifference]:
     """Every stage of every version."""
     for reference in REFERENCES:
         yield from reference_errors(data, networks, reference)
@@ -384,7 +384,7 @@ def run(arguments: argparse.Namespace) -> int:
     return _report(stage_errors(data, networks), matches)
 
 
-def _report(errors: Iterable[StageError], matches: Iterable[PathMatch]) -> int:
+def _report(errors: Iterable[ParityDifference], matches: Iterable[PathMatch]) -> int:
     """Tell each figure when it is there; then all, and whether they are within their limits."""
     found: dict[str, list[Any]] = {"stages": [], "paths": []}
     good = True

@@ -23,7 +23,7 @@ from gsv_build.modules.bert import Bert
 from gsv_build.modules.hubert import Hubert
 from gsv_build.modules.speaker_encoder import SpeakerEncoder
 from gsv_build.modules.t2s import T2S
-from gsv_build.size_presets import PRESETS, NetworkSizes, network_sizes
+from gsv_build.size_presets import SIZE_PRESETS, NetworkSizes, network_sizes
 from gsv_build.weights import (
     BERT_DIRECTORY,
     HUBERT_DIRECTORY,
@@ -126,7 +126,7 @@ def draw(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, Tensor]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m gsv_build random`."""
     parser.add_argument("--version", choices=[version.value for version in SUPPORTED], default="v2")
-    parser.add_argument("--size", choices=PRESETS, default="small")
+    parser.add_argument("--size", choices=SIZE_PRESETS, default="small")
     parser.add_argument("-o", "--output", type=Path, required=True, help="weights directory to write")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--fp32", action="store_true", help="store fp32 instead of fp16")

@@ -33,7 +33,7 @@ from gsv_runtime.model_files import (
     T2S_PREFILL_FILE,
 )
 from gsv_runtime.speech_request import Sampling
-from gsv_runtime.t2s.cpu_engine import OnnxEngine
+from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine, pack_padded
 from gsv_runtime.t2s.engine import Engine, StepRow
 from gsv_runtime.t2s.request import Prompt
@@ -49,24 +49,24 @@ Tensors = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
-class StageError:
+class StageDifference:
     """Largest absolute difference between PyTorch and ONNX, beside the largest value of the output."""
 
     largest_error: float
     peak: float
 
     @staticmethod
-    def between(found: Tensor, expected: Tensor) -> StageError:
+    def between(found: Tensor, expected: Tensor) -> StageDifference:
         """Compare two outputs of one shape; NaN or infinity anywhere is an infinite error."""
         if found.shape != expected.shape:
             raise ValueError(f"ONNX gives shape {list(found.shape)}, PyTorch {list(expected.shape)}")
         error = (found.double() - expected.double()).abs().max().item()
-        return StageError(error if np.isfinite(error) else float("inf"), expected.double().abs().max().item())
+        return StageDifference(error if np.isfinite(error) else float("inf"), expected.double().abs().max().item())
 
     @staticmethod
-    def worst(errors: Sequence[StageError]) -> StageError:
+    def worst(errors: Sequence[StageDifference]) -> StageDifference:
         """The largest of several."""
-        return StageError(max(error.largest_error for error in errors), max(error.peak for error in errors))
+        return StageDifference(max(error.largest_error for error in errors), max(error.peak for error in errors))
 
 
 def run_graph(path: Path, inputs: Tensors) -> list[Tensor]:
@@ -79,13 +79,13 @@ def run_graph(path: Path, inputs: Tensors) -> list[Tensor]:
 
 
 @torch.no_grad()
-def graph_error(graph: Path, module: nn.Module, inputs: Tensors) -> StageError:
+def graph_error(graph: Path, module: nn.Module, inputs: Tensors) -> StageDifference:
     """Compare a graph with its module on the same inputs, by the contract's names."""
-    return StageError.between(run_graph(graph, inputs)[0], module(**inputs))
+    return StageDifference.between(run_graph(graph, inputs)[0], module(**inputs))
 
 
 @torch.no_grad()
-def batch_error(graph: Path, module: nn.Module, batch: Tensors, rows: Sequence[Tensors], axis: int) -> StageError:
+def batch_error(graph: Path, module: nn.Module, batch: Tensors, rows: Sequence[Tensors], axis: int) -> StageDifference:
     """Compare a graph run on a padded batch with its module run on each row alone.
 
     Args:
@@ -99,8 +99,8 @@ def batch_error(graph: Path, module: nn.Module, batch: Tensors, rows: Sequence[T
     errors = []
     for index, row in enumerate(rows):
         alone = module(**row)
-        errors.append(StageError.between(together[index : index + 1].narrow(axis, 0, alone.shape[axis]), alone))
-    return StageError.worst(errors)
+        errors.append(StageDifference.between(together[index : index + 1].narrow(axis, 0, alone.shape[axis]), alone))
+    return StageDifference.worst(errors)
 
 
 def hubert_inputs(generator: torch.Generator) -> Tensors:
@@ -182,7 +182,7 @@ def vocoder_batch(latents: Sequence[Tensor], global_condition: Tensor) -> tuple[
 
 
 @torch.no_grad()
-def t2s_errors(folder: Path, module: T2S, num_steps: int, generator: torch.Generator) -> dict[str, StageError]:
+def t2s_errors(folder: Path, module: T2S, num_steps: int, generator: torch.Generator) -> dict[str, StageDifference]:
     """Compare the logits of prefill and of every decode step with one teacher-forced forward of the module.
 
     Args:
@@ -204,14 +204,14 @@ def t2s_errors(folder: Path, module: T2S, num_steps: int, generator: torch.Gener
     spoken = tokens[:, :PROMPT_TOKENS]
     prompt = Prompt(phones[0].numpy(), features[0].numpy(), spoken[0].numpy(), _GREEDY, num_steps)
     given, rows = tokens[0, PROMPT_TOKENS:].tolist(), prompt.rows + num_steps
-    served = _served_logits(OnnxEngine(folder / T2S_GRAPH_FILE, 2, rows, torch.get_num_threads()), prompt, given)
+    served = _served_logits(CpuEngine(folder / T2S_GRAPH_FILE, 2, rows, torch.get_num_threads()), prompt, given)
     pair = folder / T2S_CUDA_PREFILL_FILE, folder / T2S_CUDA_DECODE_STEP_FILE
     on_gpu = _served_logits(CudaEngine(*pair, slots=2, cache_rows=rows, device=CPU), prompt, given)
     portable = _portable_logits(folder, sizes, prompt, given[: max(1, num_steps // 10)])
     return {
-        "t2s": StageError.between(served, expected),
-        "t2s_cuda": StageError.between(on_gpu, expected),
-        "t2s_portable": StageError.between(portable, expected[: len(portable)]),
+        "t2s": StageDifference.between(served, expected),
+        "t2s_cuda": StageDifference.between(on_gpu, expected),
+        "t2s_portable": StageDifference.between(portable, expected[: len(portable)]),
     }
 
 

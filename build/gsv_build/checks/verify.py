@@ -28,8 +28,8 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from gsv_build import checkpoints
 from gsv_build.checks import stage_errors
 from gsv_build.checks.random_checkpoints import write_encoders, write_voice
-from gsv_build.checks.stage_errors import StageError, Tensors, run_graph
-from gsv_build.size_presets import PRESETS, NetworkSizes, network_sizes
+from gsv_build.checks.stage_errors import StageDifference, Tensors, run_graph
+from gsv_build.size_presets import SIZE_PRESETS, NetworkSizes, network_sizes
 from gsv_build.stage_builds import StageBuild, Weights, stage_builds
 from gsv_build.weights import find_weights
 from gsv_runtime import contract
@@ -57,7 +57,7 @@ logger = logging.getLogger("gsv.build")
 class VersionReport:
     """What was measured of one version."""
 
-    stages: dict[str, StageError] = field(default_factory=dict)
+    stages: dict[str, StageDifference] = field(default_factory=dict)
     changed_prompt_tokens: int = 0
     waveform_snr_db: float = float("-inf")
 
@@ -91,7 +91,7 @@ class Verifier:
         self._preset = preset
         self._folder = folder
         self._seed = seed
-        self._shared: dict[tuple[str, object], dict[str, StageError]] = {}
+        self._shared: dict[tuple[str, object], dict[str, StageDifference]] = {}
         write_encoders(folder / "weights", network_sizes(ModelVersion.V2_PRO_PLUS, preset), seed)
 
     def verify(self, version: ModelVersion) -> VersionReport:
@@ -106,7 +106,9 @@ class Verifier:
         self._voice(weights, builds, report)
         return report
 
-    def _once(self, name: str, sizes: object, measure: Callable[[], dict[str, StageError]]) -> dict[str, StageError]:
+    def _once(
+        self, name: str, sizes: object, measure: Callable[[], dict[str, StageDifference]]
+    ) -> dict[str, StageDifference]:
         """Measure, or recall the measurement of the same network in an earlier version."""
         key = (name, sizes)
         if key not in self._shared:
@@ -125,30 +127,32 @@ class Verifier:
     def _generator(self) -> torch.Generator:
         return torch.Generator().manual_seed(self._seed)
 
-    def _t2s(self, weights: Weights, sizes: NetworkSizes, builds: dict[str, StageBuild]) -> dict[str, StageError]:
-        def measure() -> dict[str, StageError]:
+    def _t2s(self, weights: Weights, sizes: NetworkSizes, builds: dict[str, StageBuild]) -> dict[str, StageDifference]:
+        def measure() -> dict[str, StageDifference]:
             folder = self._graph(builds[contract.T2S.name]).parent
             return stage_errors.t2s_errors(folder, weights.t2s.module, DECODE_STEPS, self._generator())
 
         return self._once("t2s", sizes.t2s, measure)
 
-    def _encoders(self, weights: Weights, sizes: NetworkSizes, builds: dict[str, StageBuild]) -> dict[str, StageError]:
+    def _encoders(
+        self, weights: Weights, sizes: NetworkSizes, builds: dict[str, StageBuild]
+    ) -> dict[str, StageDifference]:
         """HuBERT, BERT and, where there is one, the speaker encoder."""
         files = weights.files
 
-        def hubert() -> dict[str, StageError]:
+        def hubert() -> dict[str, StageDifference]:
             graph = self._graph(builds[contract.HUBERT.name])
             inputs = stage_errors.hubert_inputs(self._generator())
             return {"hubert": stage_errors.graph_error(graph, checkpoints.load_hubert(files.hubert).module, inputs)}
 
-        def bert() -> dict[str, StageError]:
+        def bert() -> dict[str, StageDifference]:
             assert files.bert is not None
             graph = self._graph(builds[contract.BERT.name])
             batch, rows = stage_errors.bert_batch(sizes.bert, self._generator())
             module = checkpoints.load_bert(files.bert).module
             return {"bert": stage_errors.batch_error(graph, module, batch, rows, axis=1)}
 
-        def speaker_encoder() -> dict[str, StageError]:
+        def speaker_encoder() -> dict[str, StageDifference]:
             assert files.speaker_encoder is not None
             graph = self._graph(builds[contract.SPEAKER_ENCODER.name])
             module = checkpoints.load_speaker_encoder(files.speaker_encoder).module
@@ -199,7 +203,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m gsv_build verify`."""
     names = [version.value for version in SUPPORTED]
     parser.add_argument("--versions", nargs="+", choices=names, default=names)
-    parser.add_argument("--size", choices=PRESETS, default="official")
+    parser.add_argument("--size", choices=SIZE_PRESETS, default="official")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
 

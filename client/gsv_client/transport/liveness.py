@@ -1,6 +1,6 @@
 """Waiting for a stream's next answer without waiting for one that cannot come.
 
-Triton tells nobody that the process of a model has died: its streams just stay silent. The server's supervisor then
+Triton tells nobody that the process of a model has died: its streams just stay silent. The server's model reloader then
 takes the model away for a while before it loads it again, so whoever hears nothing asks whether it is still there.
 """
 
@@ -17,7 +17,7 @@ from gsv_client.transport import no_answer
 
 T = TypeVar("T")
 
-ASK_EVERY_S = 1.0  # less than half of the time for which the server's supervisor takes a dead model away
+ASK_EVERY_S = 1.0  # less than half of the time for which the server's model reloader takes a dead model away
 
 
 def model_gone(model: str) -> InternalError:

@@ -1,7 +1,7 @@
 from typing import Any
 
 from gsv_runtime import contract
-from gsv_runtime.jobs import AtMost
+from gsv_runtime.jobs import StreamLimit
 from gsv_runtime.settings import CheckpointFacts, VoicesSettings, read, repository_of
 from gsv_runtime.triton import messages
 from gsv_runtime.triton.streams import StreamServer
@@ -13,7 +13,9 @@ class TritonPythonModel:
         messages.configure_logging()
         settings, repository = read(VoicesSettings, args), repository_of(args)
         service = VoiceService(settings, CheckpointFacts.from_repository(repository), repository)
-        self._server = StreamServer(contract.VOICES, AtMost(settings.max_streams, service.answer), settings.max_streams)
+        self._server = StreamServer(
+            contract.VOICES, StreamLimit(settings.max_streams, service.answer), settings.max_streams
+        )
 
     def execute(self, requests: list[Any]) -> None:
         for request in requests:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gsv_runtime.cache.entry import KINDS, Key
+from gsv_runtime.cache.entry import ENTRY_KINDS, Key
 
 BLOCK_BYTES = 4096  # a file takes whole blocks
 _INCOMING = "incoming"
@@ -55,7 +55,7 @@ def key_of(relative: str) -> Key | None:
     """The key whose file lies there, or None for any other path."""
     kind, _, rest = relative.partition("/")
     digest = rest[3:]
-    if kind not in KINDS or not _DIGEST.fullmatch(digest) or rest[:3] != digest[:2] + "/":
+    if kind not in ENTRY_KINDS or not _DIGEST.fullmatch(digest) or rest[:3] != digest[:2] + "/":
         return None
     return Key(kind, digest)
 
@@ -120,7 +120,7 @@ def remove(path: Path) -> bool:
 
 def stored_files(folder: Path) -> Iterator[StoredFile]:
     """Every entry's file, by kind and digest; those that vanish meanwhile are left out."""
-    for kind in KINDS:
+    for kind in ENTRY_KINDS:
         for prefix in _names(folder / kind):
             for name in _names(folder / kind / prefix):
                 key = key_of(f"{kind}/{prefix}/{name}")

@@ -24,7 +24,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Fact = str | int | float | bool
 
-KINDS = ("features", "voice", "tokens", "audio")
+ENTRY_KINDS = ("features", "voice", "tokens", "audio")
 
 _MAGIC = b"gsvcache"
 _VERSION = 1
@@ -49,8 +49,8 @@ class Key:
     digest: str
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"kind is {self.kind!r}; need one of {', '.join(KINDS)}")
+        if self.kind not in ENTRY_KINDS:
+            raise ValueError(f"kind is {self.kind!r}; need one of {', '.join(ENTRY_KINDS)}")
         if not _DIGEST.fullmatch(self.digest):
             raise ValueError(f"digest is {self.digest!r}; need the 64 hex digits of a SHA-256")
 

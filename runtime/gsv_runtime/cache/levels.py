@@ -7,7 +7,7 @@ from typing import Protocol
 from gsv_runtime.cache.entry import Entry, Key
 
 MEMORY, REDIS, DISK = "memory", "redis", "disk"
-LEVELS = (MEMORY, REDIS, DISK)
+CACHE_LEVELS = (MEMORY, REDIS, DISK)
 
 
 class LevelFailed(Exception):
@@ -22,7 +22,7 @@ class Level(Protocol):
 
     @property
     def name(self) -> str:
-        """Which it is, one of LEVELS."""
+        """Which it is, one of CACHE_LEVELS."""
         ...
 
     def get(self, key: Key) -> Entry | None:

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from gsv_runtime.cache import disk_files
 from gsv_runtime.cache.disk_files import StoredFile
-from gsv_runtime.cache.entry import KINDS, CorruptEntry, Key, parse
+from gsv_runtime.cache.entry import ENTRY_KINDS, CorruptEntry, Key, parse
 
 _END = "end.json"
 _FORMAT = "gsv-cache 1"
@@ -77,7 +77,7 @@ class Imported:
 
 def stats(folder: Path) -> Stats:
     """Counts the entries."""
-    kinds = dict.fromkeys(KINDS, Amount())
+    kinds = dict.fromkeys(ENTRY_KINDS, Amount())
     used_s = []
     for file in disk_files.stored_files(folder):
         kinds[file.key.kind] = kinds[file.key.kind].plus(file)

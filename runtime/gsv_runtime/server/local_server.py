@@ -21,7 +21,7 @@ from gsv_runtime.model_files import DEFAULT_REPOSITORY, file_digest, joined_dige
 from gsv_runtime.server import preload, triton_process
 from gsv_runtime.server.model_processes import server_process
 from gsv_runtime.server.triton_process import Ports, ServerFailed, Wheel
-from gsv_runtime.server.watchdog import kept
+from gsv_runtime.server.watchdog import watchdog_command
 from gsv_runtime.settings import BUILD_FILE, read_build
 
 DEFAULT_STATE = Path("var")
@@ -35,7 +35,7 @@ logger = logging.getLogger("gsv.server")
 class ServerState:
     """The running server, as server.json has it."""
 
-    pid: int  # of its keeper
+    pid: int  # of its watchdog
     ports: Ports
     shm_prefix: str
     admin_key: str
@@ -126,7 +126,7 @@ def _start(repository: Path, state_directory: Path, ports: Ports, models: list[s
     )
     if preload.library() is None:
         logger.warning(preload.MISSING)
-    command = kept(command, f"{ports.host}:{ports.http}", shm_prefix, models)
+    command = watchdog_command(command, f"{ports.host}:{ports.http}", shm_prefix, models)
     pid = triton_process.start(command, wheel.environment() | {"GSV_ADMIN_KEY": admin_key}, log)
     state = ServerState(pid, ports, shm_prefix, admin_key, serves)
     state.write(state_directory)

@@ -36,7 +36,7 @@ def model_processes(server: int) -> Mapping[str, frozenset[int]]:
     return {model: frozenset(pids) for model, pids in found.items()}
 
 
-def stubs(shm_prefix: str) -> frozenset[int]:
+def stub_pids(shm_prefix: str) -> frozenset[int]:
     """Running model processes, orphans too, of the server whose shared memory files' names begin so."""
     pids = (int(directory.name) for directory in _PROC.glob("[0-9]*"))
     return frozenset(

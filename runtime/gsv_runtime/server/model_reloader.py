@@ -22,7 +22,7 @@ ENDED_BY_CLIENTS = ("tts",)
 ADMIN_HEADER = "admin-key"
 _LONGEST_BACKOFF_S = 30.0
 
-logger = logging.getLogger("gsv.supervisor")
+logger = logging.getLogger("gsv.reloader")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class ModelControl:
         return None
 
 
-class Supervisor:
+class ModelReloader:
     """Watches the models of one server.
 
     Args:

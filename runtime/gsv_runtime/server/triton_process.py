@@ -145,7 +145,7 @@ def command_line(
 
 
 def start(command: list[str], environment: dict[str, str], log: Path) -> int:
-    """Starts the server's keeper in a session of its own, so that all of it can be ended; returns its process id."""
+    """Starts the server's watchdog in a session of its own, so that all of it can be ended; returns its process id."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     return os.posix_spawn(
         command[0],
@@ -221,7 +221,7 @@ def _wait_until_gone(pids: list[int], limit_s: float) -> None:
 
 
 def _session_members(session: int) -> list[int]:
-    """Processes of the session that the keeper leads: the server and its stubs, orphaned or not."""
+    """Processes of the session that the watchdog leads: the server and its stubs, orphaned or not."""
     members = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, IndexError):

@@ -17,15 +17,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from gsv_runtime.server.model_processes import is_running, model_processes, stubs
-from gsv_runtime.server.model_reloader import POLL_S, ModelControl, Supervisor
+from gsv_runtime.server.model_processes import is_running, model_processes, stub_pids
+from gsv_runtime.server.model_reloader import POLL_S, ModelControl, ModelReloader
 from gsv_runtime.server.preload import library, with_preload
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _LIVED_LONG_S = 60.0  # a server that lived for so long is started again at once
 _SHARED_MEMORY = Path("/dev/shm")
 
-logger = logging.getLogger("gsv.keeper")
+logger = logging.getLogger("gsv.watchdog")
 
 
 class ServerEnded(Exception):
@@ -44,12 +44,12 @@ class Process(Protocol):
         """Asks it to end."""
 
 
-class Keeper:
+class ServerWatchdog:
     """Keeps one server running until it is told to stop.
 
     Args:
         start: starts tritonserver.
-        supervisor: a supervisor of the server with this process id, which waits by calling the function given.
+        reloader: a reloader of the server with this process id, which waits by calling the function given.
         clear: removes what a dead server has left.
         sleep: waits for some seconds.
         clock: seconds that only grow.
@@ -58,13 +58,13 @@ class Keeper:
     def __init__(
         self,
         start: Callable[[], Process],
-        supervisor: Callable[[int, Callable[[float], None]], Supervisor],
+        reloader: Callable[[int, Callable[[float], None]], ModelReloader],
         clear: Callable[[], None],
         sleep: Callable[[float], Any] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._start = start
-        self._supervisor = supervisor
+        self._reloader = reloader
         self._clear = clear
         self._sleep = sleep
         self._clock = clock
@@ -115,15 +115,15 @@ class Keeper:
                     return
                 self._sleep(min(left_s, POLL_S))
 
-        supervisor = self._supervisor(server.pid, sleep)
+        reloader = self._reloader(server.pid, sleep)
         with contextlib.suppress(ServerEnded):
             while True:
                 try:
-                    supervisor.look()
+                    reloader.look()
                 except ValueError:  # an answer that is none, from a server in trouble
                     logger.exception("looking at the models failed")
                 sleep(POLL_S)
-        return server.poll() or 0, supervisor.has_seen_a_model
+        return server.poll() or 0, reloader.has_seen_a_model
 
     def _pause(self, seconds: float) -> None:
         until_s = self._clock() + seconds
@@ -144,7 +144,7 @@ def clear_leftovers(shm_prefix: str) -> None:
     Args:
         shm_prefix: begins the names of its shared memory files, and of no other server's.
     """
-    left = stubs(shm_prefix)
+    left = stub_pids(shm_prefix)
     for pid in left:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -170,17 +170,17 @@ def keep(command: Sequence[str], address: str, shm_prefix: str, models: Sequence
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s")
     environment, control = with_preload(os.environ, library()), ModelControl(address, admin_key)
-    keeper = Keeper(
+    watchdog = ServerWatchdog(
         start=lambda: subprocess.Popen(list(command), env=environment),
-        supervisor=lambda pid, sleep: Supervisor(control, lambda: model_processes(pid), models, sleep),
+        reloader=lambda pid, sleep: ModelReloader(control, lambda: model_processes(pid), models, sleep),
         clear=lambda: clear_leftovers(shm_prefix),
     )
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, keeper.stop)
-    return keeper.run()
+        signal.signal(number, watchdog.stop)
+    return watchdog.run()
 
 
-def kept(command: Sequence[str], address: str, shm_prefix: str, models: Sequence[str]) -> list[str]:
+def watchdog_command(command: Sequence[str], address: str, shm_prefix: str, models: Sequence[str]) -> list[str]:
     """The command line that does the same as `keep` in a new process; the key goes into its environment."""
     return [sys.executable, "-m", "gsv_runtime.server.watchdog", address, shm_prefix, *models, "--", *command]
 

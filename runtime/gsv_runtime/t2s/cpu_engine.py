@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 
 from gsv_runtime.graphs.session import open_session
-from gsv_runtime.t2s.engine import KINDS, Array, StepRow, pack_rows, read_capacity, warming_prompt
+from gsv_runtime.t2s.engine import KEY_AND_VALUE, Array, StepRow, pack_rows, read_capacity, warming_prompt
 from gsv_runtime.t2s.request import Capacity, Prompt
 
 _BLOCKED = np.float32(-1e4)
@@ -37,7 +37,7 @@ def pack_prompt(prompt: Prompt) -> dict[str, Array]:
     }
 
 
-class OnnxEngine:
+class CpuEngine:
     """The graph of both phases that `gsv_build.graphs.t2s_graphs` writes, run by ONNX Runtime on the CPU."""
 
     fixed_span = False
@@ -64,7 +64,7 @@ class OnnxEngine:
         shapes = {value.name: value.shape for value in self._session.get_inputs()}
         _, heads, _, head_dim = shapes["key_cache_0"]
         self._layers = sum(name.startswith("key_cache_") for name in shapes)
-        self._cache = {kind: _reserve((self._layers, slots, heads, cache_rows, head_dim)) for kind in KINDS}
+        self._cache = {kind: _reserve((self._layers, slots, heads, cache_rows, head_dim)) for kind in KEY_AND_VALUE}
         self._no_bias = np.zeros((1, 1, 1, cache_rows + 1), dtype=np.float32)
         self._steps: dict[int, _StepBinding] = {}
 
@@ -111,7 +111,7 @@ class OnnxEngine:
         """Slots start to stop - 1 of every layer, `[n, heads, cache_rows, head_dim]`, by the graph's input names."""
         return {
             f"{kind}_cache_{layer}": self._cache[kind][layer, start:stop]
-            for kind in KINDS
+            for kind in KEY_AND_VALUE
             for layer in range(self._layers)
         }
 

@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 
 from gsv_runtime.graphs.session import Device, open_session
-from gsv_runtime.t2s.engine import KINDS, Array, StepRow, pack_rows, read_capacity, warming_prompt
+from gsv_runtime.t2s.engine import KEY_AND_VALUE, Array, StepRow, pack_rows, read_capacity, warming_prompt
 from gsv_runtime.t2s.request import Capacity, Prompt
 
 _CACHE_TYPE = np.float16
@@ -64,7 +64,7 @@ class CudaEngine:
         _, heads, _, head_dim = inputs["key_cache_0"].shape
         self._slot_shape = (heads, cache_rows, head_dim)
         shape = (self._layers, slots, *self._slot_shape)
-        self._cache = {kind: self._empty(shape, _CACHE_TYPE) for kind in KINDS}
+        self._cache = {kind: self._empty(shape, _CACHE_TYPE) for kind in KEY_AND_VALUE}
         self._step_values = {
             "tokens": self._empty((slots,), np.int64),
             "token_positions": self._empty((slots,), np.int64),
@@ -96,7 +96,7 @@ class CudaEngine:
         """Append one token to each slot.
 
         Args:
-            rows: one for every slot; `OnnxEngine.decode_step` says what those that do not advance give.
+            rows: one for every slot; `CpuEngine.decode_step` says what those that do not advance give.
 
         Returns:
             `[slots, V]` float32 logits.

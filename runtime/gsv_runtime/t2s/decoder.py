@@ -13,7 +13,7 @@ from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.engine import Engine, StepRow
 from gsv_runtime.t2s.request import Prompt, TextLimit, parse_prompt
 from gsv_runtime.t2s.sampling import draw, exponential_noise, token_generator
-from gsv_runtime.t2s.scheduler import Answer, Round, Scheduler
+from gsv_runtime.t2s.scheduler import CallResult, DecodeRound, Scheduler
 from gsv_runtime.tensors import Arrays
 
 Array = NDArray[Any]
@@ -90,7 +90,7 @@ class Decoder:
         if call.end:
             self._ending.add(call.sequence_id)
 
-    def answers(self, now_s: float) -> Iterator[Answer]:
+    def answers(self, now_s: float) -> Iterator[CallResult]:
         """Yield the calls that are complete; a sequence whose last call this was is closed."""
         for answer in self._scheduler.answers(now_s):
             if answer.sequence_id in self._ending:
@@ -130,7 +130,7 @@ class Decoder:
             self.close(sequence_id)
         return idle
 
-    def _step_rows(self, plan: Round) -> list[StepRow]:
+    def _step_rows(self, plan: DecodeRound) -> list[StepRow]:
         """One row per slot of the span; those that do not advance keep what they have."""
         rows = []
         for slot in range(plan.span):

@@ -18,7 +18,7 @@ from gsv_runtime.speech_request import Sampling
 from gsv_runtime.t2s.request import Capacity, Prompt
 
 Array = NDArray[Any]
-KINDS = ("key", "value")
+KEY_AND_VALUE = ("key", "value")
 
 
 @dataclass(frozen=True)

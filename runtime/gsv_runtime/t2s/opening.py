@@ -7,7 +7,7 @@ from pathlib import Path
 from gsv_runtime.graphs.session import CUDA
 from gsv_runtime.model_files import T2S_CUDA_DECODE_STEP_FILE, T2S_CUDA_PREFILL_FILE, T2S_GRAPH_FILE
 from gsv_runtime.settings import T2SSettings
-from gsv_runtime.t2s.cpu_engine import OnnxEngine
+from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
 from gsv_runtime.t2s.engine import Engine
 
@@ -19,9 +19,9 @@ def open_engine(folder: Path, settings: T2SSettings) -> Engine:
         ValueError: there is no such device.
         RuntimeError: ONNX Runtime cannot run on it here.
     """
-    engine: OnnxEngine | CudaEngine
+    engine: CpuEngine | CudaEngine
     if settings.device == "cpu":
-        engine = OnnxEngine(folder / T2S_GRAPH_FILE, settings.slots, settings.cache_rows, settings.intra_op_threads)
+        engine = CpuEngine(folder / T2S_GRAPH_FILE, settings.slots, settings.cache_rows, settings.intra_op_threads)
     elif settings.device == "cuda":
         engine = CudaEngine(
             folder / T2S_CUDA_PREFILL_FILE,

@@ -19,7 +19,7 @@ UNFINISHED = ""
 
 
 @dataclass(frozen=True)
-class Round:
+class DecodeRound:
     """What the engine does next, in this order."""
 
     moves: tuple[Move, ...]
@@ -29,7 +29,7 @@ class Round:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CallResult:
     """The answer to one call."""
 
     sequence_id: int
@@ -73,14 +73,14 @@ class Sequence:
     @property
     def may_advance(self) -> bool:
         """Whether it may get one more token: its call lacks one, or it is not too far ahead."""
-        reach = self.num_delivered + (self.num_asked or 0) + self.ahead
-        return self.prefilled and self.finish_reason == UNFINISHED and len(self.tokens) < reach
+        allowed = self.num_delivered + (self.num_asked or 0) + self.ahead
+        return self.prefilled and self.finish_reason == UNFINISHED and len(self.tokens) < allowed
 
     @property
     def _is_answerable(self) -> bool:
         return self.finish_reason != UNFINISHED or len(self.tokens) - self.num_delivered >= (self.num_asked or 0)
 
-    def take_answer(self) -> Answer | None:
+    def take_answer(self) -> CallResult | None:
         """The answer to the open call if it is complete; then the call is closed."""
         if self.num_asked is None or not self._is_answerable:
             return None
@@ -88,7 +88,7 @@ class Sequence:
         self.num_delivered += len(tokens)
         self.num_asked = None
         exhausted = self.num_delivered == len(self.tokens)
-        return Answer(self.sequence_id, tuple(tokens), self.finish_reason if exhausted else UNFINISHED)
+        return CallResult(self.sequence_id, tuple(tokens), self.finish_reason if exhausted else UNFINISHED)
 
 
 class Scheduler:
@@ -179,7 +179,7 @@ class Scheduler:
             self.close(sequence_id)
         return idle
 
-    def plan(self) -> Round:
+    def plan(self) -> DecodeRound:
         """Decide the next round: admit the sequence that has waited longest, close holes, step those that run."""
         running = self._running()
         admitted = self._joining()
@@ -190,7 +190,7 @@ class Scheduler:
         span = 1 + max((self._sequences[i].slot or 0 for i in step), default=-1)
         if self._fixed_span and step:
             span = self._num_slots
-        return Round(moves, tuple(s.sequence_id for s in admitted), step, span)
+        return DecodeRound(moves, tuple(s.sequence_id for s in admitted), step, span)
 
     def record(self, sequence_id: int, token: int, ended: bool) -> None:
         """Take what was drawn for a sequence, by prefill or by a step; one that finishes gives its slot back."""
@@ -208,7 +208,7 @@ class Scheduler:
         if sequence.finish_reason != UNFINISHED:
             self._free_slot(sequence)
 
-    def answers(self, now_s: float) -> Iterator[Answer]:
+    def answers(self, now_s: float) -> Iterator[CallResult]:
         """Yield the calls that are complete, each once."""
         for sequence in list(self._sequences.values()):
             answer = sequence.take_answer()

@@ -20,7 +20,7 @@ from gsv_runtime.errors import InternalError
 from gsv_runtime.metrics import Metrics, NoMetrics
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.decoder import Decoder
-from gsv_runtime.t2s.scheduler import Answer
+from gsv_runtime.t2s.scheduler import CallResult
 from gsv_runtime.tensors import Arrays
 
 logger = logging.getLogger("gsv.t2s")
@@ -40,7 +40,7 @@ class Sequences(Protocol):
         ...
 
 
-class AllCared:
+class OrphanCheck:
     """Sequences whose callers live."""
 
     def is_orphan(self, sequence_id: int) -> bool:
@@ -79,7 +79,7 @@ class T2SService:
         self._decoder = decoder
         self._idle_s = idle_s
         self._clock = clock
-        self._sequences = sequences or AllCared()
+        self._sequences = sequences or OrphanCheck()
         self._looked_s = clock()
         self._inbox: deque[_Call] = deque()
         self._changed = threading.Condition()
@@ -175,7 +175,7 @@ class T2SService:
         if sequence_id in self._replies:
             self._fail(sequence_id, InternalError("sequence was ended while a call was open"))
         self._decoder.close(sequence_id)
-        call.reply(_outputs(Answer(sequence_id, (), "")))
+        call.reply(_outputs(CallResult(sequence_id, (), "")))
 
     def _answer(self) -> None:
         for answer in self._decoder.answers(self._clock()):
@@ -221,7 +221,7 @@ class _Figures:
             self._metrics.set("gsv_t2s_slots_in_use", self._slots_told)
 
 
-def _outputs(answer: Answer) -> Arrays:
+def _outputs(answer: CallResult) -> Arrays:
     """Outputs of contract.T2S."""
     return {
         "semantic_tokens": np.array(answer.tokens, dtype=np.int64),

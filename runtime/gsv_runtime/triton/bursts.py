@@ -35,7 +35,7 @@ class Arrivals:
         return len(self._latest_s) == _ARRIVALS and now_s - self._latest_s[0] < _WITHIN_S
 
 
-class Starter(Generic[T]):
+class BurstGate(Generic[T]):
     """Starts work in the order in which it came; after a burst, from a thread of its own."""
 
     def __init__(self, start: Callable[[T], None], name: str, clock: Callable[[], float] = time.monotonic) -> None:

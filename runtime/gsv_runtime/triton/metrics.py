@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import triton_python_backend_utils as pb_utils
 
 from gsv_runtime.metrics import COUNTER, GAUGE, HISTOGRAM, MetricSpec
-from gsv_runtime.triton.metrics_queue import ToldLater
+from gsv_runtime.triton.metrics_queue import MetricsQueue
 
 
-class TritonMetrics(ToldLater):
+class TritonMetrics(MetricsQueue):
     """`metrics.Metrics` on Triton's own Prometheus endpoint; make it in `initialize`, and keep it.
 
     Only one thread of the process speaks with Triton about metrics: two at once crash tritonserver within a second

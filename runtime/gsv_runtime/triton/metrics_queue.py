@@ -15,7 +15,7 @@ _MAX_UNTOLD = 10_000  # figures; more than that are dropped
 _MOMENT_S = 0.1  # telling takes Python's lock, which a burst of requests needs
 
 
-class Keeper(Protocol):
+class MetricSink(Protocol):
     """Keeps metrics."""
 
     def __call__(self, name: str, verb: str, value: float, labels: dict[str, str]) -> None:
@@ -36,12 +36,12 @@ def summed(figures: Iterable[Figure]) -> list[Figure]:
     return list(found.values())
 
 
-class ToldLater:
-    """`metrics.Metrics` for many threads, whose figures reach their keeper from one, in order."""
+class MetricsQueue:
+    """`metrics.Metrics` for many threads, whose figures reach their sink from one, in order."""
 
-    def __init__(self, keeper: Keeper) -> None:
-        """Tell `keeper`; a figure that it raises at is lost."""
-        self._keeper = keeper
+    def __init__(self, sink: MetricSink) -> None:
+        """Tell `sink`; a figure that it raises at is lost."""
+        self._sink = sink
         self._untold: deque[Figure] = deque()
         threading.Thread(target=self._run, name="metrics", daemon=True).start()
 
@@ -73,6 +73,6 @@ class ToldLater:
 
     def _tell(self, name: str, verb: str, value: float, labels: dict[str, str]) -> None:
         try:
-            self._keeper(name, verb, value, labels)
+            self._sink(name, verb, value, labels)
         except Exception:
             logger.exception("metric lost name=%s labels=%s", name, labels)

@@ -28,7 +28,7 @@ _BEING_LOADED = ("is not ready", "has no available versions")
 
 
 def _leave() -> None:
-    """Ends this process: too many of its calls hang. The supervisor starts it anew."""
+    """Ends this process: too many of its calls hang. The model reloader starts it anew."""
     logger.critical("too many calls lost, ending this process")
     os._exit(1)
 

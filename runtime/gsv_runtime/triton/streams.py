@@ -12,7 +12,7 @@ from typing import Any
 from gsv_runtime import contract, errors
 from gsv_runtime.jobs import Admit, Job
 from gsv_runtime.metrics import Metrics, NoMetrics
-from gsv_runtime.triton.bursts import Starter
+from gsv_runtime.triton.bursts import BurstGate
 from gsv_runtime.triton.messages import ResponseTensors, decode, end_stream, error_response, response
 from gsv_runtime.triton.stage_calls import BlsStages
 
@@ -33,12 +33,12 @@ class StreamServer:
         self._metrics = metrics or NoMetrics()
         self._admit = admit
         self._pool = ThreadPoolExecutor(max_streams, thread_name_prefix=f"{model.name}-stream")
-        self._starter = Starter(self._start, model.name)
+        self._gate = BurstGate(self._start, model.name)
         self._tensors = ResponseTensors()
 
     def submit(self, request: Any) -> None:
         """Takes one request: copies its inputs and hands its sender to a thread; one not let in is told at once."""
-        self._starter.arrived()
+        self._gate.arrived()
         came_s, sender = time.perf_counter(), request.get_response_sender()
         try:
             job = self._admit(lambda: decode(request, self._model))
@@ -46,7 +46,7 @@ class StreamServer:
             end_stream(sender, error_response(failure, self._model))
             self._metrics.observe("gsv_refusal_seconds", time.perf_counter() - came_s)
             return
-        self._starter.put((sender, job, came_s))
+        self._gate.put((sender, job, came_s))
 
     def _start(self, let_in: tuple[Any, Job, float]) -> None:
         sender, job, came_s = let_in
@@ -54,7 +54,7 @@ class StreamServer:
             self._pool.submit(self._run, sender, job, came_s)
         except Exception as failure:
             job.leave(failure)
-            self._starter.ended()
+            self._gate.ended()
             end_stream(sender, error_response(failure, self._model))
 
     def _run(self, sender: Any, job: Job, came_s: float) -> None:
@@ -77,7 +77,7 @@ class StreamServer:
             final, failed = error_response(failure, self._model), failure
         finally:
             job.leave(failed)  # before FINAL, so that whoever got it finds the place free
-            self._starter.ended()
+            self._gate.ended()
             if client.has_left(ask_anew=True):
                 time.sleep(_CANCELLED_PAUSE_S)
             end_stream(sender, final)
@@ -91,7 +91,7 @@ class StreamServer:
 
     def close(self) -> None:
         """Waits for the running streams."""
-        self._starter.close()
+        self._gate.close()
         self._pool.shutdown(wait=True)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from gsv_build.checks.stage_errors import StageError, batch_error, graph_error, snr_db, t2s_errors
+from gsv_build.checks.stage_errors import StageDifference, batch_error, graph_error, snr_db, t2s_errors
 from gsv_build.graphs.t2s_graphs import write_t2s_graphs
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
@@ -31,29 +31,29 @@ def scale_graph(path, factor):
 
 def test_a_graph_that_equals_its_module_has_no_error(tmp_path):
     error = graph_error(scale_graph(tmp_path / "g.onnx", 2), Scale(), {"signal": torch.tensor([[1.0, -3.0]])})
-    assert error == StageError(0.0, 6.0)
+    assert error == StageDifference(0.0, 6.0)
 
 
 def test_the_largest_difference_counts(tmp_path):
     error = graph_error(scale_graph(tmp_path / "g.onnx", 2.5), Scale(), {"signal": torch.tensor([[1.0, -3.0]])})
-    assert error == StageError(1.5, 6.0)
+    assert error == StageDifference(1.5, 6.0)
 
 
 def test_rows_of_a_batch_are_held_against_single_calls(tmp_path):
     batch = {"signal": torch.tensor([[1.0, 2.0, 3.0], [4.0, 0.0, 0.0]])}
     rows = [{"signal": batch["signal"][:1]}, {"signal": torch.tensor([[5.0]])}]
     error = batch_error(scale_graph(tmp_path / "g.onnx", 2), Scale(), batch, rows, axis=1)
-    assert error == StageError(2.0, 10.0)
+    assert error == StageDifference(2.0, 10.0)
 
 
 def test_nan_is_an_infinite_error():
-    error = StageError.between(torch.tensor([float("nan"), 0.0]), torch.zeros(2))
+    error = StageDifference.between(torch.tensor([float("nan"), 0.0]), torch.zeros(2))
     assert error.largest_error == float("inf")
 
 
 def test_another_shape_is_said():
     with pytest.raises(ValueError, match=r"ONNX gives shape \[2\], PyTorch \[3\]"):
-        StageError.between(torch.zeros(2), torch.zeros(3))
+        StageDifference.between(torch.zeros(2), torch.zeros(3))
 
 
 def test_snr_of_a_thousandth_is_60_db():

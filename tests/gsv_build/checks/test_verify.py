@@ -6,12 +6,12 @@ import pytest
 
 from gsv_build.__main__ import main
 from gsv_build.checks import verify
-from gsv_build.checks.stage_errors import StageError
+from gsv_build.checks.stage_errors import StageDifference
 from gsv_build.checks.verify import VersionReport
 
 
 def report(**changes):
-    stages = {"t2s": StageError(1e-5, 9.0), "vocoder": StageError(1e-6, 0.3)}
+    stages = {"t2s": StageDifference(1e-5, 9.0), "vocoder": StageDifference(1e-6, 0.3)}
     return VersionReport(**{"stages": stages, "changed_prompt_tokens": 0, "waveform_snr_db": 110.0, **changes})
 
 
@@ -19,12 +19,12 @@ def report(**changes):
     ("changes", "failure"),
     [
         ({}, None),
-        ({"stages": {"t2s": StageError(2e-3, 9.0)}}, "t2s: error 0.002, need at most 0.001"),
-        ({"stages": {"t2s_cuda": StageError(1.9e-2, 9.0)}}, None),
-        ({"stages": {"t2s_cuda": StageError(3e-2, 9.0)}}, "t2s_cuda: error 0.03, need at most 0.02"),
-        ({"stages": {"t2s_portable": StageError(float("inf"), 9.0)}}, "t2s_portable: error inf"),
-        ({"stages": {"vocoder": StageError(1e-3, 0.3)}}, "vocoder: error 0.001, need at most 0.0003"),
-        ({"stages": {"vocoder": StageError(float("nan"), 0.3)}}, "vocoder: error nan"),
+        ({"stages": {"t2s": StageDifference(2e-3, 9.0)}}, "t2s: error 0.002, need at most 0.001"),
+        ({"stages": {"t2s_cuda": StageDifference(1.9e-2, 9.0)}}, None),
+        ({"stages": {"t2s_cuda": StageDifference(3e-2, 9.0)}}, "t2s_cuda: error 0.03, need at most 0.02"),
+        ({"stages": {"t2s_portable": StageDifference(float("inf"), 9.0)}}, "t2s_portable: error inf"),
+        ({"stages": {"vocoder": StageDifference(1e-3, 0.3)}}, "vocoder: error 0.001, need at most 0.0003"),
+        ({"stages": {"vocoder": StageDifference(float("nan"), 0.3)}}, "vocoder: error nan"),
         ({"waveform_snr_db": 59.9}, "waveform: SNR 59.9 dB, need at least 60"),
         ({"waveform_snr_db": float("nan")}, "waveform: SNR nan dB"),
         ({"changed_prompt_tokens": 1}, "speech_tokenizer: 1 tokens differ, need none"),

@@ -10,7 +10,7 @@ from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
 from gsv_runtime.graphs.session import CPU
 from gsv_runtime.stages import SequenceCall
-from gsv_runtime.t2s.cpu_engine import OnnxEngine
+from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
 from gsv_runtime.t2s.decoder import Decoder
 
@@ -31,7 +31,7 @@ def open_engine(request, tmp_path_factory):
     files = write_t2s_graphs(model, tmp_path_factory.mktemp("t2s"), 256, precision)
     if request.param == "cuda":
         return lambda slots: CudaEngine(files.cuda_prefill, files.cuda_decode_step, slots, 256, CPU)
-    return lambda slots: OnnxEngine(files.engine, slots, cache_rows=256, intra_op_threads=1)
+    return lambda slots: CpuEngine(files.engine, slots, cache_rows=256, intra_op_threads=1)
 
 
 def decoder(open_engine, slots):

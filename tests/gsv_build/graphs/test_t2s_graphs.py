@@ -14,7 +14,7 @@ from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
 from gsv_runtime.graphs.session import CPU
 from gsv_runtime.speech_request import Sampling
-from gsv_runtime.t2s.cpu_engine import OnnxEngine
+from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
 from gsv_runtime.t2s.engine import StepRow
 from gsv_runtime.t2s.request import Prompt
@@ -123,7 +123,7 @@ def engine(request, files):
     """With the tolerance of its logits. That for a GPU has its memory on the host, and a cache in half precision."""
     if request.param == "cuda":
         return CudaEngine(files.cuda_prefill, files.cuda_decode_step, 4, 32, CPU), HALF_TOLERANCE
-    return OnnxEngine(files.engine, slots=4, cache_rows=32, intra_op_threads=1), TOLERANCE
+    return CpuEngine(files.engine, slots=4, cache_rows=32, intra_op_threads=1), TOLERANCE
 
 
 @pytest.mark.parametrize("num_tokens", [0, 1, 6])
@@ -144,7 +144,7 @@ def test_engine_prefill_and_steps_equal_one_full_forward(model, engine, num_toke
 
 
 def test_a_sequence_that_pauses_or_moves_goes_on_as_if_it_had_not(model, files):
-    engine = OnnxEngine(files.engine, slots=4, cache_rows=32, intra_op_threads=1)
+    engine = CpuEngine(files.engine, slots=4, cache_rows=32, intra_op_threads=1)
     paused, other = prompt(5, 5, 3), prompt(6, 9, 4)
     engine.prefill(3, paused)
     engine.prefill(1, other)
@@ -209,7 +209,7 @@ def int8_files(model, tmp_path_factory):
 
 
 def test_the_8_bit_engine_computes_with_the_rounded_weights(model, rounded_model, int8_files):
-    engine = OnnxEngine(int8_files.engine, slots=1, cache_rows=32, intra_op_threads=1)
+    engine = CpuEngine(int8_files.engine, slots=1, cache_rows=32, intra_op_threads=1)
     spoken = prompt(3, 7, 6)
     tokens = np.arange(8)
     found = [engine.prefill(0, spoken)]
@@ -238,12 +238,12 @@ def test_the_8_bit_engine_reads_no_float_copy_of_what_it_has_at_8_bits(files, in
 
 
 def test_the_engine_tells_what_it_can_take_from_the_graph(files):
-    capacity = OnnxEngine(files.engine, slots=2, cache_rows=32, intra_op_threads=1).capacity
+    capacity = CpuEngine(files.engine, slots=2, cache_rows=32, intra_op_threads=1).capacity
     assert (capacity.num_phones, capacity.vocabulary, capacity.bert_dim, capacity.max_positions) == (20, 33, 12, 64)
 
 
 def test_warming_up_leaves_no_trace_in_what_follows(model, files):
-    engine = OnnxEngine(files.engine, slots=1, cache_rows=32, intra_op_threads=1)
+    engine = CpuEngine(files.engine, slots=1, cache_rows=32, intra_op_threads=1)
     engine.warm_up()
     spoken = prompt(7, 4, 2)
     np.testing.assert_allclose(engine.prefill(0, spoken), full_logits(model, spoken, np.arange(0))[0], atol=TOLERANCE)

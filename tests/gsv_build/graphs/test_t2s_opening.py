@@ -14,7 +14,7 @@ from gsv_runtime import contract
 from gsv_runtime.graphs.session import CPU, CUDA, open_session
 from gsv_runtime.model_files import T2S_CUDA_DECODE_STEP_FILE, T2S_CUDA_PREFILL_FILE
 from gsv_runtime.t2s import cuda_engine, opening
-from gsv_runtime.t2s.cpu_engine import OnnxEngine
+from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
 from gsv_runtime.t2s.engine import StepRow, warming_prompt
 
@@ -46,7 +46,7 @@ def asked(monkeypatch):
 
 def test_the_cpu_preset_runs_both_phases_with_one_graph_on_the_cpu(folder):
     engine = opening.open_engine(folder, SETTINGS["cpu"])
-    assert isinstance(engine, OnnxEngine)
+    assert isinstance(engine, CpuEngine)
     assert engine.capacity.slots == SETTINGS["cpu"].slots
 
 

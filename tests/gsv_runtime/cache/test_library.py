@@ -18,19 +18,19 @@ from gsv_runtime.cache.library import Amount, BadLibrary
 
 from .entries import entry, key, same
 
-KINDS = ("audio", "tokens", "features", "voice")
+ENTRY_KINDS = ("audio", "tokens", "features", "voice")
 
 
 def filled(folder, count=8):
     """A folder with so many entries, of every kind in turn."""
     level = DiskLevel(folder, 1 << 30)
     for number in range(count):
-        level.put(key(number, KINDS[number % 4]), entry(number))
+        level.put(key(number, ENTRY_KINDS[number % 4]), entry(number))
     return level
 
 
 def path_of(folder, number):
-    return folder / relative_path(key(number, KINDS[number % 4]))
+    return folder / relative_path(key(number, ENTRY_KINDS[number % 4]))
 
 
 def exported(folder):
@@ -44,13 +44,13 @@ def test_stats_count_by_kind_and_say_when_entries_were_used(tmp_path):
     for number in range(8):
         os.utime(path_of(tmp_path, number), (1_000_000, 1_000_000 + number))
     found = library.stats(tmp_path)
-    assert found.kinds == dict.fromkeys(KINDS, Amount(2, 2 * BLOCK_BYTES))
+    assert found.kinds == dict.fromkeys(ENTRY_KINDS, Amount(2, 2 * BLOCK_BYTES))
     assert found.total == Amount(8, 8 * BLOCK_BYTES)
     assert (found.oldest_use_s, found.newest_use_s) == (1_000_000, 1_000_007)
 
 
 def test_an_empty_folder_has_nothing(tmp_path):
-    assert library.stats(tmp_path / "none") == library.Stats(dict.fromkeys(KINDS, Amount()), None, None)
+    assert library.stats(tmp_path / "none") == library.Stats(dict.fromkeys(ENTRY_KINDS, Amount()), None, None)
 
 
 def test_verifying_finds_what_is_damaged_and_removes_it_only_if_asked_to(tmp_path):
@@ -94,14 +94,14 @@ def test_an_exported_library_gives_another_folder_the_same_entries(tmp_path):
     done = library.import_library(tmp_path / "b", io.BytesIO(exported(tmp_path / "a")))
     assert done == library.Imported(added=8)
     level = DiskLevel(tmp_path / "b", 1 << 30)
-    assert all(same(level.get(key(number, KINDS[number % 4])), entry(number)) for number in range(8))
+    assert all(same(level.get(key(number, ENTRY_KINDS[number % 4])), entry(number)) for number in range(8))
 
 
 def test_the_same_entries_give_the_same_file_whenever_and_in_whatever_order_they_were_made(tmp_path):
     filled(tmp_path / "a")
     level = DiskLevel(tmp_path / "b", 1 << 30)
     for number in reversed(range(8)):
-        level.put(key(number, KINDS[number % 4]), entry(number))
+        level.put(key(number, ENTRY_KINDS[number % 4]), entry(number))
         os.utime(path_of(tmp_path / "b", number), (1000, 1000))
     assert exported(tmp_path / "a") == exported(tmp_path / "b")
 

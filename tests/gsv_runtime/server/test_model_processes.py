@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from gsv_runtime.server.model_processes import is_running, model_processes, server_process, stubs
+from gsv_runtime.server.model_processes import is_running, model_processes, server_process, stub_pids
 
 PREFIX = f"test-{uuid.uuid4().hex[:8]}-"
 """Of no server that may run beside these tests."""
@@ -61,10 +61,10 @@ def test_a_process_that_never_was_is_not_running():
 
 
 def test_the_stubs_of_a_server_are_known_by_its_shared_memory_also_when_they_are_orphans(stub):
-    assert stubs(PREFIX) == {stub.pid}
-    assert stubs(f"another-{PREFIX}") == frozenset()
+    assert stub_pids(PREFIX) == {stub.pid}
+    assert stub_pids(f"another-{PREFIX}") == frozenset()
     for word in (INSTANCE, str(stub.args[1]).lstrip("/")):
-        assert stub.pid not in stubs(word), f"{word} is not its shared memory"
+        assert stub.pid not in stub_pids(word), f"{word} is not its shared memory"
 
 
 def test_tritonserver_is_found_by_itself_and_by_who_keeps_it(tmp_path):

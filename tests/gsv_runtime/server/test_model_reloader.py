@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from gsv_runtime.server import model_reloader as supervisor
-from gsv_runtime.server.model_reloader import HOLD_S, Supervisor
+from gsv_runtime.server import model_reloader as reloader
+from gsv_runtime.server.model_reloader import HOLD_S, ModelReloader
 
 
 class FakeServer:
@@ -19,7 +19,7 @@ class FakeServer:
         self.loads_fail = 0
         self.slept_s = 0.0
 
-    # what the supervisor sees
+    # what the reloader sees
     def processes(self):
         return {model: frozenset(pids) for model, pids in self.running.items() if pids}
 
@@ -54,12 +54,12 @@ class FakeServer:
 @pytest.fixture
 def server(monkeypatch):
     fake = FakeServer()
-    monkeypatch.setattr(supervisor, "is_running", fake.is_running)
+    monkeypatch.setattr(reloader, "is_running", fake.is_running)
     return fake
 
 
 def watching(server):
-    watcher = Supervisor(server, server.processes, list(server.running), server.sleep)
+    watcher = ModelReloader(server, server.processes, list(server.running), server.sleep)
     assert watcher.look() == []
     return watcher
 

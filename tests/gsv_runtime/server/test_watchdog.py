@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gsv_runtime.server import watchdog as keeper
+from gsv_runtime.server import watchdog
 from gsv_runtime.server.model_reloader import POLL_S
-from gsv_runtime.server.watchdog import Keeper, ServerEnded, clear_leftovers, kept
+from gsv_runtime.server.watchdog import ServerEnded, ServerWatchdog, clear_leftovers, watchdog_command
 
 NEVER = 1e9
 
@@ -24,7 +24,7 @@ class Script:
         self.now_s = 0.0
         self.happened = []
         self.at = []  # (moment, what to do then)
-        self.keeper = Keeper(self.start, self.supervise, self.clear, self.sleep, lambda: self.now_s)
+        self.watchdog = ServerWatchdog(self.start, self.supervise, self.clear, self.sleep, lambda: self.now_s)
 
     def start(self):
         self.happened.append(("start", self.now_s))
@@ -71,40 +71,40 @@ class Looking:
 
 
 def stopped_at(script, moment_s):
-    script.at.append((moment_s, script.keeper.stop))
+    script.at.append((moment_s, script.watchdog.stop))
     return script
 
 
 def test_a_server_that_is_told_to_stop_is_not_started_again():
     script = stopped_at(Script((NEVER, 0)), 5)
-    assert script.keeper.run() == 0
+    assert script.watchdog.run() == 0
     assert script.happened == [("start", 0.0)]
     assert 7 <= script.now_s < 8
 
 
 def test_a_server_that_dies_is_cleared_away_and_started_again():
     script = stopped_at(Script((100, -6), (NEVER, 0)), 200)
-    assert script.keeper.run() == 0
+    assert script.watchdog.run() == 0
     assert script.happened == [("start", 0.0), ("clear", 100.0), ("start", 100.0)]
 
 
 def test_one_that_dies_soon_after_each_start_is_started_again_after_longer_and_longer():
     script = stopped_at(Script(*[(2, 1)] * 7, (NEVER, 0)), 200)
-    script.keeper.run()
+    script.watchdog.run()
     pauses = [later - earlier - 2 for earlier, later in itertools.pairwise(script.starts)]
     assert pauses == pytest.approx([1, 2, 4, 8, 16, 30, 30])
 
 
 def test_one_that_has_lived_long_is_started_again_at_once_the_next_time():
     script = stopped_at(Script((2, 1), (2, 1), (300, -11), (NEVER, 0)), 600)
-    script.keeper.run()
+    script.watchdog.run()
     assert script.starts[3] == pytest.approx(script.starts[2] + 300)
 
 
 @pytest.mark.parametrize(("status", "told"), [(1, 1), (-6, 134), (0, 0)])
 def test_a_server_that_never_had_a_model_ready_would_not_the_next_time_either(status, told):
     script = Script((3, status), ready=False)
-    assert script.keeper.run() == told
+    assert script.watchdog.run() == told
     assert script.happened == [("start", 0.0)]
 
 
@@ -117,18 +117,18 @@ def test_a_server_that_had_models_is_started_again_even_if_it_does_not_come_up_a
         looking.has_seen_a_model = next(seen)
         return looking
 
-    script.keeper._supervisor = supervise
-    assert script.keeper.run() == 0
+    script.watchdog._reloader = supervise
+    assert script.watchdog.run() == 0
     assert len(script.starts) == 3
 
 
 def test_a_stop_while_it_waits_to_start_again_ends_the_waiting():
     script = stopped_at(Script((2, 1), (2, 1), (2, 1), (2, 1)), 11.1)  # in the pause of 4 s
-    assert script.keeper.run() == 0
+    assert script.watchdog.run() == 0
     assert script.now_s < 12
 
 
-def test_a_supervisor_that_waits_for_a_model_learns_at_once_that_the_server_died():
+def test_a_reloader_that_waits_for_a_model_learns_at_once_that_the_server_died():
     script = stopped_at(Script((100, -6), (NEVER, 0)), 200)
     told = []
 
@@ -140,8 +140,8 @@ def test_a_supervisor_that_waits_for_a_model_learns_at_once_that_the_server_died
                 told.append(script.now_s)
                 raise
 
-    script.keeper._supervisor = lambda pid, sleep: LoadsForEver(script, sleep)
-    script.keeper.run()
+    script.watchdog._reloader = lambda pid, sleep: LoadsForEver(script, sleep)
+    script.watchdog.run()
     assert told[0] == pytest.approx(100, abs=2 * POLL_S)
 
 
@@ -152,13 +152,13 @@ def test_an_answer_that_is_none_does_not_end_the_watching(caplog):
         def look(self):
             raise ValueError("not JSON")
 
-    script.keeper._supervisor = lambda pid, sleep: Confused(script, sleep)
-    assert script.keeper.run() == 0
+    script.watchdog._reloader = lambda pid, sleep: Confused(script, sleep)
+    assert script.watchdog.run() == 0
     assert "not JSON" in caplog.text
 
 
 def test_what_a_dead_server_left_is_removed_and_what_others_have_is_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(keeper, "_SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr(watchdog, "_SHARED_MEMORY", tmp_path)
     program = tmp_path / "triton_python_backend_stub"
     program.symlink_to(sys.executable)
     model = tmp_path / "model.py"
@@ -184,7 +184,7 @@ def test_what_a_dead_server_left_is_removed_and_what_others_have_is_not(tmp_path
 
 
 def test_the_admin_key_is_not_on_the_command_line():
-    command = kept(["tritonserver", "--flag"], "127.0.0.1:8000", "gsv-1-", ["tts", "t2s"])
+    command = watchdog_command(["tritonserver", "--flag"], "127.0.0.1:8000", "gsv-1-", ["tts", "t2s"])
     assert command[1:3] == ["-m", "gsv_runtime.server.watchdog"]
     assert command[3:] == ["127.0.0.1:8000", "gsv-1-", "tts", "t2s", "--", "tritonserver", "--flag"]
 
@@ -200,7 +200,7 @@ time.sleep(600)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_server_and_its_status_is_told(number, tmp_path):
     """A real process; no model is ever ready at that address."""
-    command = kept([sys.executable, "-c", SERVER], "127.0.0.1:1", f"gsv-{tmp_path.name}-", ["tts"])
+    command = watchdog_command([sys.executable, "-c", SERVER], "127.0.0.1:1", f"gsv-{tmp_path.name}-", ["tts"])
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={"GSV_ADMIN_KEY": "k", "GSV_PRELOAD": "off"}
     )

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gsv_runtime.errors import InvalidRequest
-from gsv_runtime.t2s.scheduler import Answer, Scheduler
+from gsv_runtime.t2s.scheduler import CallResult, Scheduler
 from gsv_runtime.t2s.slots import Move
 
 
@@ -42,7 +42,7 @@ def test_a_call_is_answered_once_and_with_as_many_tokens_as_asked():
     while target.has_work:
         turn(target, token=7)
         answers += target.answers(now_s=0)
-    assert answers == [Answer(1, (7, 7, 7), "")]
+    assert answers == [CallResult(1, (7, 7, 7), "")]
     assert list(target.answers(now_s=0)) == []
 
 
@@ -58,7 +58,7 @@ def test_a_sequence_between_calls_rides_along_at_most_one_call_ahead():
     assert len(target[1].tokens) == 4
     assert len(target[2].tokens) == 20
     target.ask(1, 2, now_s=0)
-    assert list(target.answers(now_s=0)) == [Answer(1, (1, 1), "")]
+    assert list(target.answers(now_s=0)) == [CallResult(1, (1, 1), "")]
 
 
 def test_nothing_is_decoded_when_nobody_waits_for_it():
@@ -88,13 +88,13 @@ def test_the_last_tokens_come_with_the_reason_and_the_slot_is_free_before_they_a
         turn(target)
         if not target[1].num_delivered:
             first = list(target.answers(now_s=0))
-    assert first == [Answer(1, (1, 1), "")]
+    assert first == [CallResult(1, (1, 1), "")]
     target.ask(1, 2, now_s=0)
     turn(target)
     assert target.slots_in_use == 0
-    assert list(target.answers(now_s=0)) == [Answer(1, (1,), "limit")]
+    assert list(target.answers(now_s=0)) == [CallResult(1, (1,), "limit")]
     target.ask(1, 2, now_s=0)
-    assert list(target.answers(now_s=0)) == [Answer(1, (), "limit")]
+    assert list(target.answers(now_s=0)) == [CallResult(1, (), "limit")]
 
 
 def test_a_sequence_that_ends_at_once_answers_without_tokens():
@@ -102,7 +102,7 @@ def test_a_sequence_that_ends_at_once_answers_without_tokens():
     start(target, 1)
     target.plan()
     target.record(1, 1024, ended=True)
-    assert list(target.answers(now_s=0)) == [Answer(1, (), "eos")]
+    assert list(target.answers(now_s=0)) == [CallResult(1, (), "eos")]
 
 
 def test_a_loop_ends_as_repetition():
@@ -110,7 +110,7 @@ def test_a_loop_ends_as_repetition():
     start(target, 1, num_tokens=9)
     while target.has_work:
         turn(target)
-    assert list(target.answers(now_s=0)) == [Answer(1, (1, 1, 1, 1), "repetition")]
+    assert list(target.answers(now_s=0)) == [CallResult(1, (1, 1, 1, 1), "repetition")]
 
 
 def test_the_hole_of_a_sequence_that_left_is_closed_so_that_the_batch_stays_small():

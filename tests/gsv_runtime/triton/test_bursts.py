@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from gsv_runtime.triton.bursts import Arrivals, Starter
+from gsv_runtime.triton.bursts import Arrivals, BurstGate
 
 PATIENCE_S = 10.0
 
@@ -53,7 +53,7 @@ def started():
 
 @pytest.fixture
 def starter(started, clock):
-    starter = Starter(started.append, "test", clock)
+    starter = BurstGate(started.append, "test", clock)
     yield starter
     starter.close()
 
@@ -111,7 +111,7 @@ def test_a_burst_that_does_not_end_holds_nobody_for_longer_than_half_a_second(st
 
 
 def test_what_waits_is_started_before_the_end(started, clock):
-    starter = Starter(started.append, "test", clock)
+    starter = BurstGate(started.append, "test", clock)
     come(starter, *"abcdefgh")
     starter.close()
     assert started == list("abcdefgh")

@@ -4,12 +4,12 @@ import threading
 
 import pytest
 
-from gsv_runtime.triton.metrics_queue import ToldLater, summed
+from gsv_runtime.triton.metrics_queue import MetricsQueue, summed
 
 PATIENCE_S = 10.0
 
 
-class Keeper:
+class MetricSink:
     """Remembers what it is told, and by which threads; fails at figures named `bad`."""
 
     def __init__(self):
@@ -25,41 +25,41 @@ class Keeper:
 
 
 @pytest.fixture
-def keeper():
-    return Keeper()
+def sink():
+    return MetricSink()
 
 
-def test_figures_of_many_threads_are_told_by_one_and_none_is_lost(keeper):
-    metrics = ToldLater(keeper)
+def test_figures_of_many_threads_are_told_by_one_and_none_is_lost(sink):
+    metrics = MetricsQueue(sink)
     counting = [threading.Thread(target=lambda: [metrics.add("some") for _ in range(50)]) for _ in range(8)]
     for thread in counting:
         thread.start()
     for thread in counting:
         thread.join()
     metrics.add("last")
-    assert keeper.enough.wait(PATIENCE_S)
-    assert len(keeper.threads) == 1
-    assert sum(value for _, _, value, _ in keeper.told) == 8 * 50 + 1
+    assert sink.enough.wait(PATIENCE_S)
+    assert len(sink.threads) == 1
+    assert sum(value for _, _, value, _ in sink.told) == 8 * 50 + 1
 
 
-def test_figures_are_told_in_order_with_their_labels(keeper):
-    metrics = ToldLater(keeper)
+def test_figures_are_told_in_order_with_their_labels(sink):
+    metrics = MetricsQueue(sink)
     metrics.add("streams", -1.0)
     metrics.set("bytes", 7.0, level="disk")
     metrics.observe("last", 0.5, stage="t2s")
-    assert keeper.enough.wait(PATIENCE_S)
-    assert keeper.told == [
+    assert sink.enough.wait(PATIENCE_S)
+    assert sink.told == [
         ("streams", "increment", -1.0, {}),
         ("bytes", "set", 7.0, {"level": "disk"}),
         ("last", "observe", 0.5, {"stage": "t2s"}),
     ]
 
 
-def test_a_figure_that_cannot_be_told_does_not_end_the_telling(keeper):
-    metrics = ToldLater(keeper)
+def test_a_figure_that_cannot_be_told_does_not_end_the_telling(sink):
+    metrics = MetricsQueue(sink)
     metrics.add("bad")
     metrics.add("last")
-    assert keeper.enough.wait(PATIENCE_S)
+    assert sink.enough.wait(PATIENCE_S)
 
 
 def test_increments_of_a_series_are_told_as_one_where_the_last_stood():

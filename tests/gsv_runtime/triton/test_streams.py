@@ -7,7 +7,7 @@ import pytest
 
 from gsv_runtime import contract
 from gsv_runtime.errors import Cancelled, VoiceNotFound
-from gsv_runtime.jobs import AtMost, Reply
+from gsv_runtime.jobs import Reply, StreamLimit
 
 from .triton_double import FINAL, Request, TritonError
 
@@ -22,7 +22,7 @@ def run(door):
 
     def run_one(answer, request=None, max_streams=1):
         request = request or Request(action=b"list")
-        server = door.streams.StreamServer(contract.VOICES, AtMost(max_streams, answer), max_streams)
+        server = door.streams.StreamServer(contract.VOICES, StreamLimit(max_streams, answer), max_streams)
         server.submit(request)
         server.close()
         return request.sender.sent
@@ -91,7 +91,7 @@ def test_the_stream_beyond_the_limit_is_told_to_come_back_and_a_place_freed_is_u
         assert release.wait(10)
         yield voices("a")
 
-    server = door.streams.StreamServer(contract.VOICES, AtMost(1, answer), max_streams=1)
+    server = door.streams.StreamServer(contract.VOICES, StreamLimit(1, answer), max_streams=1)
     first, second, third = (Request(action=b"list") for _ in range(3))
     server.submit(first)
     server.submit(second)

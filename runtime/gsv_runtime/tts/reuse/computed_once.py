@@ -9,18 +9,18 @@ from typing import Any, TypeVar
 from gsv_runtime.cache.entry import Entry, Key
 from gsv_runtime.cache.tiers import Cache
 from gsv_runtime.metrics import Metrics
-from gsv_runtime.tts.reuse.single_flight import Abandoned, Flight, Flights
+from gsv_runtime.tts.reuse.single_flight import Abandoned, SingleFlight, SingleFlights
 
 T = TypeVar("T")
 
 
-class Once:
+class ComputeOnce:
     """What all requests share."""
 
     def __init__(self, cache: Cache, metrics: Metrics) -> None:
         self._cache = cache
         self._metrics = metrics
-        self._flights: Flights[Any] = Flights()
+        self._flights: SingleFlights[Any] = SingleFlights()
 
     @property
     def num_following(self) -> int:
@@ -59,7 +59,7 @@ class Once:
 
     def _lead(
         self,
-        flight: Flight[Any],
+        flight: SingleFlight[Any],
         key: Key,
         compute: Callable[[], T],
         pack: Callable[[T, float], Entry],

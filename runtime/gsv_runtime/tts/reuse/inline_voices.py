@@ -10,7 +10,7 @@ from gsv_runtime.tensors import Array
 from gsv_runtime.voices.store import Voice
 
 
-def entry_of(voice: Voice, compute_s: float) -> Entry:
+def voice_entry(voice: Voice, compute_s: float) -> Entry:
     """A voice as it is kept."""
     values = {field.name: getattr(voice, field.name) for field in fields(Voice)}
     arrays: dict[str, Array] = {name: values.pop(name) for name in Voice.ARRAYS}

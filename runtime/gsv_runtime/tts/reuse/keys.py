@@ -33,14 +33,14 @@ class Fingerprints:
 
 
 @dataclass(frozen=True)
-class Manner:
+class SpeechParameters:
     """How a sentence is spoken, beside who speaks it and what it says."""
 
     sampling: Sampling
     seed: int | None  # of this sentence; ANY_SEED
     speed: float  # the request's and the sentence's own, as it is spoken
     noise_scale: float
-    grid: ChunkSchedule  # where its audio is cut
+    schedule: ChunkSchedule  # where its audio is cut
 
 
 def stage_key(model: str, inputs: Mapping[str, Any], fingerprints: Fingerprints) -> Key:
@@ -60,31 +60,35 @@ def voice_key(reference: ReferenceRequest, fingerprints: Fingerprints) -> Key:
     return _key("voice", fingerprints.speech, *parts)
 
 
-def tokens_key(sentence: Sentence, language: str, voice: Voice, manner: Manner, fingerprints: Fingerprints) -> Key:
-    """Of a sentence's semantic tokens, which do not depend on speed, noise and grid.
+def tokens_key(
+    sentence: Sentence, language: str, voice: Voice, parameters: SpeechParameters, fingerprints: Fingerprints
+) -> Key:
+    """Of a sentence's semantic tokens, which do not depend on speed, noise and schedule.
 
     Args:
         sentence: with the Chinese characters that BERT reads, from which its features follow.
         language: that its text was read in.
         voice: who speaks.
-        manner: how.
+        parameters: how.
         fingerprints: of this server.
     """
-    return _key("tokens", fingerprints.speech, *_spoken(sentence, language, voice, manner))
+    return _key("tokens", fingerprints.speech, *_spoken(sentence, language, voice, parameters))
 
 
-def audio_key(sentence: Sentence, language: str, voice: Voice, manner: Manner, fingerprints: Fingerprints) -> Key:
+def audio_key(
+    sentence: Sentence, language: str, voice: Voice, parameters: SpeechParameters, fingerprints: Fingerprints
+) -> Key:
     """Of a sentence's audio, without the pause after it; arguments as of `tokens_key`."""
-    decoding = (manner.speed, manner.noise_scale, tuple(vars(manner.grid).values()))
-    return _key("audio", fingerprints.speech, *_spoken(sentence, language, voice, manner), *decoding)
+    decoding = (parameters.speed, parameters.noise_scale, tuple(vars(parameters.schedule).values()))
+    return _key("audio", fingerprints.speech, *_spoken(sentence, language, voice, parameters), *decoding)
 
 
-def _spoken(sentence: Sentence, language: str, voice: Voice, manner: Manner) -> tuple[Any, ...]:
-    sampling = manner.sampling
+def _spoken(sentence: Sentence, language: str, voice: Voice, parameters: SpeechParameters) -> tuple[Any, ...]:
+    sampling = parameters.sampling
     drawn = (sampling.top_k, sampling.top_p, sampling.temperature, sampling.repetition_penalty)
     runs = [(run.phone_start, run.token_ids, run.word_to_phone) for run in sentence.runs]
     speaker = (voice.content, voice.prompt_text, voice.prompt_language)
-    return speaker, language, sentence.text, sentence.phones, runs, drawn, manner.seed
+    return speaker, language, sentence.text, sentence.phones, runs, drawn, parameters.seed
 
 
 # Fields of a request that are no part of any key, and why they cannot matter.

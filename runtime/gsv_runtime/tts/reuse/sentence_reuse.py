@@ -1,14 +1,14 @@
-"""Sentences that were spoken before, or are being spoken for somebody else: `pipeline.Reuse` over the cache.
+"""Sentences that were spoken before, or are being spoken for another request: `pieces.Reuse` over the cache.
 
-A sentence's audio is looked for by whoever leads its flight; those who want the same sentence meanwhile get its pieces
-as they come. Every piece of a sentence is of one take: who goes on after a leader that left uses its seed.
+The leader of a sentence's single flight looks for its audio; those who want the same sentence meanwhile follow, and get
+its pieces as they come. All pieces of a sentence are of one take: who goes on after a leader that left uses its seed.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,36 +20,33 @@ from gsv_runtime.metrics import Metrics
 from gsv_runtime.speech_request import SpeechRequest
 from gsv_runtime.tensors import Array
 from gsv_runtime.text.sentences import Sentence
-from gsv_runtime.tts.reuse.keys import ANY_SEED, Fingerprints, Manner, audio_key, tokens_key
-from gsv_runtime.tts.reuse.single_flight import Abandoned, Flight, Flights
+from gsv_runtime.tts.reuse.keys import ANY_SEED, Fingerprints, SpeechParameters, audio_key, tokens_key
+from gsv_runtime.tts.reuse.single_flight import Abandoned, SingleFlight, SingleFlights
 from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
-from gsv_runtime.tts.synthesis.pieces import JOINED, AudioPiece, Compute, Piece, Spoken, TokenPiece, spoken_speed
+from gsv_runtime.tts.synthesis.pieces import JOINED, AudioPiece, Compute, Piece, SentenceTask, TokenPiece, spoken_speed
 from gsv_runtime.voices.store import Voice
 
 
-@dataclass(frozen=True)
-class AudioBit:
-    """A piece of a sentence, as its leader publishes it."""
-
-    waveform: Array  # [N] float32
-    finish_reason: str  # of the sentence, if it ends here
-
-
-class Takes:
+class SentenceCache:
     """What all requests share."""
 
     def __init__(self, cache: Cache, fingerprints: Fingerprints, metrics: Metrics) -> None:
         self.cache = cache
         self.fingerprints = fingerprints
         self.metrics = metrics
-        self.flights: Flights[AudioBit] = Flights()
+        self.flights: SingleFlights[AudioPiece] = SingleFlights()
 
 
-class RequestTakes:
-    """`pipeline.Reuse` for one request."""
+class RequestSentences:
+    """`pieces.Reuse` for one request."""
 
     def __init__(
-        self, shared: Takes, request: SpeechRequest, voice: Voice, grid: ChunkSchedule, check: Callable[[], None]
+        self,
+        shared: SentenceCache,
+        request: SpeechRequest,
+        voice: Voice,
+        schedule: ChunkSchedule,
+        check: Callable[[], None],
     ) -> None:
         """Look for this request.
 
@@ -57,114 +54,133 @@ class RequestTakes:
             shared: of the server.
             request: says what may be reused.
             voice: who speaks.
-            grid: where its audio is cut.
+            schedule: where its audio is cut.
             check: raises when the request is not worth waiting any longer.
         """
         self._shared = shared
         self._request = request
         self._voice = voice
-        self._grid = grid
+        self._schedule = schedule
         self._check = check
         self._lock = threading.Lock()
-        self._led: set[Flight[AudioBit]] = set()
+        self._led: set[SingleFlight[AudioPiece]] = set()
+        self._computing: dict[int, _Remainder] = {}  # by the sentence's index
         self.saved_s = 0.0
         self._closed = False
 
-    def pieces(self, spoken: Spoken, compute: Compute) -> Iterator[Piece]:
-        """A sentence's pieces: kept audio, another request's, or computed and kept; see `pipeline.Reuse`."""
+    def pieces(self, task: SentenceTask, compute: Compute) -> Iterator[Piece]:
+        """Yield stored audio, another request's, or what is computed and then stored; see `pieces.Reuse`."""
         if policy.allows(self._request.cache, policy.AUDIO):
-            yield from self._audio(spoken, compute)
+            yield from self._audio(task, compute)
         elif policy.allows(self._request.cache, policy.TOKENS):
-            yield from self._tokens(spoken, compute, None)
+            yield from self._tokens(task, compute, None)
         else:
-            yield from compute(spoken)
+            yield from compute(task)
+
+    def decoded(self, piece: AudioPiece, compute_s: float) -> bool:
+        """Hand audio to those who follow, and say whether this listener lacks it; see `pieces.Reuse`."""
+        remainder = self._computing.get(piece.task.index)
+        if remainder is None:
+            return True
+        if piece.finish_reason:
+            del self._computing[piece.task.index]
+        return remainder.decoded(piece, compute_s)
+
+    def failed(self, task: SentenceTask, failure: Exception) -> None:
+        """End the single flight of a sentence by this failure, if this request leads it."""
+        if task.index in self._computing:
+            self._computing.pop(task.index).failed(failure)
 
     def close(self) -> None:
-        """Leaves every flight that it leads to others, and waits for none."""
+        """Leave every flight that it leads to others, and wait for none."""
         with self._lock:
             self._closed, led = True, list(self._led)
         for flight in led:
             flight.abandon()
 
-    def _audio(self, spoken: Spoken, compute: Compute) -> Iterator[Piece]:
-        key = audio_key(*self._identity(spoken))
-        sent, failures = 0, 0
+    def _audio(self, task: SentenceTask, compute: Compute) -> Iterator[Piece]:
+        key = audio_key(*self._identity(task))
+        num_sent, failures = 0, 0
         while True:
-            flight, leads = self._shared.flights.join(key, spoken.seed, failures)
+            flight, leads = self._shared.flights.join(key, task.seed, failures)
             if leads:
-                yield from self._lead(flight, key, spoken, sent, compute)
+                yield from self._lead(flight, key, task, num_sent, compute)
                 return
             try:
-                for bit in flight.follow(sent, self._check_wanted):
-                    if sent and flight.seed != spoken.seed:  # another take: go on alone with the one begun
-                        yield from _with(AloneAfter(sent), compute(spoken))
+                for piece in flight.follow(num_sent, self._check_wanted):
+                    if num_sent and flight.seed != task.seed:  # another take: go on alone with the one begun
+                        self._computing[task.index] = _Remainder(num_sent)
+                        yield from compute(task)
                         return
-                    spoken, sent = replace(spoken, seed=flight.seed), sent + 1
-                    yield AudioPiece(spoken, bit.waveform, bit.finish_reason, flight.source or JOINED)
+                    task, num_sent = replace(task, seed=flight.seed), num_sent + 1
+                    yield AudioPiece(task, piece.waveform, piece.finish_reason, flight.source or JOINED)
                 return
             except Abandoned:
                 failures = flight.failures
 
-    def _lead(self, flight: Flight[AudioBit], key: Key, spoken: Spoken, sent: int, compute: Compute) -> Iterator[Piece]:
+    def _lead(
+        self, flight: SingleFlight[AudioPiece], key: Key, task: SentenceTask, num_sent: int, compute: Compute
+    ) -> Iterator[Piece]:
         try:
             self._take_charge(flight)
-            found = None if sent else self._shared.cache.find(key)
+            found = None if num_sent else self._shared.cache.find(key)
             if found is None:
-                lead = Lead(self._shared, flight, key, sent, self._keeps)
-                yield from self._tokens(spoken, compute, lead)
+                leader = _Leader(self._shared, flight, key, num_sent, self._is_stored)
+                yield from self._tokens(task, compute, leader)
                 return
             self._count_saved(found.entry, key)
             flight.seed, flight.source = int(found.entry.facts["seed"]), found.level
-            bits = bits_of(found.entry)
-            for bit in bits:
-                flight.publish(bit)
+            pieces = audio_pieces(found.entry, task, found.level)
+            for piece in pieces:
+                flight.publish(piece)
             flight.finish()
         except BaseException as failure:
             flight.fail(failure)
             raise
-        for bit in bits:
-            yield AudioPiece(spoken, bit.waveform, bit.finish_reason, found.level)
+        yield from pieces
 
-    def _tokens(self, spoken: Spoken, compute: Compute, lead: Lead | None) -> Iterator[Piece]:
-        key = tokens_key(*self._identity(spoken))
-        entry = None if lead is not None and lead.sent else self._shared.cache.get(key)
+    def _tokens(self, task: SentenceTask, compute: Compute, leader: _Leader | None) -> Iterator[Piece]:
+        key = tokens_key(*self._identity(task))
+        if leader is not None:
+            self._computing[task.index] = leader
+        entry = None if leader is not None and leader.num_sent else self._shared.cache.get(key)
         if entry is None:
-            yield from self._computed(key, spoken, compute, lead)
+            yield from self._computed(key, task, compute)
             return
         self._count_saved(entry, key)
-        spoken = replace(spoken, seed=int(entry.facts["seed"]))
-        if lead is not None:
-            lead.flight.seed = spoken.seed
-        yield TokenPiece(spoken, entry.arrays["tokens"], str(entry.facts["finish_reason"]), {}, lead)
+        task = replace(task, seed=int(entry.facts["seed"]))
+        if leader is not None:
+            leader.flight.seed = task.seed
+        yield TokenPiece(task, entry.arrays["tokens"], str(entry.facts["finish_reason"]), {})
 
-    def _computed(self, key: Key, spoken: Spoken, compute: Compute, lead: Lead | None) -> Iterator[Piece]:
+    def _computed(self, key: Key, task: SentenceTask, compute: Compute) -> Iterator[Piece]:
         pulled: list[Array] = []
         compute_ms = 0.0
-        for piece in compute(spoken):
+        for piece in compute(task):
             pulled.append(piece.tokens)
             compute_ms += sum(piece.times_ms.values())
-            if piece.finish_reason and self._keeps(piece.finish_reason):
-                facts = facts_of(spoken.seed, piece.finish_reason, compute_ms / 1e3)
+            if piece.finish_reason and self._is_stored(piece.finish_reason):
+                facts = facts_of(task.seed, piece.finish_reason, compute_ms / 1e3)
                 self._shared.cache.put(key, Entry({"tokens": np.concatenate(pulled)}, facts))
-            yield replace(piece, lead=lead)
+            yield piece
 
-    def _keeps(self, finish_reason: str) -> bool:
-        """Whether a sentence that ended so is kept: a run-away is, under its seed, where it would come again."""
+    def _is_stored(self, finish_reason: str) -> bool:
+        """Whether a sentence that ended so is stored: a run-away is, under its seed, where it would come again."""
         return finish_reason == "eos" or self._request.seeded
 
-    def _identity(self, spoken: Spoken) -> tuple[Sentence, str, Voice, Manner, Fingerprints]:
+    def _identity(self, task: SentenceTask) -> tuple[Sentence, str, Voice, SpeechParameters, Fingerprints]:
         request = self._request
-        seed = spoken.seed if request.seeded else ANY_SEED
-        speed = spoken_speed(request, spoken.sentence)
-        manner = Manner(request.sampling, seed, speed, request.noise_scale, self._grid)
-        return spoken.sentence, request.language, self._voice, manner, self._shared.fingerprints
+        seed = task.seed if request.seeded else ANY_SEED
+        speed = spoken_speed(request, task.sentence)
+        parameters = SpeechParameters(request.sampling, seed, speed, request.noise_scale, self._schedule)
+        return task.sentence, request.language, self._voice, parameters, self._shared.fingerprints
 
     def _count_saved(self, entry: Entry, key: Key) -> None:
         compute_s = float(entry.facts["compute_s"])
         self.saved_s += compute_s
         self._shared.metrics.add("gsv_cache_saved_seconds_total", compute_s, kind=key.kind)
 
-    def _take_charge(self, flight: Flight[AudioBit]) -> None:
+    def _take_charge(self, flight: SingleFlight[AudioPiece]) -> None:
         with self._lock:
             if self._closed:
                 raise Cancelled()
@@ -176,71 +192,72 @@ class RequestTakes:
         self._check()
 
 
-class AloneAfter:
-    """`pipeline.Lead` of a sentence that nobody else follows, and whose first pieces the listener has."""
+class _Remainder:
+    """A sentence that nobody else follows, and whose first pieces the listener has."""
 
-    def __init__(self, sent: int) -> None:
-        self.sent = sent
+    def __init__(self, num_sent: int) -> None:
+        self.num_sent = num_sent
         self._num_decoded = 0
 
-    def decoded(self, waveform: Array, finish_reason: str, compute_s: float) -> bool:
-        """Whether the listener still lacks this piece."""
+    def decoded(self, piece: AudioPiece, compute_s: float) -> bool:
+        """Say whether the listener lacks this piece."""
         self._num_decoded += 1
-        return self._num_decoded > self.sent
+        return self._num_decoded > self.num_sent
 
     def failed(self, failure: Exception) -> None:
         """Nobody else waits."""
 
 
-class Lead(AloneAfter):
-    """`pipeline.Lead` of a sentence that others may follow, and that is kept when it is complete."""
+class _Leader(_Remainder):
+    """A sentence that others may follow, and that is stored when it is complete."""
 
     def __init__(
-        self, shared: Takes, flight: Flight[AudioBit], key: Key, sent: int, keeps: Callable[[str], bool]
+        self,
+        shared: SentenceCache,
+        flight: SingleFlight[AudioPiece],
+        key: Key,
+        num_sent: int,
+        is_stored: Callable[[str], bool],
     ) -> None:
-        super().__init__(sent)
+        super().__init__(num_sent)
         self.flight = flight
         self._shared = shared
         self._key = key
-        self._keeps = keeps
+        self._is_stored = is_stored
         self._waveforms: list[Array] = []
         self._compute_s = 0.0
 
-    def decoded(self, waveform: Array, finish_reason: str, compute_s: float) -> bool:
-        """Hands a piece to those who follow; after the last one the sentence is in the cache, and the flight over."""
-        self._waveforms.append(waveform)
+    def decoded(self, piece: AudioPiece, compute_s: float) -> bool:
+        """Hand a piece to those who follow; after the last one the sentence is in the cache, and the flight over."""
+        self._waveforms.append(piece.waveform)
         self._compute_s += compute_s
-        if finish_reason and self._keeps(finish_reason):
-            facts = facts_of(self.flight.seed, finish_reason, self._compute_s)
-            self._shared.cache.put(self._key, entry_of(self._waveforms, facts))
-        self.flight.publish(AudioBit(waveform, finish_reason))
-        if finish_reason:
+        if piece.finish_reason and self._is_stored(piece.finish_reason):
+            facts = facts_of(self.flight.seed, piece.finish_reason, self._compute_s)
+            self._shared.cache.put(self._key, audio_entry(self._waveforms, facts))
+        self.flight.publish(piece)
+        if piece.finish_reason:
             self.flight.finish()
-        return super().decoded(waveform, finish_reason, compute_s)
+        return super().decoded(piece, compute_s)
 
     def failed(self, failure: Exception) -> None:
-        """Ends the flight by this failure."""
+        """End the flight by this failure."""
         self.flight.fail(failure)
 
 
 def facts_of(seed: int, finish_reason: str, compute_s: float) -> dict[str, Fact]:
-    """What is kept beside tokens or audio; the seed is that of the take, also where any will do."""
+    """Return what is stored beside tokens or audio; the seed is that of the take, also where any will do."""
     return {"seed": seed, "finish_reason": finish_reason, "compute_s": compute_s}
 
 
-def entry_of(waveforms: list[Array], facts: dict[str, Fact]) -> Entry:
-    """A sentence's audio as it is kept: all of it, and how many samples each piece has."""
+def audio_entry(waveforms: list[Array], facts: dict[str, Fact]) -> Entry:
+    """Pack a sentence's audio: all of it, and how many samples each piece has."""
     lengths = np.array([waveform.size for waveform in waveforms], dtype=np.int64)
     return Entry({"waveform": np.concatenate(waveforms), "piece_samples": lengths}, facts)
 
 
-def bits_of(entry: Entry) -> list[AudioBit]:
-    """The pieces again, as views of the entry's samples."""
+def audio_pieces(entry: Entry, task: SentenceTask, source: str) -> list[AudioPiece]:
+    """Unpack the pieces again, as views of the entry's samples."""
     ends = np.cumsum(entry.arrays["piece_samples"]).tolist()
-    pieces = np.split(entry.arrays["waveform"], ends[:-1])
-    reasons = [""] * (len(pieces) - 1) + [str(entry.facts["finish_reason"])]
-    return [AudioBit(piece, reason) for piece, reason in zip(pieces, reasons, strict=True)]
-
-
-def _with(lead: AloneAfter, pieces: Iterator[TokenPiece]) -> Iterator[Piece]:
-    return (replace(piece, lead=lead) for piece in pieces)
+    waveforms = np.split(entry.arrays["waveform"], ends[:-1])
+    reasons = [""] * (len(waveforms) - 1) + [str(entry.facts["finish_reason"])]
+    return [AudioPiece(task, *each, source) for each in zip(waveforms, reasons, strict=True)]

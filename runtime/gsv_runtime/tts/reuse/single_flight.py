@@ -24,10 +24,10 @@ class Abandoned(Exception):
     """The leader has gone before the end; ask for the key again."""
 
 
-class Flight(Generic[T]):
+class SingleFlight(Generic[T]):
     """One piece of work; all methods may be called from any thread."""
 
-    def __init__(self, table: Flights[T], key: Hashable, seed: int, failures: int) -> None:
+    def __init__(self, table: SingleFlights[T], key: Hashable, seed: int, failures: int) -> None:
         """Begin it; it takes itself off the table when it ends."""
         self.seed = seed  # of the take; whoever leads next makes the same one
         self.source = ""  # where the leader found the pieces, if it did not compute them
@@ -99,12 +99,12 @@ class Flight(Generic[T]):
             self._changed.notify_all()
 
 
-class Flights(Generic[T]):
+class SingleFlights(Generic[T]):
     """The work under way, by key."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: dict[Hashable, Flight[T]] = {}
+        self._running: dict[Hashable, SingleFlight[T]] = {}
         self._num_following = 0
 
     def __len__(self) -> int:
@@ -116,7 +116,7 @@ class Flights(Generic[T]):
         """Callers that follow one."""
         return self._num_following
 
-    def join(self, key: Hashable, seed: int = 0, failures: int = 0) -> tuple[Flight[T], bool]:
+    def join(self, key: Hashable, seed: int = 0, failures: int = 0) -> tuple[SingleFlight[T], bool]:
         """The flight of `key`, and whether the caller leads it; a leader has to end it, whatever happens.
 
         Args:
@@ -128,11 +128,11 @@ class Flights(Generic[T]):
             running = self._running.get(key)
             if running is not None:
                 return running, False
-            flight: Flight[T] = Flight(self, key, seed, failures)
+            flight: SingleFlight[T] = SingleFlight(self, key, seed, failures)
             self._running[key] = flight
             return flight, True
 
-    def forget(self, key: Hashable, flight: Flight[T]) -> None:
+    def forget(self, key: Hashable, flight: SingleFlight[T]) -> None:
         """Takes an ended flight off, if no other has its place."""
         with self._lock:
             if self._running.get(key) is flight:

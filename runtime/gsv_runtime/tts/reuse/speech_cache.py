@@ -14,13 +14,13 @@ from gsv_runtime.metrics import Metrics
 from gsv_runtime.settings import TtsSettings
 from gsv_runtime.speech_request import ReferenceRequest, SpeechRequest
 from gsv_runtime.stages import Stages
-from gsv_runtime.tts.reuse.computed_once import Once
+from gsv_runtime.tts.reuse.computed_once import ComputeOnce
 from gsv_runtime.tts.reuse.fingerprints import fingerprints
-from gsv_runtime.tts.reuse.inline_voices import entry_of, voice_of
+from gsv_runtime.tts.reuse.inline_voices import voice_entry, voice_of
 from gsv_runtime.tts.reuse.keys import Fingerprints, voice_key
-from gsv_runtime.tts.reuse.sentence_reuse import RequestTakes, Takes
+from gsv_runtime.tts.reuse.sentence_reuse import RequestSentences, SentenceCache
 from gsv_runtime.tts.reuse.stage_answers import RememberedStages
-from gsv_runtime.tts.reuse.whole_answers import Answers
+from gsv_runtime.tts.reuse.whole_answers import WholeAnswers
 from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
 from gsv_runtime.tts.synthesis.pieces import NoReuse, Reuse
 from gsv_runtime.voices.store import Voice
@@ -34,9 +34,9 @@ class SpeechCache:
     def __init__(self, cache: Cache, known_by: Fingerprints, metrics: Metrics) -> None:
         self._cache = cache
         self._known_by = known_by
-        self._once = Once(cache, metrics)
-        self._takes = Takes(cache, known_by, metrics)
-        self.answers = Answers(cache.memory, metrics)
+        self._once = ComputeOnce(cache, metrics)
+        self._sentences = SentenceCache(cache, known_by, metrics)
+        self.answers = WholeAnswers(cache.memory, metrics)
 
     @classmethod
     def open(cls, settings: TtsSettings, repository: Path, metrics: Metrics) -> SpeechCache:
@@ -76,23 +76,23 @@ class SpeechCache:
         """The voice of an inline reference, which `derive` computes; `check` raises to stop waiting."""
         if not policy.allows(request.cache, policy.FEATURES):
             return derive()
-        return self._once.get(voice_key(reference, self._known_by), derive, entry_of, voice_of, check)
+        return self._once.get(voice_key(reference, self._known_by), derive, voice_entry, voice_of, check)
 
-    def reuse(self, request: SpeechRequest, voice: Voice, grid: ChunkSchedule, check: Callable[[], None]) -> Reuse:
-        """What the pipeline need not compute; see `RequestTakes`."""
+    def reuse(self, request: SpeechRequest, voice: Voice, schedule: ChunkSchedule, check: Callable[[], None]) -> Reuse:
+        """What the pipeline need not compute; see `RequestSentences`."""
         if not policy.allows(request.cache, policy.TOKENS):
             return NoReuse()
-        return RequestTakes(self._takes, request, voice, grid, check)
+        return RequestSentences(self._sentences, request, voice, schedule, check)
 
     @property
-    def num_flights(self) -> int:
+    def num_single_flights(self) -> int:
         """Sentences that are being computed, or looked for, for whoever wants them."""
-        return len(self._takes.flights)
+        return len(self._sentences.flights)
 
     @property
     def num_following(self) -> int:
         """Requests that wait for what another one computes."""
-        return self._takes.flights.num_following + self._once.num_following
+        return self._sentences.flights.num_following + self._once.num_following
 
     def flush(self, timeout_s: float) -> bool:
         """Waits until the slower levels have what was put; False where `timeout_s` was too short."""

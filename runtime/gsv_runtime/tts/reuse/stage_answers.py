@@ -12,7 +12,7 @@ from gsv_runtime import contract
 from gsv_runtime.cache.entry import Entry
 from gsv_runtime.stages import SequenceCall, Stages
 from gsv_runtime.tensors import Arrays
-from gsv_runtime.tts.reuse.computed_once import Once
+from gsv_runtime.tts.reuse.computed_once import ComputeOnce
 from gsv_runtime.tts.reuse.keys import Fingerprints, stage_key
 
 REMEMBERED = (contract.TEXT_FRONTEND, contract.BERT)
@@ -21,7 +21,9 @@ REMEMBERED = (contract.TEXT_FRONTEND, contract.BERT)
 class RememberedStages:
     """`Stages` that look into the cache first."""
 
-    def __init__(self, stages: Stages, once: Once, fingerprints: Fingerprints, check: Callable[[], None]) -> None:
+    def __init__(
+        self, stages: Stages, once: ComputeOnce, fingerprints: Fingerprints, check: Callable[[], None]
+    ) -> None:
         """Ask `stages` for what is not known; `check` raises to stop waiting for another request that asks them."""
         self._stages = stages
         self._once = once
@@ -36,8 +38,8 @@ class RememberedStages:
         return self._once.get(
             key,
             lambda: self._stages.call(model, **inputs),
-            lambda answer, compute_s: entry_of(model, answer, compute_s),
-            lambda entry: answer_of(model, entry),
+            lambda answer, compute_s: stage_entry(model, answer, compute_s),
+            lambda entry: stage_answer(model, entry),
             self._check,
         )
 
@@ -50,14 +52,14 @@ class RememberedStages:
         return self._stages.take_times_ms()
 
 
-def entry_of(model: contract.Model, answer: Arrays, compute_s: float) -> Entry:
+def stage_entry(model: contract.Model, answer: Arrays, compute_s: float) -> Entry:
     """A stage's answer as it is kept: texts are no arrays there."""
     texts = {tensor.name: json.dumps(list(answer[tensor.name])) for tensor in model.outputs if tensor.dtype == "STRING"}
     arrays = {name: array for name, array in answer.items() if name not in texts}
     return Entry(arrays, {**texts, "compute_s": compute_s})
 
 
-def answer_of(model: contract.Model, entry: Entry) -> Arrays:
+def stage_answer(model: contract.Model, entry: Entry) -> Arrays:
     """The answer again; its arrays are read-only."""
     answer: Arrays = dict(entry.arrays)
     for tensor in model.outputs:

@@ -39,7 +39,7 @@ _TEXT_OVERHEAD_BYTES = 64
 
 
 @dataclass(frozen=True)
-class Kept:
+class WireChunk:
     """One response of an answer."""
 
     wire: Wire  # outputs of contract.TTS, as they are sent
@@ -55,15 +55,15 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Answer:
+class WholeAnswer:
     """All responses to a request, in order."""
 
-    responses: tuple[Kept, ...]
+    responses: tuple[WireChunk, ...]
     saved_s: float  # that stages worked for it, when it was computed
     nbytes: int  # that it takes in memory, about
 
 
-class Answers:
+class WholeAnswers:
     """One server's; safe to share between threads."""
 
     def __init__(self, memory: Memory | None, metrics: Metrics) -> None:
@@ -71,16 +71,16 @@ class Answers:
         self._memory = memory
         self._metrics = metrics
 
-    def takes(self, request: SpeechRequest) -> bool:
+    def stores(self, request: SpeechRequest) -> bool:
         """Whether an answer to the request may be found, or kept."""
         return self._memory is not None and policy.allows(request.cache, policy.AUDIO)
 
-    def find(self, request: SpeechRequest, voice: Voice) -> Answer | None:
+    def find(self, request: SpeechRequest, voice: Voice) -> WholeAnswer | None:
         """What was sent to the same request, if that is known."""
-        if self._memory is None or not self.takes(request):
+        if self._memory is None or not self.stores(request):
             return None
         began_s = time.perf_counter()
-        found: Answer | None = self._memory.get(answer_key(request, voice))
+        found: WholeAnswer | None = self._memory.get(answer_key(request, voice))
         self._metrics.observe("gsv_cache_get_seconds", time.perf_counter() - began_s, level=MEMORY, kind=KIND)
         if found is None:
             self._metrics.add("gsv_cache_misses_total", level=MEMORY, kind=KIND)
@@ -90,13 +90,13 @@ class Answers:
         self._metrics.add("gsv_cache_saved_seconds_total", found.saved_s, kind=KIND)
         return found
 
-    def keep(self, request: SpeechRequest, voice: Voice, responses: Sequence[Kept], saved_s: float) -> None:
+    def keep(self, request: SpeechRequest, voice: Voice, responses: Sequence[WireChunk], saved_s: float) -> None:
         """Keeps what was sent, all of which came from memory."""
-        if self._memory is None or not self.takes(request):
+        if self._memory is None or not self.stores(request):
             return
         nbytes = _ANSWER_OVERHEAD_BYTES + 4 * (len(request.text) + len(request.lexicon))
         nbytes += sum(response.nbytes for response in responses)
-        if self._memory.put(answer_key(request, voice), Answer(tuple(responses), saved_s, nbytes), nbytes):
+        if self._memory.put(answer_key(request, voice), WholeAnswer(tuple(responses), saved_s, nbytes), nbytes):
             self._metrics.add("gsv_cache_written_bytes_total", nbytes, level=MEMORY, kind=KIND)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gsv_runtime.errors import ServerBusy
+from gsv_runtime.settings import TtsSettings
 from gsv_runtime.tts.scheduling.playback import Playback
-from gsv_runtime.tts.scheduling.throughput import Speed
+from gsv_runtime.tts.scheduling.throughput import Throughput
 
 STREAMS, START, DEADLINE, RATE = "streams", "start", "deadline", "rate"
 _WEIGHT = 0.2  # of the newest in a moving average
@@ -23,7 +24,16 @@ class AdmissionLimits:
     max_streams: int
     max_start_s: float  # an interactive request that would start later is refused
     max_batch_start_s: float  # a batch request
-    min_speed: float = 0.0  # seconds of audio per second for each interactive stream, or the next is refused; 0: never
+    min_throughput: float = (
+        0.0  # seconds of audio per second for each interactive stream, or the next is refused; 0: never
+    )
+
+    @classmethod
+    def of(cls, settings: TtsSettings) -> AdmissionLimits:
+        """Read them from the settings of `tts`."""
+        return cls(
+            settings.max_streams, settings.max_start_s, settings.max_batch_start_s, settings.min_stream_throughput
+        )
 
 
 class Refused(ServerBusy):
@@ -58,7 +68,7 @@ class Admission:
         self._start_s = Average()  # time that a start takes, if starts came one after another
         self._stream_s = Average()  # time that a stream stays
         self._last_start_s = float("-inf")
-        self._speed = Speed()
+        self._throughput = Throughput()
 
     @property
     def num_streams(self) -> int:
@@ -82,7 +92,7 @@ class Admission:
         self.check_room()
         newcomer = Playback(now_s, priority)
         if not newcomer.is_batch:
-            self._check_speed(now_s)
+            self._check_throughput(now_s)
         start_s = self.predicted_start_s(newcomer)
         limit_s = self._limits.max_batch_start_s if newcomer.is_batch else self._limits.max_start_s
         if start_s > limit_s:
@@ -112,7 +122,7 @@ class Admission:
             stay_s = (self._stream_s.value or 1.0) / self._limits.max_streams
             raise _refusal(STREAMS, f"{len(self._streams)} streams are running, the most allowed", stay_s)
 
-    def _check_speed(self, now_s: float) -> None:
+    def _check_throughput(self, now_s: float) -> None:
         """Returns if listeners would go on hearing speech without a gap, or nothing is known of so many.
 
         Audio per second hardly grows with the streams that share it once there are a few. So what it was with at least
@@ -123,26 +133,25 @@ class Admission:
             Refused: they would not.
         """
         listeners = 1 + sum(not stream.is_batch for stream in self._streams)
-        self._speed.until(now_s, len(self._streams))
-        speed = self._speed
-        if listeners == 1 or not speed.is_known or speed.num_streams < listeners / 2:
+        self._throughput.until(now_s, len(self._streams))
+        throughput = self._throughput
+        if listeners == 1 or not throughput.is_known or throughput.num_streams < listeners / 2:
             return
-        each = speed.audio_s_per_s / listeners
-        if each < self._limits.min_speed:
-            found = (
-                f"{listeners} listeners would get {each:.2f} s of speech a second, and need {self._limits.min_speed:g}"
-            )
+        each = throughput.audio_s_per_s / listeners
+        if each < self._limits.min_throughput:
+            needed = self._limits.min_throughput
+            found = f"{listeners} listeners would get {each:.2f} s of speech a second, and need {needed:g}"
             raise _refusal(RATE, found, (self._stream_s.value or 1.0) / listeners)
 
     def _add(self, newcomer: Playback) -> Playback:
-        self._speed.until(newcomer.arrived_s, len(self._streams))
+        self._throughput.until(newcomer.arrived_s, len(self._streams))
         self._streams.add(newcomer)
         return newcomer
 
     def spoken(self, audio_s: float, now_s: float) -> None:
         """Take note of audio that was made for a stream."""
-        self._speed.until(now_s, len(self._streams))
-        self._speed.add(audio_s)
+        self._throughput.until(now_s, len(self._streams))
+        self._throughput.add(audio_s)
 
     def predicted_start_s(self, newcomer: Playback) -> float:
         """Seconds until a request that comes now would start: those that are due before it start one by one."""
@@ -159,7 +168,7 @@ class Admission:
 
     def left(self, stream: Playback, now_s: float) -> None:
         """Take note that a stream has ended, however it did."""
-        self._speed.until(now_s, len(self._streams))
+        self._throughput.until(now_s, len(self._streams))
         self._streams.discard(stream)
         if stream.started_s is not None and not stream.reused:
             self._stream_s.add(now_s - stream.arrived_s)

@@ -22,11 +22,11 @@ Clock = Callable[[], float]
 _LOOK_UP_S = 0.25  # how often one who waits for a turn looks whether it is still wanted
 
 
-class Turnstile:
+class PrioritySemaphore:
     """A `TurnQueue` for threads; only who gets a place is woken."""
 
-    def __init__(self, places: int) -> None:
-        self._queue = TurnQueue(places)
+    def __init__(self, slots: int) -> None:
+        self._queue = TurnQueue(slots)
         self._lock = threading.Lock()
         self._waiting: dict[Turn, threading.Event] = {}
 
@@ -54,7 +54,7 @@ class Turnstile:
                 self._waiting.pop(other).set()
 
 
-class Patience:
+class RequestGuard:
     """Whether a request is still worth working for."""
 
     def __init__(self, is_cancelled: Callable[[], bool], deadline_s: float, clock: Clock) -> None:
@@ -82,8 +82,8 @@ class PacedStages:
     def __init__(
         self,
         stages: Stages,
-        turnstiles: Mapping[str, Turnstile],
-        patience: Patience,
+        semaphores: Mapping[str, PrioritySemaphore],
+        guard: RequestGuard,
         playback: Playback,
         metrics: Metrics,
         clock: Clock = time.monotonic,
@@ -92,15 +92,15 @@ class PacedStages:
 
         Args:
             stages: that do the work.
-            turnstiles: by model name; a model without one is called at once.
-            patience: asked before every call.
+            semaphores: by model name; a model without one is called at once.
+            guard: asked before every call.
             playback: says when the work is due; its tokens are counted here.
             metrics: told of waits and calls.
             clock: of seconds.
         """
         self._stages = stages
-        self._turnstiles = turnstiles
-        self._patience = patience
+        self._turnstiles = semaphores
+        self._guard = guard
         self._playback = playback
         self._metrics = metrics
         self._clock = clock
@@ -116,7 +116,7 @@ class PacedStages:
         """
         if sequence is not None:
             return self._call_sequence(model, sequence, inputs)
-        self._patience.check()
+        self._guard.check()
         with self._turn(model, self._playback.audio_due_s()):
             return self._timed(model, None, inputs)
 
@@ -131,7 +131,7 @@ class PacedStages:
     def _call_sequence(self, model: contract.Model, sequence: SequenceCall, inputs: dict[str, Any]) -> Arrays:
         if sequence.end:
             return self._end_sequence(model, sequence, inputs)
-        self._patience.check()
+        self._guard.check()
         if sequence.start:
             turn = self._enter(model, self._playback.tokens_due_s())
             if turn is not None:
@@ -141,15 +141,15 @@ class PacedStages:
         return answer
 
     def _end_sequence(self, model: contract.Model, sequence: SequenceCall, inputs: dict[str, Any]) -> Arrays:
-        turnstile = self._turnstiles.get(model.name)
+        semaphore = self._turnstiles.get(model.name)
         turn = self._sequences.pop(sequence.sequence_id, None)
-        if turnstile is not None and turn is None:
+        if semaphore is not None and turn is None:
             raise InternalError(f"sequence of {model.name} was not started; there is nothing to end")
         try:
             return self._timed(model, sequence, inputs)
         finally:
-            if turnstile is not None and turn is not None:
-                turnstile.leave(turn)
+            if semaphore is not None and turn is not None:
+                semaphore.leave(turn)
 
     @contextmanager
     def _turn(self, model: contract.Model, due_s: float) -> Iterator[None]:
@@ -161,11 +161,11 @@ class PacedStages:
                 self._turnstiles[model.name].leave(turn)
 
     def _enter(self, model: contract.Model, due_s: float) -> Turn | None:
-        turnstile = self._turnstiles.get(model.name)
-        if turnstile is None:
+        semaphore = self._turnstiles.get(model.name)
+        if semaphore is None:
             return None
         began_s = self._clock()
-        turn = turnstile.enter(due_s, self._patience.check)
+        turn = semaphore.enter(due_s, self._guard.check)
         self._metrics.observe("gsv_queue_wait_seconds", self._clock() - began_s, stage=model.name)
         return turn
 
@@ -177,10 +177,10 @@ class PacedStages:
             self._metrics.observe("gsv_stage_seconds", self._clock() - began_s, stage=model.name)
 
 
-def turnstiles(settings: TtsSettings) -> Mapping[str, Turnstile]:
+def stage_semaphores(settings: TtsSettings) -> Mapping[str, PrioritySemaphore]:
     """Places at the stages that are worth waiting for, by model name."""
     stages = (contract.TEXT_FRONTEND, *(model for model in contract.MODELS if model.graph))
     return {
-        contract.T2S.name: Turnstile(settings.t2s_places),
-        **{model.name: Turnstile(settings.stage_places) for model in stages},
+        contract.T2S.name: PrioritySemaphore(settings.t2s_slots),
+        **{model.name: PrioritySemaphore(settings.stage_slots) for model in stages},
     }

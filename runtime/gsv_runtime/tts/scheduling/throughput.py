@@ -8,7 +8,7 @@ _MEMORY_S = 5.0  # what is so long ago counts for e^-1
 _LEAST_BUSY_S = 2.0  # less, and nothing is known
 
 
-class Speed:
+class Throughput:
     """Seconds of audio per second, and how many streams got it: both means over time in which there were any.
 
     What was is forgotten with time, with work or without, so that a server that was slow is tried again.

@@ -1,4 +1,4 @@
-"""Whose stage call is next: a fixed number of places, given to who needs it first. Pure: no thread, no clock.
+"""Whose stage call is next: a fixed number of slots, given to who needs it first. Pure: no thread, no clock.
 
 Every call says when its audio is due, which is when its listener will have heard all that was sent before. So a
 stream that has nothing yet goes before one that is seconds ahead of playback, and a short request does not wait for
@@ -15,7 +15,7 @@ BATCH_SLACK_S = 30.0  # how long a batch request lets interactive ones go first
 
 @dataclass(frozen=True, order=True)
 class Turn:
-    """A call that waits for a place or has one; the order is that in which places are given."""
+    """A call that waits for a slot or has one; the order is that in which slots are given."""
 
     due_s: float
     number: int  # of arrival
@@ -24,15 +24,15 @@ class Turn:
 class TurnQueue:
     """Places, who has them, and who waits."""
 
-    def __init__(self, places: int) -> None:
-        self._places = places
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
         self._waiting: list[Turn] = []  # a heap
         self._running: set[Turn] = set()
         self._arrived = 0
 
     @property
     def num_waiting(self) -> int:
-        """Turns without a place."""
+        """Turns without a slot."""
         return len(self._waiting)
 
     @property
@@ -41,7 +41,7 @@ class TurnQueue:
         return len(self._running)
 
     def join(self, due_s: float) -> Turn:
-        """Ask for a place; `due_s` is on the same clock for all."""
+        """Ask for a slot; `due_s` is on the same clock for all."""
         turn = Turn(due_s, self._arrived)
         self._arrived += 1
         heapq.heappush(self._waiting, turn)
@@ -49,11 +49,11 @@ class TurnQueue:
         return turn
 
     def is_running(self, turn: Turn) -> bool:
-        """Whether it has a place."""
+        """Whether it has a slot."""
         return turn in self._running
 
     def leave(self, turn: Turn) -> None:
-        """Give the place back, or stop waiting for one."""
+        """Give the slot back, or stop waiting for one."""
         if turn in self._running:
             self._running.remove(turn)
         else:
@@ -62,5 +62,5 @@ class TurnQueue:
         self._fill()
 
     def _fill(self) -> None:
-        while self._waiting and len(self._running) < self._places:
+        while self._waiting and len(self._running) < self._slots:
             self._running.add(heapq.heappop(self._waiting))

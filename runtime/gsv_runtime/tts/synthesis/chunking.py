@@ -69,7 +69,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Reach:
+class ReceptiveField:
     """Frames to each side that decide a frame: of the flow's output, and of the vocoder's samples."""
 
     flow_frames: int
@@ -113,13 +113,13 @@ def whole_window(num_tokens: int, frames: int) -> Window:
 
 
 def window(
-    schedule: ChunkSchedule, reach: Reach, speed: float, index: int, num_tokens: int, finished: bool
+    schedule: ChunkSchedule, field: ReceptiveField, speed: float, index: int, num_tokens: int, finished: bool
 ) -> Window | None:
     """Window of chunk `index`.
 
     Args:
         schedule: where to cut.
-        reach: what must be around a chunk so that flow and vocoder give what the whole sentence gives.
+        field: what must be around a chunk so that flow and vocoder give what the whole sentence gives.
         speed: 1 is as spoken.
         index: of the chunk; those before it exist.
         num_tokens: known so far, at least one.
@@ -142,10 +142,10 @@ def window(
         end_frame, known_frames = _frame_of(end, speed), _frame_of(known, speed)
     chunk = Span(_frame_of(start, speed), end_frame)
     vocoded = Span(
-        max(chunk.start - reach.vocoder_frames, 0),
-        min(chunk.stop + CROSSFADE_FRAMES + reach.vocoder_frames, known_frames),
+        max(chunk.start - field.vocoder_frames, 0),
+        min(chunk.stop + CROSSFADE_FRAMES + field.vocoder_frames, known_frames),
     )
-    latents = Span(max(vocoded.start - reach.flow_frames, 0), known_frames)
+    latents = Span(max(vocoded.start - field.flow_frames, 0), known_frames)
     first_seen = int(latents.start * speed / FRAMES_PER_TOKEN)
     tokens = Span(max(min(start - schedule.encoder_tokens, first_seen), 0), known)
     return Window(tokens, latents, vocoded, chunk, speed, last)

@@ -19,7 +19,7 @@ from gsv_runtime.tensors import Array
 from gsv_runtime.tts.synthesis.chunking import (
     CROSSFADE_FRAMES,
     ChunkSchedule,
-    Reach,
+    ReceptiveField,
     Window,
     crossfade,
     rounded_up,
@@ -69,7 +69,7 @@ class SentenceDecoder:
         self._global_condition = global_condition
         self._noise = NoiseFrames(noise, facts.latent_dim)
         self._speed = speed
-        self._reach = Reach(facts.flow_reach_frames, facts.vocoder_reach_frames)
+        self._field = ReceptiveField(facts.flow_receptive_field_frames, facts.vocoder_receptive_field_frames)
         self._stages = stages
         self._schedule = schedule
         self._tokens = np.zeros(0, dtype=np.int64)
@@ -106,7 +106,7 @@ class SentenceDecoder:
         return self._pieces(finished)
 
     def _pieces(self, finished: bool) -> Iterator[Array]:
-        while found := window(self._schedule, self._reach, self._speed, self._next_chunk, self._tokens.size, finished):
+        while found := window(self._schedule, self._field, self._speed, self._next_chunk, self._tokens.size, finished):
             self._next_chunk += 1
             piece = self._decode(found)
             self._is_complete = found.last

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gsv_runtime.contract import SAMPLES_PER_TOKEN
@@ -15,8 +15,8 @@ COMPUTED, JOINED = "computed", "joined"  # sources of audio, beside the levels o
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """One sentence of a request."""
+class SentenceTask:
+    """One sentence of a request, to be spoken."""
 
     index: int
     sentence: Sentence
@@ -24,33 +24,14 @@ class Spoken:
     last: bool
 
 
-class Lead(Protocol):
-    """Who else wants the audio of a sentence that is being computed."""
-
-    def decoded(self, waveform: Array, finish_reason: str, compute_s: float) -> bool:
-        """Takes a piece of its audio, and says whether this request's listener still lacks it.
-
-        Args:
-            waveform: [N] float32, without the pause after the sentence.
-            finish_reason: of the sentence, if this is its last piece.
-            compute_s: that stages worked for it.
-        """
-        ...
-
-    def failed(self, failure: Exception) -> None:
-        """There will be no more."""
-        ...
-
-
 @dataclass(frozen=True)
 class TokenPiece:
     """What one call to `t2s` brought."""
 
-    of: Spoken
+    task: SentenceTask
     tokens: Array  # [T] int64, may be empty
     finish_reason: str  # empty while the sentence goes on
     times_ms: dict[str, float]
-    lead: Lead | None = None
 
     @property
     def num_tokens(self) -> int:
@@ -60,22 +41,28 @@ class TokenPiece:
 
 @dataclass(frozen=True)
 class AudioPiece:
-    """A piece of a sentence's audio that was made before, or for another request."""
+    """A stretch of one sentence's audio, before it is joined to what a response holds."""
 
-    of: Spoken
-    waveform: Array  # [N] float32, without the pause after the sentence
+    task: SentenceTask
+    waveform: Array  # [N] float32 in [-1, 1] at 32 kHz
     finish_reason: str  # empty while the sentence goes on
-    source: str
+    source: str  # COMPUTED, JOINED or a level of the cache
+    times_ms: dict[str, float] = field(default_factory=dict)  # by stage
 
     @property
     def num_tokens(self) -> int:
         """Tokens that it stands for."""
         return self.waveform.size // SAMPLES_PER_TOKEN
 
+    @property
+    def is_last(self) -> bool:
+        """Whether the request's speech ends with it."""
+        return self.finish_reason != "" and self.task.last
+
 
 Piece = TokenPiece | AudioPiece
 Pieces = Iterator[Piece]
-Compute = Callable[[Spoken], Iterator[TokenPiece]]
+Compute = Callable[[SentenceTask], Iterator[TokenPiece]]
 
 
 class Reuse(Protocol):
@@ -83,17 +70,33 @@ class Reuse(Protocol):
 
     saved_s: float  # that stages worked for those that were found, when they were computed
 
-    def pieces(self, spoken: Spoken, compute: Compute) -> Pieces:
-        """Pieces of a sentence.
+    def pieces(self, task: SentenceTask, compute: Compute) -> Pieces:
+        """Yield the pieces of a sentence.
 
         Args:
-            spoken: which.
+            task: which.
             compute: pulls its tokens; not called if they are not needed.
         """
         ...
 
+    def decoded(self, piece: AudioPiece, compute_s: float) -> bool:
+        """Take audio that was made from the tokens of `pieces`.
+
+        Args:
+            piece: without the pause after its sentence.
+            compute_s: that stages worked for it.
+
+        Returns:
+            Whether this request's listener still lacks it.
+        """
+        ...
+
+    def failed(self, task: SentenceTask, failure: Exception) -> None:
+        """Take note that decoding a sentence failed: there will be no more of it."""
+        ...
+
     def close(self) -> None:
-        """Ends what is under way; from any thread, and at once."""
+        """End what is under way; from any thread, and at once."""
         ...
 
 
@@ -102,9 +105,16 @@ class NoReuse:
 
     saved_s = 0.0
 
-    def pieces(self, spoken: Spoken, compute: Compute) -> Pieces:
-        """As computed."""
-        return compute(spoken)
+    def pieces(self, task: SentenceTask, compute: Compute) -> Pieces:
+        """Yield what is computed."""
+        return compute(task)
+
+    def decoded(self, piece: AudioPiece, compute_s: float) -> bool:
+        """Say that the listener lacks it."""
+        return True
+
+    def failed(self, task: SentenceTask, failure: Exception) -> None:
+        """Tell nobody."""
 
     def close(self) -> None:
         """Nothing is under way."""

@@ -32,17 +32,18 @@ from gsv_runtime.tts.synthesis.pieces import (
     Piece,
     Pieces,
     Reuse,
-    Spoken,
+    SentenceTask,
     TokenPiece,
     spoken_speed,
 )
-from gsv_runtime.tts.synthesis.responses import Chunk, Part, added, join_parts
+from gsv_runtime.tts.synthesis.responses import Chunk, added, join_pieces
 from gsv_runtime.voices.store import Voice
 
 # Hands out the items of an iterator in order, and may advance it before they are asked for, but not while those
 # waiting are far ahead. Closing it closes the source too, and returns when that has ended.
 FarAhead = Callable[[Sequence[Piece]], bool]
 RunAhead = Callable[[Pieces, FarAhead], Generator[Piece, None, None]]
+_NO_PAUSE = np.zeros(0, dtype=np.float32)
 
 
 def in_step(source: Pieces, is_far_ahead: FarAhead) -> Generator[Piece, None, None]:
@@ -107,10 +108,10 @@ class Pipeline:
         reuse = reuse or NoReuse()
         source = self._pieces(request, voice, token_stages or stages, reuse)
         with closing(source), closing(self._ahead(source, run_ahead)) as pieces, closing(reuse):
-            yield from join_parts(self._parts(request, voice, stages, pieces), request.streaming)
+            yield from join_pieces(self._audio(request, voice, stages, pieces, reuse), request.streaming)
 
-    def grid(self, request: SpeechRequest) -> ChunkSchedule:
-        """Where the sentences of a request are cut."""
+    def schedule_of(self, request: SpeechRequest) -> ChunkSchedule:
+        """Return where the sentences of a request are cut."""
         return self._schedule if request.streaming == "chunk" else WHOLE_SENTENCE
 
     def _ahead(self, source: Pieces, run_ahead: RunAhead) -> Generator[Piece, None, None]:
@@ -138,88 +139,80 @@ class Pipeline:
             raise InvalidRequest("text has nothing that can be spoken; need words or numbers")
         features = FeaturesInGroups(sentences, stages, self._facts)
 
-        def compute(spoken: Spoken) -> Iterator[TokenPiece]:
-            opening = _opening(spoken, features.of(spoken.index), request, voice)
+        def compute(task: SentenceTask) -> Iterator[TokenPiece]:
+            opening = _opening(task, features.of(task.index), request, voice)
             for tokens, finish_reason in pull_tokens(opening, self._tokens_per_call, stages):
-                yield TokenPiece(spoken, tokens, finish_reason, stages.take_times_ms())
+                yield TokenPiece(task, tokens, finish_reason, stages.take_times_ms())
 
         for index, sentence in enumerate(sentences):
             seed = sentence_seed(request.sampling.seed, index)
-            yield from reuse.pieces(Spoken(index, sentence, seed, last=index == len(sentences) - 1), compute)
+            yield from reuse.pieces(SentenceTask(index, sentence, seed, last=index == len(sentences) - 1), compute)
 
-    def _parts(self, request: SpeechRequest, voice: Voice, stages: Stages, pieces: Pieces) -> Iterator[Part]:
-        """Decodes tokens as they come; audio that is there already passes through."""
+    def _audio(
+        self, request: SpeechRequest, voice: Voice, stages: Stages, pieces: Pieces, reuse: Reuse
+    ) -> Iterator[AudioPiece]:
+        """Decode tokens as they come; audio that is there already passes through. Pauses are added to both."""
         decoder: SentenceDecoder | None = None
         times_ms: dict[str, float] = {}
         for piece in pieces:
             if isinstance(piece, AudioPiece):
-                yield _part(request, piece, piece.waveform, piece.finish_reason, {}, piece.source)
+                yield _with_pause(piece, request)
                 continue
-            if decoder is None:
-                decoder = self._decoder(piece.of, request, voice, stages)
+            decoder = decoder or self._decoder(piece.task, request, voice, stages)
             times_ms = added(times_ms, piece.times_ms)
-            for waveform in _decoded(decoder, piece):
+            for waveform in _decoded(decoder, piece, reuse):
                 times_ms = added(times_ms, stages.take_times_ms())
-                reason, compute_s = piece.finish_reason if decoder.is_complete else "", sum(times_ms.values()) / 1e3
-                if piece.lead is None or piece.lead.decoded(waveform, reason, compute_s):
-                    yield _part(request, piece, waveform, reason, times_ms, COMPUTED)
+                reason = piece.finish_reason if decoder.is_complete else ""
+                audio = AudioPiece(piece.task, waveform, reason, COMPUTED, times_ms)
+                if reuse.decoded(audio, sum(times_ms.values()) / 1e3):
+                    yield _with_pause(audio, request)
                 times_ms = {}
             if piece.finish_reason:
                 decoder = None
 
-    def _decoder(self, spoken: Spoken, request: SpeechRequest, voice: Voice, stages: Stages) -> SentenceDecoder:
+    def _decoder(self, task: SentenceTask, request: SpeechRequest, voice: Voice, stages: Stages) -> SentenceDecoder:
         return SentenceDecoder(
-            spoken.sentence.phones,
+            task.sentence.phones,
             voice.global_condition,
-            Noise(spoken.seed, request.noise_scale),
-            spoken_speed(request, spoken.sentence),
+            Noise(task.seed, request.noise_scale),
+            spoken_speed(request, task.sentence),
             self._facts,
             stages,
-            self.grid(request),
+            self.schedule_of(request),
         )
 
 
-def _decoded(decoder: SentenceDecoder, piece: TokenPiece) -> Iterator[Array]:
+def _decoded(decoder: SentenceDecoder, piece: TokenPiece, reuse: Reuse) -> Iterator[Array]:
     """Audio that these tokens make; who else wants it is told if that fails."""
     try:
         yield from decoder.push(piece.tokens, finished=piece.finish_reason != "")
     except Exception as failure:
-        if piece.lead is not None:
-            piece.lead.failed(failure)
+        reuse.failed(piece.task, failure)
         raise
 
 
-def _part(
-    request: SpeechRequest,
-    piece: Piece,
-    waveform: Array,
-    finish_reason: str,
-    times_ms: dict[str, float],
-    source: str,
-) -> Part:
-    """A piece of audio as it leaves; the pause follows the last of a sentence."""
-    of, ends = piece.of, finish_reason != ""
-    if ends and (pause := _pause(of, request)).size:
-        waveform = np.concatenate([waveform, pause])
-    return Part(waveform, of.index, of.sentence.text, times_ms, finish_reason, ends and of.last, source)
+def _with_pause(piece: AudioPiece, request: SpeechRequest) -> AudioPiece:
+    """The piece with the silence after its sentence, if it is the last of that."""
+    pause = _pause(piece.task, request) if piece.finish_reason else _NO_PAUSE
+    return replace(piece, waveform=np.concatenate([piece.waveform, pause])) if pause.size else piece
 
 
-def _pause(spoken: Spoken, request: SpeechRequest) -> Array:
+def _pause(task: SentenceTask, request: SpeechRequest) -> Array:
     """Silence after a sentence: its own, else the request's but after the last. [N] float32."""
-    default_s = 0.0 if spoken.last else request.pause_s
-    own_s = spoken.sentence.pause_after_s
+    default_s = 0.0 if task.last else request.pause_s
+    own_s = task.sentence.pause_after_s
     return np.zeros(round((default_s if own_s is None else own_s) * SAMPLE_RATE_HZ), dtype=np.float32)
 
 
-def _opening(spoken: Spoken, bert_features: Array, request: SpeechRequest, voice: Voice) -> dict[str, object]:
+def _opening(task: SentenceTask, bert_features: Array, request: SpeechRequest, voice: Voice) -> dict[str, object]:
     """What the first call of a sentence brings to `t2s`."""
-    phones = spoken.sentence.phones
+    phones = task.sentence.phones
     return {
         "phones": np.concatenate([voice.prompt_phones, phones]),
         "bert_features": np.concatenate([voice.prompt_features, bert_features], axis=1),
         "num_target_phones": phones.size,
         "prompt_tokens": voice.prompt_tokens,
-        **asdict(replace(request.sampling, seed=spoken.seed)),
+        **asdict(replace(request.sampling, seed=task.seed)),
     }
 
 

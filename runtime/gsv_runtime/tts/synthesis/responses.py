@@ -11,19 +11,7 @@ import numpy as np
 
 from gsv_runtime.contract import SAMPLE_RATE_HZ
 from gsv_runtime.tensors import Array, Arrays
-
-
-@dataclass(frozen=True)
-class Part:
-    """A piece of one sentence's audio, as it was decoded."""
-
-    waveform: Array  # [N] float32 in [-1, 1] at 32 kHz, the pause after its sentence included
-    sentence_index: int
-    sentence: str
-    timing_ms: dict[str, float]
-    finish_reason: str  # of its sentence, if that ends here
-    last: bool
-    source: str = "computed"  # or who had it
+from gsv_runtime.tts.synthesis.pieces import AudioPiece
 
 
 @dataclass(frozen=True)
@@ -40,26 +28,26 @@ class Chunk:
     source: str = ""  # of its audio; several by commas
 
 
-def join_parts(parts: Iterator[Part], streaming: str) -> Iterator[Chunk]:
-    """Joins parts to what one response holds.
+def join_pieces(pieces: Iterator[AudioPiece], streaming: str) -> Iterator[Chunk]:
+    """Join pieces to what one response holds.
 
     Args:
-        parts: in order, the last one marked.
+        pieces: in order, the pause after its sentence included.
         streaming: "chunk": a response for each; "sentence"; or "off": one in all.
 
     Yields:
         Chunks, numbered from 0.
     """
     number, joined = 0, _Joined()
-    for part in parts:
-        joined.add(part)
-        if streaming == "chunk" or part.last or (streaming == "sentence" and part.finish_reason):
+    for piece in pieces:
+        joined.add(piece)
+        if streaming == "chunk" or piece.is_last or (streaming == "sentence" and piece.finish_reason):
             yield joined.chunk(number)
             number, joined = number + 1, _Joined()
 
 
 class _Joined:
-    """Parts that travel together."""
+    """Pieces that travel together."""
 
     def __init__(self) -> None:
         self._waveforms: list[Array] = []
@@ -69,13 +57,13 @@ class _Joined:
         self._timing_ms: dict[str, float] = {}
         self._last = False
 
-    def add(self, part: Part) -> None:
-        self._waveforms.append(part.waveform)
-        self._sentences[part.sentence_index] = part.sentence
-        self._reasons += [part.finish_reason] if part.finish_reason else []
-        self._sources[part.source] = None
-        self._timing_ms = added(self._timing_ms, part.timing_ms)
-        self._last = part.last
+    def add(self, piece: AudioPiece) -> None:
+        self._waveforms.append(piece.waveform)
+        self._sentences[piece.task.index] = piece.task.sentence.text
+        self._reasons += [piece.finish_reason] if piece.finish_reason else []
+        self._sources[piece.source] = None
+        self._timing_ms = added(self._timing_ms, piece.times_ms)
+        self._last = piece.is_last
 
     def chunk(self, number: int) -> Chunk:
         return Chunk(

@@ -45,7 +45,7 @@ def register(service, make_stages, make_recording):
 
     def make(level):
         reference = ReferenceRequest(make_recording(level=level), "hi", "en", trim=False)
-        service.voices.add("ann", derive_voice(reference, make_stages(), service.facts))
+        service.context.voices.add("ann", derive_voice(reference, make_stages(), service.context.facts))
 
     return make
 

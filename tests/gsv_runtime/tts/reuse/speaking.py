@@ -9,7 +9,7 @@ import numpy as np
 from ...conftest import SETTINGS as BASE
 
 LIMIT_S = 20
-SETTINGS = replace(BASE, max_streams=120, t2s_places=4, stage_places=4, cache_memory_bytes=64 << 20)
+SETTINGS = replace(BASE, max_streams=120, t2s_slots=4, stage_slots=4, cache_memory_bytes=64 << 20)
 
 
 class Counts:

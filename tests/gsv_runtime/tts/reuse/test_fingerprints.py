@@ -14,7 +14,7 @@ from gsv_runtime.tts.reuse.fingerprints import SPEECH_SOURCES, TEXT_SOURCES, NoF
 # Decide who is served when, and by which process; no bit of what is spoken.
 WITHOUT_EFFECT = re.compile(
     r"(__init__|errors|jobs|language_modes|metrics|reuse_policy|stages).py"
-    r"|(cache|server|tts/reuse|tts/scheduling)/.*|tts/(__init__|prefetch|service).py|triton/(?!graph_model).*"
+    r"|(cache|server|tts/reuse|tts/scheduling)/.*|tts/(__init__|job|prefetch|service|stream_ledger).py|triton/(?!graph_model).*"
 )
 
 

@@ -11,7 +11,7 @@ from gsv_runtime.tts.reuse.keys import (
     ANY_SEED,
     WITHOUT_EFFECT,
     Fingerprints,
-    Manner,
+    SpeechParameters,
     audio_key,
     content_digest,
     stage_key,
@@ -22,8 +22,8 @@ from gsv_runtime.tts.synthesis.chunking import WHOLE_SENTENCE, ChunkSchedule
 from gsv_runtime.voices.store import Voice
 
 SAMPLING = Sampling(top_k=15, top_p=1.0, temperature=1.0, repetition_penalty=1.35, seed=3)
-GRID = ChunkSchedule(20, 80, 12, 250, 1)
-MANNER = Manner(SAMPLING, 99, 1.0, 0.5, GRID)
+SCHEDULE = ChunkSchedule(20, 80, 12, 250, 1)
+PARAMETERS = SpeechParameters(SAMPLING, 99, 1.0, 0.5, SCHEDULE)
 RUN = ChineseRun(1, np.array([7, 8]), np.array([2, 1]))
 SENTENCE = Sentence("ab", np.array([5, 6, 7, 8]), (RUN,))
 VOICE = Voice(
@@ -48,7 +48,7 @@ def changed(thing, **fields):
 
 
 def sampling(**fields):
-    return changed(MANNER, sampling=changed(SAMPLING, **fields))
+    return changed(PARAMETERS, sampling=changed(SAMPLING, **fields))
 
 
 def run(**fields):
@@ -70,27 +70,34 @@ SPOKEN = {
     "voice: timbre": {"voice": changed(VOICE, global_condition=np.zeros((1, 4), np.float32))},
     "voice: prompt text": {"voice": changed(VOICE, prompt_text="ho")},
     "voice: prompt language": {"voice": changed(VOICE, prompt_language="zh")},
-    "seed": {"manner": changed(MANNER, seed=100)},
-    "any seed": {"manner": changed(MANNER, seed=ANY_SEED)},
-    "top_k": {"manner": sampling(top_k=14)},
-    "top_p": {"manner": sampling(top_p=0.9)},
-    "temperature": {"manner": sampling(temperature=0.9)},
-    "repetition_penalty": {"manner": sampling(repetition_penalty=1.0)},
+    "seed": {"parameters": changed(PARAMETERS, seed=100)},
+    "any seed": {"parameters": changed(PARAMETERS, seed=ANY_SEED)},
+    "top_k": {"parameters": sampling(top_k=14)},
+    "top_p": {"parameters": sampling(top_p=0.9)},
+    "temperature": {"parameters": sampling(temperature=0.9)},
+    "repetition_penalty": {"parameters": sampling(repetition_penalty=1.0)},
     "build": {"fingerprints": changed(BUILD, speech="other")},
 }
 DECODED = {
-    "speed": {"manner": changed(MANNER, speed=1.1)},
-    "noise_scale": {"manner": changed(MANNER, noise_scale=0.4)},
-    "whole sentences": {"manner": changed(MANNER, grid=WHOLE_SENTENCE)},
+    "speed": {"parameters": changed(PARAMETERS, speed=1.1)},
+    "noise_scale": {"parameters": changed(PARAMETERS, noise_scale=0.4)},
+    "whole sentences": {"parameters": changed(PARAMETERS, schedule=WHOLE_SENTENCE)},
     **{
-        f"grid: {field.name}": {"manner": changed(MANNER, grid=changed(GRID, **{field.name: 7}))}
+        f"schedule: {field.name}": {"parameters": changed(PARAMETERS, schedule=changed(SCHEDULE, **{field.name: 7}))}
         for field in dataclasses.fields(ChunkSchedule)
     },
 }
 
 
 def spoken_key(make, **changes):
-    given = {"sentence": SENTENCE, "language": "en", "voice": VOICE, "manner": MANNER, "fingerprints": BUILD, **changes}
+    given = {
+        "sentence": SENTENCE,
+        "language": "en",
+        "voice": VOICE,
+        "parameters": PARAMETERS,
+        "fingerprints": BUILD,
+        **changes,
+    }
     return make(**given)
 
 
@@ -172,7 +179,7 @@ ENTERS = {
         "sampling": "spoken",
         "speed": "decoded",
         "noise_scale": "decoded",
-        "streaming": "decoded, as the grid",
+        "streaming": "decoded, as the schedule",
     },
     Sampling: dict.fromkeys(["top_k", "top_p", "temperature", "repetition_penalty", "seed"], "spoken"),
     ReferenceRequest: dict.fromkeys(["audio", "prompt_text", "prompt_language", "trim"], "voice"),

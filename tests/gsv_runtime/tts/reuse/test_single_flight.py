@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gsv_runtime.errors import Cancelled, DeadlineExceeded, InternalError, InvalidRequest, ServerBusy
-from gsv_runtime.tts.reuse.single_flight import Abandoned, Flights
+from gsv_runtime.tts.reuse.single_flight import Abandoned, SingleFlights
 
 LIMIT_S = 20
 
@@ -15,7 +15,7 @@ def unhurried():
 
 @pytest.fixture
 def flights():
-    return Flights()
+    return SingleFlights()
 
 
 def test_one_leads_and_all_others_get_every_piece_in_order(flights):

@@ -10,7 +10,7 @@ from gsv_runtime import contract
 from gsv_runtime.cache.memory import Memory
 from gsv_runtime.speech_request import ReferenceRequest, Sampling, SpeechRequest
 from gsv_runtime.tensors import to_wire
-from gsv_runtime.tts.reuse.whole_answers import WITHOUT_EFFECT, Answers, Kept, answer_key
+from gsv_runtime.tts.reuse.whole_answers import WITHOUT_EFFECT, WholeAnswers, WireChunk, answer_key
 
 from ...conftest import answer
 from .speaking import SETTINGS, sources
@@ -154,7 +154,7 @@ def test_an_answer_that_was_not_heard_to_its_end_is_not_kept(service, ask, make_
 def test_a_server_without_memory_keeps_no_answers(start, ask, make_stages, counts):
     service = start(change(SETTINGS, cache_memory_bytes=0, cache_directory="cache", cache_disk_bytes=1 << 26))
     answer(service, ask(), make_stages)
-    assert service.cache.flush(20)
+    assert service.context.cache.flush(20)
     for _ in range(3):
         assert set(sources(answer(service, ask(), make_stages))) == {"disk"}
     assert counts.sums[("gsv_cache_misses_total", "memory", "answer")] == 0
@@ -170,7 +170,7 @@ def test_a_voice_registered_again_under_its_name_does_not_get_the_old_answer(ser
 
 
 def response(num_samples, sentence="A sentence of some length."):
-    return Kept(
+    return WireChunk(
         to_wire(
             contract.TTS,
             contract.TTS.outputs,
@@ -195,7 +195,7 @@ def response(num_samples, sentence="A sentence of some length."):
 def test_memory_stays_within_its_bound_under_ten_thousand_distinct_answers(figures):
     bound = 1 << 20
     memory = Memory(bound, figures)
-    answers = Answers(memory, figures)
+    answers = WholeAnswers(memory, figures)
     for number in range(10_000):
         answers.keep(change(REQUEST, text=f"phrase {number}"), VOICE, [response(1000)] * 2, saved_s=1.0)
         assert memory.nbytes <= bound
@@ -205,7 +205,7 @@ def test_memory_stays_within_its_bound_under_ten_thousand_distinct_answers(figur
 
 
 def test_what_an_answer_made_needless_is_counted(figures):
-    answers = Answers(Memory(1 << 20, figures), figures)
+    answers = WholeAnswers(Memory(1 << 20, figures), figures)
     answers.keep(REQUEST, VOICE, [response(1000)], saved_s=1.5)
     for _ in range(2):
         assert answers.find(REQUEST, VOICE).saved_s == 1.5
@@ -213,7 +213,7 @@ def test_what_an_answer_made_needless_is_counted(figures):
 
 
 def test_an_answer_bigger_than_the_memory_is_not_kept(figures):
-    answers = Answers(Memory(100_000, figures), figures)
+    answers = WholeAnswers(Memory(100_000, figures), figures)
     answers.keep(REQUEST, VOICE, [response(50_000)], saved_s=1.0)
     assert answers.find(REQUEST, VOICE) is None
     assert figures("written_bytes_total", kind="answer") == 0

@@ -92,7 +92,7 @@ def test_a_refusal_crosses_the_wire_as_server_busy():
 @pytest.fixture
 def strict():
     """Listeners are to get 1.2 s of speech a second."""
-    return Admission(AdmissionLimits(max_streams=64, max_start_s=10.0, max_batch_start_s=60.0, min_speed=1.2))
+    return Admission(AdmissionLimits(max_streams=64, max_start_s=10.0, max_batch_start_s=60.0, min_throughput=1.2))
 
 
 def speak(admission, number, audio_s_per_s, from_s, seconds, priority="interactive"):

@@ -10,7 +10,7 @@ from gsv_runtime import contract
 from gsv_runtime.errors import Cancelled, DeadlineExceeded, InternalError, ServerBusy
 from gsv_runtime.metrics import NoMetrics
 from gsv_runtime.stages import SequenceCall
-from gsv_runtime.tts.scheduling.paced_stages import PacedStages, Patience, Turnstile
+from gsv_runtime.tts.scheduling.paced_stages import PacedStages, PrioritySemaphore, RequestGuard
 from gsv_runtime.tts.scheduling.playback import Playback
 
 LIMIT_S = 20
@@ -25,8 +25,8 @@ class Client:
     def __init__(self):
         self.left, self.now_s = False, 0.0
 
-    def patience(self, deadline_s=100.0):
-        return Patience(lambda: self.left, deadline_s, lambda: self.now_s)
+    def guard(self, deadline_s=100.0):
+        return RequestGuard(lambda: self.left, deadline_s, lambda: self.now_s)
 
 
 @pytest.fixture
@@ -35,16 +35,16 @@ def client():
 
 
 @pytest.fixture
-def turnstiles():
-    return {"t2s": Turnstile(1), "vocoder": Turnstile(1)}
+def semaphores():
+    return {"t2s": PrioritySemaphore(1), "vocoder": PrioritySemaphore(1)}
 
 
 @pytest.fixture
-def pace(make_stages, client, turnstiles):
+def pace(make_stages, client, semaphores):
     def make(**answers):
         stages = make_stages(**answers)
         playback = Playback(0.0, "interactive")
-        return PacedStages(stages, turnstiles, client.patience(), playback, NoMetrics()), stages, playback
+        return PacedStages(stages, semaphores, client.guard(), playback, NoMetrics()), stages, playback
 
     return make
 
@@ -60,26 +60,26 @@ def vocode(stages):
     )
 
 
-def is_free(turnstile):
+def is_free(semaphore):
     """Whether somebody who comes now gets a place without waiting."""
 
     def give_up():
         raise TimeoutError
 
     try:
-        turnstile.leave(turnstile.enter(0.0, give_up))
+        semaphore.leave(semaphore.enter(0.0, give_up))
     except TimeoutError:
         return False
     return True
 
 
-def test_a_sequence_keeps_its_place_until_it_is_ended(pace, turnstiles):
+def test_a_sequence_keeps_its_place_until_it_is_ended(pace, semaphores):
     stages, _, _ = pace()
     ask(stages, START)
     ask(stages, GO_ON)
-    assert not is_free(turnstiles["t2s"])
+    assert not is_free(semaphores["t2s"])
     ask(stages, END)
-    assert is_free(turnstiles["t2s"])
+    assert is_free(semaphores["t2s"])
 
 
 def test_tokens_are_counted_as_speech(pace):
@@ -88,7 +88,7 @@ def test_tokens_are_counted_as_speech(pace):
     assert playback.tokens_audio_s == 5 / 25
 
 
-def test_a_client_that_has_left_gets_no_more_work_but_its_slot_is_given_back(pace, client, turnstiles):
+def test_a_client_that_has_left_gets_no_more_work_but_its_slot_is_given_back(pace, client, semaphores):
     stages, inner, _ = pace()
     ask(stages, START)
     client.left = True
@@ -97,7 +97,7 @@ def test_a_client_that_has_left_gets_no_more_work_but_its_slot_is_given_back(pac
             call()
     ask(stages, END)
     assert [name for name, *_ in inner.calls] == ["t2s", "t2s"]
-    assert is_free(turnstiles["t2s"])
+    assert is_free(semaphores["t2s"])
 
 
 def test_a_deadline_that_has_passed_stops_the_work(pace, client):
@@ -109,20 +109,20 @@ def test_a_deadline_that_has_passed_stops_the_work(pace, client):
     assert len(inner.calls) == 1
 
 
-def test_a_client_that_leaves_while_it_waits_for_its_turn_waits_no_longer(pace, client, turnstiles):
+def test_a_client_that_leaves_while_it_waits_for_its_turn_waits_no_longer(pace, client, semaphores):
     stages, inner, _ = pace()
-    held = turnstiles["vocoder"].enter(0.0, lambda: None)
+    held = semaphores["vocoder"].enter(0.0, lambda: None)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(vocode, stages)
         client.left = True
         with pytest.raises(Cancelled):
             waiting.result(LIMIT_S)
-    turnstiles["vocoder"].leave(held)
+    semaphores["vocoder"].leave(held)
     assert not inner.calls
-    assert is_free(turnstiles["vocoder"])
+    assert is_free(semaphores["vocoder"])
 
 
-def test_a_stage_that_fails_gives_its_place_back(pace, turnstiles):
+def test_a_stage_that_fails_gives_its_place_back(pace, semaphores):
     def broken(_inputs, _sequence):
         raise InternalError("stage failed")
 
@@ -133,8 +133,8 @@ def test_a_stage_that_fails_gives_its_place_back(pace, turnstiles):
         ask(stages, START)
     with pytest.raises(InternalError, match="stage failed"):
         ask(stages, END)
-    assert is_free(turnstiles["vocoder"])
-    assert is_free(turnstiles["t2s"])
+    assert is_free(semaphores["vocoder"])
+    assert is_free(semaphores["t2s"])
 
 
 def test_a_sequence_that_never_began_is_not_ended(pace, client):
@@ -147,19 +147,19 @@ def test_a_sequence_that_never_began_is_not_ended(pace, client):
     assert not inner.calls
 
 
-def test_who_has_least_to_listen_to_goes_first(turnstiles):
-    turnstile, order = turnstiles["vocoder"], []
-    held, waits = turnstile.enter(0.0, lambda: None), {due_s: threading.Event() for due_s in (30.0, 10.0, 20.0)}
+def test_who_has_least_to_listen_to_goes_first(semaphores):
+    semaphore, order = semaphores["vocoder"], []
+    held, waits = semaphore.enter(0.0, lambda: None), {due_s: threading.Event() for due_s in (30.0, 10.0, 20.0)}
 
     def pass_through(due_s):
-        turn = turnstile.enter(due_s, waits[due_s].set)  # asked now and then while it waits
+        turn = semaphore.enter(due_s, waits[due_s].set)  # asked now and then while it waits
         order.append(due_s)
-        turnstile.leave(turn)
+        semaphore.leave(turn)
 
     with ThreadPoolExecutor(3) as pool:
         passed = [pool.submit(pass_through, due_s) for due_s in waits]
         assert all(wait.wait(LIMIT_S) for wait in waits.values())
-        turnstile.leave(held)
+        semaphore.leave(held)
         for each in passed:
             each.result(LIMIT_S)
     assert order == [10.0, 20.0, 30.0]

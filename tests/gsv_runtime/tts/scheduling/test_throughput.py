@@ -2,12 +2,12 @@
 
 import pytest
 
-from gsv_runtime.tts.scheduling.throughput import Speed
+from gsv_runtime.tts.scheduling.throughput import Throughput
 
 
 def speed(seconds, streams, audio_s_per_s, started_s=0.0, into=None):
     """One that has seen so many streams for so long."""
-    found = into or Speed()
+    found = into or Throughput()
     found.until(started_s, 0 if into is None else streams)
     for tick in range(1, 10 * seconds + 1):
         found.until(started_s + tick / 10, streams)
@@ -16,7 +16,7 @@ def speed(seconds, streams, audio_s_per_s, started_s=0.0, into=None):
 
 
 def test_nothing_seen_is_no_speed():
-    assert (Speed().audio_s_per_s, Speed().num_streams) == (0.0, 0.0)
+    assert (Throughput().audio_s_per_s, Throughput().num_streams) == (0.0, 0.0)
 
 
 def test_a_steady_load_is_seen_as_it_is():

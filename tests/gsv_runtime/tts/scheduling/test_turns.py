@@ -6,7 +6,7 @@ from gsv_runtime.tts.scheduling.turns import TurnQueue
 
 
 def in_order(queue, turns):
-    """Turns in the order in which they get the only place."""
+    """Turns in the order in which they get the only slot."""
     order = []
     while len(order) < len(turns):
         (running,) = [turn for turn in turns if queue.is_running(turn)]
@@ -47,14 +47,14 @@ def test_a_turn_cannot_be_left_twice():
 
 
 @given(st.integers(1, 4), st.lists(st.tuples(st.booleans(), st.integers(0, 50))))
-def test_no_place_is_free_while_anyone_waits_and_none_is_given_twice(places, events):
-    queue, inside = TurnQueue(places), []
+def test_no_place_is_free_while_anyone_waits_and_none_is_given_twice(slots, events):
+    queue, inside = TurnQueue(slots), []
     for joins, number in events:
         if joins or not inside:
             inside.append(queue.join(number))
         else:
             queue.leave(inside.pop(number % len(inside)))
-        assert queue.num_running == min(places, len(inside))
+        assert queue.num_running == min(slots, len(inside))
         assert queue.num_running + queue.num_waiting == len(inside)
         running = [turn for turn in inside if queue.is_running(turn)]
         assert len(running) == queue.num_running

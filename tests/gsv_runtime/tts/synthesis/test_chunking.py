@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gsv_runtime.tts.synthesis.chunking import (
     WHOLE_SENTENCE,
     ChunkSchedule,
-    Reach,
+    ReceptiveField,
     Span,
     crossfade,
     num_frames,
@@ -20,7 +20,7 @@ from gsv_runtime.tts.synthesis.chunking import (
 )
 
 SCHEDULE = ChunkSchedule(first_tokens=20, max_tokens=80, lookahead_tokens=12, encoder_tokens=250, bucket=1)
-REACH = Reach(flow_frames=32, vocoder_frames=12)
+REACH = ReceptiveField(flow_frames=32, vocoder_frames=12)
 SCHEDULES = st.builds(
     ChunkSchedule,
     first_tokens=st.integers(1, 30),
@@ -32,12 +32,12 @@ SCHEDULES = st.builds(
 SPEEDS = st.sampled_from([0.5, 0.8, 1.0, 1.3, 2.0])
 
 
-def windows(schedule, reach, speed, num_tokens):
+def windows(schedule, field, speed, num_tokens):
     """All windows of a sentence, with every token known but no earlier than needed."""
     found = []
     while not found or not found[-1].last:
         known = min(schedule.tokens_before_chunk(len(found)), num_tokens)
-        found.append(window(schedule, reach, speed, len(found), known, finished=known == num_tokens))
+        found.append(window(schedule, field, speed, len(found), known, finished=known == num_tokens))
     return found
 
 
@@ -81,7 +81,7 @@ def test_windows_of_a_long_sentence_stop_growing():
 )
 @settings(deadline=None)
 def test_chunks_cover_every_frame_once_inside_windows_that_know_enough(schedule, speed, num_tokens, flow, voc):
-    found = windows(schedule, Reach(flow, voc), speed, num_tokens)
+    found = windows(schedule, ReceptiveField(flow, voc), speed, num_tokens)
     total = num_frames(num_tokens, speed)
     assert found[0].chunk.start == 0
     assert found[-1].chunk.stop == total

@@ -130,9 +130,9 @@ def test_windows_do_not_grow_with_the_sentence(decode):
 
 
 def test_a_minute_costs_twelve_times_five_seconds(facts, make_stages):
-    """In frames that each stage works on; the schedule is the cpu preset's, the reach that of official networks."""
+    """In frames that each stage works on; the cpu preset's schedule, and the receptive field of official networks."""
     schedule = ChunkSchedule(first_tokens=20, max_tokens=80, lookahead_tokens=12, encoder_tokens=250, bucket=1)
-    facts = dataclasses.replace(facts, flow_reach_frames=32, vocoder_reach_frames=11)
+    facts = dataclasses.replace(facts, flow_receptive_field_frames=32, vocoder_receptive_field_frames=11)
 
     def frames(num_tokens):
         stages = make_stages()

@@ -1,0 +1,122 @@
+"""One `tts` request that was let in, from its voice to its last reply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+
+from gsv_runtime import contract
+from gsv_runtime.cache.levels import MEMORY
+from gsv_runtime.contract import SAMPLE_RATE_HZ
+from gsv_runtime.jobs import OpenStages, Replies, Reply
+from gsv_runtime.settings import CheckpointFacts
+from gsv_runtime.speech_request import SpeechRequest
+from gsv_runtime.stages import NoStages, Stages
+from gsv_runtime.tensors import Arrays, to_wire
+from gsv_runtime.tts.prefetch import Prefetch
+from gsv_runtime.tts.reuse.speech_cache import SpeechCache
+from gsv_runtime.tts.reuse.whole_answers import WholeAnswer, WireChunk
+from gsv_runtime.tts.scheduling.admission import Refused
+from gsv_runtime.tts.scheduling.paced_stages import Clock, PacedStages, PrioritySemaphore, RequestGuard
+from gsv_runtime.tts.scheduling.playback import Playback
+from gsv_runtime.tts.stream_ledger import StreamLedger
+from gsv_runtime.tts.synthesis.pieces import COMPUTED, Reuse
+from gsv_runtime.tts.synthesis.pipeline import Pipeline
+from gsv_runtime.tts.synthesis.responses import Chunk, chunk_outputs
+from gsv_runtime.voices.cloning import derive_voice
+from gsv_runtime.voices.store import Voice, VoiceStore
+
+
+@dataclass(frozen=True)
+class SpeechContext:
+    """What all requests of a server share."""
+
+    facts: CheckpointFacts
+    pipeline: Pipeline
+    voices: VoiceStore
+    cache: SpeechCache
+    semaphores: Mapping[str, PrioritySemaphore]  # of stages, by model name
+    voice_semaphore: PrioritySemaphore  # or a burst's voices would all be derived at once
+    run_ahead: Prefetch
+    ledger: StreamLedger
+    clock: Clock
+
+
+class SpeechJob:
+    """One request that was let in; see `jobs.Job`."""
+
+    def __init__(
+        self, context: SpeechContext, request: SpeechRequest, playback: Playback, refusal: Refused | None
+    ) -> None:
+        """Prepare to speak `request`; with a `refusal` it gets only what is in the cache, or that."""
+        self._context = context
+        self._request = request
+        self._playback = playback
+        self._refusal = refusal
+
+    def replies(self, open_stages: OpenStages, is_cancelled: Callable[[], bool]) -> Replies:
+        """Speak the text, one reply per chunk."""
+        context, request, cache = self._context, self._request, self._context.cache
+        guard = RequestGuard(is_cancelled, self._playback.arrived_s + request.deadline_s, context.clock)
+        paced = [self._stages(open_stages, guard) for _ in range(2)]
+        stages, token_stages = (cache.stages(each, request, guard.check) for each in paced)
+        voice = self._voice(stages, guard)
+        answer = cache.answers.find(request, voice)
+        if answer is not None:
+            yield from self._again(answer)
+            return
+        pipeline = context.pipeline
+        reuse = cache.reuse(request, voice, pipeline.schedule_of(request), guard.check)
+        with closing(pipeline.speak(request, voice, stages, token_stages, context.run_ahead, reuse)) as chunks:
+            # One that may not compute is sent nothing before all of it is found.
+            yield from self._sent(chunks if self._refusal is None else list(chunks), voice, reuse)
+
+    def leave(self, failure: Exception | None) -> None:
+        """Give the place back."""
+        self._context.ledger.left(self._playback, failure)
+
+    def _again(self, answer: WholeAnswer) -> Replies:
+        """Reply with what was sent before."""
+        for number, chunk in enumerate(answer.responses, 1):
+            self._context.ledger.sent(self._playback, chunk.audio_s, chunk.finish_reason, is_computed=False)
+            yield Reply(chunk.wire, last=number == len(answer.responses))
+
+    def _sent(self, chunks: Iterable[Chunk], voice: Voice, reuse: Reuse) -> Replies:
+        """A reply for each chunk; if all come from memory they are stored as they are sent."""
+        answers, ledger = self._context.cache.answers, self._context.ledger
+        stored: list[WireChunk] = []
+        is_stored = answers.stores(self._request)
+        for chunk in chunks:
+            audio_s, is_computed = chunk.waveform.size / SAMPLE_RATE_HZ, COMPUTED in chunk.source.split(",")
+            outputs: Arrays = chunk_outputs(chunk, self._request.encoding)
+            is_stored = is_stored and chunk.source == MEMORY
+            if is_stored:
+                outputs["waveform"] = outputs["waveform"].copy()  # a view would keep all of its sentence
+                wire = to_wire(contract.TTS, contract.TTS.outputs, outputs)
+                stored.append(WireChunk(wire, audio_s, chunk.finish_reason))
+            ledger.sent(self._playback, audio_s, chunk.finish_reason, is_computed)
+            if is_stored and chunk.last:
+                answers.keep(self._request, voice, stored, reuse.saved_s)
+            yield Reply(outputs, chunk.last)
+
+    def _stages(self, open_stages: OpenStages, guard: RequestGuard) -> Stages:
+        if self._refusal is not None:
+            return NoStages(self._refusal)
+        context = self._context
+        metrics = context.ledger.metrics
+        return PacedStages(open_stages(), context.semaphores, guard, self._playback, metrics, context.clock)
+
+    def _voice(self, stages: Stages, guard: RequestGuard) -> Voice:
+        context, reference = self._context, self._request.reference
+        if reference is None:
+            return context.voices.get(str(self._request.voice), context.facts.weights_digest)
+
+        def derive() -> Voice:
+            turn = context.voice_semaphore.enter(self._playback.audio_due_s(), guard.check)
+            try:
+                return derive_voice(reference, stages, context.facts)
+            finally:
+                context.voice_semaphore.leave(turn)
+
+        return context.cache.voice(self._request, reference, derive, guard.check)
