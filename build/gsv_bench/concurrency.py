@@ -192,7 +192,9 @@ def register(url: str) -> list[str]:
     clips = json.loads((REFERENCES / "references.json").read_text(encoding="utf-8"))
     with Client(url, timeout_s=_PATIENCE_S) as client:
         for clip in clips:
-            client.add_voice(clip["voice"], REFERENCES / clip["audio"], clip["prompt_text"], clip["prompt_language"])
+            client.register_voice(
+                clip["voice"], REFERENCES / clip["audio"], clip["prompt_text"], clip["prompt_language"]
+            )
     return [clip["voice"] for clip in clips]
 
 

@@ -144,7 +144,7 @@ def _served(repository: Path, reference: bytes) -> Iterator[Client]:
     state = local_server.up(repository, directory, Ports.free())
     try:
         with Client(f"grpc://{state.ports.host}:{state.ports.grpc}") as client:
-            client.add_voice("bench", reference, prompt_text=PROMPT_TEXT, prompt_language="en")
+            client.register_voice("bench", reference, prompt_text=PROMPT_TEXT, prompt_language="en")
             yield client
     finally:
         local_server.down(directory)

@@ -108,7 +108,7 @@ class Speaker:
         self._client = Client(url)
         self._resynthesis = Resynthesis(ServedStages(url), facts, {one.voice: one.audio for one in references})
         for one in references:
-            self._client.add_voice(one.voice, one.audio, one.prompt_text, one.prompt_language)
+            self._client.register_voice(one.voice, one.audio, one.prompt_text, one.prompt_language)
 
     def speak(self, text: str, voice: str) -> Iterator[Spoken]:
         """The sentence from each source."""

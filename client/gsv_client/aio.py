@@ -136,7 +136,7 @@ class AsyncClient:
         except StopAsyncIteration:
             return None, answers
 
-    async def add_voice(
+    async def register_voice(
         self,
         voice: str,
         reference_audio: ReferenceAudio,
@@ -145,7 +145,7 @@ class AsyncClient:
         *,
         trim_reference: bool | None = None,
     ) -> Voice:
-        """Register a voice; see `gsv_client.Client.add_voice`."""
+        """Register a voice; see `gsv_client.Client.register_voice`."""
         answer = await self._voices(
             "register",
             voice=voice,
@@ -160,8 +160,8 @@ class AsyncClient:
         """Every registered voice."""
         return protocol.parse_voices(await self._voices("list"))
 
-    async def remove_voice(self, voice: str) -> None:
-        """Delete a voice; see `gsv_client.Client.remove_voice`."""
+    async def delete_voice(self, voice: str) -> None:
+        """Delete a voice; see `gsv_client.Client.delete_voice`."""
         await self._voices("delete", voice=voice)
 
     async def _voices(self, action: str, **values: Any) -> protocol.Response:

@@ -15,7 +15,7 @@ import click
 from gsv_client.audio import Audio
 from gsv_client.cli_errors import Failed, friendly_errors
 from gsv_client.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, Client
-from gsv_client.commands import Commands
+from gsv_client.commands import Aliases, Commands
 from gsv_client.phones import lines as phone_lines
 from gsv_client.pregenerate_cli import command as pregenerate_command
 from gsv_client.say import Destination, listen
@@ -52,7 +52,7 @@ def main(context: click.Context, url: str, timeout_s: float, busy_wait_s: float)
 
     \b
     Register a voice from 3 to 10 s of speech, then let it say something:
-      gsv voices add ann ann.wav --text "What is said in ann.wav."
+      gsv voices register ann ann.wav --text "What is said in ann.wav."
       gsv say "Hello, 你好!" --voice ann -o hello.wav
 
     \b
@@ -201,30 +201,30 @@ def _summary(audio: Audio, output: str | None) -> str:
     )
 
 
-@main.group(context_settings=_CONTEXT)
+@main.group(cls=Aliases, aliases={"add": "register", "remove": "delete"}, context_settings=_CONTEXT)
 def voices() -> None:
-    """Register, list and remove voices."""
+    """Register, list and delete voices; `add` and `remove` are other names of the first and last."""
 
 
-@voices.command("add", context_settings=_CONTEXT)
+@voices.command("register", context_settings=_CONTEXT)
 @click.argument("name")
 @click.argument("clip", type=click.Path(dir_okay=False))
 @click.option("-t", "--text", "prompt_text", help="What is said in CLIP; without it only the timbre is copied.")
 @click.option("-l", "--language", "prompt_language", help="Language of that text. [default: auto]")
 @click.option("--trim", is_flag=True, help="Cut a longer clip at a silence.")
 @click.pass_context
-def voices_add(
+def voices_register(
     context: click.Context, name: str, clip: str, prompt_text: str | None, prompt_language: str | None, trim: bool
 ) -> None:
     """Register CLIP, 3 to 10 s of one speaker, as voice NAME.
 
     \b
     NAME is 1 to 64 of a-z A-Z 0-9 _ -. CLIP is a WAV, FLAC, OGG or MP3 file. Example:
-      gsv voices add ann ann.wav --text "What is said in ann.wav." --language en
+      gsv voices register ann ann.wav --text "What is said in ann.wav." --language en
     """
     with friendly_errors(), _client(context) as client:
-        voice = client.add_voice(name, clip, prompt_text, prompt_language, trim_reference=trim or None)
-    click.echo(f"registered {voice.voice_id}", err=True)
+        voice = client.register_voice(name, clip, prompt_text, prompt_language, trim_reference=trim or None)
+    click.echo(f"registered {voice.voice}", err=True)
 
 
 @voices.command("list", context_settings=_CONTEXT)
@@ -239,19 +239,19 @@ def voices_list(context: click.Context, as_json: bool) -> None:
         return
     for voice in found:
         text = " ".join(voice.prompt_text.split())
-        click.echo(f"{voice.voice_id}\t{voice.prompt_language}\t{voice.seconds:.1f}\t{text}")
+        click.echo(f"{voice.voice}\t{voice.prompt_language}\t{voice.seconds:.1f}\t{text}")
     if not found:
-        click.echo('no voices; register one: gsv voices add NAME clip.wav --text "what is said in it"', err=True)
+        click.echo('no voices; register one: gsv voices register NAME clip.wav --text "what is said in it"', err=True)
 
 
-@voices.command("remove", context_settings=_CONTEXT)
+@voices.command("delete", context_settings=_CONTEXT)
 @click.argument("name")
 @click.pass_context
-def voices_remove(context: click.Context, name: str) -> None:
-    """Remove voice NAME."""
+def voices_delete(context: click.Context, name: str) -> None:
+    """Delete voice NAME."""
     with friendly_errors(), _client(context) as client:
-        client.remove_voice(name)
-    click.echo(f"removed {name}", err=True)
+        client.delete_voice(name)
+    click.echo(f"deleted {name}", err=True)
 
 
 @main.command(context_settings=_CONTEXT)

@@ -153,7 +153,7 @@ class Client:
         answers = self._transport.stream(protocol.TTS_MODEL, inputs)
         return next(answers, None), answers
 
-    def add_voice(
+    def register_voice(
         self,
         voice: str,
         reference_audio: ReferenceAudio,
@@ -185,7 +185,7 @@ class Client:
         """Every registered voice."""
         return protocol.parse_voices(self._voices("list"))
 
-    def remove_voice(self, voice: str) -> None:
+    def delete_voice(self, voice: str) -> None:
         """Delete a voice.
 
         Raises:
@@ -239,6 +239,6 @@ def model_states(transport: Transport) -> dict[str, str]:
 def registered(voice: str, voices: list[Voice]) -> Voice:
     """The voice just registered, out of the server's answer."""
     for candidate in voices:
-        if candidate.voice_id == voice:
+        if candidate.voice == voice:
             return candidate
     raise VoiceNotFound(f"the server answered {len(voices)} voices without {voice!r}; see its log")

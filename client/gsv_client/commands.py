@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 import click
 
@@ -29,6 +31,19 @@ class Commands(click.Group):
         if registered is not None:
             return _loaded(registered)
         return _Missing(cmd_name, _ELSEWHERE[cmd_name]) if cmd_name in _ELSEWHERE else None
+
+
+class Aliases(click.Group):
+    """A group some of whose commands answer to a second name, which help does not list."""
+
+    def __init__(self, *args: Any, aliases: Mapping[str, str], **more: Any) -> None:
+        """Take what a group takes; `aliases` maps a second name to the first."""
+        super().__init__(*args, **more)
+        self._aliases = aliases
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a command by either name."""
+        return super().get_command(ctx, self._aliases.get(cmd_name, cmd_name))
 
 
 def _registered() -> dict[str, EntryPoint]:

@@ -167,7 +167,7 @@ def main(
         raise click.UsageError("give either --voice NAME or --reference CLIP")
     with friendly_errors(), Client(url) as client:
         if reference is not None:
-            voice = client.add_voice(DEMO_VOICE, reference, prompt_text, prompt_language).voice_id
+            voice = client.register_voice(DEMO_VOICE, reference, prompt_text, prompt_language).voice
         spoken = speak(client, LINES, folder, voice=str(voice), seed=seed)
         drawn = draw(spoken, folder / "demo.png")
     if weights_note:

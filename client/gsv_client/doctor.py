@@ -179,11 +179,11 @@ def _voices_and_speech(transport: Transport) -> Iterator[Finding]:
         yield Finding("voices", Verdict.FAILED, f"READY but does not answer: {error}", _RESTART)
         return
     if not voices:
-        advice = 'register one: gsv voices add NAME clip.wav --text "what is said in it"'
+        advice = 'register one: gsv voices register NAME clip.wav --text "what is said in it"'
         yield Finding("voices", Verdict.WARNING, "none registered", advice)
         return
-    yield Finding("voices", Verdict.OK, f"{len(voices)}: {', '.join(voice.voice_id for voice in voices[:10])}")
-    yield _speech(voices[0].voice_id, transport)
+    yield Finding("voices", Verdict.OK, f"{len(voices)}: {', '.join(voice.voice for voice in voices[:10])}")
+    yield _speech(voices[0].voice, transport)
 
 
 def _speech(voice: str, transport: Transport) -> Finding:

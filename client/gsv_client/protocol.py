@@ -147,7 +147,7 @@ class Options(TypedDict, total=False):
 class Voice:
     """A registered voice: its id, the reference's transcript, language and length in seconds, and when it was made."""
 
-    voice_id: str
+    voice: str
     prompt_text: str = ""
     prompt_language: str = ""
     seconds: float = 0.0
@@ -290,7 +290,7 @@ def parse_voices(response: Response) -> list[Voice]:
 
 def _voice(item: Mapping[str, Any]) -> Voice:
     return Voice(
-        voice_id=str(item["voice"]),
+        voice=str(item["voice"]),
         prompt_text=str(item.get("prompt_text", "")),
         prompt_language=str(item.get("prompt_language", "")),
         seconds=float(item.get("seconds", 0.0)),

@@ -23,14 +23,16 @@ def voices_of(client: Client, references: Path | None) -> list[str]:
     Raises:
         NoVoices: There are none.
     """
-    registered = [voice.voice_id for voice in client.list_voices()]
+    registered = [voice.voice for voice in client.list_voices()]
     if references is None:
         if not registered:
-            raise NoVoices("the server has no voices; give --references DIR, or register one with `gsv voices add`")
+            raise NoVoices(
+                "the server has no voices; give --references DIR, or register one with `gsv voices register`"
+            )
         return registered
     clips = json.loads((references / "references.json").read_text(encoding="utf-8"))
     for clip in clips:
         if clip["voice"] not in registered:
             audio = references / clip["audio"]
-            client.add_voice(clip["voice"], audio, clip["prompt_text"], clip["prompt_language"])
+            client.register_voice(clip["voice"], audio, clip["prompt_text"], clip["prompt_language"])
     return [clip["voice"] for clip in clips]

@@ -57,7 +57,7 @@ def watchdog_command(serve):
 
 def register(server, voice, pitch_hz, text="the same words"):
     with Client(f"127.0.0.1:{server.ports.grpc}", PATIENCE_S) as client:
-        client.add_voice(voice, recording(pitch_hz=pitch_hz), text, "en")
+        client.register_voice(voice, recording(pitch_hz=pitch_hz), text, "en")
 
 
 def speak(server, text=TEXT, **options):

@@ -231,11 +231,11 @@ def test_voices_travel_both_ways(url: str) -> None:
     clip = (np.sin(np.arange(64_000, dtype=np.float32) / 20) / 2, 16_000)
     with Client(url, timeout_s=10) as client:
         assert client.list_voices() == []
-        assert client.add_voice("ann", clip, "What I say. 你好").seconds == pytest.approx(4.0)
+        assert client.register_voice("ann", clip, "What I say. 你好").seconds == pytest.approx(4.0)
         assert client.list_voices()[0].prompt_text == "What I say. 你好"
-        client.remove_voice("ann")
+        client.delete_voice("ann")
         with pytest.raises(VoiceNotFound, match="nothing to delete"):
-            client.remove_voice("ann")
+            client.delete_voice("ann")
 
 
 def test_doctor_finds_the_server_and_its_protocol_well(url: str) -> None:

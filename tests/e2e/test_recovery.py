@@ -30,7 +30,7 @@ def killed(repository, start_server, make_recording, tmp_path_factory):
     running.start()
     try:
         with Client(f"127.0.0.1:{running.ports.grpc}") as client:
-            client.add_voice("stays", make_recording(), "the same words", "en")
+            client.register_voice("stays", make_recording(), "the same words", "en")
         yield running
     finally:
         running.stop()
@@ -109,7 +109,7 @@ def kill_in_the_middle(killed, model, protocol):
                 return False
 
         until(lambda: processes(killed).keys() == alive.keys() and client.is_ready(), f"{model} did not come back")
-        assert "stays" in {voice.voice_id for voice in voices}
+        assert "stays" in {voice.voice for voice in voices}
         assert client.list_voices() == voices
     now = processes(killed)
     assert now[model] != alive[model]

@@ -142,11 +142,11 @@ def test_nobody_listening_is_a_connection_failure_with_advice(scheme: str) -> No
 def test_voices_are_added_listed_and_removed(url: str) -> None:
     async def body() -> None:
         async with AsyncClient(url) as client:
-            assert (await client.add_voice("ann", b"RIFF", "What I say.")).voice_id == "ann"
-            assert [voice.voice_id for voice in await client.list_voices()] == ["ann"]
-            await client.remove_voice("ann")
+            assert (await client.register_voice("ann", b"RIFF", "What I say.")).voice == "ann"
+            assert [voice.voice for voice in await client.list_voices()] == ["ann"]
+            await client.delete_voice("ann")
             with pytest.raises(VoiceNotFound):
-                await client.remove_voice("ann")
+                await client.delete_voice("ann")
             assert (await client.server_info()).models == {"tts": "READY", "voices": "READY"}
             assert await client.is_ready()
 

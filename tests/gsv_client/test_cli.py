@@ -119,7 +119,7 @@ def test_a_failed_request_leaves_no_file_and_one_line(url: str, speaker: Any, ch
         (["say", "Hi.", "--voice", "ann", "-o", "a.xyz"], "need a name that ends in .wav"),
         (["say", "Hi.", "--voice", "ann", "-o", "-", "--json"], "both want stdout"),
         (["say", "Hi.", "--voice", "ann", "-o", "a.wav", "--seed", "soon"], "'soon' is not a valid integer"),
-        (["voices", "add", "ann"], "Missing argument 'CLIP'"),
+        (["voices", "register", "ann"], "Missing argument 'CLIP'"),
         (["sing"], "No such command 'sing'"),
     ],
 )
@@ -146,17 +146,19 @@ def test_a_file_that_cannot_be_written_is_named(grpc_url: str, tmp_path: Path) -
 
 def test_voices_are_added_listed_and_removed(url: str, clip: str) -> None:
     assert gsv(url, "voices", "list").stderr.startswith("no voices; register one")
-    added = gsv(url, "voices", "add", "ann", clip, "--text", "What\nI say.", "--language", "en")
+    added = gsv(url, "voices", "register", "ann", clip, "--text", "What\nI say.", "--language", "en")
     assert (added.exit_code, added.stdout, added.stderr) == (0, "", "registered ann\n")
     assert gsv(url, "voices", "list").stdout == "ann\t\t4.5\tWhat I say.\n"
-    assert json.loads(gsv(url, "voices", "list", "--json").stdout)[0]["voice_id"] == "ann"
-    assert gsv(url, "voices", "remove", "ann").exit_code == 0
+    assert json.loads(gsv(url, "voices", "list", "--json").stdout)[0]["voice"] == "ann"
+    assert gsv(url, "voices", "delete", "ann").exit_code == 0
     missing = gsv(url, "voices", "remove", "ann")
     assert missing.exit_code == 1
     assert "VoiceNotFound: voice 'ann' is not registered" in missing.stderr
 
 
-@pytest.mark.parametrize("command", [["say"], ["voices"], ["voices", "add"], ["voices", "list"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command", [["say"], ["voices"], ["voices", "register"], ["voices", "add"], ["voices", "list"], ["doctor"]]
+)
 def test_every_command_explains_itself(command: list[str]) -> None:
     result = CliRunner().invoke(main, [*command, "--help"])
     assert result.exit_code == 0

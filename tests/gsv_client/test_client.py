@@ -177,20 +177,20 @@ def test_nobody_listening_is_a_connection_failure_with_advice(scheme: str, silen
 def test_voices_are_added_listed_and_removed(url: str, speaker: Any, tmp_path: Any) -> None:
     soundfile.write(tmp_path / "ann.wav", np.zeros(16_000, dtype=np.float32), 16_000)
     with Client(url) as client:
-        ann = client.add_voice("ann", tmp_path / "ann.wav", "What I say.", "en")
-        assert (ann.voice_id, ann.prompt_text, ann.seconds) == ("ann", "What I say.", 4.5)
+        ann = client.register_voice("ann", tmp_path / "ann.wav", "What I say.", "en")
+        assert (ann.voice, ann.prompt_text, ann.seconds) == ("ann", "What I say.", 4.5)
         assert speaker.asked[0]["reference_audio"] == (tmp_path / "ann.wav").read_bytes()
-        assert [voice.voice_id for voice in client.list_voices()] == ["ann"]
-        client.remove_voice("ann")
+        assert [voice.voice for voice in client.list_voices()] == ["ann"]
+        client.delete_voice("ann")
         assert client.list_voices() == []
         with pytest.raises(VoiceNotFound, match="'ann' is not registered"):
-            client.remove_voice("ann")
+            client.delete_voice("ann")
 
 
 def test_reference_samples_travel_as_a_lossless_file(url: str, speaker: Any) -> None:
     samples = np.sin(np.arange(16_000, dtype=np.float32)) / 2
     with Client(url) as client:
-        client.add_voice("ann", (samples, 16_000), "What I say.")
+        client.register_voice("ann", (samples, 16_000), "What I say.")
     received, rate = soundfile.read(io.BytesIO(speaker.asked[0]["reference_audio"]), dtype="float32")
     assert rate == 16_000
     np.testing.assert_array_equal(received, samples)

@@ -67,7 +67,7 @@ def test_no_voices_yet_is_a_warning_that_says_how(url: str, speaker: Any) -> Non
     healthy(speaker)
     speaker.voices = {}
     assert findings(url)["voices"].verdict is Verdict.WARNING
-    assert "gsv voices add" in findings(url)["voices"].advice
+    assert "gsv voices register" in findings(url)["voices"].advice
 
 
 @pytest.mark.parametrize(

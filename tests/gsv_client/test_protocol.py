@@ -112,5 +112,5 @@ def test_an_unreadable_answer_is_an_internal_error(broken: dict[str, Any]) -> No
 def test_one_voice_none_and_unknown_fields_are_all_read() -> None:
     ann = '{"voice": "ann", "prompt_text": "Hi.", "seconds": 4.5, "colour": "red"}'
     assert parse_voices({"voices": ann}) == [Voice("ann", "Hi.", seconds=4.5)]
-    assert parse_voices({"voices": np.array([ann.encode()] * 2, object)})[1].voice_id == "ann"
+    assert parse_voices({"voices": np.array([ann.encode()] * 2, object)})[1].voice == "ann"
     assert parse_voices({"voices": []}) == []

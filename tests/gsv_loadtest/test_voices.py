@@ -11,9 +11,9 @@ class FakeClient:
         self.registered, self.added = list(registered), []
 
     def list_voices(self):
-        return [SimpleNamespace(voice_id=voice) for voice in self.registered]
+        return [SimpleNamespace(voice=voice) for voice in self.registered]
 
-    def add_voice(self, voice, audio, prompt_text, prompt_language):
+    def register_voice(self, voice, audio, prompt_text, prompt_language):
         assert audio.read_bytes() == b"clip"
         self.added.append((voice, prompt_text, prompt_language))
 
@@ -38,5 +38,5 @@ def test_clips_that_are_missing_are_registered_and_no_other_voice_is_asked_for(r
 
 def test_without_clips_the_servers_own_voices_are_asked_for():
     assert voices_of(FakeClient("ann"), None) == ["ann"]
-    with pytest.raises(NoVoices, match="gsv voices add"):
+    with pytest.raises(NoVoices, match="gsv voices register"):
         voices_of(FakeClient(), None)
