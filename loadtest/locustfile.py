@@ -22,13 +22,13 @@ from gsv_loadtest.voices import voices_of
 
 @events.init_command_line_parser.add_listener
 def add_arguments(parser: LocustArgumentParser) -> None:
-    """Says which scenario; its users then do as it says, their number and time are the page's."""
+    """Say which scenario; its users then do as it says, their number and time are the page's."""
     parser.add_argument("--scenario", choices=list(SCENARIOS), default="mixed")
 
 
 @events.test_start.add_listener
 def begin(environment: Any) -> None:
-    """Makes the load that the users share."""
+    """Make the load that the users share."""
     url = environment.host if "://" in environment.host else f"grpc://{environment.host}"
     client = Client(url)
     scenario = SCENARIOS[environment.parsed_options.scenario]
@@ -41,7 +41,7 @@ def begin(environment: Any) -> None:
 
 @events.test_stop.add_listener
 def end(environment: Any, **_: Any) -> None:
-    """Closes the connection: gRPC would keep Locust from exiting."""
+    """Close the connection: gRPC would keep Locust from exiting."""
     for listener in environment.load.listeners:
         listener.client.close()
 

@@ -196,7 +196,7 @@ def _wait_until_kept(is_kept: Callable[[], bool]) -> None:
 
 
 def _listening(measure: Callable[..., T], server: Server, *arguments: Any) -> T:
-    """Runs `measure` in a process that gives way to all others."""
+    """Run `measure` in a process that gives way to all others."""
     with ProcessPoolExecutor(1, get_context("spawn"), os.nice, (_LAST_IN_LINE,)) as aside:
         return aside.submit(_listen, measure, server, arguments).result()
 

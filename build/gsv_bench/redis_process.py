@@ -15,7 +15,7 @@ _START_WITHIN_S = 30.0
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[str]:
-    """Runs it on a free port of this machine, keeping nothing on disk, and hands out its URL.
+    """Run it on a free port of this machine, keeping nothing on disk, and hand out its URL.
 
     Raises:
         RuntimeError: redis-server is not installed, or does not start.

@@ -159,7 +159,7 @@ def lay_out(repository: Path) -> None:
 
 
 def _silence_eos(path: Path) -> None:
-    """Rewrites an s1 checkpoint so that EOS is never among the tokens worth drawing."""
+    """Rewrite an s1 checkpoint so that EOS is never among the tokens worth drawing."""
     checkpoint = checkpoints.load_t2s(path)
     never_end(checkpoint.module)
     checkpoints.save_t2s(path, checkpoint.module)

@@ -72,7 +72,7 @@ async def _turn(url: str, voices: Sequence[str], timings: Timings) -> None:
 
 
 def _ask_for(tokens: int, repository: Path, control: ModelControl) -> None:
-    """Loads `tts` again with another number.
+    """Load `tts` again with another number.
 
     Raises:
         RuntimeError: it cannot be set.

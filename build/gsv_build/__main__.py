@@ -23,7 +23,7 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command; only its own module is imported, so that `configs` does not wait for torch."""
+    """Run one command; only its own module is imported, so that `configs` does not wait for torch."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     parser = argparse.ArgumentParser(prog="gsv_build", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")

@@ -31,7 +31,7 @@ class BuildRecord:
 
     @classmethod
     def read(cls, repository: Path, preset: str, t2s_precision: str = T2SPrecision.FP32.value) -> BuildRecord:
-        """Reads what the last build wrote; graphs are the same for every preset."""
+        """Read what the last build wrote; graphs are the same for every preset."""
         try:
             values = json.loads((repository / BUILD_FILE).read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
@@ -40,7 +40,7 @@ class BuildRecord:
         return cls(preset, t2s_precision, values["stages"], files, engines)
 
     def write(self, repository: Path) -> None:
-        """Writes build.json at once."""
+        """Write build.json at once."""
         values = {name: value for name, value in asdict(self).items() if value is not None}
         temporary = repository / f".{BUILD_FILE}.{os.getpid()}"
         temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")

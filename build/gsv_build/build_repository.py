@@ -35,7 +35,7 @@ logger = logging.getLogger("gsv.build")
 
 
 def build(repository: Path, deployment: Deployment, directory: Path, version: ModelVersion | None = None) -> list[str]:
-    """Builds what is not up to date.
+    """Build what is not up to date.
 
     Args:
         repository: model repository; models that it lacks are put there.
@@ -83,7 +83,7 @@ def build(repository: Path, deployment: Deployment, directory: Path, version: Mo
 
 
 def add_missing_models(repository: Path) -> None:
-    """Copies the code of models that a repository lacks from the one that we ship, so that it may be a new folder."""
+    """Copy the code of models that a repository lacks from the one that we ship, so that it may be a new folder."""
     for source in sorted(DEFAULT_REPOSITORY.glob("*/1/model.py")):
         target = repository / source.relative_to(DEFAULT_REPOSITORY)
         if not target.exists():
@@ -92,7 +92,7 @@ def add_missing_models(repository: Path) -> None:
 
 
 def _finish(repository: Path, deployment: Deployment, weights: Weights, record: BuildRecord) -> None:
-    """Writes the configuration and, last of all, the record that lets a server start."""
+    """Write the configuration and, last of all, the record that lets a server start."""
     absent = {model.name for model in MODELS if model.graph and model.name not in record.stages}
     record.models = [model.name for model in MODELS if model.name not in absent]
     record.facts = weights.facts
@@ -115,7 +115,7 @@ def _has_graph(repository: Path, name: str) -> bool:
 
 
 def _write_warm_up(repository: Path, name: str) -> Arrays:
-    """Writes a warm-up request, one file an input, where Triton looks for it; returns its inputs."""
+    """Write a warm-up request, one file an input, where Triton looks for it; return its inputs."""
     model = next(model for model in MODELS if model.name == name)
     shapes = graph_input_shapes(repository / name / "1" / GRAPH_FILE)
     inputs = example_inputs(model, WARM_UP_SIZES, shapes)
@@ -144,7 +144,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Builds; returns the exit status."""
+    """Build; return the exit status."""
     version = ModelVersion(arguments.version) if arguments.version else None
     try:
         deployment = with_frontend(PRESETS[arguments.preset], arguments.frontend)

@@ -20,7 +20,7 @@ def rendered(deployment: Deployment, sizes: CheckpointSizes | None = None) -> di
 
 
 def write_configs(repository: Path, deployment: Deployment, sizes: CheckpointSizes | None = None) -> None:
-    """Writes config.pbtxt of every model."""
+    """Write config.pbtxt of every model."""
     for name, text in rendered(deployment, sizes).items():
         path = repository / name / CONFIG_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes or checks; returns the exit status."""
+    """Write or check; return the exit status."""
     deployment = PRESETS[arguments.preset]
     if arguments.check:
         names = drifted(arguments.repository, deployment)

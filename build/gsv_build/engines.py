@@ -112,7 +112,7 @@ def load_tensorrt() -> Any:
 def build_engine(
     trt: Any, graph: Path, engine: Path, profiles: Mapping[str, tuple[Shape, Shape, Shape]], fp16: bool
 ) -> None:
-    """Builds one engine. Not run here.
+    """Build one engine. Not run here.
 
     Args:
         trt: the tensorrt module.
@@ -148,7 +148,7 @@ def build_engine(
 
 
 def build_engines(repository: Path, deployment: Deployment, names: Collection[str] | None = None) -> Iterator[str]:
-    """Builds the engines of a deployment, or of those models only that are named; yields each model when it has one."""
+    """Build the engines of a deployment, or of those models only that are named; yield each model when it has one."""
     models = [model for model in engine_models(deployment, repository) if names is None or model.name in names]
     if not models:
         return
@@ -167,7 +167,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Builds or prints; returns the exit status."""
+    """Build or print; return the exit status."""
     deployment = PRESETS["tensorrt"]
     models = engine_models(deployment, arguments.repository)
     if not models:

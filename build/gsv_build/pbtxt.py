@@ -33,7 +33,7 @@ class CheckpointSizes:
 
 
 def render(model: Model, deployment: Deployment, sizes: CheckpointSizes | None = None) -> str:
-    """Renders one config.pbtxt.
+    """Render one config.pbtxt.
 
     Args:
         model: its contract.

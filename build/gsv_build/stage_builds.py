@@ -43,7 +43,7 @@ class StageBuild:
         return joined_digest([builder, self.options, *(file_digest(path) for path in self.sources)])
 
     def run(self, repository: Path) -> None:
-        """Writes the files beside their place, then moves them there."""
+        """Write the files beside their place, then move them there."""
         target = repository / self.model.name / "1"
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target, prefix=".new-") as temporary:
@@ -203,6 +203,6 @@ def _require(name: str, what: str, found: int, other: str, needed: int) -> None:
 
 
 def remove_leftovers(repository: Path) -> None:
-    """Removes temporary directories that an interrupted build left."""
+    """Remove temporary directories that an interrupted build left."""
     for path in repository.glob("*/1/.new-*"):
         shutil.rmtree(path, ignore_errors=True)

@@ -66,5 +66,5 @@ class _Missing(click.Command):
         self._why = why
 
     def invoke(self, ctx: click.Context) -> None:
-        """Says it."""
+        """Say it."""
         raise click.ClickException(f"gsv {self.name} {self._why}")

@@ -65,7 +65,7 @@ class Summary:
 
 
 def read_phrases(path: Path, defaults: Options) -> list[Phrase]:
-    """Reads phrases from a file in UTF-8.
+    """Read phrases from a file in UTF-8.
 
     Args:
         path: a phrase on each line, lines that are empty or begin with # left out; or, where its name ends in .csv, a
@@ -113,7 +113,7 @@ def _value(path: Path, line: int, column: str, cell: str) -> Any:
 
 
 def pregenerate(client: Client, phrases: Iterable[Phrase], cuts: Sequence[str], parallel: int) -> Iterator[Outcome]:
-    """Lets a server speak phrases and keep them.
+    """Let a server speak phrases and keep them.
 
     Args:
         client: of the server; how long it waits for a busy one is its own matter.
@@ -152,7 +152,7 @@ def _speak(client: Client, phrase: Phrase, cuts: Sequence[str]) -> Outcome:
 
 
 def summary(outcomes: Sequence[Outcome], began_s: float) -> Summary:
-    """Adds up; `began_s` is a time of `time.monotonic`."""
+    """Add up; `began_s` is a time of `time.monotonic`."""
     failed = sorted((outcome for outcome in outcomes if outcome.error), key=lambda outcome: outcome.phrase.line)
     there = sum(outcome.was_there for outcome in outcomes)
     return Summary(

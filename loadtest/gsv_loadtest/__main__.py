@@ -239,7 +239,7 @@ def _measured_capacity(out: Path) -> float:
 
 
 def _run_and_leave() -> None:
-    """Runs the command and ends at once: under gevent, gRPC may wait for ever for a server that never answered."""
+    """Run the command and end at once: under gevent, gRPC may wait for ever for a server that never answered."""
     try:
         main()
     except SystemExit as end:

@@ -39,7 +39,7 @@ def figures(result: Result) -> dict[str, Any]:
 
 
 def write(result: Result, name: str, about: str, directory: Path) -> dict[str, Any]:
-    """Writes both pages and the figures into `directory`.
+    """Write both pages and the figures into `directory`.
 
     Args:
         result: What came of the load.

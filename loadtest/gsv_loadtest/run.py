@@ -53,7 +53,7 @@ def listeners_of(target: Target) -> Iterator[list[Listener]]:
 
 
 def run(plan: Plan, target: Target, identity: bool = False) -> Result:
-    """Carries out `plan`.
+    """Carry out `plan`.
 
     Args:
         plan: What to do.
@@ -83,7 +83,7 @@ def _few(utterances: Sequence[Utterance], most: int = 8) -> list[Utterance]:
 
 
 def speak_alone(listeners: Sequence[Listener], utterances: Sequence[Utterance]) -> None:
-    """Speaks each utterance with nothing else running and keeps the audio; each protocol has its own sample format."""
+    """Speak each utterance with nothing else running and keep the audio; each protocol has its own sample format."""
     for listener in listeners:
         alone: dict[Utterance, np.ndarray[Any, Any]] = {}
         for utterance in tqdm(utterances, f"alone over {listener.protocol}", leave=False):
@@ -93,7 +93,7 @@ def speak_alone(listeners: Sequence[Listener], utterances: Sequence[Utterance]) 
 
 
 def _through_locust(load: Load, watch: ServerWatch | None) -> str:
-    """Runs the load with Locust's local runner; returns its report page."""
+    """Run the load with Locust's local runner; return its report page."""
     plan = load.plan
     open_loop = plan.rate_per_s is not None
     user = type("Arriving", (ArrivingUser,), {}) if open_loop else type("Listening", (ListeningUser,), {})

@@ -52,7 +52,7 @@ class ServerWatch:
 
     @classmethod
     def find(cls, state: Path, urls: Sequence[str]) -> ServerWatch | None:
-        """Reads server.json in `state`; None where the server at `urls` is another one, or does not run here."""
+        """Read server.json in `state`; None where the server at `urls` is another one, or does not run here."""
         try:
             values = json.loads((state / "server.json").read_text(encoding="utf-8"))
             found = cls(int(values["pid"]), str(values["shm_prefix"]))
@@ -72,7 +72,7 @@ class ServerWatch:
             gevent.sleep(SAMPLE_EVERY_S)
 
     def sample(self, at_s: float) -> None:
-        """Takes one sample; a server that is gone has none."""
+        """Take one sample; a server that is gone has none."""
         by_process: dict[str, float] = {}
         threads = files = 0
         pids = set()

@@ -34,12 +34,12 @@ class ListeningUser(User):
     environment: LoadEnvironment
 
     def wait_time(self) -> float:
-        """Pauses between two tasks."""
+        """Pause between two tasks."""
         return self.environment.load.think_s()
 
     @task
     def listen(self) -> None:
-        """Hears one utterance; one refused waits a little before the next try."""
+        """Hear one utterance; one refused waits a little before the next try."""
         outcome = self.environment.load.listen()
         if outcome.kind == BUSY:
             gevent.sleep(min(1.0 + self.environment.load.think_s(), _LONGEST_RETRY_S))
@@ -58,7 +58,7 @@ class ArrivingUser(User):
 
     @task
     def arrive(self) -> None:
-        """Lets every listener of the load arrive, and waits for the last to leave."""
+        """Let every listener of the load arrive, and wait for the last to leave."""
         load = self.environment.load
         group = Group()
         plan = load.plan
@@ -87,7 +87,7 @@ class UsersOverTime(LoadTestShape):
 
 
 def report_to_locust(environment: Environment, outcome: Outcome) -> None:
-    """Enters an outcome into Locust's statistics: time to first audio, and to the last."""
+    """Enter an outcome into Locust's statistics: time to first audio, and to the last."""
     failure = SynthesisError(outcome.message or ", ".join(outcome.problems) or outcome.kind)
     exception = failure if outcome.failed or outcome.kind == BUSY else None
     entry: dict[str, Any] = {"request_type": outcome.protocol, "response_length": 0, "context": {}}

@@ -29,7 +29,7 @@ class Job(Protocol):
     """A request that was let in."""
 
     def replies(self, open_stages: OpenStages, is_cancelled: Callable[[], bool]) -> Replies:
-        """Does the work; called once, on a thread of its own.
+        """Do the work; called once, on a thread of its own.
 
         Args:
             open_stages: makes stages for this request, one for each thread that calls them.
@@ -41,7 +41,7 @@ class Job(Protocol):
         ...
 
     def leave(self, failure: Exception | None) -> None:
-        """Gives the place back; called once, whatever happened."""
+        """Give the place back; called once, whatever happened."""
         ...
 
 
@@ -59,7 +59,7 @@ class StreamLimit:
         self.free = threading.BoundedSemaphore(max_streams)
 
     def __call__(self, read_inputs: ReadInputs) -> Job:
-        """Takes a place.
+        """Take a place.
 
         Raises:
             ServerBusy: there is none.

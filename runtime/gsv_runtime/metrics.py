@@ -103,15 +103,15 @@ class Metrics(Protocol):
     """Where figures go; a name is one of the tables above, labels are those of its row."""
 
     def add(self, name: str, value: float = 1.0, **labels: str) -> None:
-        """Raises a counter, or moves a gauge."""
+        """Raise a counter, or move a gauge."""
         ...
 
     def set(self, name: str, value: float, **labels: str) -> None:
-        """Sets a gauge."""
+        """Set a gauge."""
         ...
 
     def observe(self, name: str, value: float, **labels: str) -> None:
-        """Puts a value into a histogram."""
+        """Put a value into a histogram."""
         ...
 
 

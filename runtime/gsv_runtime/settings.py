@@ -94,7 +94,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
 
 
 def read(kind: type[Settings], args: Mapping[str, str]) -> Settings:
-    """Parses a model's parameters.
+    """Parse a model's parameters.
 
     Args:
         kind: the dataclass of this kind of model; each field is one parameter.
@@ -109,7 +109,7 @@ def read(kind: type[Settings], args: Mapping[str, str]) -> Settings:
 
 
 def parse(kind: type[Settings], values: Mapping[str, str]) -> Settings:
-    """Parses parameter strings into `kind`; names in capitals belong to the Python backend and are skipped."""
+    """Parse parameter strings into `kind`; names in capitals belong to the Python backend and are skipped."""
     ours = {name: text for name, text in values.items() if not name.isupper()}
     types = {field.name: str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
     if ours.keys() != types.keys():
@@ -143,7 +143,7 @@ class CheckpointFacts:
 
     @classmethod
     def from_repository(cls, repository: Path) -> CheckpointFacts:
-        """Reads them from `build.json` of a model repository.
+        """Read them from `build.json` of a model repository.
 
         Raises:
             ValueError: there is none, or another version of this code wrote it.
@@ -155,7 +155,7 @@ class CheckpointFacts:
 
 
 def read_build(repository: Path) -> dict[str, Any]:
-    """Reads `build.json`: preset, models, facts and stages.
+    """Read `build.json`: preset, models, facts and stages.
 
     Raises:
         ValueError: the repository was never built, or its last build did not end.

@@ -106,7 +106,7 @@ class VoiceRequest:
 
 
 def parse_speech_request(inputs: Arrays) -> SpeechRequest:
-    """Validates the inputs of `tts`.
+    """Validate the inputs of `tts`.
 
     Args:
         inputs: decoded tensors by name.
@@ -145,7 +145,7 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
 
 
 def parse_sampling(inputs: Arrays) -> Sampling:
-    """Validates the sampling inputs, which `tts` and `t2s` share.
+    """Validate the sampling inputs, which `tts` and `t2s` share.
 
     Raises:
         InvalidRequest: a value is out of its range.
@@ -160,7 +160,7 @@ def parse_sampling(inputs: Arrays) -> Sampling:
 
 
 def parse_voice_request(inputs: Arrays) -> VoiceRequest:
-    """Validates the inputs of `voices`.
+    """Validate the inputs of `voices`.
 
     Raises:
         InvalidRequest: the action is unknown, or it lacks or has surplus inputs.

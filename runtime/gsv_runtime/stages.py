@@ -24,7 +24,7 @@ class Stages(Protocol):
     """Unary calls to the stages, for one request."""
 
     def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
-        """Runs one stage.
+        """Run one stage.
 
         Args:
             model: contract of the stage.
@@ -49,7 +49,7 @@ class Stages(Protocol):
 
 
 def end_sequence(model: contract.Model, sequence_id: int, stages: Stages) -> None:
-    """Makes the last call of a sequence, which asks for nothing; if it fails the sequence model forgets it later."""
+    """Make the last call of a sequence, which asks for nothing; if it fails the sequence model forgets it later."""
     with suppress(SynthesisError):
         stages.call(model, sequence=SequenceCall(sequence_id, end=True), max_new_tokens=[0])
 
@@ -61,7 +61,7 @@ class NoStages:
         self._refusal = refusal
 
     def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
-        """Raises the refusal."""
+        """Raise the refusal."""
         raise self._refusal
 
     def new_sequence_id(self) -> int:

@@ -31,7 +31,7 @@ class Wire(dict[str, Array]):
 
 
 def check_inputs(model: contract.Model, arrays: Mapping[str, Array]) -> Arrays:
-    """Checks what a client or another model sent to `model`.
+    """Check what a client or another model sent to `model`.
 
     Args:
         model: contract of the receiver.
@@ -50,12 +50,12 @@ def check_inputs(model: contract.Model, arrays: Mapping[str, Array]) -> Arrays:
 
 
 def check_outputs(model: contract.Model, arrays: Mapping[str, Array]) -> Arrays:
-    """Checks what `model` answered; a wrong tensor is the model's defect."""
+    """Check what `model` answered; a wrong tensor is the model's defect."""
     return _checked(model, model.outputs, arrays, errors.InternalError)
 
 
 def to_wire(model: contract.Model, tensors: Sequence[contract.Tensor], values: Mapping[str, Any]) -> Wire:
-    """Turns Python values into contiguous arrays of the contract's dtypes.
+    """Turn Python values into contiguous arrays of the contract's dtypes.
 
     Args:
         model: contract of the model called or answering.

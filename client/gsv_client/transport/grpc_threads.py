@@ -120,7 +120,7 @@ class GrpcTransport:
 
 
 def _hang_up(client: InferenceServerClient, whole: bool) -> None:
-    """Ends a client's stream and closes the client; what was not heard `whole` is cancelled.
+    """End a client's stream and close the client; what was not heard `whole` is cancelled.
 
     Left to itself, tritonclient (2.73) cancels without ending the thread that sends, which then waits for requests, and
     keeps all that was heard, as long as the process lives. Its queue is private; there is no other way to that thread.

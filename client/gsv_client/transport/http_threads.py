@@ -45,7 +45,7 @@ class _Reader(threading.Thread):
         self._stopped = False
 
     def run(self) -> None:
-        """Sends the request and reads until the end or until stopped, then closes the socket."""
+        """Send the request and read until the end or until stopped, then close the socket."""
         try:
             answer = self._send()
             with self._lock:
@@ -69,7 +69,7 @@ class _Reader(threading.Thread):
                 self.events.put(Arrival(event, at_s))
 
     def stop(self) -> None:
-        """Ends the reading, wherever it is; what has ended already has no socket to shut."""
+        """End the reading, wherever it is; what has ended already has no socket to shut."""
         with self._lock:
             self._stopped, answer = True, self._answer
         if isinstance(answer, urllib3.HTTPResponse):

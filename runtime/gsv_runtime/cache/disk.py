@@ -78,7 +78,7 @@ class DiskLevel:
             raise
 
     def put(self, key: Key, entry: Entry) -> None:
-        """Keeps the entry and lets others go for it; one bigger than the level is not kept.
+        """Store the entry and evict others for it; one bigger than the level is not kept.
 
         Raises:
             LevelFailed: the disk is full, read-only or broken; nothing is left of the attempt.
@@ -113,7 +113,7 @@ class DiskLevel:
         self._bytes, self._uncounted, self._counted_s = held, 0, now
 
     def _evict(self, files: list[disk_files.StoredFile], too_many: int) -> int:
-        """Removes files until `too_many` bytes are gone, or none is left; how many went."""
+        """Remove files until `too_many` bytes are gone, or none is left; how many went."""
         gone, num_gone = 0, 0
         for file in disk_files.least_recently_used(files, time.time()):
             if gone >= too_many:

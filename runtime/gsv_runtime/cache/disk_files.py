@@ -84,7 +84,7 @@ def _touch(descriptor: int) -> None:
 
 
 def write(folder: Path, key: Key, data: bytes) -> bool:
-    """Writes an entry's file, unless there is one; whether it did.
+    """Write an entry's file, unless there is one; return whether it did.
 
     Raises:
         OSError: it could not; nothing is left of the attempt.
@@ -110,7 +110,7 @@ def write(folder: Path, key: Key, data: bytes) -> bool:
 
 
 def remove(path: Path) -> bool:
-    """Removes a file; whether it was there and could be removed."""
+    """Remove a file; whether it was there and could be removed."""
     try:
         path.unlink()
     except OSError:
@@ -140,7 +140,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def remove_partial_files(folder: Path) -> int:
-    """Removes what processes that died left half written; how many.
+    """Remove what processes that died left half written; how many.
 
     A file of which the time is far in the future, after a jump of the clock, goes too: should somebody be writing it,
     that write fails as on a full disk.

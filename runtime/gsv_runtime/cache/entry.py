@@ -119,7 +119,7 @@ def serialise(key: Key, entry: Entry) -> bytes:
 
 
 def parse(key: Key, data: bytes) -> Entry:
-    """Reads what `serialise` wrote under the same key.
+    """Read what `serialise` wrote under the same key.
 
     Args:
         key: under which the data was found.
@@ -135,7 +135,7 @@ def parse(key: Key, data: bytes) -> Entry:
 
 
 def parse_any(data: bytes) -> tuple[Key, Entry]:
-    """Reads what `serialise` wrote, whatever its key.
+    """Read what `serialise` wrote, whatever its key.
 
     Raises:
         CorruptEntry: as of `parse`.

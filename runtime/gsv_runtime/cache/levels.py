@@ -35,7 +35,7 @@ class Level(Protocol):
         ...
 
     def put(self, key: Key, entry: Entry) -> None:
-        """Keeps the entry, unless it is too big for this level.
+        """Keep the entry, unless it is too big for this level.
 
         Raises:
             LevelFailed: it cannot.
@@ -43,5 +43,5 @@ class Level(Protocol):
         ...
 
     def close(self) -> None:
-        """Gives back what it holds."""
+        """Give back what it holds."""
         ...

@@ -76,7 +76,7 @@ class Imported:
 
 
 def stats(folder: Path) -> Stats:
-    """Counts the entries."""
+    """Count the entries."""
     kinds = dict.fromkeys(ENTRY_KINDS, Amount())
     used_s = []
     for file in disk_files.stored_files(folder):
@@ -86,7 +86,7 @@ def stats(folder: Path) -> Stats:
 
 
 def verify(folder: Path, *, delete: bool = False, progress: Progress = iter) -> Verified:
-    """Reads every entry and compares its checksum; removes the damaged ones if asked to."""
+    """Read every entry and compare its checksum; remove the damaged ones if asked to."""
     good, removed = 0, 0
     damaged = []
     for file in progress(list(disk_files.stored_files(folder))):
@@ -100,7 +100,7 @@ def verify(folder: Path, *, delete: bool = False, progress: Progress = iter) -> 
 
 
 def prune(folder: Path, now_s: float, *, max_bytes: int | None = None, older_than_s: float | None = None) -> Amount:
-    """Removes entries that nobody used for so long, then those used least recently until `max_bytes` hold the rest.
+    """Remove entries that nobody used for so long, then those used least recently until `max_bytes` hold the rest.
 
     Raises:
         OSError: the folder is read-only, such as.
@@ -120,7 +120,7 @@ def prune(folder: Path, now_s: float, *, max_bytes: int | None = None, older_tha
 
 
 def export(folder: Path, destination: BinaryIO, *, progress: Progress = iter) -> tuple[Amount, tuple[Key, ...]]:
-    """Writes every good entry to one file.
+    """Write every good entry to one file.
 
     Args:
         folder: of the entries.
@@ -166,7 +166,7 @@ def _checked(file: StoredFile) -> bytes | None:
 
 
 def import_library(folder: Path, source: BinaryIO, *, progress: Callable[[int], object] = int) -> Imported:
-    """Adds the entries of an exported library; those that the folder has already stay as they are, unless damaged.
+    """Add the entries of an exported library; those that the folder has already stay as they are, unless damaged.
 
     Args:
         folder: made if need be.

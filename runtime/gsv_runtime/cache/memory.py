@@ -42,7 +42,7 @@ class Memory:
             return found[0]
 
     def put(self, key: Hashable, value: Any, nbytes: int) -> bool:
-        """Keeps the value and lets others go for it; False for one bigger than the bound, which is not kept."""
+        """Store the value and evict others for it; False for one bigger than the bound, which is not kept."""
         evicted = 0
         if nbytes > self._max_bytes:
             return False
@@ -62,7 +62,7 @@ class Memory:
         return True
 
     def clear(self) -> None:
-        """Lets everything go."""
+        """Let everything go."""
         with self._lock:
             self._held.clear()
             self._bytes = 0
@@ -82,9 +82,9 @@ class MemoryLevel:
         return cast("Entry | None", self.memory.get(key))
 
     def put(self, key: Key, entry: Entry) -> None:
-        """Keeps the entry and lets others go for it; one bigger than the memory is not kept."""
+        """Store the entry and evict others for it; one bigger than the memory is not kept."""
         self.memory.put(key, entry, entry.nbytes)
 
     def close(self) -> None:
-        """Lets everything go."""
+        """Let everything go."""
         self.memory.clear()

@@ -17,7 +17,7 @@ def open_cache(
     ttl_s: float = 86_400.0,
     metrics: Metrics | None = None,
 ) -> Cache:
-    """Opens the levels that are asked for. A Redis or a folder that is not there yet is no failure: it is asked later.
+    """Open the levels that are asked for. A Redis or a folder that is not there yet is no failure: it is asked later.
 
     Args:
         memory_bytes: bound of the first level; 0 is none.

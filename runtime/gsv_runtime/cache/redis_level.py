@@ -91,7 +91,7 @@ class RedisLevel:
             raise
 
     def put(self, key: Key, entry: Entry) -> None:
-        """Keeps the entry for a while; one bigger than the bound is not kept.
+        """Keep the entry for a while; one bigger than the bound is not kept.
 
         Raises:
             LevelFailed: Redis did not answer in time, is full, refused, or is not asked now.
@@ -101,7 +101,7 @@ class RedisLevel:
         self._ask(lambda: self._client.set(_name(key), serialise(key, entry), px=self._ttl_ms))
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._client.close()
 
     def _ask(self, command: Callable[[], Any]) -> Any:

@@ -99,15 +99,15 @@ class Cache:
         return None
 
     def put(self, key: Key, entry: Entry) -> None:
-        """Keeps the entry: in memory when this returns, in the slower levels soon after."""
+        """Keep the entry: in memory when this returns, in the slower levels soon after."""
         self._put(key, entry, self._levels)
 
     def flush(self, timeout_s: float) -> bool:
-        """Waits until the slower levels were given all that was put so far; False where `timeout_s` was too short."""
+        """Wait until the slower levels were given all that was put so far; False where `timeout_s` was too short."""
         return self._writer is None or self._writer.flush(timeout_s)
 
     def close(self) -> None:
-        """Writes what waits, for a few seconds at most, and closes the levels."""
+        """Write what waits, for a few seconds at most, and close the levels."""
         if self._writer is not None:
             self._writer.close(_CLOSE_WITHIN_S)
         for level in self._levels:
@@ -177,7 +177,7 @@ class _Writer:
         self._thread.start()
 
     def offer(self, write: _Write) -> bool:
-        """Takes the write; False where there is no room."""
+        """Take the write; False where there is no room."""
         with self._changed:
             if self._closed or self._bytes + write.nbytes > self._max_bytes:
                 return False
@@ -187,12 +187,12 @@ class _Writer:
             return True
 
     def flush(self, timeout_s: float) -> bool:
-        """Waits until nothing waits."""
+        """Wait until nothing waits."""
         with self._changed:
             return self._changed.wait_for(lambda: self._bytes == 0, timeout_s)
 
     def close(self, timeout_s: float) -> None:
-        """Takes no more, and waits for what was taken."""
+        """Take no more, and wait for what was taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -31,7 +31,7 @@ class OnnxStage:
         self._outputs = [tensor.name for tensor in model.outputs]
 
     def run(self, requests: list[Arrays]) -> list[Arrays]:
-        """Answers requests in one call of the graph if it is batchable, else one by one.
+        """Answer requests in one call of the graph if it is batchable, else one by one.
 
         Args:
             requests: decoded inputs of each.
@@ -56,7 +56,7 @@ class OnnxStage:
         return dict(zip(self._outputs, values, strict=True))
 
     def warm_up(self) -> None:
-        """Runs the graph once, so that the first client does not pay for ONNX Runtime's first allocations."""
+        """Run the graph once, so that the first client does not pay for ONNX Runtime's first allocations."""
         self._run_graph(example_inputs(self._model, WARM_UP_SIZES, self._inputs))
 
 
@@ -82,7 +82,7 @@ def example_inputs(model: Model, sizes: Mapping[str, int], shapes: Mapping[str, 
 
 
 def stack(model: Model, requests: list[Arrays]) -> Arrays:
-    """Joins requests along the batch axis, shorter ones padded with zeros to the longest."""
+    """Join requests along the batch axis, shorter ones padded with zeros to the longest."""
     stacked: Arrays = {}
     for name in requests[0]:
         parts = [request[name] for request in requests]
@@ -97,7 +97,7 @@ def stack(model: Model, requests: list[Arrays]) -> Arrays:
 
 
 def split(model: Model, requests: list[Arrays], outputs: Arrays) -> list[Arrays]:
-    """Cuts a batch's outputs into those of each request, without the padding."""
+    """Cut a batch's outputs into those of each request, without the padding."""
     answers: list[Arrays] = []
     row = 0
     for request in requests:

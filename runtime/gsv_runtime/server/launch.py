@@ -61,7 +61,7 @@ def container_command(repository: Path, environment: Mapping[str, str]) -> list[
 
 
 def main() -> None:
-    """Serves until it is told to stop."""
+    """Serve until it is told to stop."""
     repository = Path(sys.argv[1])
     try:
         command = container_command(repository, os.environ)

@@ -48,7 +48,7 @@ class ServerState:
 
     @classmethod
     def read(cls, directory: Path) -> ServerState | None:
-        """Reads server.json; None if there is none."""
+        """Read server.json; None if there is none."""
         try:
             values = json.loads((directory / "server.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -57,14 +57,14 @@ class ServerState:
         return cls(**{name: values[name] for name in known & values.keys() - {"ports"}}, ports=Ports(**values["ports"]))
 
     def write(self, directory: Path) -> None:
-        """Writes server.json, readable by its owner only: it holds the admin key."""
+        """Write server.json, readable by its owner only: it holds the admin key."""
         path = directory / "server.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
 
 
 def up(repository: Path, state_directory: Path, ports: Ports) -> ServerState:
-    """Starts the server and returns when it is ready; one that already serves this build is left running.
+    """Start the server and return when it is ready; one that already serves this build is left running.
 
     Args:
         repository: a repository made by `build --preset cpu`.
@@ -143,7 +143,7 @@ def _start(repository: Path, state_directory: Path, ports: Ports, models: list[s
 
 
 def down(state_directory: Path) -> bool:
-    """Stops the server and removes what it left; False if there was none."""
+    """Stop the server and remove what it left; False if there was none."""
     state = ServerState.read(state_directory)
     if state is None:
         return False
@@ -179,7 +179,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs the command; returns the exit status."""
+    """Run the command; return the exit status."""
     try:
         if arguments.command == "up":
             up(arguments.repository, arguments.state, ports_from_environment(os.environ))

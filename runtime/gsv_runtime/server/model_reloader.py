@@ -47,11 +47,11 @@ class ModelControl:
         return sum(int(group.get("count", 1)) for group in config.get("instance_group", ()))
 
     def unload(self, model: str) -> bool:
-        """Takes the model away; requests get an error at once. False if that failed."""
+        """Take the model away; requests get an error at once. False if that failed."""
         return self._ask("POST", f"repository/models/{model}/unload", limit_s=10.0) is not None
 
     def load(self, model: str) -> bool:
-        """Loads the model and waits until it is ready; False if it did not load."""
+        """Load the model and wait until it is ready; False if it did not load."""
         return self._ask("POST", f"repository/models/{model}/load", limit_s=300.0) is not None
 
     def _ask(self, method: str, path: str, limit_s: float) -> bytes | None:
@@ -101,7 +101,7 @@ class ModelReloader:
         return bool(self._num_expected)
 
     def look(self) -> list[str]:
-        """Looks once, and starts again what has died.
+        """Look once, and start again what has died.
 
         Returns:
             The models that were started again.
@@ -118,7 +118,7 @@ class ModelReloader:
         return dead
 
     def _learn(self) -> None:
-        """Finds the processes of models that became ready; what never was is not ours to load."""
+        """Find the processes of models that became ready; what never was is not ours to load."""
         for model in self._models:
             if model not in self._num_expected and self._control.is_ready(model):
                 self._num_expected[model] = self._control.num_processes(model)

@@ -49,7 +49,7 @@ class Ports:
             return cls(http, grpc, metrics)
 
     def require_free(self, patience_s: float = 0.0) -> None:
-        """Raises ServerFailed naming the first port that somebody else listens on.
+        """Raise ServerFailed naming the first port that somebody else listens on.
 
         Args:
             patience_s: how long to wait for a server that was just killed: its sockets outlive it by a second or two.
@@ -83,7 +83,7 @@ class Wheel:
 
     @classmethod
     def find(cls) -> Wheel:
-        """Finds the wheel in this Python's site-packages."""
+        """Find the wheel in this Python's site-packages."""
         spec = importlib.util.find_spec("pytriton")
         if spec is None or spec.origin is None:
             raise ServerFailed("nvidia-pytriton is not installed; run `make setup`")
@@ -91,7 +91,7 @@ class Wheel:
         return cls(package / "tritonserver", package.parent / "nvidia_pytriton.libs")
 
     def install_backends(self, target: Path) -> None:
-        """Lays out the Python backend with the stub of this Python version, as tritonserver expects it."""
+        """Lay out the Python backend with the stub of this Python version, as tritonserver expects it."""
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         stub = self.package / "python_backend_stubs" / version / "triton_python_backend_stub"
         if not stub.is_file():
@@ -119,7 +119,7 @@ def command_line(
     admin_key: str,
     shm_prefix: str,
 ) -> list[str]:
-    """Builds the server's command line.
+    """Build the server's command line.
 
     Args:
         wheel: where tritonserver lies.
@@ -145,7 +145,7 @@ def command_line(
 
 
 def start(command: list[str], environment: dict[str, str], log: Path) -> int:
-    """Starts the server's watchdog in a session of its own, so that all of it can be ended; returns its process id."""
+    """Start the server's watchdog in a session of its own, so that all of it can be ended; return its process id."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     return os.posix_spawn(
         command[0],
@@ -170,7 +170,7 @@ def is_ready(ports: Ports) -> bool:
 
 
 def wait_until_ready(pid: int, ports: Ports, limit_s: float) -> float:
-    """Waits for readiness.
+    """Wait for readiness.
 
     Returns:
         Seconds waited.
@@ -196,7 +196,7 @@ def is_alive(pid: int) -> bool:
 
 
 def stop(pid: int, shm_prefix: str) -> None:
-    """Ends the server and all that it left: SIGTERM, then SIGKILL, its stubs, its shared memory files.
+    """End the server and all that it left: SIGTERM, then SIGKILL, its stubs, its shared memory files.
 
     One open stream keeps this tritonserver from ever exiting (triton.md, finding 7), hence the SIGKILL.
     """

@@ -41,7 +41,7 @@ class Process(Protocol):
         """Its exit status, None while it runs."""
 
     def terminate(self) -> None:
-        """Asks it to end."""
+        """Ask it to end."""
 
 
 class ServerWatchdog:
@@ -72,13 +72,13 @@ class ServerWatchdog:
         self._stopping = False
 
     def stop(self, *_: Any) -> None:
-        """Stops the server; `run` returns when it has ended. May be called from a signal handler."""
+        """Stop the server; `run` returns when it has ended. May be called from a signal handler."""
         self._stopping = True
         if self._server is not None:
             self._server.terminate()
 
     def run(self) -> int:
-        """Keeps it running.
+        """Keep it running.
 
         Returns:
             Its exit status, once it was told to stop, or if it ended before any model was ready: what cannot start
@@ -100,7 +100,7 @@ class ServerWatchdog:
                 return 0
 
     def _run_once(self) -> tuple[int, bool]:
-        """Starts the server and watches it to its end: its exit status, and whether a model of it was ever ready."""
+        """Start the server and watch it to its end: its exit status, and whether a model of it was ever ready."""
         self._server = server = self._start()
         if self._stopping:  # told so while it was starting
             server.terminate()
@@ -139,7 +139,7 @@ def _next_pause_s(before_s: float, lived_s: float) -> float:
 
 
 def clear_leftovers(shm_prefix: str) -> None:
-    """Ends the model processes of a server that is gone, which hold its ports too, and removes its shared memory.
+    """End the model processes of a server that is gone, which hold its ports too, and remove its shared memory.
 
     Args:
         shm_prefix: begins the names of its shared memory files, and of no other server's.
@@ -156,7 +156,7 @@ def clear_leftovers(shm_prefix: str) -> None:
 
 
 def keep(command: Sequence[str], address: str, shm_prefix: str, models: Sequence[str], admin_key: str) -> int:
-    """Keeps a tritonserver until SIGTERM or SIGINT.
+    """Keep a tritonserver until SIGTERM or SIGINT.
 
     Args:
         command: tritonserver and its flags.

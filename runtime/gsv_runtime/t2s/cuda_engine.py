@@ -21,7 +21,7 @@ _WARM_STEPS = 3  # ONNX Runtime captures a step after it has run it once or twic
 
 
 def pack_padded(prompt: Prompt) -> dict[str, Array]:
-    """Lays a prompt out as the prefill graph takes it, which makes the rest from the lengths."""
+    """Lay a prompt out as the prefill graph takes it, which makes the rest from the lengths."""
     return {
         **pack_rows(prompt),
         "phone_lengths": np.array([prompt.phones.size], dtype=np.int64),

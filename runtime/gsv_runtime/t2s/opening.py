@@ -13,7 +13,7 @@ from gsv_runtime.t2s.engine import Engine
 
 
 def open_engine(folder: Path, settings: T2SSettings) -> Engine:
-    """Loads the graphs in `folder` for the device of `settings`, and runs them once.
+    """Load the graphs in `folder` for the device of `settings`, and run them once.
 
     Raises:
         ValueError: there is no such device.

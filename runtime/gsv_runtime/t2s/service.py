@@ -36,7 +36,7 @@ class Sequences(Protocol):
         ...
 
     def end(self, sequence_id: int) -> None:
-        """Ends it where calls are queued; returns at once."""
+        """End it where calls are queued; return at once."""
         ...
 
 
@@ -131,7 +131,7 @@ class T2SService:
             self._fail(sequence_id, InternalError("stage t2s is shutting down"))
 
     def _reap(self) -> int:
-        """Forgets what nobody asks for any more; returns how many that were."""
+        """Forget what nobody asks for any more; return how many that were."""
         reaped = self._decoder.reap(self._clock(), self._idle_s)
         for sequence_id in reaped:
             logger.info("sequence reaped sequence=%d idle_s=%.0f", sequence_id, self._idle_s)
@@ -146,7 +146,7 @@ class T2SService:
         return len(reaped) + len(orphans)
 
     def _next_calls(self) -> list[_Call] | None:
-        """Calls that have come; waits for one if there is nothing else to do. None when closed."""
+        """Calls that have come; wait for one if there is nothing else to do. None when closed."""
         with self._changed:
             if not self._inbox and not self._closed and not self._decoder.has_work:
                 self._figures.tell()

@@ -40,7 +40,7 @@ class Sentence:
 
 
 def unflatten(answer: Arrays) -> list[Sentence]:
-    """Cuts the answer of `text_frontend` into sentences.
+    """Cut the answer of `text_frontend` into sentences.
 
     Args:
         answer: its outputs by name, as contract.TEXT_FRONTEND.

@@ -22,7 +22,7 @@ class TextService:
     """Answers `text_frontend` requests."""
 
     def __init__(self, settings: TextFrontendSettings, facts: CheckpointFacts, directory: Path) -> None:
-        """Loads every language and says once what optional resource is missing.
+        """Load every language and say once what optional resource is missing.
 
         Args:
             settings: whose phones.
@@ -41,7 +41,7 @@ class TextService:
             LOG.warning("%s", sentence)
 
     def answer(self, batch: list[Arrays]) -> list[Arrays]:
-        """Reads the text of each request."""
+        """Read the text of each request."""
         return [self._answer(**{name: array[0] for name, array in one.items()}) for one in batch]
 
     def _answer(self, **values: Any) -> Arrays:

@@ -18,7 +18,7 @@ class OnnxStageModel:
     """A stage that is one graph; which one says the name of its directory."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Loads the graph and runs it once."""
+        """Load the graph and run it once."""
         messages.configure_logging()
         self._model = _BY_NAME[args["model_name"]]
         graph = Path(args["model_repository"]) / args["model_version"] / GRAPH_FILE
@@ -28,5 +28,5 @@ class OnnxStageModel:
         self._stage.warm_up()
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answers a batch of requests."""
+        """Answer a batch of requests."""
         return messages.answer_batch(requests, self._model, self._stage.run)

@@ -30,12 +30,12 @@ _SHORT_TENSORS, _SHORT_BYTES = 64, 16  # those that a thread keeps, and how long
 
 
 def configure_logging() -> None:
-    """Sends log records of this process to stderr, which Triton's log collects."""
+    """Send log records of this process to stderr, which Triton's log collects."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s", force=True)
 
 
 def decode(request: Any, model: contract.Model) -> Arrays:
-    """Copies a request's inputs, checked against the contract.
+    """Copy a request's inputs, checked against the contract.
 
     Args:
         request: `pb_utils.InferenceRequest`.
@@ -57,7 +57,7 @@ def decode(request: Any, model: contract.Model) -> Arrays:
 
 
 def response(model: contract.Model, outputs: Arrays, make: Callable[[str, Array], Any] | None = None) -> Any:
-    """Builds a response from name to array, checked against the contract; `make` makes its tensors."""
+    """Build a response from name to array, checked against the contract; `make` makes its tensors."""
     wire = outputs if isinstance(outputs, tensors.Wire) else tensors.to_wire(model, model.outputs, outputs)
     make = make or pb_utils.Tensor
     return pb_utils.InferenceResponse([make(name, array) for name, array in wire.items()])
@@ -83,7 +83,7 @@ class ResponseTensors(threading.local):
 
 
 def error_response(failure: BaseException, model: contract.Model) -> Any:
-    """Builds an error response; what is not ours becomes an InternalError that names the model and no path."""
+    """Build an error response; what is not ours becomes an InternalError that names the model and no path."""
     if not isinstance(failure, errors.SynthesisError):
         logger.error("request failed model=%s", model.name, exc_info=failure)
         failure = errors.InternalError(f"stage {model.name} failed; the server's log has the cause")
@@ -94,7 +94,7 @@ def error_response(failure: BaseException, model: contract.Model) -> Any:
 def answer_batch(
     requests: list[Any], model: contract.Model, answer: Callable[[list[Arrays]], list[Arrays]]
 ) -> list[Any]:
-    """Answers unary requests in one call; one that is at fault fails alone."""
+    """Answer unary requests in one call; one that is at fault fails alone."""
     responses: list[Any] = [None] * len(requests)
     decoded: dict[int, Arrays] = {}
     for index, request in enumerate(requests):
@@ -142,7 +142,7 @@ def sequence_of(request: Any) -> SequenceCall:
 
 
 def end_stream(sender: Any, message: Any | None) -> None:
-    """Sends FINAL, with a last response or without; a client that is gone is no error here."""
+    """Send FINAL, with a last response or without; a client that is gone is no error here."""
     flags = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
     try:
         if message is None:

@@ -19,7 +19,7 @@ class MetricSink(Protocol):
     """Keeps metrics."""
 
     def __call__(self, name: str, verb: str, value: float, labels: dict[str, str]) -> None:
-        """Does ``increment``, ``set`` or ``observe`` to a series."""
+        """Do ``increment``, ``set`` or ``observe`` to a series."""
         ...
 
 
@@ -46,15 +46,15 @@ class MetricsQueue:
         threading.Thread(target=self._run, name="metrics", daemon=True).start()
 
     def add(self, name: str, value: float = 1.0, **labels: str) -> None:
-        """Raises a counter, or moves a gauge."""
+        """Raise a counter, or move a gauge."""
         self._put(name, "increment", value, labels)
 
     def set(self, name: str, value: float, **labels: str) -> None:
-        """Sets a gauge."""
+        """Set a gauge."""
         self._put(name, "set", value, labels)
 
     def observe(self, name: str, value: float, **labels: str) -> None:
-        """Puts a value into a histogram."""
+        """Put a value into a histogram."""
         self._put(name, "observe", value, labels)
 
     def _put(self, name: str, verb: str, value: float, labels: dict[str, str]) -> None:
@@ -67,7 +67,7 @@ class MetricsQueue:
                 self._tell(*figure)
 
     def _waiting(self) -> list[Figure]:
-        """Waits a moment, and takes all that there are: what belongs together is told together."""
+        """Wait a moment, and take all that there are: what belongs together is told together."""
         time.sleep(_MOMENT_S)
         return [self._untold.popleft() for _ in range(len(self._untold))]
 

@@ -49,7 +49,7 @@ class OwnedSequences:
         return owner is not None and not is_running(owner)
 
     def end(self, sequence_id: int) -> None:
-        """Makes its last call; returns before that is answered, since this model has to answer it."""
+        """Make its last call; return before that is answered, since this model has to answer it."""
         threading.Thread(target=self._end, args=(sequence_id,), name="end-sequence", daemon=True).start()
 
     def _end(self, sequence_id: int) -> None:

@@ -28,7 +28,7 @@ _BEING_LOADED = ("is not ready", "has no available versions")
 
 
 def _leave() -> None:
-    """Ends this process: too many of its calls hang. The model reloader starts it anew."""
+    """End this process: too many of its calls hang. The model reloader starts it anew."""
     logger.critical("too many calls lost, ending this process")
     os._exit(1)
 
@@ -46,7 +46,7 @@ class BlsStages(Stages):
         self._times_ms: dict[str, float] = {}
 
     def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
-        """Runs one unary call; see `Stages.call`."""
+        """Run one unary call; see `Stages.call`."""
         wire = tensors.to_wire(model, model.inputs, inputs)
         started = time.perf_counter()
         request = pb_utils.InferenceRequest(
@@ -68,7 +68,7 @@ class BlsStages(Stages):
         return tensors.check_outputs(model, {name: np.array(output.as_numpy()) for name, output in outputs.items()})
 
     def _exec(self, request: Any, model: contract.Model, sequence: SequenceCall | None) -> Any:
-        """Runs a stage call; a sequence model answers later, so that its death has to be watched for.
+        """Run a stage call; a sequence model answers later, so that its death has to be watched for.
 
         Raises:
             InternalError: the stage's process died.
@@ -95,7 +95,7 @@ class BlsStages(Stages):
 
 
 def _end_late(model: contract.Model, sequence: SequenceCall, reply: Any) -> None:
-    """Ends a sequence whose first call was left and answered all the same, as if it had come after its end."""
+    """End a sequence whose first call was left and answered all the same, as if it had come after its end."""
     if not reply.has_error():
         end_sequence(model, sequence.sequence_id, BlsStages())
 
@@ -113,7 +113,7 @@ def _sequence_arguments(sequence: SequenceCall | None) -> dict[str, int]:
 
 
 def _stage_error(model: contract.Model, message: str) -> errors.SynthesisError:
-    """Turns a stage's error text back into its leaf; text that is not ours stays in the log."""
+    """Turn a stage's error text back into its leaf; text that is not ours stays in the log."""
     leaf, separator, rest = message.partition(": ")
     kind = errors.LEAVES.get(leaf) if separator else None
     if kind is not None:

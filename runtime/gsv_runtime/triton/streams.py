@@ -37,7 +37,7 @@ class StreamServer:
         self._tensors = ResponseTensors()
 
     def submit(self, request: Any) -> None:
-        """Takes one request: copies its inputs and hands its sender to a thread; one not let in is told at once."""
+        """Take one request: copy its inputs and hand its sender to a thread; one not let in is told at once."""
         self._gate.arrived()
         came_s, sender = time.perf_counter(), request.get_response_sender()
         try:
@@ -90,7 +90,7 @@ class StreamServer:
             )
 
     def close(self) -> None:
-        """Waits for the running streams."""
+        """Wait for the running streams."""
         self._gate.close()
         self._pool.shutdown(wait=True)
 

@@ -70,7 +70,7 @@ class WatchedCalls:
         is_wanted: Callable[[], bool] | None = None,
         when_late: Callable[[T], None] | None = None,
     ) -> T:
-        """Runs `call`, which waits for `model`, and returns what it returns.
+        """Run `call`, which waits for `model`, and return what it returns.
 
         Args:
             model: whose process is watched.
@@ -156,7 +156,7 @@ class _DaemonThreads:
                     self._num_idle += 1
 
     def _may_end(self) -> bool:
-        """Takes an idle thread away, unless all have a call to come."""
+        """Take an idle thread away, unless all have a call to come."""
         with self._lock:
             is_spare = self._num_idle > 0
             self._num_idle -= is_spare

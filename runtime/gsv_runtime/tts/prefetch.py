@@ -21,7 +21,7 @@ class Prefetch:
         self._pool = pool
 
     def __call__(self, source: Iterator[T], is_far_ahead: Callable[[Sequence[T]], bool]) -> Generator[T, None, None]:
-        """Hands out the items of `source`, which ends, closed, before this iterator does.
+        """Hand out the items of `source`, which ends, closed, before this iterator does.
 
         Args:
             source: advanced by another thread, which closes it too.

@@ -19,7 +19,7 @@ from gsv_runtime.voices.store import Voice, voice_digest
 
 
 def derive_voice(request: ReferenceRequest, stages: Stages, facts: CheckpointFacts) -> Voice:
-    """Computes a voice; registration and inline references both come through here.
+    """Compute a voice; registration and inline references both come through here.
 
     Args:
         request: the recording and its transcript; without one only the timbre is used.

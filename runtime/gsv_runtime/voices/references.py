@@ -39,7 +39,7 @@ class ReferenceAudio:
 
 
 def read_reference(data: bytes, trim: bool = False) -> ReferenceAudio:
-    """Decodes, validates and analyses a recording.
+    """Decode, validate and analyses a recording.
 
     Args:
         data: a WAV, FLAC, OGG or MP3 file, any sample rate from 8 to 192 kHz, mono or stereo.
@@ -73,7 +73,7 @@ def read_reference(data: bytes, trim: bool = False) -> ReferenceAudio:
 
 
 def decode_audio(data: bytes) -> tuple[Array, int]:
-    """Reads an audio file's bytes, or their base64, to mono.
+    """Read an audio file's bytes, or their base64, to mono.
 
     Returns:
         Samples [N] float32 (the mean of the channels) and the sample rate in Hz.
@@ -105,7 +105,7 @@ def decode_audio(data: bytes) -> tuple[Array, int]:
 
 
 def _unwrap_base64(data: bytes) -> bytes:
-    """Decodes base64, which is what JSON clients send; audio files hold bytes that base64 has not."""
+    """Decode base64, which is what JSON clients send; audio files hold bytes that base64 has not."""
     try:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
@@ -113,7 +113,7 @@ def _unwrap_base64(data: bytes) -> bytes:
 
 
 def check_reference(samples: Array, rate_hz: int) -> None:
-    """Refuses a recording that no voice can be made from.
+    """Refuse a recording that no voice can be made from.
 
     Args:
         samples: [N] float32.
@@ -149,7 +149,7 @@ def clipped_share(samples: Array) -> float:
 
 
 def trim_at_silence(samples: Array, rate_hz: int) -> Array:
-    """Cuts a long recording at the quietest 100 ms between 3 and 10 s, the latest if several are as quiet.
+    """Cut a long recording at the quietest 100 ms between 3 and 10 s, the latest if several are as quiet.
 
     Args:
         samples: [N] float32, longer than 10 s.

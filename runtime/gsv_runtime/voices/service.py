@@ -24,7 +24,7 @@ class VoiceService:
         self._voices = VoiceStore(repository / settings.voices_directory, settings.max_voices)
 
     def answer(self, inputs: Arrays, stages: Stages, is_cancelled: Callable[[], bool]) -> Replies:
-        """Registers, lists or deletes; one reply with the voices that the action was about.
+        """Register, lists or delete; one reply with the voices that the action was about.
 
         Args:
             inputs: decoded tensors of contract.VOICES.

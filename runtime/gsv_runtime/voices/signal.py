@@ -21,7 +21,7 @@ _FBANK_FLOOR = 1.1920928955078125e-07
 
 
 def resample_soxr(samples: Array, rate_hz: int, target_hz: int) -> Array:
-    """Resamples as `librosa.load` does (soxr, high quality, length rounded up).
+    """Resample as `librosa.load` does (soxr, high quality, length rounded up).
 
     Args:
         samples: [N] float32.
@@ -51,7 +51,7 @@ def _sinc_kernels(rate: int, target: int) -> tuple[Array, int]:
 
 
 def resample_sinc(samples: Array, rate_hz: int, target_hz: int) -> Array:
-    """Resamples with a Hann-windowed sinc of 6 zero crossings and a roll-off of 0.99.
+    """Resample with a Hann-windowed sinc of 6 zero crossings and a roll-off of 0.99.
 
     Args:
         samples: [N] float32.

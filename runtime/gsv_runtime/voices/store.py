@@ -103,7 +103,7 @@ class VoiceStore:
             path.mkdir(parents=True, exist_ok=True)
 
     def add(self, name: str, voice: Voice) -> VoiceEntry:
-        """Registers `voice` as `name`; a voice of that name is replaced.
+        """Register `voice` as `name`; a voice of that name is replaced.
 
         Raises:
             InvalidRequest: the store is full.
@@ -129,7 +129,7 @@ class VoiceStore:
         return entry
 
     def get(self, name: str, weights_digest: str) -> Voice:
-        """Reads a registered voice.
+        """Read a registered voice.
 
         Raises:
             VoiceNotFound: there is none of that name.
@@ -157,7 +157,7 @@ class VoiceStore:
         return [VoiceEntry(**{key: record[key] for key in keys}) for record in records if record is not None]
 
     def delete(self, name: str) -> None:
-        """Removes a voice.
+        """Remove a voice.
 
         Raises:
             VoiceNotFound: there is none of that name.
@@ -170,7 +170,7 @@ class VoiceStore:
             self._drop_unused(record["digest"])
 
     def _read_content(self, digest: str, facts: tuple[tuple[str, Any], ...], _file: tuple[int, ...]) -> Voice:
-        """Reads a voice; kept in memory under all three, so that a file that was replaced is read again."""
+        """Read a voice; kept in memory under all three, so that a file that was replaced is read again."""
         with np.load(self._content / f"{digest}.npz", allow_pickle=False) as arrays:
             return Voice(**{array: arrays[array] for array in Voice.ARRAYS}, **dict(facts))
 
@@ -186,7 +186,7 @@ class VoiceStore:
             return None
 
     def _parse_record(self, path: Path, _file: tuple[int, ...]) -> dict[str, Any]:
-        """Reads a name's record; kept in memory until its file is replaced."""
+        """Read a name's record; kept in memory until its file is replaced."""
         record: dict[str, Any] = json.loads(path.read_bytes())
         return record
 

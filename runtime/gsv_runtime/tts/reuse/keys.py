@@ -123,7 +123,7 @@ def content_digest(*parts: Any) -> str:
 
 
 def _write(write: Any, value: Any) -> None:
-    """Hands `write` one value's bytes: a letter for its type, its length, itself."""
+    """Hand `write` one value's bytes: a letter for its type, its length, itself."""
     plain = _PLAIN.get(type(value))
     if plain is not None:
         plain(write, value)

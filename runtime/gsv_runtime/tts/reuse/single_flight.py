@@ -40,21 +40,21 @@ class SingleFlight(Generic[T]):
         self._failure: Exception | None = None
 
     def publish(self, piece: T) -> None:
-        """Hands a piece to those who follow."""
+        """Hand a piece to those who follow."""
         with self._changed:
             self._pieces.append(piece)
             self._changed.notify_all()
 
     def finish(self) -> None:
-        """Says that all pieces were published."""
+        """Say that all pieces were published."""
         self._end(None)
 
     def abandon(self) -> None:
-        """Leaves the work to one of those who follow; nothing if it has ended."""
+        """Leave the work to one of those who follow; nothing if it has ended."""
         self._end(Abandoned())
 
     def fail(self, failure: BaseException) -> None:
-        """Ends it by a failure: those who follow get it too if theirs would be the same."""
+        """End it by a failure: those who follow get it too if theirs would be the same."""
         if isinstance(failure, InvalidRequest):
             self._end(failure)
         elif not isinstance(failure, Exception) or isinstance(failure, Cancelled | DeadlineExceeded | ServerBusy):
@@ -81,7 +81,7 @@ class SingleFlight(Generic[T]):
                 yield self._pieces[number]
 
     def _wait_for(self, number: int, check: Callable[[], None]) -> bool:
-        """Waits for a piece; False if the flight ends before it."""
+        """Wait for a piece; False if the flight ends before it."""
         with self._changed:
             while len(self._pieces) <= number and not self._ended:
                 if not self._changed.wait(_LOOK_UP_S):
@@ -133,14 +133,14 @@ class SingleFlights(Generic[T]):
             return flight, True
 
     def forget(self, key: Hashable, flight: SingleFlight[T]) -> None:
-        """Takes an ended flight off, if no other has its place."""
+        """Take an ended flight off, if no other has its place."""
         with self._lock:
             if self._running.get(key) is flight:
                 del self._running[key]
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Counts a follower."""
+        """Count a follower."""
         with self._lock:
             self._num_following += 1
         try:

@@ -40,7 +40,7 @@ class SpeechCache:
 
     @classmethod
     def open(cls, settings: TtsSettings, repository: Path, metrics: Metrics) -> SpeechCache:
-        """Opens the levels that the settings ask for; without a fingerprint of the repository nothing is kept."""
+        """Open the levels that the settings ask for; without a fingerprint of the repository nothing is kept."""
         began_s = time.perf_counter()
         try:
             known_by = fingerprints(repository)
@@ -95,9 +95,9 @@ class SpeechCache:
         return self._sentences.flights.num_following + self._once.num_following
 
     def flush(self, timeout_s: float) -> bool:
-        """Waits until the slower levels have what was put; False where `timeout_s` was too short."""
+        """Wait until the slower levels have what was put; False where `timeout_s` was too short."""
         return self._cache.flush(timeout_s)
 
     def close(self) -> None:
-        """Closes the levels."""
+        """Close the levels."""
         self._cache.close()

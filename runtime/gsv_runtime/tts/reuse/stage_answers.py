@@ -31,7 +31,7 @@ class RememberedStages:
         self._check = check
 
     def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
-        """Runs one stage, if its answer is not known; see `Stages.call`."""
+        """Run one stage, if its answer is not known; see `Stages.call`."""
         if model not in REMEMBERED:
             return self._stages.call(model, sequence=sequence, **inputs)
         key = stage_key(model.name, inputs, self._fingerprints)

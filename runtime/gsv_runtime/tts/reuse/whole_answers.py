@@ -91,7 +91,7 @@ class WholeAnswers:
         return found
 
     def keep(self, request: SpeechRequest, voice: Voice, responses: Sequence[WireChunk], saved_s: float) -> None:
-        """Keeps what was sent, all of which came from memory."""
+        """Keep what was sent, all of which came from memory."""
         if self._memory is None or not self.stores(request):
             return
         nbytes = _ANSWER_OVERHEAD_BYTES + 4 * (len(request.text) + len(request.lexicon))

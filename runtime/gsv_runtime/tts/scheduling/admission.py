@@ -113,7 +113,7 @@ class Admission:
         return self._add(Playback(now_s, priority))
 
     def check_room(self) -> None:
-        """Returns if there is room for one more, whatever it is.
+        """Return if there is room for one more, whatever it is.
 
         Raises:
             Refused: there is not.
@@ -123,7 +123,7 @@ class Admission:
             raise _refusal(STREAMS, f"{len(self._streams)} streams are running, the most allowed", stay_s)
 
     def _check_throughput(self, now_s: float) -> None:
-        """Returns if listeners would go on hearing speech without a gap, or nothing is known of so many.
+        """Return if listeners would go on hearing speech without a gap, or nothing is known of so many.
 
         Audio per second hardly grows with the streams that share it once there are a few. So what it was with at least
         half as many as there would be is what they would share; what it was with fewer says nothing. A listener who

@@ -31,7 +31,7 @@ class PrioritySemaphore:
         self._waiting: dict[Turn, threading.Event] = {}
 
     def enter(self, due_s: float, check: Callable[[], None]) -> Turn:
-        """Waits for a place, and returns what `leave` wants; `check` raises to stop waiting."""
+        """Wait for a place, and return what `leave` wants; `check` raises to stop waiting."""
         with self._lock:
             turn = self._queue.join(due_s)
             if self._queue.is_running(turn):
@@ -46,7 +46,7 @@ class PrioritySemaphore:
         return turn
 
     def leave(self, turn: Turn) -> None:
-        """Gives a place back, or the wait for one up."""
+        """Give a place back, or the wait for one up."""
         with self._lock:
             self._waiting.pop(turn, None)
             self._queue.leave(turn)
@@ -64,7 +64,7 @@ class RequestGuard:
         self._clock = clock
 
     def check(self) -> None:
-        """Returns if it is.
+        """Return if it is.
 
         Raises:
             Cancelled: the client has left.
@@ -107,7 +107,7 @@ class PacedStages:
         self._sequences: dict[int, Turn] = {}
 
     def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
-        """Runs one stage when its turn has come; see `Stages.call`.
+        """Run one stage when its turn has come; see `Stages.call`.
 
         Raises:
             SynthesisError: what the stage raised.

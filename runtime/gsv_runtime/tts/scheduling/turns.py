@@ -32,7 +32,7 @@ class TurnQueue:
 
     @property
     def num_waiting(self) -> int:
-        """Turns without a slot."""
+        """Turn without a slot."""
         return len(self._waiting)
 
     @property

@@ -162,7 +162,7 @@ def rounded_up(size: int, multiple: int) -> int:
 
 
 def crossfade(tail: Array, head: Array) -> Array:
-    """Goes over from `tail` to `head`, both [N] float32 of the same stretch of time; their weights add up to 1.
+    """Go over from `tail` to `head`, both [N] float32 of the same stretch of time; their weights add up to 1.
 
     Equal gain, not equal power: both are the same speech, all but equal.
     """

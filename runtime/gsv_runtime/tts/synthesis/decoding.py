@@ -88,7 +88,7 @@ class SentenceDecoder:
         return max(self._schedule.tokens_before_chunk(self._next_chunk) - self._tokens.size, 0)
 
     def push(self, tokens: Array, finished: bool) -> Iterator[Array]:
-        """Takes tokens; the stages are called as the pieces are asked for.
+        """Take tokens; the stages are called as the pieces are asked for.
 
         Args:
             tokens: [T] int64, those that follow the ones pushed before; may be empty.
@@ -115,7 +115,7 @@ class SentenceDecoder:
                 return
 
     def _decode(self, found: Window) -> Array:
-        """Decodes one chunk and joins it to the one before; [N] float32."""
+        """Decode one chunk and join it to the one before; [N] float32."""
         noise = self._noise.take(found.latents.start, found.latents.stop)
         tokens = self._tokens[found.tokens.start : found.tokens.stop]
         bucket = self._schedule.bucket
@@ -159,7 +159,7 @@ def standard_noise(seed: int, latent_dim: int, frames: int) -> Array:
 
 
 def decode_tokens(tokens: Array, phones: Array, noise: Array, global_condition: Array, stages: Stages) -> Array:
-    """Decodes a whole sentence at once, as upstream does.
+    """Decode a whole sentence at once, as upstream does.
 
     Args:
         tokens: [T] int64.
@@ -187,7 +187,7 @@ def decode_window(
     stages: Stages,
     bucket: int,
 ) -> Array:
-    """Decodes one window through the acoustic model and the vocoder.
+    """Decode one window through the acoustic model and the vocoder.
 
     Args:
         found: the window.

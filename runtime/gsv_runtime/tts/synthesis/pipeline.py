@@ -88,7 +88,7 @@ class Pipeline:
         run_ahead: RunAhead = in_step,
         reuse: Reuse | None = None,
     ) -> Generator[Chunk, None, None]:
-        """Speaks a text.
+        """Speak a text.
 
         Args:
             request: what to say and how.
@@ -217,7 +217,7 @@ def _opening(task: SentenceTask, bert_features: Array, request: SpeechRequest, v
 
 
 def pull_tokens(opening: dict[str, object], tokens_per_call: int, stages: Stages) -> Iterator[tuple[Array, str]]:
-    """Pulls a sentence's tokens from `t2s` until it says that there are no more.
+    """Pull a sentence's tokens from `t2s` until it says that there are no more.
 
     Args:
         opening: inputs of the first call.
@@ -248,5 +248,5 @@ def pull_tokens(opening: dict[str, object], tokens_per_call: int, stages: Stages
 
 
 def as_rows(values: dict[str, object]) -> dict[str, object]:
-    """Wraps scalars in lists: every scalar travels as a tensor [1]."""
+    """Wrap scalars in lists: every scalar travels as a tensor [1]."""
     return {name: value if isinstance(value, np.ndarray) else [value] for name, value in values.items()}
