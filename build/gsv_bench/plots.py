@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from gsv_bench.stages import Result
+from gsv_bench.stage_result import Result
 
 _COLOURS = {"text_frontend": "#94a3b8", "t2s": "#2563eb", "acoustic": "#16a34a", "vocoder": "#f59e0b"}
 

@@ -16,7 +16,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from gsv_bench.growing_cache import GrowingCacheEngine
 from gsv_bench.local_stages import OnnxStages, TimedStages
+from gsv_bench.stage_result import EAGER, GRAPHS, TRITON, TRITON_INT8, Result
 from gsv_bench.t2s_cases import never_end
 from gsv_build import checkpoints
 from gsv_build.build_repository import build
@@ -61,53 +62,10 @@ REFERENCE_S = 3.42  # with 0.6 s of zeros, 200 SSL frames: 100 prompt tokens
 NUM_TOKENS = 75
 LIMIT = TextLimit(tokens_per_phone=NUM_TOKENS / 30, tokens_at_least=1)
 SEED = 1
-EAGER, GRAPHS, TRITON, TRITON_INT8 = "eager PyTorch", "our graphs", "through Triton", "through Triton, int8 T2S"
 SERVED = {TRITON: T2SPrecision.FP32, TRITON_INT8: T2SPrecision.INT8}
 SIDES = (EAGER, GRAPHS, *SERVED)
 GOAL = 1.8  # times as fast as eager PyTorch
 STAGES = ("text_frontend", "t2s", "acoustic", "vocoder")
-
-
-@dataclass(frozen=True)
-class Result:
-    """Medians of one version, in milliseconds."""
-
-    version: str
-    num_phones: int
-    num_prompt_tokens: int
-    num_tokens: int
-    stages_ms: Mapping[str, Mapping[str, float]]  # side to stage to median
-    total_ms: Mapping[str, float]  # side to median of the whole request
-    overhead_ms: float  # what Triton and BLS add to the sum of the bare stages: median over rounds
-    speedups: Mapping[str, float]  # side to eager PyTorch's time over its own: median over rounds
-    rounds: int
-    load_average: float  # of the machine, over the minute before
-
-    @property
-    def overhead_bound_ms(self) -> float:
-        """5 % of the bare stages and 10 ms."""
-        return 0.05 * sum(self.stages_ms[GRAPHS].values()) + 10.0
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything, rounded."""
-        return {
-            "version": self.version,
-            "phones": self.num_phones,
-            "prompt_tokens": self.num_prompt_tokens,
-            "tokens": self.num_tokens,
-            "rounds": self.rounds,
-            "load_average_at_start": round(self.load_average, 2),
-            "stages_ms": {side: _rounded(times) for side, times in self.stages_ms.items()},
-            "total_ms": _rounded(self.total_ms),
-            "overhead_ms": round(self.overhead_ms, 1),
-            "overhead_bound_ms": round(self.overhead_bound_ms, 1),
-            "speedup": round(self.speedups[TRITON], 2),
-            "speedup_int8": round(self.speedups[TRITON_INT8], 2),
-        }
-
-
-def _rounded(times: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(value, 1) for name, value in times.items()}
 
 
 def bench(version: ModelVersion, work: Path, rounds: int, size: str) -> Result:

@@ -1,4 +1,5 @@
-from gsv_bench.stages import EAGER, GRAPHS, SIDES, STAGES, TRITON, TRITON_INT8, Result, _median_ratio, table
+from gsv_bench.stage_result import EAGER, GRAPHS, TRITON, TRITON_INT8, Result
+from gsv_bench.stages import SIDES, STAGES, _median_ratio, table
 
 
 def result():

@@ -28,9 +28,8 @@ from gsv_runtime.text.g2p.chinese_sandhi import (
     merge_er,
     merge_third_tones,
 )
-from gsv_runtime.text.g2p.chinese_words import upstream_words
+from gsv_runtime.text.g2p.chinese_words import simplified, upstream_words
 from gsv_runtime.text.g2p.pinyin import syllable_phones
-from gsv_runtime.text.normalize.chinese_upstream import simplified
 from gsv_runtime.text.symbols import PUNCTUATION
 
 Phones = tuple[str, ...]

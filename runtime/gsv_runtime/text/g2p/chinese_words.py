@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
+import opencc
+
 
 def _lines(name: str) -> list[str]:
     text = resources.files("gsv_runtime.text").joinpath("data", name).read_text(encoding="utf-8")
@@ -77,3 +79,18 @@ def upstream_words() -> UpstreamWords:
         always_erhua=words["always_erhua"],
         never_erhua=words["never_erhua"],
     )
+
+
+@functools.lru_cache(maxsize=16_384)
+def _simplified(char: str) -> str:
+    return upstream_words().simplified.get(char) or _to_simplified().convert(char)
+
+
+@functools.cache
+def _to_simplified() -> opencc.OpenCC:
+    return opencc.OpenCC("t2s")
+
+
+def simplified(text: str) -> str:
+    """Text in simplified characters, one by one, by upstream's table."""
+    return "".join(map(_simplified, text))

@@ -10,13 +10,10 @@ ASCII are left out instead of raising `KeyError`.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
 
-import opencc
-
-from gsv_runtime.text.g2p.chinese_words import upstream_words
+from gsv_runtime.text.g2p.chinese_words import simplified
 from gsv_runtime.text.normalize.chinese_words import SAID_SYMBOLS
 
 Say = Callable[[re.Match[str]], str]
@@ -167,21 +164,6 @@ _MANDARIN_MARKS = str.maketrans({**_SHARED_MARKS, "嗯": "恩", "呣": "母", "~
 _CANTONESE_MARKS = str.maketrans({**_SHARED_MARKS, "~": "-", "～": "-"})
 _UNREADABLE = re.compile("[^\u4e00-\u9fa5!?…,.\\-]+")
 _REPEATED = re.compile(r"([!?…,.\-])[!?…,.\-]+")
-
-
-@functools.lru_cache(maxsize=16_384)
-def _simplified(char: str) -> str:
-    return upstream_words().simplified.get(char) or _to_simplified().convert(char)
-
-
-@functools.cache
-def _to_simplified() -> opencc.OpenCC:
-    return opencc.OpenCC("t2s")
-
-
-def simplified(text: str) -> str:
-    """Text in simplified characters, one by one, by upstream's table."""
-    return "".join(map(_simplified, text))
 
 
 def _say_piece(piece: str) -> str:
