@@ -10,7 +10,6 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Any
 
 from gsv_runtime.server.model_processes import is_running
 
@@ -20,7 +19,7 @@ POLL_S = 0.25
 HOLD_S = 2.5
 ENDED_BY_CLIENTS = ("tts",)
 ADMIN_HEADER = "admin-key"
-_LONGEST_BACKOFF_S = 30.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0  # between tries to load a model
 
 logger = logging.getLogger("gsv.reloader")
 
@@ -40,11 +39,21 @@ class ModelControl:
         return self._ask("GET", f"models/{model}/ready", limit_s=2.0) is not None
 
     def num_processes(self, model: str) -> int:
-        """Processes that the model should have: its instances, if it runs in Python; else none."""
-        config = json.loads(self._ask("GET", f"models/{model}/config", limit_s=5.0) or "{}")
-        if config.get("backend") != "python":
+        """Return how many processes the model should have: its instances, if it runs in Python; else none.
+
+        Raises:
+            ValueError: what the server answered is no configuration.
+        """
+        answer = self._ask("GET", f"models/{model}/config", limit_s=5.0)
+        if answer is None:
             return 0
-        return sum(int(group.get("count", 1)) for group in config.get("instance_group", ()))
+        try:
+            config = json.loads(answer)
+            if config.get("backend") != "python":
+                return 0
+            return sum(int(group.get("count", 1)) for group in config.get("instance_group", ()))
+        except (ValueError, TypeError, AttributeError):
+            raise ValueError(f"configuration of {model} is {answer[:200]!r}; need a JSON object") from None
 
     def unload(self, model: str) -> bool:
         """Take the model away; requests get an error at once. False if that failed."""
@@ -71,14 +80,23 @@ class ModelControl:
         return None
 
 
+@dataclass
+class _Down:
+    """A model that is to be loaded again."""
+
+    since_s: float
+    next_try_s: float
+    pause_s: float = _FIRST_PAUSE_S  # after the next failure
+
+
 class ModelReloader:
-    """Watches the models of one server.
+    """Watches the models of one server, and loads again those whose process has died.
 
     Args:
         control: how to reach it.
         processes: the running processes of every model.
         models: names of the models to watch.
-        sleep: waits for some seconds.
+        clock: seconds that only grow.
     """
 
     def __init__(
@@ -86,14 +104,15 @@ class ModelReloader:
         control: ModelControl,
         processes: Callable[[], Mapping[str, frozenset[int]]],
         models: Sequence[str],
-        sleep: Callable[[float], Any] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._control = control
         self._processes = processes
         self._models = models
-        self._sleep = sleep
+        self._clock = clock
         self._known: dict[str, frozenset[int]] = {}
         self._num_expected: dict[str, int] = {}
+        self._down: dict[str, _Down] = {}
 
     @property
     def has_seen_a_model(self) -> bool:
@@ -101,21 +120,17 @@ class ModelReloader:
         return bool(self._num_expected)
 
     def look(self) -> list[str]:
-        """Look once, and start again what has died.
+        """Look once: unload what has died, and load what is down and due for a try.
+
+        One that cannot be loaded is tried again later, after longer and longer pauses, and keeps no other waiting.
 
         Returns:
-            The models that were started again.
+            The models that were loaded again.
         """
         self._learn()
-        if not all(is_running(pid) for pids in self._known.values() for pid in pids):
-            self._known = dict(self._processes())
-        if not any(map(self._seems_dead, self._num_expected)):
-            return []
-        self._known = dict(self._processes())  # one that somebody has reloaded has other processes now
-        dead = [model for model in self._num_expected if self._seems_dead(model)]
-        if dead:
-            self._start_again(dead)
-        return dead
+        for model in self._find_dead():
+            self._take_down(model)
+        return self._load_due()
 
     def _learn(self) -> None:
         """Find the processes of models that became ready; what never was is not ours to load."""
@@ -124,24 +139,41 @@ class ModelReloader:
                 self._num_expected[model] = self._control.num_processes(model)
                 self._known = dict(self._processes())
 
+    def _find_dead(self) -> list[str]:
+        if not all(is_running(pid) for pids in self._known.values() for pid in pids):
+            self._known = dict(self._processes())
+        if not any(map(self._seems_dead, self._num_expected)):
+            return []
+        self._known = dict(self._processes())  # one that somebody has reloaded has other processes now
+        return [model for model in self._num_expected if self._seems_dead(model)]
+
     def _seems_dead(self, model: str) -> bool:
         """Whether it lacks a process though Triton says that it is ready; one unloaded on purpose is not."""
-        return len(self._known.get(model, ())) < self._num_expected[model] and self._control.is_ready(model)
+        return (
+            model not in self._down
+            and len(self._known.get(model, ())) < self._num_expected[model]
+            and self._control.is_ready(model)
+        )
 
-    def _start_again(self, models: Sequence[str]) -> None:
-        started = time.monotonic()
-        for model in models:
-            logger.error("process died, model is loaded again model=%s", model)
-            self._control.unload(model)  # readiness says so from here on, and the next load is none of a loaded model
-        for model in sorted(models, key=ENDED_BY_CLIENTS.__contains__):
-            if model in ENDED_BY_CLIENTS:
-                self._sleep(max(0.0, started + HOLD_S - time.monotonic()))
-            self._load(model)
-            logger.warning("model is back model=%s after_s=%.1f", model, time.monotonic() - started)
-        self._known = dict(self._processes())
+    def _take_down(self, model: str) -> None:
+        """Unload a dead model: readiness says so from here on, and the next load is none of a loaded model."""
+        logger.error("process died, model is loaded again model=%s", model)
+        now_s = self._clock()
+        self._control.unload(model)
+        self._down[model] = _Down(now_s, now_s + HOLD_S if model in ENDED_BY_CLIENTS else now_s)
 
-    def _load(self, model: str) -> None:
-        backoff_s = 1.0
-        while not self._control.load(model):
-            self._sleep(backoff_s)
-            backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
+    def _load_due(self) -> list[str]:
+        due = [model for model, down in self._down.items() if self._clock() >= down.next_try_s]
+        loaded = [model for model in due if self._load(model)]
+        if loaded:
+            self._known = dict(self._processes())
+        return loaded
+
+    def _load(self, model: str) -> bool:
+        down = self._down[model]
+        if self._control.load(model):
+            del self._down[model]
+            logger.warning("model is back model=%s after_s=%.1f", model, self._clock() - down.since_s)
+            return True
+        down.next_try_s, down.pause_s = self._clock() + down.pause_s, min(2 * down.pause_s, _LONGEST_PAUSE_S)
+        return False

@@ -28,10 +28,6 @@ _SHARED_MEMORY = Path("/dev/shm")
 logger = logging.getLogger("gsv.watchdog")
 
 
-class ServerEnded(Exception):
-    """tritonserver has ended."""
-
-
 class Process(Protocol):
     """What is asked of a process."""
 
@@ -58,7 +54,7 @@ class ServerWatchdog:
     def __init__(
         self,
         start: Callable[[], Process],
-        reloader: Callable[[int, Callable[[float], None]], ModelReloader],
+        reloader: Callable[[int], ModelReloader],
         clear: Callable[[], None],
         sleep: Callable[[float], Any] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -105,25 +101,30 @@ class ServerWatchdog:
         if self._stopping:  # told so while it was starting
             server.terminate()
 
-        def sleep(seconds: float) -> None:
-            """In short pieces, so that the end of the server is seen whatever is waited for."""
-            until_s = self._clock() + seconds
-            while True:
-                if server.poll() is not None:
-                    raise ServerEnded
-                if (left_s := until_s - self._clock()) <= 0:
-                    return
-                self._sleep(min(left_s, POLL_S))
-
-        reloader = self._reloader(server.pid, sleep)
-        with contextlib.suppress(ServerEnded):
-            while True:
-                try:
-                    reloader.look()
-                except ValueError:  # an answer that is none, from a server in trouble
-                    logger.exception("looking at the models failed")
-                sleep(POLL_S)
+        reloader, failure = self._reloader(server.pid), ""
+        while server.poll() is None:
+            failure = self._look(reloader, failure)
+            self._sleep(POLL_S)
         return server.poll() or 0, reloader.has_seen_a_model
+
+    @staticmethod
+    def _look(reloader: ModelReloader, told: str) -> str:
+        """Have the models looked at; whatever an answer of a server in trouble does to that, the watching goes on.
+
+        Args:
+            reloader: of the server that runs.
+            told: the failure that the log has last.
+
+        Returns:
+            The failure that the log has now.
+        """
+        try:
+            reloader.look()
+        except Exception as failure:
+            if repr(failure) != told:
+                logger.exception("looking at the models failed")
+            return repr(failure)
+        return ""
 
     def _pause(self, seconds: float) -> None:
         until_s = self._clock() + seconds
@@ -172,7 +173,7 @@ def keep(command: Sequence[str], address: str, shm_prefix: str, models: Sequence
     environment, control = with_preload(os.environ, library()), ModelControl(address, admin_key)
     watchdog = ServerWatchdog(
         start=lambda: subprocess.Popen(list(command), env=environment),
-        reloader=lambda pid, sleep: ModelReloader(control, lambda: model_processes(pid), models, sleep),
+        reloader=lambda pid: ModelReloader(control, lambda: model_processes(pid), models),
         clear=lambda: clear_leftovers(shm_prefix),
     )
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -9,15 +9,15 @@ from gsv_runtime.server.model_reloader import HOLD_S, ModelReloader
 
 
 class FakeServer:
-    """A server with one process for each model, and a clock that `sleep` moves."""
+    """A server with one process for each model, and a clock that the test moves."""
 
     def __init__(self, models=("tts", "t2s", "vocoder")):
         self.new_pids = itertools.count(100)
         self.running = {model: {next(self.new_pids)} for model in models}
         self.ready = set(models)
         self.calls = []
-        self.loads_fail = 0
-        self.slept_s = 0.0
+        self.cannot_load = set()
+        self.now_s = 0.0
 
     # what the reloader sees
     def processes(self):
@@ -26,8 +26,8 @@ class FakeServer:
     def is_running(self, pid):
         return any(pid in pids for pids in self.running.values())
 
-    def sleep(self, seconds):
-        self.slept_s += seconds
+    def clock(self):
+        return self.now_s
 
     # ModelControl
     def is_ready(self, model):
@@ -43,8 +43,7 @@ class FakeServer:
 
     def load(self, model):
         self.calls.append(("load", model))
-        if self.loads_fail:
-            self.loads_fail -= 1
+        if model in self.cannot_load:
             return False
         self.running[model] = {next(self.new_pids)}
         self.ready.add(model)
@@ -59,7 +58,7 @@ def server(monkeypatch):
 
 
 def watching(server):
-    watcher = ModelReloader(server, server.processes, list(server.running), server.sleep)
+    watcher = ModelReloader(server, server.processes, list(server.running), server.clock)
     assert watcher.look() == []
     return watcher
 
@@ -75,33 +74,62 @@ def test_a_model_whose_process_died_is_unloaded_so_that_readiness_tells_and_then
     server.running["vocoder"].clear()
     assert watcher.look() == ["vocoder"]
     assert server.calls == [("unload", "vocoder"), ("load", "vocoder")]
-    assert server.slept_s == 0.0
     assert watcher.look() == []
+
+
+def loads(server, watcher, until_s):
+    """Look every quarter of a second; return each try to load as (moment, model)."""
+    tried = []
+    while server.now_s <= until_s:
+        before = len(server.calls)
+        watcher.look()
+        tried += [(server.now_s, model) for what, model in server.calls[before:] if what == "load"]
+        server.now_s += 0.25
+    return tried
 
 
 def test_tts_stays_away_long_enough_for_its_silent_clients_to_ask(server):
     watcher = watching(server)
     server.running["tts"].clear()
-    watcher.look()
-    assert server.slept_s == pytest.approx(HOLD_S, abs=0.5)
+    assert loads(server, watcher, 10) == [(HOLD_S, "tts")]
 
 
 def test_a_stage_that_died_with_tts_does_not_wait_for_it(server):
     watcher = watching(server)
     server.running["tts"].clear()
     server.running["t2s"].clear()
-    watcher.look()
-    assert server.calls == [("unload", "tts"), ("unload", "t2s"), ("load", "t2s"), ("load", "tts")]
+    assert loads(server, watcher, 10) == [(0, "t2s"), (HOLD_S, "tts")]
+    assert server.calls[:2] == [("unload", "tts"), ("unload", "t2s")]
 
 
 def test_a_load_that_fails_is_tried_again_after_longer_and_longer(server):
     watcher = watching(server)
     server.running["t2s"].clear()
-    server.loads_fail = 3
-    watcher.look()
-    assert server.calls.count(("load", "t2s")) == 4
-    assert server.slept_s == 1 + 2 + 4
+    server.cannot_load = {"t2s"}
+    assert loads(server, watcher, 91) == [(moment, "t2s") for moment in (0, 1, 3, 7, 15, 31, 61, 91)]
+    server.cannot_load = set()
+    assert loads(server, watcher, 200) == [(121, "t2s")]
     assert server.ready == {"tts", "t2s", "vocoder"}
+
+
+def test_a_model_that_cannot_be_loaded_keeps_no_other_from_coming_back(server):
+    watcher = watching(server)
+    server.running["t2s"].clear()
+    server.running["vocoder"].clear()
+    server.cannot_load = {"t2s"}
+    assert watcher.look() == ["vocoder"]
+    server.running["tts"].clear()
+    tried = loads(server, watcher, 5)
+    assert (HOLD_S, "tts") in tried
+    assert server.ready == {"tts", "vocoder"}
+
+
+@pytest.mark.parametrize("answer", [b"[]", b"3", b"null", b"{", b'{"backend": "python", "instance_group": 7}', b'"x"'])
+def test_an_answer_of_another_shape_is_told(monkeypatch, answer):
+    control = reloader.ModelControl("127.0.0.1:1", "key")
+    monkeypatch.setattr(reloader.ModelControl, "_ask", lambda *_, **__: answer)
+    with pytest.raises(ValueError, match=r"configuration of t2s is .*; need a JSON object"):
+        control.num_processes("t2s")
 
 
 def test_a_model_unloaded_on_purpose_is_left_alone(server):

@@ -10,7 +10,7 @@ import pytest
 
 from gsv_runtime.server import watchdog
 from gsv_runtime.server.model_reloader import POLL_S
-from gsv_runtime.server.watchdog import ServerEnded, ServerWatchdog, clear_leftovers, watchdog_command
+from gsv_runtime.server.watchdog import ServerWatchdog, clear_leftovers, watchdog_command
 
 NEVER = 1e9
 
@@ -31,8 +31,8 @@ class Script:
         lives_s, status = next(self.lives)
         return Server(self, self.now_s + lives_s, status)
 
-    def supervise(self, pid, sleep):
-        return Looking(self, sleep)
+    def supervise(self, pid):
+        return Looking(self)
 
     def clear(self):
         self.happened.append(("clear", self.now_s))
@@ -62,8 +62,8 @@ class Server:
 
 
 class Looking:
-    def __init__(self, script, sleep):
-        self.script, self.sleep = script, sleep
+    def __init__(self, script):
+        self.script = script
         self.has_seen_a_model = script.ready
 
     def look(self):
@@ -112,8 +112,8 @@ def test_a_server_that_had_models_is_started_again_even_if_it_does_not_come_up_a
     script = stopped_at(Script((100, -6), (1, 1), (NEVER, 0)), 300)
     seen = iter([True, False, True])
 
-    def supervise(pid, sleep):
-        looking = Looking(script, sleep)
+    def supervise(pid):
+        looking = Looking(script)
         looking.has_seen_a_model = next(seen)
         return looking
 
@@ -128,33 +128,19 @@ def test_a_stop_while_it_waits_to_start_again_ends_the_waiting():
     assert script.now_s < 12
 
 
-def test_a_reloader_that_waits_for_a_model_learns_at_once_that_the_server_died():
+@pytest.mark.parametrize("failure", [ValueError("not JSON"), AttributeError("'list' has no 'get'"), KeyError("x")])
+def test_whatever_looking_at_the_models_raises_the_watching_goes_on_and_tells_it_once(caplog, failure):
     script = stopped_at(Script((100, -6), (NEVER, 0)), 200)
-    told = []
-
-    class LoadsForEver(Looking):
-        def look(self):
-            try:
-                self.sleep(50)
-            except ServerEnded:
-                told.append(script.now_s)
-                raise
-
-    script.watchdog._reloader = lambda pid, sleep: LoadsForEver(script, sleep)
-    script.watchdog.run()
-    assert told[0] == pytest.approx(100, abs=2 * POLL_S)
-
-
-def test_an_answer_that_is_none_does_not_end_the_watching(caplog):
-    script = stopped_at(Script((NEVER, 0)), 5)
 
     class Confused(Looking):
         def look(self):
-            raise ValueError("not JSON")
+            raise failure
 
-    script.watchdog._reloader = lambda pid, sleep: Confused(script, sleep)
+    script.watchdog._reloader = lambda pid: Confused(script)
     assert script.watchdog.run() == 0
-    assert "not JSON" in caplog.text
+    assert len(script.starts) == 2
+    told = [record for record in caplog.records if record.getMessage() == "looking at the models failed"]
+    assert len(told) == 2, "once for each server"
 
 
 def test_what_a_dead_server_left_is_removed_and_what_others_have_is_not(tmp_path, monkeypatch):
