@@ -1,7 +1,7 @@
 """Renders a model's config.pbtxt from its contract and its deployment, with comments.
 
 Two fields of Triton are never written: `default_queue_policy` and `priority_levels`. Either makes the batcher sleep
-up to 500 ms per batch (triton.md, finding 1); admission is `tts`'s own work.
+up to 500 ms per batch (docs/triton-findings.md, finding 1); admission is `tts`'s own work.
 """
 
 from __future__ import annotations

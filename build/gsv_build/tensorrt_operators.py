@@ -34,7 +34,7 @@ _NAMES = """
 """
 SUPPORTED = frozenset(_NAMES.split())
 
-# Parsed by TensorRT, but against design.md section 2.2: graphs are pure.
+# Parsed by TensorRT, but graphs are pure: no control flow, no random numbers.
 CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
 RANDOM = frozenset(
     {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}

@@ -171,7 +171,7 @@ def _text_resources(transport: Transport) -> Iterator[Finding]:
 
 
 def _voices_and_speech(transport: Transport) -> Iterator[Finding]:
-    """Real requests: a model whose process has died may still report READY (triton.md, finding 6)."""
+    """Real requests: a model whose process has died may still report READY (docs/triton-findings.md, finding 6)."""
     try:
         inputs = protocol.voices_inputs("list")
         voices = protocol.parse_voices(transport.infer(protocol.VOICES_MODEL, inputs, protocol.VOICES_INPUTS))

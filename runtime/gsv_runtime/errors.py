@@ -2,7 +2,7 @@
 
 A message says what was found, what is needed and what to do. On the wire it is prefixed with the
 name of the leaf (``InvalidRequest: reference audio is 1.2 s; need 3 to 10 s``), because an error on a
-gRPC stream carries text and no status (triton.md, section 1).
+gRPC stream carries text and no status (docs/triton-findings.md, finding 14).
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ import onnxruntime
 
 # How long a worker thread looks for work before it sleeps. A T2S step hands it work about 150 times, and waking it up
 # takes tens of microseconds each time. Unlimited, as ONNX Runtime has it, two sessions on two cores take 5 to 8 times
-# as long (triton.md, section 2); this little cost sessions that run side by side nothing that could be measured
-# (docs/decisions/0008-t2s-precision-and-spinning.md).
+# as long (docs/triton-findings.md, finding 16); this little cost sessions that run side by side nothing that could be
+# measured (docs/decisions/0008-t2s-precision-and-spinning.md).
 SPIN_US = 100
 
 

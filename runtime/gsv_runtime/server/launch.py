@@ -1,4 +1,4 @@
-"""How tritonserver is started, here and in a container: flags that answer the findings of triton.md.
+"""How tritonserver is started, here and in a container: flags that answer the findings of docs/triton-findings.md.
 
 `python -m gsv_runtime.server.launch MODEL_REPOSITORY` runs a watchdog whose tritonserver serves what
 `make build` built (watchdog.py).

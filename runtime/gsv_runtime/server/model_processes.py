@@ -2,7 +2,7 @@
 
 Each instance of a Python model is a child of tritonserver, and its command line begins with the stub, the model's file
 and the name of its shared memory (the instance's name, as `t2s_0_0`, comes later). Triton 2.51 neither restarts one
-that has died nor says that it has (triton.md, finding 6), so whoever must know looks here.
+that has died nor says that it has (docs/triton-findings.md, finding 6), so whoever must know looks here.
 """
 
 from __future__ import annotations

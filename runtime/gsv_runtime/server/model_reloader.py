@@ -1,4 +1,7 @@
-"""Starts a model again whose process has died; Triton 2.51 does not (triton.md, finding 6; decision 14)."""
+"""Starts a model again whose process has died, which Triton 2.51 does not.
+
+Source: docs/triton-findings.md, finding 6; decision 14.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,8 @@ logger = logging.getLogger("gsv.reloader")
 class ModelControl:
     """Asks a tritonserver about its models, and loads and unloads them, over HTTP.
 
-    Each request opens a connection of its own: an idle one would keep tritonserver from stopping (finding 7).
+    Each request opens a connection of its own: an idle one would keep tritonserver from stopping
+    (docs/triton-findings.md, finding 7).
     """
 
     address: str

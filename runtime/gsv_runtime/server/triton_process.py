@@ -1,6 +1,7 @@
 """The tritonserver of the nvidia-pytriton wheel as a process: how it is started, watched and buried.
 
-Every flag here answers a finding of triton.md; the wheel's server is 2.51.0 (24.10) with the Python backend only.
+Every flag here answers a finding of docs/triton-findings.md. The wheel's server is 2.51.0 (24.10), with the Python
+backend only.
 """
 
 from __future__ import annotations
@@ -198,7 +199,7 @@ def is_alive(pid: int) -> bool:
 def stop(pid: int, shm_prefix: str) -> None:
     """End the server and all that it left: SIGTERM, then SIGKILL, its stubs, its shared memory files.
 
-    One open stream keeps this tritonserver from ever exiting (triton.md, finding 7), hence the SIGKILL.
+    One open stream keeps this tritonserver from ever exiting (docs/triton-findings.md, finding 7), hence the SIGKILL.
     """
     if is_alive(pid):
         with contextlib.suppress(ProcessLookupError):

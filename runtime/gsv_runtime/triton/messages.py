@@ -1,7 +1,8 @@
 """Requests in, responses out: what crosses the door to Triton, checked against the contract.
 
 This package is the only user of `triton_python_backend_utils`. Three rules hold in it: a stage call is unary (`exec`,
-never `decoupled=True`), its `has_error` is always read, and every request ends with exactly one FINAL.
+never `decoupled=True`), its `has_error` is always read, and every request ends with exactly one FINAL
+(docs/triton-findings.md, findings 3, 4 and 22).
 """
 
 from __future__ import annotations

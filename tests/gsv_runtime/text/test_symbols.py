@@ -4,7 +4,7 @@ import pytest
 
 from gsv_runtime.text.symbols import PUNCTUATION, UNKNOWN, phone_table
 
-# Ids that checkpoints were trained with; from the facts kept in gpt-sovits.md, section 4.3.
+# Ids that checkpoints were trained with; of RVC-Boss/GPT-SoVITS 48b1a01 `text/symbols.py` and `symbols2.py`.
 ANCHORS = {"!": 0, ",": 1, "-": 2, ".": 3, "?": 4, "AA": 5, "SP": 77, "UNK": 86, "_": 95, "zh": 320, "…": 321}
 
 

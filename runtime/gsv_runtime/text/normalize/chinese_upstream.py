@@ -4,8 +4,8 @@ An ordered table of patterns, as `normalize.chinese` is, for the same steps in t
 because a checkpoint may have learnt them: ``010-12345678`` has a 减 in it, 14:30:05 a 半, every bare number
 of three figures or more is read figure by figure.
 Source: RVC-Boss/GPT-SoVITS 48b1a01 `text/zh_normalization` (after PaddleSpeech, Apache-2.0), `chinese2.text_normalize`
-and `cantonese.text_normalize`; described in gpt-sovits.md, section 4.4. Deliberately different: figures that are not
-ASCII are left out instead of raising `KeyError`.
+and `cantonese.text_normalize`. Deliberately different: figures that are not ASCII are left out instead of raising
+`KeyError`.
 """
 
 from __future__ import annotations
