@@ -1,0 +1,192 @@
+"""The packages: one version, complete metadata and dependencies, wheels that work in a clean environment."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+tomllib = pytest.importorskip("tomllib")  # from Python 3.11
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("runtime", "build", "client", "loadtest")
+PROJECTS: dict[str, dict[str, Any]] = {
+    folder: tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for folder in PACKAGES
+}
+VERSION = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
+OURS = {"gsv_runtime", "gsv_build", "gsv_bench", "gsv_demo", "gsv_client", "gsv_loadtest"}
+# Brought by who runs the code, and never by a package index.
+PROVIDED = {"triton_python_backend_utils", "tensorrt"}
+
+
+def test_every_package_has_the_version_of_the_one_file() -> None:
+    assert {folder: PROJECTS[folder]["version"] for folder in PACKAGES} == dict.fromkeys(PACKAGES, VERSION)
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    released = rf"\[{re.escape(VERSION)}\] - \d{{4}}-\d\d-\d\d"
+    assert re.fullmatch(rf"\[Unreleased\] \({re.escape(VERSION)}\)|{released}", headings[0]), headings[0]
+
+
+@pytest.mark.parametrize("folder", PACKAGES)
+def test_a_package_has_licence_urls_classifiers_and_a_page(folder: str) -> None:
+    project = PROJECTS[folder]
+    assert project["license"] == "MIT"
+    assert (ROOT / folder / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    assert (ROOT / folder / project["readme"]).read_text(encoding="utf-8").startswith("# ")
+    assert project["urls"]
+    pythons = {name.rpartition(" ")[2] for name in project["classifiers"] if name.startswith("Programming")}
+    assert {"3.10", "3.11", "3.12"} <= pythons
+    assert project["requires-python"] == ">=3.10"
+
+
+def imported(folder: str) -> set[str]:
+    """Top names that a package imports, wherever the import stands, but for those under ``TYPE_CHECKING``."""
+    names: set[str] = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                node.body = []
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+                names.add(node.module.partition(".")[0])
+    return names
+
+
+def declared(folder: str) -> set[str]:
+    """Distributions that a package asks for, its extras included."""
+    project = PROJECTS[folder]
+    extras = [item for items in project.get("optional-dependencies", {}).values() for item in items]
+    names = [re.split(r"[^\w.-]", item)[0] for item in (*project["dependencies"], *extras)]
+    return {normal(name) for name in (*names, project["name"])}
+
+
+def normal(name: str) -> str:
+    """A distribution's name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.mark.parametrize("folder", PACKAGES)
+def test_a_package_asks_for_what_it_imports(folder: str) -> None:
+    installed = importlib.metadata.packages_distributions()
+    ours = {name: {f"gsv-{'build' if name in ('gsv_bench', 'gsv_demo') else name[4:]}"} for name in OURS}
+    missing = []
+    for name in sorted(imported(folder) - set(sys.stdlib_module_names) - PROVIDED):
+        providers = ours.get(name) or {normal(each) for each in installed.get(name, [])}
+        if providers and not providers & declared(folder):
+            missing.append(f"{name} ({', '.join(sorted(providers))})")
+    assert missing == []
+
+
+@pytest.mark.parametrize("folder", PACKAGES)
+def test_what_an_installation_leaves_behind_is_not_in_git_status(folder: str) -> None:
+    left = [f"{folder}/build/lib/x.py", f"{folder}/gsv_{folder}.egg-info/PKG-INFO", f"{folder}/dist/x.whl"]
+    ignored = subprocess.run(["git", "check-ignore", *left], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ignored.stdout.split() == left
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Wheels of runtime and client, built from copies of what git has."""
+    place = tmp_path_factory.mktemp("wheels")
+    for folder in ("runtime", "client"):
+        source = place / folder
+        shutil.copytree(
+            ROOT / folder, source, ignore=shutil.ignore_patterns("*.egg-info", "__pycache__", "build", "*.so")
+        )
+        build = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(place), str(source)]
+        subprocess.run([sys.executable, "-m", "pip", *build], check=True)
+    return {folder: next(place.glob(f"gsv_{folder}-{VERSION}-*.whl")) for folder in ("runtime", "client")}
+
+
+@pytest.fixture(scope="module")
+def python(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with these two wheels.
+
+    Packages of others are those of this environment, put on the path without its ``.pth`` files: what is installed
+    in editable form from the checkout is therefore not there.
+    """
+    place = tmp_path_factory.mktemp("clean")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
+    (packages,) = place.glob("lib/python*/site-packages")
+    install = ["install", "--quiet", "--no-deps", "--target", str(packages), *map(str, wheels.values())]
+    subprocess.run([sys.executable, "-m", "pip", *install], check=True)
+    (packages / "others.pth").write_text(str(Path(pytest.__file__).parents[1]), encoding="utf-8")
+    return place / "bin" / "python"
+
+
+def run(python: Path, code: str, folder: Path) -> Any:
+    """What code prints as JSON, run away from the checkout."""
+    result = subprocess.run([str(python), "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", ["runtime", "client"])
+def test_a_wheel_has_its_licence_and_metadata_and_nothing_of_the_tests(folder: str, wheels: dict[str, Path]) -> None:
+    with zipfile.ZipFile(wheels[folder]) as archive:
+        names = archive.namelist()
+        (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+        fields = Parser().parsestr(archive.read(metadata).decode("utf-8"))
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert fields["Version"] == VERSION
+    assert fields["License-Expression"] == "MIT"
+    assert fields.get_all("Project-URL")
+    assert fields.get_all("Classifier")
+    assert fields.get_payload()
+    assert {name.partition("/")[0] for name in names} == {f"gsv_{folder}", f"gsv_{folder}-{VERSION}.dist-info"}
+
+
+@pytest.mark.slow
+def test_the_runtime_reads_text_where_only_its_wheel_is_installed(python: Path, tmp_path: Path) -> None:
+    code = (
+        "import json, gsv_runtime; from gsv_runtime.text.frontend import TextFrontend; "
+        "result = TextFrontend().process('Hello, world. 你好。'); "
+        "print(json.dumps([gsv_runtime.__file__, len(result.sentences)]))"
+    )
+    place, sentences = run(python, code, tmp_path)
+    assert str(ROOT) not in place
+    assert sentences == 2
+
+
+@pytest.mark.slow
+def test_every_module_of_the_runtime_is_in_its_wheel_and_can_be_imported(python: Path, tmp_path: Path) -> None:
+    code = (
+        "import importlib, json, pkgutil, sys, types, gsv_runtime; "
+        "sys.modules['triton_python_backend_utils'] = types.ModuleType('triton_python_backend_utils'); "
+        "names = [m.name for m in pkgutil.walk_packages(gsv_runtime.__path__, 'gsv_runtime.') "
+        "if not m.name.endswith(('__main__', '_preload'))]; "
+        "[importlib.import_module(name) for name in names]; print(json.dumps(names))"
+    )
+    here = [path.relative_to(ROOT / "runtime") for path in (ROOT / "runtime" / "gsv_runtime").rglob("*.py")]
+    wanted = {".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in here}
+    wanted = {name for name in wanted if not name.endswith("__main__")} - {"gsv_runtime"}
+    assert wanted <= set(run(python, code, tmp_path))
+
+
+@pytest.mark.slow
+def test_the_client_works_where_only_its_wheel_is_installed(python: Path, tmp_path: Path) -> None:
+    code = (
+        "import json, gsv_client; from importlib.metadata import entry_points; "
+        "command = next(iter(entry_points(group='console_scripts', name='gsv'))).load(); "
+        "print(json.dumps([gsv_client.__file__, sorted(command.commands)]))"
+    )
+    place, commands = run(python, code, tmp_path)
+    assert str(ROOT) not in place
+    assert {"say", "voices", "doctor", "phones", "pregenerate"} <= set(commands)
