@@ -13,7 +13,7 @@ REFERENCE ?= build/gsv_demo/weights/references/slt.flac
 PROMPT ?= The young woman found a good book on the table, and the children laughed.
 NOTE ?= $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),the demo voice: small and trained on two cores; a recogniser mishears a quarter of the words (build/gsv_demo/weights/MODEL_CARD.md),$(WEIGHTS))
 
-.PHONY: help setup demo build up down logs test lint format bench eval loadtest capacity verify weights configs
+.PHONY: help setup demo build up down logs test test-fast docs lint format bench eval loadtest capacity verify weights configs
 
 help: ## print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,21 @@ format: setup ## rewrite the code in house format
 
 test: setup ## every test that needs no GPU
 	$(BIN)/pytest $(ARGS)
+
+test-fast: setup ## the tests that need no server and build nothing
+	$(BIN)/pytest -m "not triton and not redis and not slow" --durations=20 $(ARGS)
+
+# The site needs other packages than the code, and no torch, so it has an environment of its own.
+DOCS := var/docs-venv
+$(DOCS)/.ready: docs/site/requirements.txt
+	@mkdir -p var; test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+docs: $(DOCS)/.ready ## write the tables of docs/wire.md from the contract, and the site into var/site
+	PYTHONPATH=runtime:build $(DOCS)/bin/python -m gsv_build docs
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
+	@echo "open var/site/index.html"
 
 build: $(VENV)/.server ## export WEIGHTS=dir into model_repository/ for PRESET=cpu|onnx|tensorrt; skips what is up to date
 	$(BIN)/python -m gsv_build build --preset $(PRESET) --weights $(WEIGHTS) $(ARGS)

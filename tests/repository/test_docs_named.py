@@ -24,13 +24,20 @@ TEXTS = {
 DOCUMENTS = {name for name in TRACKED if name.endswith(".md")}
 # Documents of others, each with whose it is.
 FOREIGN = {"docs/operators.md": "onnx-tensorrt", "OperatorKernels.md": "ONNX Runtime"}
+# What name pages of the site, or patterns.
+NAMES_OTHERS = {
+    "mkdocs.yml",
+    "docs/site/pages.py",
+    "tests/repository/test_docs_named.py",
+    "tests/repository/test_site.py",
+}
 FINDINGS = re.findall(r"^### (\d+)\. ", TEXTS["docs/triton-findings.md"], re.MULTILINE)
 DECISIONS = {int(Path(name).name[:4]) for name in DOCUMENTS if name.startswith("docs/decisions/0")}
 
 
 def documents_named(name: str) -> Iterator[str]:
-    """Names of Markdown files in a text, but for addresses on the web and the patterns of this test."""
-    if name == Path(__file__).relative_to(ROOT).as_posix():
+    """Names of Markdown files in a text, but for addresses on the web."""
+    if name in NAMES_OTHERS:
         return
     text = re.sub(r"https?://\S+", "", TEXTS[name])
     yield from re.findall(r"(?<![\w*/.-])[\w./-]+\.md\b", text)
