@@ -1,6 +1,6 @@
 """What the server counts, by name; `triton.metrics.TritonMetrics` puts it on Triton's own Prometheus endpoint.
 
-Names follow Prometheus: base units, `_total` for counters. docs/operations.md says how to read them.
+Names follow Prometheus: base units, `_total` for counters. Operations.md says how to read them.
 """
 
 from __future__ import annotations
