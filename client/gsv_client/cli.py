@@ -18,8 +18,10 @@ from gsv_client.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, Client
 from gsv_client.commands import Aliases, Commands
 from gsv_client.phones import lines as phone_lines
 from gsv_client.pregenerate_cli import command as pregenerate_command
+from gsv_client.protocol import ALLOWED
 from gsv_client.say import Destination, listen
 
+_LANGUAGE, _SPLIT = ALLOWED["language"], ALLOWED["split_method"]
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
 
 
@@ -74,26 +76,30 @@ def _client(context: click.Context) -> Client:
 @click.option("-v", "--voice", help="Id of a registered voice (see `gsv voices list`).")
 @click.option("--reference", type=click.Path(dir_okay=False), help="Imitate this clip (3 to 10 s) instead of a voice.")
 @click.option("--prompt-text", help="What is said in --reference.")
-@click.option("--prompt-language", help="Language of --prompt-text.")
+@click.option("--prompt-language", help=ALLOWED["prompt_language"].help("Of --prompt-text"))
 @click.option("-o", "--output", help="File to write: .wav, .flac, .ogg or .mp3; - is a WAV on stdout.")
 @click.option("--play", is_flag=True, help="Play it as it arrives (needs the extra gsv-client[play]).")
 @click.option("--stream", is_flag=True, help="Write to OUTPUT as audio arrives, instead of when all is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout.")
-@click.option("-l", "--language", help="auto, zh, en, ja, ko, yue, auto_yue or all_… [default: auto]")
-@click.option("--speed", type=float, help="0.5 to 2. [default: 1]")
+@click.option("-l", "--language", help=ALLOWED["language"].help("Of the text"))
+@click.option("--speed", type=float, help=ALLOWED["speed"].help("How fast"))
 @click.option("--seed", type=int, help="The same seed gives the same audio. [default: random]")
-@click.option("--top-k", type=int, help="Candidates kept; 1 is greedy. [default: 15]")
-@click.option("--top-p", type=float, help="Probability mass kept, above 0 to 1. [default: 1]")
-@click.option("--temperature", type=float, help="Above 0 to 5. [default: 1]")
-@click.option("--repetition-penalty", type=float, help="0.5 to 5; 1 is none. [default: 1.35]")
-@click.option("--noise-scale", type=float, help="0 to 2. [default: 0.5]")
-@click.option("--pause", "pause_s", type=float, help="Seconds of silence between sentences. [default: 0.3]")
-@click.option("--split-method", help="How text is cut into sentences, cut0 to cut5. [default: cut5]")
+@click.option("--top-k", type=int, help=ALLOWED["top_k"].help("Candidates kept, where 1 is greedy"))
+@click.option("--top-p", type=float, help=ALLOWED["top_p"].help("Probability mass kept"))
+@click.option("--temperature", type=float, help=ALLOWED["temperature"].help("How bold the draw is"))
+@click.option(
+    "--repetition-penalty",
+    type=float,
+    help=ALLOWED["repetition_penalty"].help("How much rarer tokens already drawn are, 1 is none"),
+)
+@click.option("--noise-scale", type=float, help=ALLOWED["noise_scale"].help("How much each take differs"))
+@click.option("--pause", "pause_s", type=float, help=ALLOWED["pause_s"].help("Seconds of silence between sentences"))
+@click.option("--split-method", help=ALLOWED["split_method"].help("How text is cut into sentences"))
 @click.option("--lexicon", type=click.File(encoding="utf-8"), help="Your pronunciations, see `gsv phones --help`.")
-@click.option("--streaming", help="What a piece of audio holds: chunk, sentence or off (everything). [default: chunk]")
-@click.option("--priority", help="interactive, or batch, which yields to it. [default: interactive]")
-@click.option("--cache", help="What may be reused: audio, tokens, features or off. [default: by --seed]")
-@click.option("--deadline", "deadline_s", type=float, help="The server gives up after so many seconds. [default: 3600]")
+@click.option("--streaming", help=ALLOWED["streaming"].help("What a piece of audio holds, off being everything"))
+@click.option("--priority", help=ALLOWED["priority"].help("Batch yields to interactive"))
+@click.option("--cache", help=ALLOWED["cache"].help("What may be reused, by default audio with --seed, else features"))
+@click.option("--deadline", "deadline_s", type=float, help=ALLOWED["deadline_s"].help("Give up after so many seconds"))
 @click.pass_context
 def say(
     context: click.Context,
@@ -141,9 +147,15 @@ main.add_command(pregenerate_command)
 
 @main.command(context_settings=_CONTEXT)
 @click.argument("text")
-@click.option("-l", "--language", "--lang", default="auto", help="auto, zh, en, ja, ko, yue, auto_yue or all_…")
+@click.option(
+    "-l",
+    "--language",
+    "--lang",
+    default=_LANGUAGE.default,
+    help=f"Of the text: {_LANGUAGE.values}.",
+)
 @click.option("--lexicon", type=click.File(encoding="utf-8"), help="Your pronunciations.")
-@click.option("--split-method", default="cut5", help="How text is cut into sentences, cut0 to cut5.")
+@click.option("--split-method", default=_SPLIT.default, help=f"How text is cut: {_SPLIT.values}.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def phones(
@@ -210,7 +222,7 @@ def voices() -> None:
 @click.argument("name")
 @click.argument("clip", type=click.Path(dir_okay=False))
 @click.option("-t", "--text", "prompt_text", help="What is said in CLIP; without it only the timbre is copied.")
-@click.option("-l", "--language", "prompt_language", help="Language of that text. [default: auto]")
+@click.option("-l", "--language", "prompt_language", help=ALLOWED["prompt_language"].help("Of that text"))
 @click.option("--trim", is_flag=True, help="Cut a longer clip at a silence.")
 @click.pass_context
 def voices_register(

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from gsv_client.cli_errors import friendly_errors
 from gsv_client.client import Client
 from gsv_client.pregenerate import COLUMNS, CUTS, Outcome, Summary, pregenerate, read_phrases, summary
+from gsv_client.protocol import ALLOWED
 
 _BUSY_WAIT_S = 600.0
 _MOST_FAILURES_SHOWN = 10
@@ -22,9 +23,9 @@ _MOST_FAILURES_SHOWN = 10
 @click.command("pregenerate", context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.argument("phrases", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-v", "--voice", help="Id of a registered voice.")
-@click.option("-l", "--language", help="Of the phrases. [default: auto]")
+@click.option("-l", "--language", help=ALLOWED["language"].help("Of the phrases"))
 @click.option("--seed", type=int, help="Keep the take of this seed. [default: any take]")
-@click.option("--speed", type=float, help="0.5 to 2. [default: 1]")
+@click.option("--speed", type=float, help=ALLOWED["speed"].help("How fast"))
 @click.option("--streaming", type=click.Choice([*CUTS, "both"]), default="both", help="How it will be asked for.")
 @click.option("-j", "--parallel", type=click.IntRange(1, 64), default=4, help="Requests at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")

@@ -80,6 +80,39 @@ TTS_OUTPUTS = (
     "final",
     "source",
 )
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What an option may be, and what it is when left out; empty: see `Options`."""
+
+    values: str
+    default: str
+
+    def help(self, what: str) -> str:
+        """Say so after a description, as command lines do."""
+        return f"{what}: {self.values}." + (f" [default: {self.default}]" if self.default else "")
+
+
+_LANGUAGES = "auto, zh, en, ja, ko, yue, auto_yue, all_zh, all_ja, all_ko, all_yue"
+# As the server's contract has it; tests/repository/test_client_protocol.py holds the two copies equal.
+ALLOWED = {
+    "prompt_language": Allowed(_LANGUAGES, "auto"),
+    "language": Allowed(_LANGUAGES, "auto"),
+    "speed": Allowed("0.5 to 2", "1"),
+    "top_k": Allowed("1 to 1025", "15"),
+    "top_p": Allowed("above 0 to 1", "1"),
+    "temperature": Allowed("above 0 to 5", "1"),
+    "repetition_penalty": Allowed("0.5 to 5", "1.35"),
+    "noise_scale": Allowed("0 to 2", "0.5"),
+    "pause_s": Allowed("0 to 5", "0.3"),
+    "split_method": Allowed("cut0, cut1, cut2, cut3, cut4, cut5", "cut5"),
+    "encoding": Allowed("float32, pcm16_base64", "float32"),
+    "streaming": Allowed("chunk, sentence, off", "chunk"),
+    "priority": Allowed("interactive, batch", "interactive"),
+    "deadline_s": Allowed("above 0 to 3600", "3600"),
+    "cache": Allowed("off, features, tokens, audio", ""),
+}
 VOICES_INPUTS = {"action": "BYTES", "voice": "BYTES", **_REFERENCE_INPUTS}
 VOICES_OUTPUTS = ("voices",)
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gsv_runtime.language_modes import AUTO, MODES
+
 SAMPLE_RATE_HZ = 32_000
 SSL_SAMPLE_RATE_HZ = 16_000
 SAMPLES_PER_FRAME = 640
@@ -25,10 +27,55 @@ SPEAKER_EMBEDDING_DIM = 20_480
 FBANK_BINS = 80
 MAX_TEXT_CHARACTERS = 5_000
 
+# Words that travel: on the wire, in metrics and in the cache.
+SPLIT_METHODS = ("cut0", "cut1", "cut2", "cut3", "cut4", "cut5")
+ENCODINGS = FLOAT32, PCM16_BASE64 = ("float32", "pcm16_base64")
+STREAMING = BY_CHUNK, BY_SENTENCE, NOT_STREAMED = ("chunk", "sentence", "off")
+PRIORITIES = INTERACTIVE, BATCH = ("interactive", "batch")
+ACTIONS = REGISTER, LIST, DELETE = ("register", "list", "delete")
+FINISH_REASONS = EOS, LIMIT, REPETITION = ("eos", "limit", "repetition")
+REFUSAL_REASONS = TOO_MANY_STREAMS, TOO_LATE, PAST_DEADLINE, TOO_SLOW = ("streams", "start", "deadline", "rate")
+REUSE_LEVELS = OFF, FEATURES, TOKENS, AUDIO = ("off", "features", "tokens", "audio")  # each allows those before it
+CACHE_LEVELS = MEMORY, REDIS, DISK = ("memory", "redis", "disk")
+ENTRY_KINDS = ("features", "voice", "tokens", "audio")
+WHOLE_ANSWER = "answer"  # a kind of entry that is in memory only
+SOURCES = COMPUTED, JOINED = ("computed", "joined")  # of audio, beside the levels of the cache
+
 # What Triton's sequence batcher adds to every call of a sequence model.
 SEQUENCE_START, SEQUENCE_END, SEQUENCE_ID = "START", "END", "CORRID"
 
 Axis = str | int
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values that a number may have, and the one it has when left out."""
+
+    low: float
+    high: float
+    default: float
+    open_low: bool = False  # low itself is refused
+
+    def contains(self, value: float) -> bool:
+        """Whether `value` may be asked for; NaN never."""
+        return bool((self.low < value if self.open_low else self.low <= value) and value <= self.high)
+
+    def __str__(self) -> str:
+        return f"{'above ' if self.open_low else ''}{self.low:g} to {self.high:g}"
+
+
+SPEED = Range(0.5, 2, 1)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Words that a text may be, and the one it is when left out; empty: it depends, as the tensor's doc says."""
+
+    values: tuple[str, ...]
+    default: str
+
+    def __str__(self) -> str:
+        return ", ".join(self.values)
 
 
 @dataclass(frozen=True)
@@ -41,6 +88,7 @@ class Tensor:
     doc: str
     optional: bool = False
     binary: bool = False  # a STRING that carries bytes, not UTF-8 text
+    allowed: Range | Choice | None = None
 
 
 @dataclass(frozen=True)
@@ -61,11 +109,24 @@ class Model:
         return bool(self.inputs) and self.inputs[0].axes[:1] == ("B",)
 
 
+def _number(name: str, dtype: str, doc: str, allowed: Range) -> Tensor:
+    """An optional number of a request."""
+    return Tensor(name, dtype, (1,), f"{doc}, {allowed}; default {allowed.default:g}", optional=True, allowed=allowed)
+
+
+def _choice(name: str, doc: str, values: tuple[str, ...], default: str) -> Tensor:
+    """An optional word of a request."""
+    doc = f"{doc}: {', '.join(values)}" + (f"; default {default}" if default else "")
+    return Tensor(name, "STRING", (1,), doc, optional=True, allowed=Choice(values, default))
+
+
+_FINISH, _SOURCES = ", ".join(FINISH_REASONS), ", ".join((*SOURCES, *CACHE_LEVELS))
+
 _SAMPLING = (
-    Tensor("top_k", "INT32", (1,), "candidates kept, 1 to 1025; 1 is greedy; default 15", optional=True),
-    Tensor("top_p", "FP32", (1,), "probability mass kept, above 0 to 1; default 1", optional=True),
-    Tensor("temperature", "FP32", (1,), "above 0 to 5; default 1", optional=True),
-    Tensor("repetition_penalty", "FP32", (1,), "0.5 to 5; 1 is none; default 1.35", optional=True),
+    _number("top_k", "INT32", "candidates kept, 1 is greedy", Range(1, 1025, 15)),
+    _number("top_p", "FP32", "probability mass kept", Range(0, 1, 1, open_low=True)),
+    _number("temperature", "FP32", "how bold the draw is", Range(0, 5, 1, open_low=True)),
+    _number("repetition_penalty", "FP32", "how much rarer tokens already drawn are, 1 is none", Range(0.5, 5, 1.35)),
     Tensor("seed", "INT64", (1,), "0 or more; the same seed gives the same audio; default random", optional=True),
 )
 
@@ -79,7 +140,7 @@ _REFERENCE = (
         binary=True,
     ),
     Tensor("prompt_text", "STRING", (1,), "what is said in reference_audio", optional=True),
-    Tensor("prompt_language", "STRING", (1,), "language of prompt_text; default auto", optional=True),
+    _choice("prompt_language", "language of prompt_text", tuple(MODES), AUTO),
     Tensor("trim_reference", "BOOL", (1,), "cut a longer reference at a silence; default false", optional=True),
 )
 
@@ -88,37 +149,20 @@ TTS = Model(
     "text and a voice in, audio chunks out",
     inputs=(
         Tensor("text", "STRING", (1,), f"what to say, UTF-8, at most {MAX_TEXT_CHARACTERS:,} characters"),
-        Tensor(
-            "language",
-            "STRING",
-            (1,),
-            "auto, zh, en, ja, ko, yue, auto_yue, all_zh, all_ja, all_ko or all_yue; default auto",
-            optional=True,
-        ),
+        _choice("language", "how text is read", tuple(MODES), AUTO),
         Tensor("voice", "STRING", (1,), "id of a registered voice; or give reference_audio", optional=True),
         *_REFERENCE,
-        Tensor("speed", "FP32", (1,), "0.5 to 2; default 1", optional=True),
+        _number("speed", "FP32", "how fast, 1 is as the model speaks", SPEED),
         *_SAMPLING,
-        Tensor("noise_scale", "FP32", (1,), "0 to 2; default 0.5", optional=True),
-        Tensor("pause_s", "FP32", (1,), "silence after each sentence but the last, 0 to 5; default 0.3", optional=True),
-        Tensor("split_method", "STRING", (1,), "cut0 to cut5; default cut5", optional=True),
+        _number("noise_scale", "FP32", "how much each take differs", Range(0, 2, 0.5)),
+        _number("pause_s", "FP32", "silence after each sentence but the last", Range(0, 5, 0.3)),
+        _choice("split_method", "how text is cut into sentences", SPLIT_METHODS, "cut5"),
         Tensor("lexicon", "STRING", (1,), "own pronunciations, a line each: word, space, phones", optional=True),
-        Tensor("encoding", "STRING", (1,), "float32 (default) or pcm16_base64, for HTTP", optional=True),
-        Tensor(
-            "streaming", "STRING", (1,), "a response per chunk (default), sentence, or off: one in all", optional=True
-        ),
-        Tensor("priority", "STRING", (1,), "interactive (default) or batch, which yields to it", optional=True),
-        Tensor(
-            "deadline_s", "FP32", (1,), "give up so long after arrival, above 0 to 3600; default 3600", optional=True
-        ),
-        Tensor(
-            "cache",
-            "STRING",
-            (1,),
-            "what may be reused: audio (any take, without a seed), tokens, features or off; "
-            "default audio with a seed, features without",
-            optional=True,
-        ),
+        _choice("encoding", "of the audio, base64 is for HTTP", ENCODINGS, FLOAT32),
+        _choice("streaming", "what a response holds, off is all in one", STREAMING, BY_CHUNK),
+        _choice("priority", "batch yields to interactive", PRIORITIES, INTERACTIVE),
+        _number("deadline_s", "FP32", "give up so long after arrival", Range(0, 3600, 3600, open_low=True)),
+        _choice("cache", "what may be reused; default audio (any take) with a seed, else features", REUSE_LEVELS, ""),
     ),
     outputs=(
         Tensor("waveform", "FP32", ("N",), "samples in [-1, 1]; empty when encoding is pcm16_base64"),
@@ -128,11 +172,9 @@ TTS = Model(
         Tensor("sentence_index", "INT32", (1,), "which sentence of the text this chunk belongs to"),
         Tensor("sentence", "STRING", (1,), "that sentence, as it was normalised"),
         Tensor("timing_ms", "STRING", (1,), "JSON: stage name to milliseconds spent on this chunk"),
-        Tensor("finish_reason", "STRING", (1,), "why its sentence ended here: eos, limit or repetition; else empty"),
+        Tensor("finish_reason", "STRING", (1,), f"why its sentence ended here: {_FINISH}; else empty"),
         Tensor("final", "BOOL", (1,), "whether this is the last chunk of the text"),
-        Tensor(
-            "source", "STRING", (1,), "who had its audio: computed, joined, memory, redis or disk; several by commas"
-        ),
+        Tensor("source", "STRING", (1,), f"who had its audio: {_SOURCES}; several by commas"),
     ),
     decoupled=True,
 )
@@ -141,7 +183,7 @@ VOICES = Model(
     "voices",
     "register, list and delete voices",
     inputs=(
-        Tensor("action", "STRING", (1,), "register, list or delete"),
+        Tensor("action", "STRING", (1,), ", ".join(ACTIONS)),
         Tensor("voice", "STRING", (1,), "id: 1 to 64 of a-z A-Z 0-9 _ -", optional=True),
         *_REFERENCE,
     ),
@@ -155,8 +197,8 @@ TEXT_FRONTEND = Model(
     "text to sentences to phones; all sentences flattened, with their counts",
     inputs=(
         Tensor("text", "STRING", (1,), "UTF-8"),
-        Tensor("language", "STRING", (1,), "auto, zh, en, ja, ko, yue, auto_yue, all_zh, all_ja, all_ko or all_yue"),
-        Tensor("split_method", "STRING", (1,), "cut0 to cut5, or none for a prompt"),
+        Tensor("language", "STRING", (1,), ", ".join(MODES)),
+        Tensor("split_method", "STRING", (1,), f"{', '.join(SPLIT_METHODS)}, or none for a prompt"),
         Tensor("lexicon", "STRING", (1,), "own pronunciations, a line each: word, space, phones", optional=True),
         Tensor("explain", "BOOL", (1,), "whether to fill origins; default false", optional=True),
     ),
@@ -236,7 +278,7 @@ T2S = Model(
     ),
     outputs=(
         Tensor("semantic_tokens", "INT64", ("T",), "the next tokens, EOS left out"),
-        Tensor("finish_reason", "STRING", (1,), "empty while more may come; else eos, limit or repetition"),
+        Tensor("finish_reason", "STRING", (1,), f"empty while more may come; else {_FINISH}"),
     ),
     sequence=True,
 )

@@ -9,6 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from gsv_runtime.contract import (
+    CACHE_LEVELS,
+    DISK,
+    ENTRY_KINDS,
+    FINISH_REASONS,
+    MEMORY,
+    PRIORITIES,
+    REDIS,
+    REFUSAL_REASONS,
+    WHOLE_ANSWER,
+)
+
 COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -28,7 +40,6 @@ class MetricSpec:
 
 
 _STAGES = ("text_frontend", "bert", "t2s", "acoustic", "vocoder")
-_PRIORITIES = ("interactive", "batch")
 
 SPEECH_METRICS = (
     MetricSpec("gsv_ttfa_seconds", HISTOGRAM, "From a request's arrival to its first audio.", buckets=_SECONDS),
@@ -46,12 +57,12 @@ SPEECH_METRICS = (
     MetricSpec("gsv_underruns_total", COUNTER, "Chunks that came after their listener had heard all before them."),
     MetricSpec("gsv_underrun_seconds_total", COUNTER, "Seconds that those listeners heard nothing."),
     MetricSpec("gsv_cancels_total", COUNTER, "Requests whose client left before the end."),
-    MetricSpec("gsv_requests_total", COUNTER, "Requests that came and could be read.", {"priority": _PRIORITIES}),
+    MetricSpec("gsv_requests_total", COUNTER, "Requests that came and could be read.", {"priority": PRIORITIES}),
     MetricSpec(
         "gsv_refusals_total",
         COUNTER,
         "Requests refused for want of room.",
-        {"reason": ("streams", "start", "deadline", "rate")},
+        {"reason": REFUSAL_REASONS},
     ),
     MetricSpec(
         "gsv_failures_total",
@@ -63,7 +74,7 @@ SPEECH_METRICS = (
         "gsv_sentences_total",
         COUNTER,
         "Sentences spoken, by why they ended.",
-        {"finish_reason": ("eos", "limit", "repetition")},
+        {"finish_reason": FINISH_REASONS},
     ),
 )
 
@@ -75,7 +86,7 @@ T2S_METRICS = (
     MetricSpec("gsv_t2s_reaped_total", COUNTER, "Sequences forgotten because nobody asked for more."),
 )
 
-_CACHE = {"level": ("memory", "redis", "disk"), "kind": ("features", "voice", "tokens", "audio", "answer")}
+_CACHE = {"level": CACHE_LEVELS, "kind": (*ENTRY_KINDS, WHOLE_ANSWER)}
 _CACHE_KIND = {"kind": _CACHE["kind"]}
 _CACHE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0)
 
@@ -87,14 +98,12 @@ CACHE_METRICS = (
     MetricSpec("gsv_cache_get_seconds", HISTOGRAM, "Asking a level for an entry.", _CACHE, buckets=_CACHE_SECONDS),
     MetricSpec("gsv_cache_hit_bytes_total", COUNTER, "Bytes of the entries found.", _CACHE),
     MetricSpec("gsv_cache_written_bytes_total", COUNTER, "Bytes of the entries that a level took.", _CACHE),
-    MetricSpec("gsv_cache_bytes", GAUGE, "Bytes held, of memory and disk.", {"level": ("memory", "disk")}),
-    MetricSpec("gsv_cache_evictions_total", COUNTER, "Entries let go for want of room.", {"level": ("memory", "disk")}),
+    MetricSpec("gsv_cache_bytes", GAUGE, "Bytes held, of memory and disk.", {"level": (MEMORY, DISK)}),
+    MetricSpec("gsv_cache_evictions_total", COUNTER, "Entries let go for want of room.", {"level": (MEMORY, DISK)}),
     MetricSpec(
         "gsv_cache_dropped_writes_total", COUNTER, "Entries that the slower levels were not given.", _CACHE_KIND
     ),
-    MetricSpec(
-        "gsv_cache_breaker_open", GAUGE, "1 while a level is not asked because it failed.", {"level": ("redis",)}
-    ),
+    MetricSpec("gsv_cache_breaker_open", GAUGE, "1 while a level is not asked because it failed.", {"level": (REDIS,)}),
     MetricSpec("gsv_cache_saved_seconds_total", COUNTER, "Seconds of compute that hits made needless.", _CACHE_KIND),
 )
 

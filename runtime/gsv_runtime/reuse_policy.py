@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-OFF, FEATURES, TOKENS, AUDIO = "off", "features", "tokens", "audio"
-REUSE_LEVELS = (OFF, FEATURES, TOKENS, AUDIO)  # each allows what those before it allow
+from gsv_runtime.contract import AUDIO, FEATURES, OFF, REUSE_LEVELS, TOKENS
+
+__all__ = ["AUDIO", "FEATURES", "OFF", "REUSE_LEVELS", "TOKENS", "allows", "level"]
+
 DEFAULT = ""
 
 

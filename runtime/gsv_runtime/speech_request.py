@@ -8,49 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gsv_runtime import contract
 from gsv_runtime import reuse_policy as policy
-from gsv_runtime.contract import MAX_TEXT_CHARACTERS
+from gsv_runtime.contract import ACTIONS, BY_SENTENCE, INTERACTIVE, MAX_TEXT_CHARACTERS, OFF, Choice, Range
 from gsv_runtime.errors import InvalidRequest
-from gsv_runtime.language_modes import AUTO, MODES
 from gsv_runtime.tensors import Arrays
 
-SPLIT_METHODS = ("cut0", "cut1", "cut2", "cut3", "cut4", "cut5")
-ENCODINGS = ("float32", "pcm16_base64")
-STREAMING = ("chunk", "sentence", "off")
-INTERACTIVE, BATCH = "interactive", "batch"
-PRIORITIES = (INTERACTIVE, BATCH)
-ACTIONS = ("register", "list", "delete")
 MAX_PROMPT_CHARACTERS = 500
 _VOICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-@dataclass(frozen=True)
-class Range:
-    """Values that a number may have, and the one it has when left out."""
-
-    low: float
-    high: float
-    default: float
-    open_low: bool = False  # low itself is refused
-
-    def contains(self, value: float) -> bool:
-        """Whether `value` may be asked for; NaN never."""
-        return bool((self.low < value if self.open_low else self.low <= value) and value <= self.high)
-
-    def __str__(self) -> str:
-        return f"{'above ' if self.open_low else ''}{self.low:g} to {self.high:g}"
-
-
-RANGES = {
-    "top_k": Range(1, 1025, 15),
-    "top_p": Range(0, 1, 1, open_low=True),
-    "temperature": Range(0, 5, 1, open_low=True),
-    "repetition_penalty": Range(0.5, 5, 1.35),
-    "speed": Range(0.5, 2, 1),
-    "noise_scale": Range(0, 2, 0.5),
-    "pause_s": Range(0, 5, 0.3),
-    "deadline_s": Range(0, 3600, 3600, open_low=True),
-}
+_ALLOWED = {tensor.name: tensor.allowed for tensor in contract.TTS.inputs}
 
 
 @dataclass(frozen=True)
@@ -88,11 +54,11 @@ class SpeechRequest:
     pause_s: float
     split_method: str
     encoding: str
-    streaming: str = "sentence"  # what a response holds: one of STREAMING
+    streaming: str = BY_SENTENCE  # what a response holds: one of STREAMING
     priority: str = INTERACTIVE
     deadline_s: float = 3600.0  # after arrival
     lexicon: str = ""
-    cache: str = policy.OFF  # what may be reused: one of cache.policy.REUSE_LEVELS
+    cache: str = OFF  # what may be reused: one of REUSE_LEVELS
     seeded: bool = True  # whether the seed was asked for, or drawn
 
 
@@ -126,20 +92,20 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
     seeded = "seed" in inputs
     return SpeechRequest(
         text=text,
-        language=_choice(inputs, "language", tuple(MODES), AUTO),
+        language=_choice(inputs, "language"),
         voice=voice,
         reference=reference,
         speed=_number(inputs, "speed"),
         sampling=parse_sampling(inputs),
         noise_scale=_number(inputs, "noise_scale"),
         pause_s=_number(inputs, "pause_s"),
-        split_method=_choice(inputs, "split_method", SPLIT_METHODS, "cut5"),
+        split_method=_choice(inputs, "split_method"),
         lexicon=str(inputs["lexicon"][0]) if "lexicon" in inputs else "",
-        encoding=_choice(inputs, "encoding", ENCODINGS, "float32"),
-        streaming=_choice(inputs, "streaming", STREAMING, "chunk"),
-        priority=_choice(inputs, "priority", PRIORITIES, INTERACTIVE),
+        encoding=_choice(inputs, "encoding"),
+        streaming=_choice(inputs, "streaming"),
+        priority=_choice(inputs, "priority"),
         deadline_s=_number(inputs, "deadline_s"),
-        cache=policy.level(_choice(inputs, "cache", (policy.DEFAULT, *policy.REUSE_LEVELS), policy.DEFAULT), seeded),
+        cache=policy.level(_choice(inputs, "cache"), seeded),
         seeded=seeded,
     )
 
@@ -165,7 +131,7 @@ def parse_voice_request(inputs: Arrays) -> VoiceRequest:
     Raises:
         InvalidRequest: the action is unknown, or it lacks or has surplus inputs.
     """
-    action = _choice(inputs, "action", ACTIONS, "")
+    action = _one_of("action", str(inputs["action"][0]), ACTIONS)
     voice, reference = _voice_id(inputs), _reference(inputs)
     if (voice is None) != (action == "list"):
         raise InvalidRequest(f"action {action} {'needs' if voice is None else 'takes no'} voice")
@@ -195,20 +161,26 @@ def _reference(inputs: Arrays) -> ReferenceRequest | None:
     return ReferenceRequest(
         audio=inputs["reference_audio"][0],
         prompt_text=prompt_text,
-        prompt_language=_choice(inputs, "prompt_language", tuple(MODES), AUTO),
+        prompt_language=_choice(inputs, "prompt_language"),
         trim=bool(inputs["trim_reference"][0]) if "trim_reference" in inputs else False,
     )
 
 
-def _choice(inputs: Arrays, name: str, choices: tuple[str, ...], default: str) -> str:
-    value = str(inputs[name][0]) if name in inputs else default
+def _choice(inputs: Arrays, name: str) -> str:
+    allowed = _ALLOWED[name]
+    assert isinstance(allowed, Choice)
+    return _one_of(name, str(inputs[name][0]), allowed.values) if name in inputs else allowed.default
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise InvalidRequest(f"{name} is {shortened(value)}; need one of {', '.join(choices)}")
     return value
 
 
 def _number(inputs: Arrays, name: str) -> float:
-    allowed = RANGES[name]
+    allowed = _ALLOWED[name]
+    assert isinstance(allowed, Range)
     if name not in inputs:
         return allowed.default
     # The shortest decimal of a float32 is the number that was typed: 1.1, not 1.10000002, as upstream computes with.

@@ -50,7 +50,7 @@ def serve(repository, start_server, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def watchdog_command(serve):
+def kept(serve):
     """A server as it is delivered: memory and disk."""
     return serve()
 

@@ -5,9 +5,11 @@ from hypothesis import strategies as st
 
 from gsv_runtime import contract
 from gsv_runtime.errors import InvalidRequest
-from gsv_runtime.speech_request import RANGES, parse_speech_request, parse_voice_request, sentence_seed, shortened
+from gsv_runtime.speech_request import parse_speech_request, parse_voice_request, sentence_seed, shortened
 
 DTYPES = {tensor.name: tensor.dtype for tensor in contract.TTS.inputs}
+
+RANGES = {tensor.name: tensor.allowed for tensor in contract.TTS.inputs if isinstance(tensor.allowed, contract.Range)}
 
 
 def inputs(**values):
@@ -23,13 +25,6 @@ def test_what_is_left_out_has_the_documented_default():
     assert (request.speed, request.noise_scale, request.pause_s) == (1, 0.5, 0.3)
     assert (request.language, request.split_method, request.encoding) == ("auto", "cut5", "float32")
     assert parse_speech_request(inputs()).sampling.seed != sampling.seed
-
-
-@pytest.mark.parametrize("name", RANGES)
-def test_the_contract_tells_the_range_that_is_enforced(name):
-    doc = next(tensor.doc for tensor in contract.TTS.inputs if tensor.name == name)
-    assert str(RANGES[name]) in doc
-    assert f"default {RANGES[name].default:g}" in doc
 
 
 @pytest.mark.parametrize("name", RANGES)

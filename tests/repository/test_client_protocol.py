@@ -35,6 +35,15 @@ def test_every_input_but_text_and_encoding_is_an_option_of_the_client() -> None:
     assert set(protocol.Options.__annotations__) == optional - {"encoding"}
 
 
+def test_the_client_tells_the_values_that_the_server_allows_and_takes_by_default() -> None:
+    allowed = {tensor.name: tensor.allowed for tensor in contract.TTS.inputs if tensor.allowed}
+    told = {
+        name: (str(each), f"{each.default:g}" if isinstance(each, contract.Range) else each.default)
+        for name, each in allowed.items()
+    }
+    assert {name: (each.values, each.default) for name, each in protocol.ALLOWED.items()} == told
+
+
 @pytest.mark.parametrize("leaf", errors.SynthesisError.__subclasses__())
 def test_the_client_raises_the_same_leaf_that_the_server_raised(leaf: type[errors.SynthesisError]) -> None:
     from gsv_client.errors import error_from_wire

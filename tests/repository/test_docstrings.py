@@ -9,7 +9,7 @@ from .test_layout import ROOT, SOURCES
 
 # Nouns that begin docstrings and end in s.
 NOUNS = set(
-    """Addresses Arguments Arrays As Bytes Callers Calls Changes Characters Checkpoints Codes Columns Doubles
+    """Addresses Arguments Arrays Axes As Bytes Callers Calls Changes Characters Checkpoints Codes Columns Doubles
     Features Figures Files Flags Frames Ids Imports Indices Inputs Items Its Keys Labels Languages Lengths Lines
     Logits Magnitudes Decibels Medians Milliseconds Models Names Networks Notes Options Outcomes Outputs
     Parameters Parts Passages Phones Pieces Places Ports Positions Probabilities Processes Programs Requests Rows

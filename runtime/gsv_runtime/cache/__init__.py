@@ -3,8 +3,8 @@
 `open_cache(...)` gives a `Cache`; `cache.get(Key(kind, digest))` an `Entry` or None; `cache.put(key, entry)` keeps one.
 """
 
-from gsv_runtime.cache.entry import ENTRY_KINDS, CorruptEntry, Entry, Key
+from gsv_runtime.cache.entry import CorruptEntry, Entry, Key
 from gsv_runtime.cache.opening import open_cache
 from gsv_runtime.cache.tiers import Cache
 
-__all__ = ["ENTRY_KINDS", "Cache", "CorruptEntry", "Entry", "Key", "open_cache"]
+__all__ = ["Cache", "CorruptEntry", "Entry", "Key", "open_cache"]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from gsv_runtime.cache import disk_files
 from gsv_runtime.cache.entry import CorruptEntry, Entry, Key, parse, serialise
-from gsv_runtime.cache.levels import DISK, LevelFailed
+from gsv_runtime.cache.levels import LevelFailed
+from gsv_runtime.contract import DISK
 from gsv_runtime.metrics import Metrics, NoMetrics
 
 _COUNT_EVERY_S = 600.0

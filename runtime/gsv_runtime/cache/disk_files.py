@@ -17,7 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gsv_runtime.cache.entry import ENTRY_KINDS, Key
+from gsv_runtime.cache.entry import Key
+from gsv_runtime.contract import ENTRY_KINDS
 
 BLOCK_BYTES = 4096  # a file takes whole blocks
 _INCOMING = "incoming"

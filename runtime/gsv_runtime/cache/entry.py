@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gsv_runtime.contract import ENTRY_KINDS
+
 Array = npt.NDArray[Any]
 Fact = str | int | float | bool
-
-ENTRY_KINDS = ("features", "voice", "tokens", "audio")
 
 _MAGIC = b"gsvcache"
 _VERSION = 1

@@ -6,9 +6,6 @@ from typing import Protocol
 
 from gsv_runtime.cache.entry import Entry, Key
 
-MEMORY, REDIS, DISK = "memory", "redis", "disk"
-CACHE_LEVELS = (MEMORY, REDIS, DISK)
-
 
 class LevelFailed(Exception):
     """A level cannot answer now; whoever asked goes on without it."""

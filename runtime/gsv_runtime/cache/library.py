@@ -17,7 +17,8 @@ from typing import BinaryIO
 
 from gsv_runtime.cache import disk_files
 from gsv_runtime.cache.disk_files import StoredFile
-from gsv_runtime.cache.entry import ENTRY_KINDS, CorruptEntry, Key, parse
+from gsv_runtime.cache.entry import CorruptEntry, Key, parse
+from gsv_runtime.contract import ENTRY_KINDS
 
 _END = "end.json"
 _FORMAT = "gsv-cache 1"

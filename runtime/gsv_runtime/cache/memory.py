@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from typing import Any, cast
 
 from gsv_runtime.cache.entry import Entry, Key
-from gsv_runtime.cache.levels import MEMORY
+from gsv_runtime.contract import MEMORY
 from gsv_runtime.metrics import Metrics, NoMetrics
 
 

@@ -13,7 +13,8 @@ from redis.retry import Retry
 
 from gsv_runtime.cache.breaker import Breaker
 from gsv_runtime.cache.entry import CorruptEntry, Entry, Key, parse, serialise
-from gsv_runtime.cache.levels import REDIS, LevelFailed
+from gsv_runtime.cache.levels import LevelFailed
+from gsv_runtime.contract import REDIS
 from gsv_runtime.metrics import Metrics, NoMetrics
 
 _TIMEOUT_S = 0.05

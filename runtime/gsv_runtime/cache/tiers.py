@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gsv_runtime.cache.entry import CorruptEntry, Entry, Key
-from gsv_runtime.cache.levels import MEMORY, Level
+from gsv_runtime.cache.levels import Level
 from gsv_runtime.cache.memory import Memory, MemoryLevel
+from gsv_runtime.contract import MEMORY
 from gsv_runtime.metrics import Metrics, NoMetrics
 
 logger = logging.getLogger("gsv.cache")

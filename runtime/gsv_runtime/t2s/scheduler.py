@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from gsv_runtime.contract import EOS, LIMIT, REPETITION
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.t2s.repetition import RepetitionWatchdog
 from gsv_runtime.t2s.slots import Move, SlotTable
 
-EOS, LIMIT, REPETITION = "eos", "limit", "repetition"
 UNFINISHED = ""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gsv_runtime.contract import MAX_TEXT_CHARACTERS
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.language_modes import AUTO, Mode, check_mode
 from gsv_runtime.text.languages import FRONTENDS, LANGUAGES, Reader, Unit, check_table, reader
@@ -32,7 +33,6 @@ from gsv_runtime.text.symbols import PUNCTUATION, UNKNOWN, phone_table
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
-MAX_TEXT_CHARACTERS = 5_000
 MIN_SENTENCE_PHONES = 6
 REQUESTS_PAUSE_S = -1.0  # no SSML break: the pause that the request names
 _UNKNOWN_TOKEN = "[UNK]"

@@ -7,8 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from gsv_runtime import contract
-from gsv_runtime.cache.levels import MEMORY
-from gsv_runtime.contract import SAMPLE_RATE_HZ
+from gsv_runtime.contract import COMPUTED, MEMORY, SAMPLE_RATE_HZ
 from gsv_runtime.jobs import OpenStages, Replies, Reply
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import SpeechRequest
@@ -21,7 +20,7 @@ from gsv_runtime.tts.scheduling.admission import Refused
 from gsv_runtime.tts.scheduling.paced_stages import Clock, PacedStages, PrioritySemaphore, RequestGuard
 from gsv_runtime.tts.scheduling.playback import Playback
 from gsv_runtime.tts.stream_ledger import StreamLedger
-from gsv_runtime.tts.synthesis.pieces import COMPUTED, Reuse
+from gsv_runtime.tts.synthesis.pieces import Reuse
 from gsv_runtime.tts.synthesis.pipeline import Pipeline
 from gsv_runtime.tts.synthesis.responses import Chunk, chunk_outputs
 from gsv_runtime.voices.cloning import derive_voice

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 
 from gsv_runtime import reuse_policy as policy
+from gsv_runtime.contract import TOO_MANY_STREAMS
 from gsv_runtime.errors import Cancelled, SynthesisError
 from gsv_runtime.metrics import Metrics
 from gsv_runtime.speech_request import SpeechRequest
-from gsv_runtime.tts.scheduling.admission import STREAMS, Admission, AdmissionLimits, Refused
+from gsv_runtime.tts.scheduling.admission import Admission, AdmissionLimits, Refused
 from gsv_runtime.tts.scheduling.paced_stages import Clock
 from gsv_runtime.tts.scheduling.playback import Playback
 
@@ -52,7 +53,7 @@ class StreamLedger:
         try:
             return self._admission.admit(request.priority, request.deadline_s, now_s), None
         except Refused as refusal:
-            if refusal.reason == STREAMS or not policy.allows(request.cache, policy.AUDIO):
+            if refusal.reason == TOO_MANY_STREAMS or not policy.allows(request.cache, policy.AUDIO):
                 raise
             return self._admission.admit_to_look(request.priority, now_s), refusal
 

@@ -15,6 +15,7 @@ import numpy as np
 from gsv_runtime import reuse_policy as policy
 from gsv_runtime.cache.entry import Entry, Fact, Key
 from gsv_runtime.cache.tiers import Cache
+from gsv_runtime.contract import EOS, JOINED
 from gsv_runtime.errors import Cancelled
 from gsv_runtime.metrics import Metrics
 from gsv_runtime.speech_request import SpeechRequest
@@ -23,7 +24,7 @@ from gsv_runtime.text.sentences import Sentence
 from gsv_runtime.tts.reuse.keys import ANY_SEED, Fingerprints, SpeechParameters, audio_key, tokens_key
 from gsv_runtime.tts.reuse.single_flight import Abandoned, SingleFlight, SingleFlights
 from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
-from gsv_runtime.tts.synthesis.pieces import JOINED, AudioPiece, Compute, Piece, SentenceTask, TokenPiece, spoken_speed
+from gsv_runtime.tts.synthesis.pieces import AudioPiece, Compute, Piece, SentenceTask, TokenPiece, spoken_speed
 from gsv_runtime.voices.store import Voice
 
 
@@ -166,7 +167,7 @@ class RequestSentences:
 
     def _is_stored(self, finish_reason: str) -> bool:
         """Whether a sentence that ended so is stored: a run-away is, under its seed, where it would come again."""
-        return finish_reason == "eos" or self._request.seeded
+        return finish_reason == EOS or self._request.seeded
 
     def _identity(self, task: SentenceTask) -> tuple[Sentence, str, Voice, SpeechParameters, Fingerprints]:
         request = self._request

@@ -13,14 +13,12 @@ from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 
 from gsv_runtime import reuse_policy as policy
-from gsv_runtime.cache.levels import MEMORY
 from gsv_runtime.cache.memory import Memory
+from gsv_runtime.contract import MEMORY, WHOLE_ANSWER
 from gsv_runtime.metrics import Metrics
 from gsv_runtime.speech_request import SpeechRequest
 from gsv_runtime.tensors import Wire
 from gsv_runtime.voices.store import Voice
-
-KIND = "answer"
 
 # Fields of a request that are no part of an answer's key, and why.
 WITHOUT_EFFECT = {
@@ -81,13 +79,13 @@ class WholeAnswers:
             return None
         began_s = time.perf_counter()
         found: WholeAnswer | None = self._memory.get(answer_key(request, voice))
-        self._metrics.observe("gsv_cache_get_seconds", time.perf_counter() - began_s, level=MEMORY, kind=KIND)
+        self._metrics.observe("gsv_cache_get_seconds", time.perf_counter() - began_s, level=MEMORY, kind=WHOLE_ANSWER)
         if found is None:
-            self._metrics.add("gsv_cache_misses_total", level=MEMORY, kind=KIND)
+            self._metrics.add("gsv_cache_misses_total", level=MEMORY, kind=WHOLE_ANSWER)
             return None
-        self._metrics.add("gsv_cache_hits_total", level=MEMORY, kind=KIND)
-        self._metrics.add("gsv_cache_hit_bytes_total", found.nbytes, level=MEMORY, kind=KIND)
-        self._metrics.add("gsv_cache_saved_seconds_total", found.saved_s, kind=KIND)
+        self._metrics.add("gsv_cache_hits_total", level=MEMORY, kind=WHOLE_ANSWER)
+        self._metrics.add("gsv_cache_hit_bytes_total", found.nbytes, level=MEMORY, kind=WHOLE_ANSWER)
+        self._metrics.add("gsv_cache_saved_seconds_total", found.saved_s, kind=WHOLE_ANSWER)
         return found
 
     def keep(self, request: SpeechRequest, voice: Voice, responses: Sequence[WireChunk], saved_s: float) -> None:
@@ -97,11 +95,11 @@ class WholeAnswers:
         nbytes = _ANSWER_OVERHEAD_BYTES + 4 * (len(request.text) + len(request.lexicon))
         nbytes += sum(response.nbytes for response in responses)
         if self._memory.put(answer_key(request, voice), WholeAnswer(tuple(responses), saved_s, nbytes), nbytes):
-            self._metrics.add("gsv_cache_written_bytes_total", nbytes, level=MEMORY, kind=KIND)
+            self._metrics.add("gsv_cache_written_bytes_total", nbytes, level=MEMORY, kind=WHOLE_ANSWER)
 
 
 def answer_key(request: SpeechRequest, voice: Voice) -> Hashable:
     """All that decides what is sent, compared value by value; fingerprints do not change while a process lives."""
     if not request.seeded:
         request = replace(request, sampling=replace(request.sampling, seed=-1))
-    return KIND, voice.content, voice.prompt_text, voice.prompt_language, _decisive(request)
+    return WHOLE_ANSWER, voice.content, voice.prompt_text, voice.prompt_language, _decisive(request)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gsv_runtime.contract import PAST_DEADLINE, TOO_LATE, TOO_MANY_STREAMS, TOO_SLOW
 from gsv_runtime.errors import ServerBusy
 from gsv_runtime.settings import TtsSettings
 from gsv_runtime.tts.scheduling.playback import Playback
 from gsv_runtime.tts.scheduling.throughput import Throughput
 
-STREAMS, START, DEADLINE, RATE = "streams", "start", "deadline", "rate"
 _WEIGHT = 0.2  # of the newest in a moving average
 
 
@@ -37,7 +37,7 @@ class AdmissionLimits:
 
 
 class Refused(ServerBusy):
-    """A request that was not let in; `reason` is one of STREAMS, START, DEADLINE, RATE."""
+    """A request that was not let in; `reason` is one of REFUSAL_REASONS."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -79,7 +79,7 @@ class Admission:
         """Let a request in.
 
         Args:
-            priority: one of speech_request.PRIORITIES.
+            priority: one of contract.PRIORITIES.
             deadline_s: of the request, after now.
             now_s: the time.
 
@@ -97,10 +97,10 @@ class Admission:
         limit_s = self._limits.max_batch_start_s if newcomer.is_batch else self._limits.max_start_s
         if start_s > limit_s:
             found = f"speech would start in about {start_s:.1f} s, and {limit_s:g} s are the most allowed"
-            raise _refusal(START, found, start_s - limit_s)
+            raise _refusal(TOO_LATE, found, start_s - limit_s)
         if start_s > deadline_s:
             found = f"speech would start in about {start_s:.1f} s, after the request's deadline of {deadline_s:g} s"
-            raise _refusal(DEADLINE, found, start_s - deadline_s)
+            raise _refusal(PAST_DEADLINE, found, start_s - deadline_s)
         return self._add(newcomer)
 
     def admit_to_look(self, priority: str, now_s: float) -> Playback:
@@ -120,7 +120,7 @@ class Admission:
         """
         if len(self._streams) >= self._limits.max_streams:
             stay_s = (self._stream_s.value or 1.0) / self._limits.max_streams
-            raise _refusal(STREAMS, f"{len(self._streams)} streams are running, the most allowed", stay_s)
+            raise _refusal(TOO_MANY_STREAMS, f"{len(self._streams)} streams are running, the most allowed", stay_s)
 
     def _check_throughput(self, now_s: float) -> None:
         """Return if listeners would go on hearing speech without a gap, or nothing is known of so many.
@@ -141,7 +141,7 @@ class Admission:
         if each < self._limits.min_throughput:
             needed = self._limits.min_throughput
             found = f"{listeners} listeners would get {each:.2f} s of speech a second, and need {needed:g}"
-            raise _refusal(RATE, found, (self._stream_s.value or 1.0) / listeners)
+            raise _refusal(TOO_SLOW, found, (self._stream_s.value or 1.0) / listeners)
 
     def _add(self, newcomer: Playback) -> Playback:
         self._throughput.until(newcomer.arrived_s, len(self._streams))

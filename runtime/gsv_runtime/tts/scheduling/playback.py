@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gsv_runtime.speech_request import BATCH
+from gsv_runtime.contract import BATCH
 from gsv_runtime.tts.scheduling.turns import BATCH_SLACK_S
 
 

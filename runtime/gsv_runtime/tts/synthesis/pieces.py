@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gsv_runtime.contract import SAMPLES_PER_TOKEN
-from gsv_runtime.speech_request import RANGES, SpeechRequest
+from gsv_runtime.contract import SAMPLES_PER_TOKEN, SPEED
+from gsv_runtime.speech_request import SpeechRequest
 from gsv_runtime.tensors import Array
 from gsv_runtime.text.sentences import Sentence
-
-COMPUTED, JOINED = "computed", "joined"  # sources of audio, beside the levels of the cache
 
 
 @dataclass(frozen=True)
@@ -122,4 +120,4 @@ class NoReuse:
 
 def spoken_speed(request: SpeechRequest, sentence: Sentence) -> float:
     """How fast a sentence is spoken: the request's speed times its own, within bounds."""
-    return min(max(request.speed * sentence.rate, RANGES["speed"].low), RANGES["speed"].high)
+    return min(max(request.speed * sentence.rate, SPEED.low), SPEED.high)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gsv_runtime import contract
-from gsv_runtime.contract import SAMPLE_RATE_HZ
+from gsv_runtime.contract import BY_CHUNK, COMPUTED, SAMPLE_RATE_HZ
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import SpeechRequest, sentence_seed
@@ -26,7 +26,6 @@ from gsv_runtime.text.sentences import FeaturesInGroups, unflatten
 from gsv_runtime.tts.synthesis.chunking import WHOLE_SENTENCE, ChunkSchedule
 from gsv_runtime.tts.synthesis.decoding import Noise, SentenceDecoder
 from gsv_runtime.tts.synthesis.pieces import (
-    COMPUTED,
     AudioPiece,
     NoReuse,
     Piece,
@@ -112,7 +111,7 @@ class Pipeline:
 
     def schedule_of(self, request: SpeechRequest) -> ChunkSchedule:
         """Return where the sentences of a request are cut."""
-        return self._schedule if request.streaming == "chunk" else WHOLE_SENTENCE
+        return self._schedule if request.streaming == BY_CHUNK else WHOLE_SENTENCE
 
     def _ahead(self, source: Pieces, run_ahead: RunAhead) -> Generator[Piece, None, None]:
         """Audio that is there already comes at once, without a thread; who runs ahead begins with the first tokens."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gsv_runtime.contract import SAMPLE_RATE_HZ
+from gsv_runtime.contract import BY_CHUNK, BY_SENTENCE, EOS, PCM16_BASE64, SAMPLE_RATE_HZ
 from gsv_runtime.tensors import Array, Arrays
 from gsv_runtime.tts.synthesis.pieces import AudioPiece
 
@@ -41,7 +41,7 @@ def join_pieces(pieces: Iterator[AudioPiece], streaming: str) -> Iterator[Chunk]
     number, joined = 0, _Joined()
     for piece in pieces:
         joined.add(piece)
-        if streaming == "chunk" or piece.is_last or (streaming == "sentence" and piece.finish_reason):
+        if streaming == BY_CHUNK or piece.is_last or (streaming == BY_SENTENCE and piece.finish_reason):
             yield joined.chunk(number)
             number, joined = number + 1, _Joined()
 
@@ -80,7 +80,7 @@ class _Joined:
 
 def _worst(reasons: list[str]) -> str:
     """Of several sentences' ends, the first that was not the speaker's own."""
-    return next((reason for reason in reasons if reason != "eos"), reasons[0] if reasons else "")
+    return next((reason for reason in reasons if reason != EOS), reasons[0] if reasons else "")
 
 
 def added(times_ms: dict[str, float], more_ms: dict[str, float]) -> dict[str, float]:
@@ -95,7 +95,7 @@ def pcm16(samples: Array) -> bytes:
 
 def chunk_outputs(chunk: Chunk, encoding: str) -> Arrays:
     """Outputs of contract.TTS for a chunk, its audio as float32 or as base64 of PCM16."""
-    as_text = encoding == "pcm16_base64"
+    as_text = encoding == PCM16_BASE64
     audio_base64 = base64.b64encode(pcm16(chunk.waveform)).decode() if as_text else ""
     timing = json.dumps({stage: round(ms, 3) for stage, ms in chunk.timing_ms.items()})
     return {

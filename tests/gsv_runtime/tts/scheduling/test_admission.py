@@ -1,7 +1,8 @@
 import pytest
 
+from gsv_runtime.contract import PAST_DEADLINE, TOO_LATE, TOO_MANY_STREAMS, TOO_SLOW
 from gsv_runtime.errors import ServerBusy
-from gsv_runtime.tts.scheduling.admission import DEADLINE, RATE, START, STREAMS, Admission, AdmissionLimits, Refused
+from gsv_runtime.tts.scheduling.admission import Admission, AdmissionLimits, Refused
 
 LIMITS = AdmissionLimits(max_streams=20, max_start_s=10.0, max_batch_start_s=60.0)
 
@@ -27,7 +28,7 @@ def test_a_server_that_knows_nothing_yet_lets_in_as_many_as_it_has_room_for():
         admit(admission)
     with pytest.raises(Refused, match="20 streams are running, the most allowed; retry after") as refused:
         admit(admission)
-    assert refused.value.reason == STREAMS
+    assert refused.value.reason == TOO_MANY_STREAMS
 
 
 def test_a_place_that_is_left_is_given_again():
@@ -42,7 +43,7 @@ def test_a_request_that_would_start_too_late_is_refused_with_the_time_until_it_w
         admit(slow, now_s=60.0)
     with pytest.raises(Refused) as refused:
         admit(slow, now_s=60.0)
-    assert refused.value.reason == START
+    assert refused.value.reason == TOO_LATE
     assert str(refused.value) == (
         "speech would start in about 12.0 s, and 10 s are the most allowed; retry after 2.0 s"
     )
@@ -60,7 +61,7 @@ def test_a_deadline_before_the_predicted_start_is_refused_at_once(slow):
     admit(slow, now_s=60.0)
     with pytest.raises(Refused, match=r"after the request's deadline of 1 s; retry after 1\.0 s") as refused:
         admit(slow, now_s=60.0, deadline_s=1.0)
-    assert refused.value.reason == DEADLINE
+    assert refused.value.reason == PAST_DEADLINE
     assert admit(slow, now_s=60.0, deadline_s=3.0)
 
 
@@ -83,7 +84,7 @@ def test_starts_are_timed_as_if_they_came_one_after_another():
 
 
 def test_a_refusal_crosses_the_wire_as_server_busy():
-    refusal = Refused(START, "later; retry after 1.0 s")
+    refusal = Refused(TOO_LATE, "later; retry after 1.0 s")
     assert isinstance(refusal, ServerBusy)
     assert refusal.wire_message() == "ServerBusy: later; retry after 1.0 s"
     assert refusal.triton_code == "UNAVAILABLE"
@@ -107,7 +108,7 @@ def test_a_listener_who_would_leave_too_little_speech_for_each_is_refused(strict
     speak(strict, 10, 12.5, from_s=0.0, seconds=30)
     with pytest.raises(Refused, match=r"11 listeners would get 1\.\d\d s of speech a second, and need 1.2") as refused:
         admit(strict, now_s=30.0)
-    assert refused.value.reason == RATE
+    assert refused.value.reason == TOO_SLOW
 
 
 def test_while_each_gets_enough_the_next_is_let_in(strict):
