@@ -19,7 +19,7 @@ help: ## print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
-PACKAGES := constraints.txt runtime/pyproject.toml runtime/gsv_runtime/server/_preload.c build/pyproject.toml client/pyproject.toml
+PACKAGES := constraints.txt runtime/pyproject.toml runtime/gsv_runtime/server/_preload.c build/pyproject.toml client/pyproject.toml gateway/pyproject.toml
 
 setup: $(VENV)/.workbench ## create .venv with everything: build, serve, test, train, measure
 
@@ -52,7 +52,7 @@ $(VENV)/.workbench: requirements-dev.txt $(VENV)/.server
 lint: setup ## ruff, mypy, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy runtime/gsv_runtime build/gsv_build build/gsv_bench build/gsv_demo client/gsv_client loadtest/gsv_loadtest
+	$(BIN)/mypy runtime/gsv_runtime build/gsv_build build/gsv_bench build/gsv_demo client/gsv_client gateway/gsv_gateway loadtest/gsv_loadtest
 	$(BIN)/lint-imports
 
 format: setup ## rewrite the code in house format

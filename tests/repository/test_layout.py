@@ -18,6 +18,7 @@ PACKAGES = (
     "build/gsv_bench",
     "build/gsv_demo",
     "client/gsv_client",
+    "gateway/gsv_gateway",
     "loadtest/gsv_loadtest",
 )
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import grpc
+from tritonclient.grpc import MAX_GRPC_MESSAGE_SIZE
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
@@ -18,6 +19,15 @@ from gsv_client.transport.liveness import answer_of
 
 T = TypeVar("T")
 
+# tritonclient's own, which a list of ours replaces; and a long-lived caller looks at least once a second for a server
+# that went away, where gRPC would wait for up to two minutes.
+_CHANNEL = [
+    ("grpc.max_send_message_length", MAX_GRPC_MESSAGE_SIZE),
+    ("grpc.max_receive_message_length", MAX_GRPC_MESSAGE_SIZE),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
+
 
 class AsyncGrpcTransport:
     """One server over gRPC; create and use it in one event loop."""
@@ -27,7 +37,7 @@ class AsyncGrpcTransport:
     def __init__(self, address: Address, timeout_s: float) -> None:
         self._url = address.url
         self._timeout_s = timeout_s
-        self._client = InferenceServerClient(address.netloc, ssl=address.tls)
+        self._client = InferenceServerClient(address.netloc, ssl=address.tls, channel_args=_CHANNEL)
 
     async def stream(self, model: str, inputs: Tensors) -> AsyncGenerator[Arrival, None]:
         """Send one request and yield its answers; closing the generator cancels the request.

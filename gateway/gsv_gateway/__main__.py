@@ -1,0 +1,161 @@
+"""`python -m gsv_gateway`: serve until told to stop. Talk goes to stderr; exit 0 done, 1 failed, 2 misuse."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import uvicorn
+
+from gsv_client import SynthesisError
+from gsv_client.transport import parse_url
+from gsv_gateway.app import create_app
+from gsv_gateway.keys import KeyStore, KeysUnreadable
+from gsv_gateway.settings import DEFAULT_HOST, DEFAULT_KEYS_FILE, DEFAULT_PORT, DEFAULT_TRITON, Limits, Settings
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
+
+logger = logging.getLogger("gsv.gateway")
+
+
+def _aliases(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    aliases = {}
+    for pair in given:
+        alias, equals, voice = pair.partition("=")
+        if not (alias and equals and voice):
+            raise click.BadParameter(f"{pair!r}; need NAME=VOICE, such as alloy=ann")
+        aliases[alias] = voice
+    return aliases
+
+
+@click.command(context_settings=_CONTEXT)
+@click.option("--host", envvar="GSV_GATEWAY_HOST", default=DEFAULT_HOST, show_envvar=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    envvar="GSV_GATEWAY_PORT",
+    type=click.IntRange(0, 65_535),
+    default=DEFAULT_PORT,
+    show_envvar=True,
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--triton",
+    "tritons",
+    envvar="GSV_GATEWAY_TRITON",
+    multiple=True,
+    default=(DEFAULT_TRITON,),
+    show_envvar=True,
+    help="A server behind, host:port of its gRPC; give it again for each further one.",
+)
+@click.option("--timeout", "timeout_s", type=click.FloatRange(1), default=60.0, help="Longest silence of a server, s.")
+@click.option(
+    "--default-voice",
+    envvar="GSV_GATEWAY_VOICE",
+    default="",
+    show_envvar=True,
+    help='Voice where none is named. [default: "demo", else the first registered]',
+)
+@click.option("--alias", "aliases", multiple=True, callback=_aliases, help="NAME=VOICE: another name of a voice.")
+@click.option(
+    "--origin",
+    "origins",
+    envvar="GSV_GATEWAY_ORIGINS",
+    multiple=True,
+    show_envvar=True,
+    help="A web origin whose pages may call, such as https://example.org; * is every page. This machine's always may.",
+)
+@click.option(
+    "--keys",
+    "keys_file",
+    envvar="GSV_GATEWAY_KEYS",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=DEFAULT_KEYS_FILE,
+    show_envvar=True,
+    help="File of the API keys, see `gsv keys --help`.",
+)
+@click.option(
+    "--reference-folder",
+    envvar="GSV_GATEWAY_REFERENCES",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    show_envvar=True,
+    help="Folder whose files GPT-SoVITS clients may name as references; without it they may name none.",
+)
+@click.option("--max-streams", type=click.IntRange(1), default=Limits.streams, help="Answers spoken at once.")
+@click.option(
+    "--stall", "stall_s", type=click.FloatRange(1), default=Limits.stall_s, help="Cut off who takes nothing so long, s."
+)
+@click.option(
+    "--drain", "drain_s", type=click.IntRange(0), default=30, help="Seconds that streams may take to end at a stop."
+)
+@click.option(
+    "--without-keys",
+    is_flag=True,
+    help="Serve everybody although no key is set and other machines can reach this address.",
+)
+def main(drain_s: int, without_keys: bool, max_streams: int, stall_s: float, **options: Any) -> None:
+    """Serve OpenAI, GPT-SoVITS and WebSocket clients, and a page, from a gsv-triton server.
+
+    \b
+    Examples:
+      python -m gsv_gateway
+      python -m gsv_gateway --triton 127.0.0.1:8001 --port 9880 --alias alloy=ann
+      gsv keys add phone && python -m gsv_gateway --host 0.0.0.0
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s")
+    settings = Settings(**options, limits=Limits(streams=max_streams, stall_s=stall_s))
+    _check(settings, without_keys=without_keys)
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http="h11",  # the only one that bounds what it keeps of an unfinished head
+        h11_max_incomplete_event_size=settings.limits.header_bytes,
+        ws="websockets-sansio",
+        ws_max_size=settings.limits.json_bytes,
+        timeout_graceful_shutdown=drain_s,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    sys.exit(_serve(uvicorn.Server(config), settings))
+
+
+def _serve(server: uvicorn.Server, settings: Settings) -> int:
+    logger.info("gateway http://%s:%d triton=%s", settings.host, settings.port, ",".join(settings.tritons))
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises again what stopped it
+        signal.signal(number, lambda *_: None)
+    server.run()
+    return 0 if server.started else 1
+
+
+def _check(settings: Settings, *, without_keys: bool) -> None:
+    """Refuse what would not serve, or would serve whom it should not."""
+    try:
+        for url in settings.tritons:
+            parse_url(url)
+        keys = KeyStore(settings.keys_file).all()
+    except (SynthesisError, KeysUnreadable) as error:
+        raise click.UsageError(str(error)) from None
+    if not (keys or without_keys or is_loopback(settings.host)):
+        raise click.UsageError(
+            f"--host {settings.host} lets other machines in and no API key is set; make one with "
+            "`gsv keys add NAME`, or say --without-keys"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Samples into bytes that clients play, while they are spoken."""

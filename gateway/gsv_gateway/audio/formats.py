@@ -1,0 +1,94 @@
+"""The formats by name: media type, sample rate, encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gsv_gateway.audio.encoders import (
+    Encoder,
+    Mp3Encoder,
+    PcmEncoder,
+    PieceEncoder,
+    WavEncoder,
+    WholeFileEncoder,
+    aac_encoder,
+    flac_encoder,
+    opus_encoder,
+)
+from gsv_gateway.audio.samples import Samples, pcm16
+from gsv_gateway.audio.wav import wav_header
+
+MODEL_HZ = 32_000
+OPENAI_HZ = 24_000  # OpenAI's clients play bare samples at this rate without asking
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes:
+        name: As clients ask for it.
+        media_type: Content type; "{rate}" stands for the sample rate.
+        default_hz: Sample rate unless the client asks for another.
+        rates_hz: Sample rates that the codec knows; empty: any.
+        open: Makes an encoder of a sample rate.
+        cheap: Whether encoding takes no time to speak of, so that no thread is needed.
+        whole: Writes a whole file, where its header can then say how long it is; None: as a stream is written.
+    """
+
+    name: str
+    media_type: str
+    default_hz: int
+    open: Callable[[int], Encoder]
+    rates_hz: tuple[int, ...] = ()
+    cheap: bool = False
+    whole: Callable[[Samples, int], bytes] | None = None
+
+    def content_type(self, rate_hz: int) -> str:
+        """The media type of a stream at that rate."""
+        return self.media_type.format(rate=rate_hz)
+
+
+def _whole_wav(samples: Samples, rate_hz: int) -> bytes:
+    return wav_header(rate_hz, samples.size) + pcm16(samples)
+
+
+def _whole_flac(samples: Samples, rate_hz: int) -> bytes:
+    return WholeFileEncoder(rate_hz, "FLAC", "PCM_16").encode(samples)
+
+
+_MP3_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+_AAC_HZ = (*_MP3_HZ, 64_000, 88_200, 96_000)
+_OPUS_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
+LOWEST_HZ, HIGHEST_HZ = 8_000, 96_000
+
+OPENAI_FORMATS = {
+    each.name: each
+    for each in (
+        Format("mp3", "audio/mpeg", MODEL_HZ, Mp3Encoder, _MP3_HZ),
+        Format("opus", "audio/ogg; codecs=opus", 48_000, opus_encoder, _OPUS_HZ),
+        Format("aac", "audio/aac", MODEL_HZ, aac_encoder, _AAC_HZ),
+        Format("flac", "audio/flac", MODEL_HZ, flac_encoder, whole=_whole_flac),
+        Format("wav", "audio/wav", OPENAI_HZ, WavEncoder, cheap=True, whole=_whole_wav),
+        Format("pcm", "audio/pcm;rate={rate};channels=1", OPENAI_HZ, PcmEncoder, cheap=True),
+    )
+}
+
+
+def _vorbis(rate_hz: int) -> Encoder:
+    return WholeFileEncoder(rate_hz, "OGG", "VORBIS")
+
+
+# What GPT-SoVITS's api_v2 knows, and the two that its relatives add.
+SOVITS_FORMATS = {
+    each.name: each
+    for each in (
+        Format("wav", "audio/wav", MODEL_HZ, WavEncoder, cheap=True, whole=_whole_wav),
+        Format("raw", "audio/raw", MODEL_HZ, PcmEncoder, cheap=True),
+        Format("ogg", "audio/ogg", MODEL_HZ, _vorbis),
+        Format("aac", "audio/aac", MODEL_HZ, PieceEncoder),
+        Format("mp3", "audio/mpeg", MODEL_HZ, Mp3Encoder, _MP3_HZ),
+        Format("flac", "audio/flac", MODEL_HZ, flac_encoder, whole=_whole_flac),
+    )
+}

@@ -1,0 +1,157 @@
+"""Bodies of requests, read within limits: size, time, depth; and checked against a model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from gsv_gateway.problems import RequestRefused
+from gsv_gateway.settings import Limits
+
+M = TypeVar("M", bound=BaseModel)
+
+_SHOWN_CHARACTERS = 80
+_MAX_FORM_FIELDS = 64
+
+
+async def read_bytes(request: Request, max_bytes: int, limits: Limits) -> bytes:
+    """The whole body.
+
+    Raises:
+        RequestRefused: It is larger than `max_bytes`, or did not come in time.
+    """
+    data = bytearray()
+    async for piece in limited(request, max_bytes, limits):
+        data += piece
+    return bytes(data)
+
+
+async def limited(request: Request, max_bytes: int, limits: Limits) -> AsyncGenerator[bytes, None]:
+    """The body as it comes; errors as `read_bytes`."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        raise _too_large(int(declared), max_bytes)
+    pieces, size = request.stream(), 0
+    deadline_s = asyncio.get_running_loop().time() + limits.body_s
+    while True:
+        left_s = deadline_s - asyncio.get_running_loop().time()
+        try:
+            piece = await asyncio.wait_for(anext(pieces), max(left_s, 0.001))
+        except StopAsyncIteration:
+            return
+        except asyncio.TimeoutError:
+            message = f"the body did not come within {limits.body_s:g} s; send it in one go"
+            raise RequestRefused(408, message, code="body_timeout") from None
+        size += len(piece)
+        if size > max_bytes:
+            raise _too_large(size, max_bytes)
+        yield piece
+
+
+def _too_large(size: int, max_bytes: int) -> RequestRefused:
+    return RequestRefused(413, f"the body has {size} bytes or more; need at most {max_bytes}", code="body_too_large")
+
+
+async def read_json(request: Request, limits: Limits) -> dict[str, Any]:
+    """A JSON object, whatever the content type says; keys whose value is null are left out.
+
+    Raises:
+        RequestRefused: It is none, too large or too deep.
+    """
+    return json_object(await read_bytes(request, limits.json_bytes, limits), limits.json_depth)
+
+
+def json_object(data: bytes | str, max_depth: int) -> dict[str, Any]:
+    """Parse a JSON object; errors as `read_json`."""
+    text = _text(data)
+    if depth_of(text) > max_depth:
+        raise RequestRefused(400, f"the JSON nests deeper than {max_depth}; send a flat object", code="json_too_deep")
+    try:
+        value = json.loads(text, parse_constant=_no_number)
+    except ValueError as error:
+        raise RequestRefused(400, f"the body is no JSON: {error}", code="invalid_json") from None
+    if not isinstance(value, dict):
+        raise RequestRefused(400, f"the body is a JSON {type(value).__name__}; need an object", code="invalid_json")
+    return {key: item for key, item in value.items() if item is not None}
+
+
+def _text(data: bytes | str) -> str:
+    try:
+        return data.decode("utf-8-sig") if isinstance(data, bytes) else data
+    except UnicodeDecodeError as error:
+        raise RequestRefused(400, f"the body is no UTF-8 at byte {error.start}", code="invalid_json") from None
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def depth_of(text: str) -> int:
+    """How deep brackets nest, those in strings not counted; without recursion, which a deep text would exhaust."""
+    depth = deepest = 0
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                in_string = False
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
+
+
+async def read_form(request: Request, limits: Limits) -> dict[str, str | bytes]:
+    """A multipart form: text as str, files as bytes; of a name that comes twice, the last.
+
+    Raises:
+        RequestRefused: It is none, or too large.
+    """
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise RequestRefused(400, "need multipart/form-data with the fields of the form", code="invalid_form")
+    body = limited(request, limits.upload_bytes, limits)
+    parser = MultiPartParser(request.headers, body, max_files=4, max_fields=_MAX_FORM_FIELDS)
+    try:
+        form = await parser.parse()
+    except (MultiPartException, UnicodeDecodeError, KeyError, ValueError) as error:
+        raise RequestRefused(400, f"the form cannot be read: {error}", code="invalid_form") from None
+    try:
+        return {name: await value.read() if isinstance(value, UploadFile) else value for name, value in form.items()}
+    finally:
+        await form.close()
+
+
+def checked(model: type[M], values: Mapping[str, Any]) -> M:
+    """The values as a model.
+
+    Raises:
+        RequestRefused: What the first wrong field is, and what it needs to be.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        param = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "missing":
+            raise RequestRefused(400, f"{param} is required", code="missing_field", param=param) from None
+        found = _shown(first["input"])
+        raise RequestRefused(400, f"{param} is {found}: {first['msg']}", param=param) from None
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"

@@ -1,0 +1,96 @@
+"""One gateway: what its routes share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from starlette.requests import HTTPConnection
+
+from gsv_client import AsyncClient, InvalidRequest, Options
+from gsv_gateway.access import Caller
+from gsv_gateway.door import Door
+from gsv_gateway.keys import KeyStore
+from gsv_gateway.metrics import Metrics
+from gsv_gateway.settings import Settings
+from gsv_gateway.streams import StreamLimit
+from gsv_gateway.tritons import Speech, Tritons
+from gsv_gateway.voices import Voices
+
+
+class Gateway:
+    """The servers behind, the voices, who may come in, and what is counted.
+
+    Args:
+        settings: What the operator decided.
+        clients: A client of each server; made of the settings unless given.
+    """
+
+    def __init__(self, settings: Settings, clients: Sequence[AsyncClient] | None = None) -> None:
+        self.settings = settings
+        retries = 2 if len(settings.tritons) == 1 else 0  # where there are several, the next one is asked instead
+        made = [AsyncClient(url, settings.timeout_s, retries=retries) for url in settings.tritons]
+        self.tritons = Tritons(made if clients is None else clients)
+        self.voices = Voices(self.tritons, settings)
+        self.streams = StreamLimit(settings.limits.streams)
+        self.metrics = Metrics()
+        self.metrics.active.set_function(lambda: self.streams.active)
+        self.door = Door(KeyStore(settings.keys_file))
+        self.stopping = False
+
+    async def close(self) -> None:
+        """Let the servers go."""
+        await self.tritons.close()
+
+    async def caller(self, connection: HTTPConnection, secret: str | None = None) -> Caller:
+        """Whose request this is; see `Door.caller`."""
+        caller = await self.door.caller(connection, secret)
+        if caller.key_id:
+            connection.scope.get("state", {}).get("notes", {})["key"] = caller.key_id
+        return caller
+
+    @asynccontextmanager
+    async def speak(self, text: str, options: Options, caller: Caller) -> AsyncIterator[Speech]:
+        """Enter when the first chunk is there; see `Tritons.speak`.
+
+        Raises:
+            InvalidRequest: The text is empty or too long.
+            RequestRefused: Too many answers are being spoken.
+        """
+        with self.streams.taken(caller):
+            async with self.tritons.speak(text, options) as speech:
+                yield speech
+
+    def check_text(self, text: str, name: str = "input") -> str:
+        """The text, if it can be spoken.
+
+        Raises:
+            InvalidRequest: It cannot.
+        """
+        longest = self.settings.limits.text_characters
+        if not text.strip():
+            raise InvalidRequest(f"{name} is empty; need text to say")
+        if len(text) > longest:
+            raise InvalidRequest(f"{name} has {len(text)} characters; need at most {longest}; send it in parts")
+        return text
+
+    def record(self, api: str) -> AnswerRecord:
+        """Who counts one answer of an API."""
+        return AnswerRecord(self.metrics, api)
+
+
+class AnswerRecord:
+    """Counts one answer."""
+
+    def __init__(self, metrics: Metrics, api: str) -> None:
+        self._metrics, self._api = metrics, api
+
+    def first_audio(self, after_s: float) -> None:
+        """The first bytes of sound are leaving."""
+        self._metrics.first_audio_s.labels(self._api).observe(after_s)
+
+    def ended(self, audio_s: float, reason: str) -> None:
+        """The answer is over."""
+        self._metrics.audio_s.labels(self._api).inc(audio_s)
+        if reason != "done":
+            self._metrics.cancelled.labels(self._api, reason).inc()

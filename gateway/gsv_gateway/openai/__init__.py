@@ -1,0 +1,1 @@
+"""OpenAI's audio API, with what other servers of its shape have added."""

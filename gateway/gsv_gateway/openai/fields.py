@@ -1,0 +1,90 @@
+"""The body of `POST /v1/audio/speech`: OpenAI's fields, the additions of its relatives, and ours.
+
+Unknown keys are ignored, as clients send each other's; a null is a field left out.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gsv_client import InvalidRequest, Options
+from gsv_gateway.audio.formats import HIGHEST_HZ, LOWEST_HZ, OPENAI_FORMATS
+from gsv_gateway.audio.samples import split_speed
+from gsv_gateway.speech_response import Wanted
+
+MAX_INSTRUCTIONS = 4_096
+Language = Literal["auto", "auto_yue", "zh", "en", "ja", "ko", "yue", "all_zh", "all_ja", "all_ko", "all_yue"]
+
+
+class VoiceReference(BaseModel):
+    """A voice by its id, as OpenAI's own voices are named."""
+
+    id: str
+
+
+class SpeechBody(BaseModel):
+    """What is to be said, and how."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    model: str = Field(description="tts-1, tts-1-hd, gpt-4o-mini-tts, kokoro or gpt-sovits: all are the model served.")
+    input: str = Field(description="What to say; text or SSML.")
+    voice: str | VoiceReference = Field(default="", description="A registered voice; OpenAI's names are the default.")
+    instructions: str = Field(default="", max_length=MAX_INSTRUCTIONS, description="Accepted; the model takes none.")
+    response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
+    speed: float = Field(default=1.0, ge=0.25, le=4.0)
+    stream_format: Literal["audio", "sse"] = "audio"
+    stream: bool = Field(default=True, description="false: one piece with its exact length.")
+    sample_rate: int = Field(default=0, description="Hz; 0: the format's, 24000 for wav and pcm.")
+    language: Language = Field(default="auto", description="Language of the text.")
+    seed: int | None = Field(default=None, ge=0, le=2**63 - 1, description="The same seed gives the same audio.")
+    top_k: int | None = Field(default=None, ge=1, le=1025)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    temperature: float | None = Field(default=None, gt=0, le=5)
+    repetition_penalty: float | None = Field(default=None, ge=0.5, le=5)
+    noise_scale: float | None = Field(default=None, ge=0, le=2)
+    pause_s: float | None = Field(default=None, ge=0, le=5)
+    split_method: Literal["cut0", "cut1", "cut2", "cut3", "cut4", "cut5"] | None = None
+    lexicon: str | None = None
+    cache: Literal["audio", "tokens", "features", "off"] | None = None
+    priority: Literal["interactive", "batch"] | None = None
+
+    @property
+    def voice_name(self) -> str:
+        """The voice, whichever way it was named."""
+        return self.voice if isinstance(self.voice, str) else self.voice.id
+
+    def wanted(self) -> Wanted:
+        """How the answer is to sound.
+
+        Raises:
+            InvalidRequest: The format knows no such sample rate.
+        """
+        found = OPENAI_FORMATS[self.response_format]
+        rate_hz = self.sample_rate or found.default_hz
+        if not LOWEST_HZ <= rate_hz <= HIGHEST_HZ or (found.rates_hz and rate_hz not in found.rates_hz):
+            needed = ", ".join(map(str, found.rates_hz)) or f"{LOWEST_HZ} to {HIGHEST_HZ}"
+            raise InvalidRequest(f"sample_rate is {rate_hz}; {found.name} needs one of {needed}")
+        return Wanted(found, rate_hz, split_speed(self.speed)[1])
+
+    def options(self, voice_id: str) -> Options:
+        """What the server is asked."""
+        return Options(
+            voice=voice_id,
+            language=self.language,
+            speed=split_speed(self.speed)[0],
+            seed=self.seed,
+            top_k=self.top_k,
+            top_p=self.top_p,
+            temperature=self.temperature,
+            repetition_penalty=self.repetition_penalty,
+            noise_scale=self.noise_scale,
+            pause_s=self.pause_s,
+            split_method=self.split_method,
+            lexicon=self.lexicon,
+            cache=self.cache,
+            priority=self.priority,
+            streaming="chunk" if self.stream else "sentence",
+        )

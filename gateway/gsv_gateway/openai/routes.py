@@ -1,0 +1,174 @@
+"""`/v1/audio/speech`, `/v1/models`, `/v1/audio/models`, `/v1/audio/voices`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from gsv_client import InvalidRequest, Voice
+from gsv_gateway.bodies import checked, read_form, read_json
+from gsv_gateway.gateway import Gateway
+from gsv_gateway.openai.fields import SpeechBody
+from gsv_gateway.openai.models import LISTED, check_model, model_object
+from gsv_gateway.problems import RequestRefused
+from gsv_gateway.references import decoded_reference
+from gsv_gateway.speech_response import EventResponse, SpeechResponse
+
+TOKENS_PER_SECOND = 25  # semantic tokens of the model: what OpenAI's clients are told as output tokens
+MAX_REFERENCE_BYTES = 10 << 20
+
+_SPEECH_BODY = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": SpeechBody.model_json_schema()}}}
+}
+_AUDIO: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"audio/mpeg": {}, "text/event-stream": {}}, "description": "the audio, as it is spoken"}
+}
+
+
+def router(gateway: Gateway) -> APIRouter:
+    """The routes of one gateway."""
+    routes = APIRouter(prefix="/v1", tags=["OpenAI"])
+
+    @routes.post("/audio/speech", openapi_extra=_SPEECH_BODY, responses=_AUDIO, response_class=Response)
+    async def speech(request: Request) -> Response:
+        """Say a text."""
+        caller = await gateway.caller(request)
+        body = checked(SpeechBody, await read_json(request, gateway.settings.limits))
+        check_model(body.model)
+        text, wanted = gateway.check_text(body.input), body.wanted()
+        voice_id = await gateway.voices.resolve(body.voice_name, caller)
+        spoken, told = gateway.speak(text, body.options(voice_id), caller), gateway.record("openai")
+        stall_s = gateway.settings.limits.stall_s
+        if body.stream_format == "sse":
+            return EventResponse(spoken, wanted, told, stall_s=stall_s, usage=lambda seconds: usage(text, seconds))
+        return SpeechResponse(spoken, wanted, told, whole=not body.stream, stall_s=stall_s)
+
+    @routes.get("/models")
+    @routes.get("/audio/models")
+    async def models(request: Request) -> dict[str, Any]:
+        """The models."""
+        await gateway.caller(request)
+        listed = [model_object(name) for name in LISTED]
+        return {"object": "list", "data": listed, "models": [{"id": name} for name in LISTED]}
+
+    @routes.get("/models/{name}")
+    async def model(request: Request, name: str) -> dict[str, Any]:
+        """One model."""
+        await gateway.caller(request)
+        check_model(name)
+        return model_object(name)
+
+    _add_voices(routes, gateway)
+    return routes
+
+
+def usage(text: str, seconds: float) -> dict[str, int]:
+    """What OpenAI's clients are told that an answer took: characters in, semantic tokens out."""
+    taken, given = len(text), round(seconds * TOKENS_PER_SECOND)
+    return {"input_tokens": taken, "output_tokens": given, "total_tokens": taken + given}
+
+
+def _add_voices(routes: APIRouter, gateway: Gateway) -> None:
+    @routes.get("/audio/voices")
+    async def voices(request: Request, legacy: bool = False) -> dict[str, Any]:
+        """The voices; `legacy=true` gives their names only."""
+        caller = await gateway.caller(request)
+        found = await gateway.voices.visible(caller)
+        if legacy:
+            return {"voices": [voice.voice for voice in found]}
+        default = await gateway.voices.default_name(caller)
+        listed = [_listed(voice) | {"default": voice.voice == default} for voice in found]
+        return {"object": "list", "voices": listed, "data": [_voice_object(voice) for voice in found]}
+
+    @routes.post("/audio/voices", openapi_extra=_VOICE_FORM)
+    async def add_voice(request: Request) -> JSONResponse:
+        """Register a voice from a clip of 3 to 10 s."""
+        caller = await gateway.caller(request)
+        form = await read_form(request, gateway.settings.limits)
+        name = _field(form, "name")
+        if not name:
+            raise RequestRefused(400, "name is required", code="missing_field", param="name")
+        clip = form.get("audio_sample") or form.get("file") or form.get("voice_file")
+        if not isinstance(clip, bytes):
+            message = "audio_sample is required: a file of 3 to 10 s of one speaker"
+            raise RequestRefused(400, message, code="missing_field", param="audio_sample")
+        voice = await gateway.voices.register(
+            name,
+            await decoded_reference(clip, MAX_REFERENCE_BYTES),
+            _field(form, "prompt_text") or _field(form, "ref_text") or None,
+            _field(form, "prompt_language") or _field(form, "language") or None,
+            caller,
+            trim=_field(form, "trim").lower() in ("1", "true", "yes", "on") or None,
+        )
+        return JSONResponse(_voice_object(voice))
+
+    @routes.delete("/audio/voices/{name}")
+    async def delete_voice(request: Request, name: str) -> dict[str, Any]:
+        """Delete a voice."""
+        caller = await gateway.caller(request)
+        await gateway.voices.delete(name, caller)
+        return {"id": name, "deleted": True, "object": "audio.voice.deleted"}
+
+
+_VOICE_FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["name", "audio_sample"],
+                    "properties": {
+                        "name": {"type": "string", "description": "1 to 50 of a-z A-Z 0-9 _ -"},
+                        "audio_sample": {"type": "string", "format": "binary"},
+                        "prompt_text": {"type": "string", "description": "What is said in the clip."},
+                        "prompt_language": {"type": "string"},
+                        "trim": {"type": "boolean", "description": "Cut a longer clip at a silence."},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+def _field(form: Mapping[str, str | bytes], name: str) -> str:
+    value = form.get(name, "")
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{name} is a file; need text")
+    return value
+
+
+def _listed(voice: Voice) -> dict[str, Any]:
+    """A voice as the community's clients list it."""
+    return {
+        "id": voice.voice,
+        "name": voice.voice,
+        "language": voice.prompt_language,
+        "seconds": voice.seconds,
+        "prompt_text": voice.prompt_text,
+        "created": voice.created,
+    }
+
+
+def _voice_object(voice: Voice) -> dict[str, Any]:
+    """A voice as OpenAI's SDK knows it."""
+    return {
+        "object": "audio.voice",
+        "id": voice.voice,
+        "name": voice.voice,
+        "created_at": _unix_time(voice.created),
+        "type": "audio_sample",
+    }
+
+
+def _unix_time(created: str) -> int:
+    try:
+        return int(datetime.fromisoformat(created.replace("Z", "+00:00")).timestamp())
+    except ValueError:
+        return 0

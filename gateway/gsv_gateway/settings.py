@@ -1,0 +1,72 @@
+"""What the operator decides, read once at the start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 9880  # the port that GPT-SoVITS users know
+DEFAULT_TRITON = "127.0.0.1:8001"
+DEFAULT_KEYS_FILE = Path("var") / "gateway-keys.json"
+# Pages on the same machine, such as SillyTavern's.
+LOOPBACK_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+OPENAI_VOICES = (
+    "alloy", "ash", "ballad", "coral", "echo", "fable", "onyx", "nova", "sage", "shimmer", "verse", "marin", "cedar",
+)  # fmt: skip
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may bring and take.
+
+    Attributes:
+        text_characters: Longest text, in characters; the server has the same limit.
+        json_bytes: Largest JSON body.
+        json_depth: Deepest nesting of a JSON body.
+        upload_bytes: Largest multipart body; a reference is at most 10 MiB, as at OpenAI.
+        header_bytes: Largest head of a request.
+        body_s: Longest time for a body to arrive, in seconds.
+        stall_s: How long a client may take none of its answer before it is cut off, in seconds.
+        streams: Answers being spoken at once, over all clients.
+    """
+
+    text_characters: int = 5_000
+    json_bytes: int = MIB
+    json_depth: int = 32
+    upload_bytes: int = 12 * MIB
+    header_bytes: int = 32 << 10
+    body_s: float = 30.0
+    stall_s: float = 60.0
+    streams: int = 256
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One gateway.
+
+    Attributes:
+        host: Address to listen on.
+        port: TCP port to listen on.
+        tritons: The servers behind, each ``host:port`` as `gsv_client.Client` takes it.
+        timeout_s: Longest silence of a server, in seconds.
+        default_voice: Voice of requests that name none; empty: "demo", else the first that is registered.
+        aliases: Other names of voices; OpenAI's names stand for the default voice unless given here.
+        origins: Web origins whose pages may call, beside those of the same machine; "*" is every page.
+        keys_file: Where `gsv keys` keeps the API keys; without a key in it everybody may do everything.
+        reference_folder: Folder whose files requests may name as references; None: none.
+        limits: What one request may bring and take.
+    """
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    tritons: tuple[str, ...] = (DEFAULT_TRITON,)
+    timeout_s: float = 60.0
+    default_voice: str = ""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    origins: tuple[str, ...] = ()
+    keys_file: Path = DEFAULT_KEYS_FILE
+    reference_folder: Path | None = None
+    limits: Limits = field(default_factory=Limits)

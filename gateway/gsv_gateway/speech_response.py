@@ -1,0 +1,259 @@
+"""One answer of audio: its status leaves with its first sound, and it ends with its client.
+
+What fails before the first sound is an ordinary HTTP error. What fails after it cuts the connection, so that the client
+notices instead of playing half a sentence as if it were all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from gsv_client import SynthesisError
+from gsv_client.audio import Chunk
+from gsv_gateway.audio.encoders import Encoder
+from gsv_gateway.audio.formats import Format
+from gsv_gateway.audio.samples import Path
+from gsv_gateway.tritons import Speech
+
+T = TypeVar("T")
+
+logger = logging.getLogger("gsv.gateway")
+
+_NOT_KEPT = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # no proxy may hold a stream back
+
+
+class ClientLeft(Exception):
+    """Nobody listens any more."""
+
+
+class ClientStalled(Exception):
+    """The client takes nothing of its answer."""
+
+
+class Told(Protocol):
+    """Who is told how an answer goes."""
+
+    def first_audio(self, after_s: float) -> None:
+        """The first bytes of sound are leaving."""
+        ...
+
+    def ended(self, audio_s: float, reason: str) -> None:
+        """The answer is over: "done", "left", "stalled" or "failed"."""
+        ...
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How an answer is to sound.
+
+    Attributes:
+        format: Container and codec.
+        rate_hz: Its sample rate.
+        stretch: By how much speech is played faster than the model speaks it.
+    """
+
+    format: Format
+    rate_hz: int
+    stretch: float = 1.0
+
+
+async def encoded(chunks: AsyncIterator[Chunk], speech_hz: int, wanted: Wanted) -> AsyncIterator[bytes]:
+    """Chunks of samples into pieces of the format, each as soon as there is one; the last closes the format."""
+    path, encoder = Path(speech_hz, wanted.rate_hz, wanted.stretch), wanted.format.open(wanted.rate_hz)
+
+    async for chunk in chunks:
+        if data := await _in_time(encoder, wanted, lambda samples=chunk.samples: encoder.encode(path.feed(samples))):
+            yield data
+    if data := await _in_time(encoder, wanted, lambda: _end(encoder, path)):
+        yield data
+
+
+async def whole(speech: Speech, wanted: Wanted) -> bytes:
+    """All of it in one piece, whose header says how long it is wherever the format's can."""
+    write = wanted.format.whole
+    if write is None:
+        return b"".join([piece async for piece in encoded(speech.chunks, speech.sample_rate, wanted)])
+    path = Path(speech.sample_rate, wanted.rate_hz, wanted.stretch)
+    pieces = [path.feed(chunk.samples) async for chunk in speech.chunks]
+    samples = np.concatenate([*pieces, path.finish()])
+    return await asyncio.to_thread(write, samples, wanted.rate_hz)
+
+
+async def _in_time(encoder: Encoder, wanted: Wanted, work: Any) -> bytes:
+    """Run what is cheap here, and what is not where it holds nobody up."""
+    result: bytes = work() if wanted.format.cheap else await asyncio.to_thread(work)
+    return result
+
+
+def _end(encoder: Encoder, path: Path) -> bytes:
+    held = path.finish()
+    return (encoder.encode(held) if held.size else b"") + encoder.finish()
+
+
+async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """Run `work`, and cancel it when the client hangs up.
+
+    Raises:
+        ClientLeft: It has.
+    """
+    task, left = asyncio.ensure_future(work), asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait({task, left}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientLeft
+        return task.result()
+    finally:
+        for each in (task, left):
+            each.cancel()
+        await asyncio.gather(task, left, return_exceptions=True)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class SpeechResponse(Response):
+    """Speaks when it is sent.
+
+    Args:
+        speech: Opens the stream; entered when the first chunk is there.
+        wanted: How it is to sound.
+        told: Who is told how it goes.
+        whole: Send it in one piece, with its exact length.
+        headers: Further headers.
+        stall_s: How long the client may take none of it, in seconds.
+    """
+
+    def __init__(
+        self,
+        speech: AbstractAsyncContextManager[Speech],
+        wanted: Wanted,
+        told: Told,
+        *,
+        whole: bool = False,
+        headers: Mapping[str, str] | None = None,
+        stall_s: float = 60.0,
+    ) -> None:
+        self._speech, self._wanted, self._told, self._whole = speech, wanted, told, whole
+        self._stall_s = stall_s
+        self._heard_s, self._began_s, self._started = 0.0, time.perf_counter(), False
+        super().__init__(None, media_type=wanted.format.content_type(wanted.rate_hz), headers=headers)
+        del self.headers["content-length"]
+        self.background = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Speak; an error before the first sound is raised, for those who write errors."""
+        reason = "failed"
+        try:
+            await while_connected(receive, self._answer(send))
+            reason = "done"
+        except ClientLeft:
+            reason = "left"
+            _note(scope, status=499)
+        except ClientStalled:
+            reason = "stalled"
+            logger.warning("client took nothing stall_s=%g", self._stall_s)
+        except SynthesisError as error:
+            if not self._started:
+                raise
+            logger.warning("answer cut error=%s: %s", type(error).__name__, error)
+        finally:
+            _note(scope, audio_s=f"{self._heard_s:.2f}", ended=reason)
+            self._told.ended(self._heard_s, reason)
+
+    async def _answer(self, send: Send) -> None:
+        async with self._speech as speech:
+            try:
+                if self._whole:
+                    await self._send_whole(speech, send)
+                else:
+                    await self._send_pieces(speech, send)
+            finally:
+                self._heard_s = speech.heard_s
+
+    async def _send_pieces(self, speech: Speech, send: Send) -> None:
+        self.headers.update(_NOT_KEPT)
+        async for data in self.pieces(encoded(speech.chunks, speech.sample_rate, self._wanted)):
+            await self._start(send)
+            await self._send(send, data, more=True)
+        await self._start(send)
+        await self._send(send, b"", more=False)
+
+    async def pieces(self, encoded_pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """What is sent of each piece of the format."""
+        async for data in encoded_pieces:
+            yield data
+
+    async def _send_whole(self, speech: Speech, send: Send) -> None:
+        data = await whole(speech, self._wanted)
+        self.headers["content-length"] = str(len(data))
+        await self._start(send)
+        await self._send(send, data, more=False)
+
+    async def _start(self, send: Send) -> None:
+        if not self._started:
+            self._told.first_audio(time.perf_counter() - self._began_s)
+            self._started = True
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+
+    async def _send(self, send: Send, data: bytes, *, more: bool) -> None:
+        await in_time(send({"type": "http.response.body", "body": data, "more_body": more}), self._stall_s)
+
+
+async def in_time(sending: Awaitable[None], stall_s: float) -> None:
+    """Wait for a client to take what is sent.
+
+    Raises:
+        ClientStalled: It did not.
+    """
+    try:
+        await asyncio.wait_for(sending, stall_s)
+    except asyncio.TimeoutError:
+        raise ClientStalled from None
+
+
+class EventResponse(SpeechResponse):
+    """The same as server-sent events, as OpenAI's ``stream_format: sse``.
+
+    Args:
+        usage: Made of the seconds spoken; goes with the last event.
+    """
+
+    def __init__(self, *args: Any, usage: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._usage = usage
+        self.headers["content-type"] = "text/event-stream"
+        self._spoken: Speech | None = None
+
+    async def pieces(self, encoded_pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """An event for each piece, and one that ends them."""
+        async for data in encoded_pieces:
+            yield event({"type": "speech.audio.delta", "audio": base64.b64encode(data).decode("ascii")})
+        seconds = self._spoken.heard_s if self._spoken else 0.0
+        yield event({"type": "speech.audio.done", "usage": self._usage(seconds)})
+
+    async def _send_pieces(self, speech: Speech, send: Send) -> None:
+        self._spoken = speech
+        await super()._send_pieces(speech, send)
+
+
+def event(value: Mapping[str, Any]) -> bytes:
+    """One server-sent event."""
+    return b"data: " + json.dumps(value).encode("utf-8") + b"\n\n"
+
+
+def _note(scope: Scope, **notes: Any) -> None:
+    scope.get("state", {}).get("notes", {}).update(notes)
