@@ -70,7 +70,7 @@ class Wanted:
 
 
 async def encoded(chunks: AsyncIterator[Chunk], speech_hz: int, wanted: Wanted) -> AsyncIterator[bytes]:
-    """Chunks of samples into pieces of the format, each as soon as there is one; the last closes the format."""
+    """Turn chunks into pieces of the format, each as soon as there is one; the last closes it."""
     path, encoder = Path(speech_hz, wanted.rate_hz, wanted.stretch), wanted.format.open(wanted.rate_hz)
 
     async for chunk in chunks:
