@@ -16,7 +16,15 @@ from gsv_client import SynthesisError
 from gsv_client.transport import parse_url
 from gsv_gateway.app import create_app
 from gsv_gateway.keys import KeyStore, KeysUnreadable
-from gsv_gateway.settings import DEFAULT_HOST, DEFAULT_KEYS_FILE, DEFAULT_PORT, DEFAULT_TRITON, Limits, Settings
+from gsv_gateway.settings import (
+    DEFAULT_HOST,
+    DEFAULT_KEYS_FILE,
+    DEFAULT_PORT,
+    DEFAULT_TRITON,
+    OFFICIAL_WEIGHTS,
+    Limits,
+    Settings,
+)
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
 
@@ -84,6 +92,12 @@ def _aliases(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> d
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     show_envvar=True,
     help="Folder whose files GPT-SoVITS clients may name as references; without it they may name none.",
+)
+@click.option(
+    "--weights",
+    multiple=True,
+    default=OFFICIAL_WEIGHTS,
+    help="Pattern of the names of the loaded weights, for GPT-SoVITS clients that set theirs; may be repeated.",
 )
 @click.option("--max-streams", type=click.IntRange(1), default=Limits.streams, help="Answers spoken at once.")
 @click.option(

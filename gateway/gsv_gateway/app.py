@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -21,6 +22,8 @@ from gsv_gateway.gateway import Gateway
 from gsv_gateway.openai import routes as openai_routes
 from gsv_gateway.problems import Family, RequestRefused, answer, problem_of
 from gsv_gateway.settings import LOOPBACK_ORIGINS, Settings
+from gsv_gateway.sovits import gsvi
+from gsv_gateway.sovits import routes as sovits_routes
 
 logger = logging.getLogger("gsv.gateway")
 
@@ -59,19 +62,25 @@ def create_app(settings: Settings, clients: Sequence[AsyncClient] | None = None)
     app.state.gateway = gateway
     app.include_router(operations.router(gateway))
     app.include_router(openai_routes.router(gateway))
-    _answer_errors(app)
+    sovits = sovits_routes.router(gateway, page)
+    app.include_router(sovits)
+    app.include_router(gsvi.router(gateway))
+    _answer_errors(app, {route.path for route in sovits.routes if isinstance(route, APIRoute)})
     return app
 
 
-def family_of(path: str) -> Family:
-    """Whose clients ask for a path."""
-    if path.startswith("/v1/speak"):
-        return Family.DEEPGRAM
-    return Family.OPENAI
+async def page(_: Request) -> Response:
+    """The page."""
+    return Response("gsv-triton gateway; see /docs", media_type="text/plain")
 
 
-def _answer_errors(app: FastAPI) -> None:
+def _answer_errors(app: FastAPI, sovits_paths: Collection[str]) -> None:
     """Every failure in the shape of its family; none with a trace."""
+
+    def family_of(path: str) -> Family:
+        if path in sovits_paths:
+            return Family.SOVITS
+        return Family.DEEPGRAM if path == "/v1/speak" else Family.OPENAI
 
     async def told(request: Request, error: Exception) -> Response:
         problem = problem_of(error)

@@ -12,6 +12,7 @@ import soundfile
 
 from gsv_client import InvalidRequest
 
+MAX_REFERENCE_BYTES = 10 << 20  # as at OpenAI
 _LONGEST_S = 120.0  # of a clip that is decoded here; the server uses 3 to 10 s of it
 _SERVER_READS = (b"RIFF", b"fLaC", b"OggS")
 

@@ -14,6 +14,7 @@ LOOPBACK_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 OPENAI_VOICES = (
     "alloy", "ash", "ballad", "coral", "echo", "fable", "onyx", "nova", "sage", "shimmer", "verse", "marin", "cedar",
 )  # fmt: skip
+OFFICIAL_WEIGHTS = ("s1*.ckpt", "s2*.pth")
 
 MIB = 1 << 20
 
@@ -57,6 +58,8 @@ class Settings:
         origins: Web origins whose pages may call, beside those of the same machine; "*" is every page.
         keys_file: Where `gsv keys` keeps the API keys; without a key in it everybody may do everything.
         reference_folder: Folder whose files requests may name as references; None: none.
+        weights: Patterns of the file names of the weights that the servers were built from: GPT-SoVITS clients ask
+            for theirs to be loaded, and are told whether they are.
         limits: What one request may bring and take.
     """
 
@@ -69,4 +72,5 @@ class Settings:
     origins: tuple[str, ...] = ()
     keys_file: Path = DEFAULT_KEYS_FILE
     reference_folder: Path | None = None
+    weights: tuple[str, ...] = OFFICIAL_WEIGHTS
     limits: Limits = field(default_factory=Limits)

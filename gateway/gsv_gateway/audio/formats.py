@@ -80,14 +80,22 @@ def _vorbis(rate_hz: int) -> Encoder:
     return WholeFileEncoder(rate_hz, "OGG", "VORBIS")
 
 
+def _whole_vorbis(samples: Samples, rate_hz: int) -> bytes:
+    return _vorbis(rate_hz).encode(samples)
+
+
+def _whole_aac(samples: Samples, rate_hz: int) -> bytes:
+    return PieceEncoder(rate_hz).encode(samples)
+
+
 # What GPT-SoVITS's api_v2 knows, and the two that its relatives add.
 SOVITS_FORMATS = {
     each.name: each
     for each in (
         Format("wav", "audio/wav", MODEL_HZ, WavEncoder, cheap=True, whole=_whole_wav),
         Format("raw", "audio/raw", MODEL_HZ, PcmEncoder, cheap=True),
-        Format("ogg", "audio/ogg", MODEL_HZ, _vorbis),
-        Format("aac", "audio/aac", MODEL_HZ, PieceEncoder),
+        Format("ogg", "audio/ogg", MODEL_HZ, _vorbis, whole=_whole_vorbis),
+        Format("aac", "audio/aac", MODEL_HZ, PieceEncoder, whole=_whole_aac),
         Format("mp3", "audio/mpeg", MODEL_HZ, Mp3Encoder, _MP3_HZ),
         Format("flac", "audio/flac", MODEL_HZ, flac_encoder, whole=_whole_flac),
     )

@@ -16,11 +16,10 @@ from gsv_gateway.gateway import Gateway
 from gsv_gateway.openai.fields import SpeechBody
 from gsv_gateway.openai.models import LISTED, check_model, model_object
 from gsv_gateway.problems import RequestRefused
-from gsv_gateway.references import decoded_reference
+from gsv_gateway.references import MAX_REFERENCE_BYTES, decoded_reference
 from gsv_gateway.speech_response import EventResponse, SpeechResponse
 
 TOKENS_PER_SECOND = 25  # semantic tokens of the model: what OpenAI's clients are told as output tokens
-MAX_REFERENCE_BYTES = 10 << 20
 
 _SPEECH_BODY = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": SpeechBody.model_json_schema()}}}

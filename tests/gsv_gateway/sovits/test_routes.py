@@ -1,0 +1,182 @@
+import base64
+import io
+import socket
+
+import pytest
+import soundfile
+
+from gsv_client import InternalError, ServerBusy
+
+TEXT = {"text": "Hello.", "text_lang": "en"}
+
+
+def ask(running, method="POST", path="/tts", **fields):
+    fields = {**TEXT, **fields}
+    if method == "GET":
+        return running.http.get(path, params={name: value for name, value in fields.items() if value is not None})
+    return running.http.post(path, json=fields)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/tts", "/"])
+def test_a_whole_answer_is_a_wav_of_the_models_rate(running, triton, method, path):
+    answer = ask(running, method, path, ref_audio_path="demo", prompt_lang="en")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "audio/wav"
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    samples, rate_hz = soundfile.read(io.BytesIO(answer.content))
+    assert (len(samples), rate_hz) == (9_600, 32_000)
+    assert (triton.spoken[0]["voice"], triton.spoken[0]["streaming"]) == ("demo", "sentence")
+
+
+@pytest.mark.parametrize(("mode", "expected"), [(1, "sentence"), ("true", "sentence"), (2, "chunk"), (3, "chunk")])
+def test_a_streamed_wav_says_that_it_has_no_length(running, triton, mode, expected):
+    answer = ask(running, streaming_mode=mode)
+    assert "content-length" not in answer.headers
+    assert answer.content[40:44] == b"\xff\xff\xff\xff"
+    assert len(answer.content) == 44 + 2 * 9_600
+    assert triton.spoken[0]["streaming"] == expected
+
+
+@pytest.mark.parametrize(
+    ("media_type", "content_type"),
+    [
+        ("wav", "audio/wav"),
+        ("raw", "audio/raw"),
+        ("ogg", "audio/ogg"),
+        ("aac", "audio/aac"),
+        ("mp3", "audio/mpeg"),
+        ("auto", "audio/wav"),
+        ("OGG", "audio/ogg"),
+    ],
+)
+@pytest.mark.parametrize("mode", [0, 1])
+def test_every_media_type_is_spoken(running, media_type, content_type, mode):
+    answer = ask(running, media_type=media_type, streaming_mode=mode)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == content_type
+    assert len(answer.content) > 1_000
+
+
+def test_each_chunk_on_the_wire_of_an_ogg_stream_is_a_file(running):
+    request = b'{"text":"Hi.","text_lang":"en","media_type":"ogg","streaming_mode":true}'
+    with socket.create_connection(("127.0.0.1", running.port)) as connection:
+        connection.sendall(
+            f"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Length: {len(request)}\r\n\r\n".encode() + request
+        )
+        reader = connection.makefile("rb")
+        while reader.readline() != b"\r\n":
+            pass
+        pieces = []
+        while size := int(reader.readline(), 16):
+            pieces.append(reader.read(size))
+            reader.readline()
+    assert [len(soundfile.read(io.BytesIO(piece))[0]) for piece in pieces] == [3_200] * 3
+
+
+@pytest.mark.parametrize("path", ["./参考音频/demo.wav", "C:\\x\\DEMO.WAV", "demo", "", None])
+def test_a_path_that_ends_in_a_voice_is_that_voice_and_none_is_the_default(running, triton, path):
+    triton.add_voice("aaa")
+    assert ask(running, ref_audio_path=path).status_code == 200
+    assert triton.spoken[0]["voice"] == "demo"
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "nobody.wav", "../x", "\0", "x" * 5_000])
+def test_no_file_is_opened_because_a_client_names_it(running, triton, path):
+    answer = ask(running, ref_audio_path=path)
+    assert answer.status_code == 400
+    assert "is no voice" in answer.json()["message"]
+    assert not triton.spoken
+
+
+def test_a_file_is_read_only_where_the_operator_allowed_its_folder(start, triton, tmp_path, clip):
+    folder = tmp_path / "allowed"
+    folder.mkdir()
+    (folder / "ann.wav").write_bytes(clip)
+    (tmp_path / "outside.wav").write_bytes(clip)
+    (folder / "link.wav").symlink_to(tmp_path / "outside.wav")
+    running = start(reference_folder=folder)
+    for path in ("ann.wav", str(folder / "ann.wav")):
+        assert ask(running, ref_audio_path=path, prompt_text="words", prompt_lang="en").status_code == 200
+    assert triton.spoken[-1]["reference_audio"] == clip
+    assert (triton.spoken[-1]["prompt_text"], triton.spoken[-1]["prompt_language"]) == ("words", "en")
+    for path in ("../outside.wav", str(tmp_path / "outside.wav"), "link.wav", "."):
+        assert ask(running, ref_audio_path=path).status_code == 400
+
+
+def test_a_clip_may_be_uploaded_with_the_request(running, triton, clip):
+    answer = running.http.post("/tts", data={**TEXT, "prompt_text": "words"}, files={"ref_audio": clip})
+    assert answer.status_code == 200
+    assert triton.spoken[0]["reference_audio"] == clip
+    as_url = "data:audio/wav;base64," + base64.b64encode(clip).decode()
+    assert running.http.post("/tts", json={**TEXT, "ref_audio_path": as_url}).status_code == 200
+    assert triton.spoken[1]["reference_audio"] == clip
+
+
+@pytest.mark.parametrize("failure", [ServerBusy("full; retry after 2 s"), InternalError("broken")])
+def test_what_the_server_refuses_is_400_because_clients_play_everything_else(running, triton, failure):
+    triton.answers = [failure]
+    answer = ask(running)
+    assert answer.status_code == 400
+    assert answer.json() == {"message": "tts failed", "Exception": str(failure)}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"text": None}, "text is required"),
+        ({"text_lang": None}, "text_lang is required"),
+        ({"text_lang": "xx"}, "text_lang: xx is not supported"),
+        ({"top_k": "many"}, "top_k is 'many'"),
+        ({"streaming_mode": 7}, "the value of streaming_mode must be"),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_400_with_a_message(running, fields, message):
+    answer = ask(running, **fields)
+    assert answer.status_code == 400
+    assert answer.json()["message"].startswith(message)
+
+
+def test_nobody_stops_the_server_by_its_api(running):
+    assert running.http.get("/control").json() == {"message": "command is required"}
+    assert running.http.get("/control?command=exit").status_code == 403
+    assert running.http.post("/control", json={"command": "restart"}).status_code == 403
+    unknown = running.http.get("/control?command=dance")
+    assert (unknown.status_code, unknown.json()) == (200, None)
+
+
+@pytest.mark.parametrize(("route", "kind", "ending"), [("gpt", "gpt", "ckpt"), ("sovits", "sovits", "pth")])
+def test_weights_are_set_where_they_are_those_that_are_loaded(start, route, kind, ending):
+    running = start(weights=(f"mine.{ending}", "s1*.ckpt", "s2*.pth"))
+    path = f"/set_{route}_weights"
+    assert running.http.get(path).json() == {"message": f"{kind} weight path is required"}
+    assert running.http.get(path, params={"weights_path": f"weights/MINE.{ending}"}).json() == {"message": "success"}
+    failed = running.http.get(path, params={"weights_path": f"other.{ending}"})
+    assert failed.status_code == 400
+    assert failed.json()["message"] == f"change {kind} weight failed"
+    assert "--weights" in failed.json()["Exception"]
+
+
+def test_a_reference_set_for_all_is_known_or_not(running):
+    assert running.http.get("/set_refer_audio?refer_audio_path=demo.wav").json() == {"message": "success"}
+    failed = running.http.get("/set_refer_audio?refer_audio_path=x.wav")
+    assert (failed.status_code, failed.json()["message"]) == (400, "set refer audio failed")
+
+
+def test_the_voices_are_listed_in_each_relatives_way(running):
+    assert running.http.get("/speakers").json() == [{"name": "demo", "voice_id": "demo"}]
+    assert running.http.get("/speakers_list").json() == ["demo"]
+    assert running.http.get("/character_list").json() == {"demo": ["default"]}
+
+
+def test_the_older_api_is_spoken_at_the_root(running, triton):
+    fields = {"text": "Hello.", "text_language": "英文", "refer_wav_path": "demo.wav", "speed": 1.5}
+    assert running.http.post("/", json=fields).status_code == 200
+    assert running.http.get("/", params=fields).status_code == 200
+    assert [(asked["language"], asked["speed"]) for asked in triton.spoken] == [("en", 1.5)] * 2
+
+
+def test_other_methods_are_405_in_upstreams_shape(running):
+    answer = running.http.put("/tts")
+    assert answer.status_code == 405
+    assert answer.json()["message"].endswith("Method Not Allowed")
