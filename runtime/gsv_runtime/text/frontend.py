@@ -16,6 +16,7 @@ import numpy.typing as npt
 from gsv_runtime.contract import MAX_TEXT_CHARACTERS
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.language_modes import AUTO, Mode, check_mode
+from gsv_runtime.text.codes import say_codes
 from gsv_runtime.text.languages import FRONTENDS, LANGUAGES, Reader, Unit, check_table, reader
 from gsv_runtime.text.lexicon import Marks, Pronounced, parse_lexicon
 from gsv_runtime.text.segment import Run, dominant_language, segment
@@ -252,6 +253,8 @@ def _without_added_pause(run: ReadRun) -> ReadRun:
 
 
 def _read_runs(runs: Sequence[Run], variant: Variant) -> list[ReadRun]:
+    if variant.frontend == "improved":
+        runs = say_codes(runs)
     return [_read_run(run.language, part, variant) for run in runs for part in split_long_piece(run.text)]
 
 

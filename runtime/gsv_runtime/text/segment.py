@@ -18,22 +18,16 @@ from dataclasses import dataclass
 
 from gsv_runtime.language_modes import Mode
 from gsv_runtime.text import segment_upstream
+from gsv_runtime.text.figures import FIGURE, in_english_clause
+from gsv_runtime.text.han_and_kana import HAN, HAN_OR_KANA, HANGUL, KANA, stretch_languages
 
-HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-_KANA = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9d"
-_HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
-_KANA_CHARACTER = re.compile(f"[{_KANA}]")
-_HANGUL_CHARACTER = re.compile(f"[{_HANGUL}]")
+_KANA_CHARACTER = re.compile(f"[{KANA}]")
+_HANGUL_CHARACTER = re.compile(f"[{HANGUL}]")
 _HAN_CHARACTER = re.compile(f"[{HAN}]")
-_HAN_OR_KANA = re.compile(f"[{HAN}{_KANA}]+")
-_HAN_RUN = re.compile(f"[{HAN}]+")
-# Written in Japan too, but rarely; and everyday words of Mandarin.
-_MANDARIN_WORDS = frozenset("很你这那哪呢吧她它给吃喝没")
-_FIGURES = re.compile(r"\d(?:[\d.,:]*\d)?")
+_EVERY_FIGURE = re.compile(r"\d(?:[\d.,:]*\d)?")
 _GREEK_SIGN = re.compile("(?<![Α-ω])[Α-ω](?![Α-ω])")
-_CHINESE_UNIT = re.compile(
-    r"\d\s*(?:km/h|m/s|[kcmdnµμ]?m[²³23]?|[kmµμ]?g|[mM]?[lL]|[kMG]?Hz|[KMGT]B|kWh?|mAh|°?C|℃|min|h|s)(?![A-Za-z\d])"
-)
+_WORD = re.compile(r"[^\W\d_]+")
+_NOT_ALPHABETIC = re.compile(f"[{HAN}{KANA}{HANGUL}]")
 
 
 @dataclass(frozen=True)
@@ -57,59 +51,14 @@ def _script(char: str) -> str:
     return ""
 
 
-@functools.lru_cache(maxsize=65_536)
-def _encodable(char: str, encoding: str) -> bool:
-    try:
-        char.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _only_in_chinese(char: str) -> bool:
-    return char in _MANDARIN_WORDS or not _encodable(char, "cp932")
-
-
-def _only_in_japanese(char: str) -> bool:
-    return _encodable(char, "cp932") and not _encodable(char, "gb2312") and not _encodable(char, "big5")
-
-
-def _han_language(han: str, in_japanese: bool) -> str:
-    """Language of Han characters that stand next to no kana."""
-    if any(map(_only_in_chinese, han)):
-        return "zh"
-    return "ja" if in_japanese or any(map(_only_in_japanese, han)) else "zh"
-
-
-@functools.lru_cache(maxsize=4096)
-def _stretch_languages(stretch: str, in_japanese: bool) -> tuple[str, ...]:
-    """Language of each character of a stretch of Han characters and kana."""
-    kana = set(_KANA_CHARACTER.findall(stretch))
-    if not kana or (kana == {"の"} and any(map(_only_in_chinese, _HAN_CHARACTER.findall(stretch)))):
-        return (_han_language(stretch, in_japanese),) * len(stretch)
-    languages: list[str] = []
-    for language, text in segment_upstream.han_and_kana(stretch):
-        here = ["ja" if language == "ja" or in_japanese else "zh"] * len(text)
-        for han in _HAN_RUN.finditer(text):
-            if any(map(_only_in_chinese, han[0])):
-                here[han.start() : han.end()] = ["zh"] * len(han[0])
-        languages += here
-    return tuple(languages)
-
-
-def _scripts(sentence: str, in_japanese: bool = False) -> list[str]:
-    """Language of each character, empty for figures and marks."""
+def _scripts(sentence: str, otherwise: str = "") -> list[str]:
+    """Language of each character, empty for figures and marks; `otherwise` as `stretch_languages` has it."""
     scripts = [_script(char) for char in sentence]
-    for stretch in _HAN_OR_KANA.finditer(sentence):
-        scripts[stretch.start() : stretch.end()] = _stretch_languages(stretch[0], in_japanese)
+    for stretch in HAN_OR_KANA.finditer(sentence):
+        scripts[stretch.start() : stretch.end()] = stretch_languages(stretch[0], otherwise)
     if "zh" in scripts:
         for sign in _GREEK_SIGN.finditer(sentence):
             scripts[sign.start()] = ""  # α in Mandarin is a word of Mandarin
-        for unit in _CHINESE_UNIT.finditer(sentence):
-            before = next((script for script in reversed(scripts[: unit.start()]) if script), "zh")
-            after = next((script for script in scripts[unit.end() :] if script), "zh")
-            if before == "zh" or after == "zh":
-                scripts[unit.start() : unit.end()] = [before if before == "zh" else after] * len(unit[0])
     return scripts
 
 
@@ -121,20 +70,31 @@ def dominant_language(text: str, mode: Mode) -> str:
     if mode.fixed:
         return mode.fixed
     counts = Counter(_scripts(text))
-    counts["en"] = len(re.findall(r"[^\W\d_]+", re.sub(f"[{HAN}{_KANA}{_HANGUL}]", " ", text)))
+    counts["en"] = _english_words(text)
     del counts[""]
     language, number = max(counts.items(), key=lambda item: item[1])
     return mode.han if language == "zh" or not number else language
 
 
-def _in_mode(scripts: list[str], mode: Mode) -> list[str]:
-    """Languages of a request's mode: what is not English is in the language asked for, if one is."""
+def _english_words(text: str) -> int:
+    return len(_WORD.findall(_NOT_ALPHABETIC.sub(" ", text)))
+
+
+def _in_mode(sentence: str, mode: Mode, default: str) -> list[str]:
+    """Language of each character in a request's mode; what the mode's language cannot read keeps its own."""
     fixed = "" if mode.fixed == "en" else mode.fixed
-    return [script if script in ("", "en") else fixed or (mode.han if script == "zh" else script) for script in scripts]
+    otherwise = "zh" if fixed in ("zh", "yue") else "ja" if default == "ja" else ""
+    scripts = _scripts(sentence, otherwise)
+    if fixed in ("ja", "ko"):
+        return [fixed if script == "zh" else script for script in scripts]
+    return [fixed or mode.han if script == "zh" else script for script in scripts]
 
 
 def segment(sentence: str, mode: Mode, default: str, frontend: str = "improved") -> list[Run]:
     """Cut a sentence into runs of one language each; joined together they are the sentence.
+
+    Figures, with the unit, sign or currency that they are written with, are in the language of the sentence, whatever
+    letters they are written against; in a clause of English they are English.
 
     Args:
         sentence: any text.
@@ -145,10 +105,64 @@ def segment(sentence: str, mode: Mode, default: str, frontend: str = "improved")
     """
     if frontend == "upstream":
         return [Run(language, text) for language, text in segment_upstream.parts(sentence, mode)]
-    scripts = _in_mode(_scripts(sentence, default == "ja"), mode)
+    scripts = _in_mode(sentence, mode, default)
+    _give_figures(sentence, scripts, mode, default)
+    _give_marks(sentence, scripts, default)
+    runs: list[Run] = []
+    start = 0
+    for index in range(1, len(scripts) + 1):
+        if index == len(scripts) or scripts[index] != scripts[start]:
+            runs.append(Run(scripts[start], sentence[start:index]))
+            start = index
+    return runs
+
+
+def _give_figures(sentence: str, scripts: list[str], mode: Mode, default: str) -> None:
+    """Name the language of every figure, in place."""
     if mode.name.startswith("all_"):
-        for figures in _FIGURES.finditer(sentence):
-            scripts[figures.start() : figures.end()] = [mode.fixed] * len(figures[0])
+        for figure in _EVERY_FIGURE.finditer(sentence):
+            scripts[figure.start() : figure.end()] = [mode.fixed] * len(figure[0])
+        return
+    figures = list(FIGURE.finditer(sentence))
+    if not figures:
+        return
+    eastern = sum(script not in ("", "en") for script in scripts)
+    in_english = default == "en" if not eastern else eastern < _english_words(sentence)
+    for figure in figures:
+        start, end = figure.span()
+        if figure["english"]:
+            scripts[start:end] = ["en"] * (end - start)
+            continue
+        before, beside_before = _neighbour(sentence, scripts, range(start - 1, -1, -1))
+        after, beside_after = _neighbour(sentence, scripts, range(end, len(scripts)))
+        written_against = scripts[end] if end < len(scripts) else ""
+        english = in_english and "en" in (before, after) and written_against in ("", "en")
+        if english or ("en" in (before, after) and in_english_clause(sentence, start, end)):
+            scripts[start:end] = ["en"] * (end - start)
+            continue
+        if mode.fixed in scripts or not eastern:
+            language = mode.fixed if mode.fixed != "en" else ""
+        else:
+            language = ""
+        if not language:
+            eastern_before, eastern_after = (side if side != "en" else "" for side in (before, after))
+            nearest = eastern_after if beside_after and not beside_before else eastern_before or eastern_after
+            language = nearest or next((script for script in scripts if script not in ("", "en")), default)
+        scripts[start:end] = [language] * (end - start)
+
+
+def _neighbour(sentence: str, scripts: list[str], indices: range) -> tuple[str, bool]:
+    """The nearest script, and whether only blanks lie between."""
+    beside = True
+    for index in indices:
+        if scripts[index]:
+            return scripts[index], beside
+        beside = beside and sentence[index] == " "
+    return "", False
+
+
+def _give_marks(sentence: str, scripts: list[str], default: str) -> None:
+    """Marks go with what stands before them, opening brackets and quotes with what follows; in place."""
     index = 0
     while index < len(scripts):
         end = index
@@ -157,29 +171,14 @@ def segment(sentence: str, mode: Mode, default: str, frontend: str = "improved")
         if end > index:
             before = scripts[index - 1] if index else ""
             after = scripts[end] if end < len(scripts) else ""
-            cut = _neutral_cut(sentence[index:end], before, after)
+            cut = _mark_cut(sentence[index:end], before, after)
             scripts[index : index + cut] = [before or after or default] * cut
             scripts[index + cut : end] = [after or before or default] * (end - index - cut)
         index = max(end, index + 1)
-    runs: list[Run] = []
-    for char, language in zip(sentence, scripts, strict=True):
-        if runs and runs[-1].language == language:
-            runs[-1] = Run(language, runs[-1].text + char)
-        else:
-            runs.append(Run(language, char))
-    return runs
 
 
-def _neutral_cut(neutral: str, before: str, after: str) -> int:
-    """How many characters of a stretch without script go with the language before it."""
+def _mark_cut(marks: str, before: str, after: str) -> int:
+    """How many characters of a stretch of marks go with the language before it."""
     if not before or not after or before == after:
-        return len(neutral) if before else 0
-    figures = re.search(r"\d(?:.*\d)?", neutral)
-    if figures is None:
-        return len(re.match(r"[^(（“‘《【$]*", neutral)[0])  # type: ignore[index]
-    attached = len(neutral.rstrip("-")) if after == "en" else len(neutral)  # 7-Eleven
-    if figures.start() == 0 and (before == "en" or figures.end() < attached):
-        return len(neutral)
-    if figures.end() == attached:
-        return len(re.match(r"[^\d$￥¥£€(（“+.-]*", neutral)[0])  # type: ignore[index]
-    return len(neutral)
+        return len(marks) if before else 0
+    return len(re.match(r"[^(（“‘《【$@]*", marks)[0])  # type: ignore[index]

@@ -13,6 +13,7 @@ import re
 import opencc
 
 from gsv_runtime.text.g2p.cantonese import is_readable
+from gsv_runtime.text.normalize import chinese_numbers as numbers
 from gsv_runtime.text.normalize.chinese import say
 from gsv_runtime.text.symbols import PUNCTUATION
 
@@ -24,7 +25,14 @@ _PAIRS = (
 ).split()
 _TO_PATTERNS = str.maketrans({pair[0]: pair[1] for pair in _PAIRS})
 _FROM_PATTERNS = str.maketrans({pair[1]: pair[0] for pair in _PAIRS})
-_DOLLARS = re.compile(r"(?:HK|港)?(?<!US)\$")
+_DOLLARS = re.compile(r"(?<![A-Za-z])(?:HK|港)?\$")
+# Counters and units of Cantonese that Mandarin does not have, or has 二 before.
+_COUNTERS = (
+    "呎|尺|吋|哩|里|磅|斤|両|蚊|毫|隻|條|歲|次|成|日|夜|晚|仔|女|房|廳|層|間|個|位|碗|杯|架|張|套|對|份|包|支|枝|罐|樽|煲|碟|餐|轉|封|本|件|粒|條友|班|場|年|公里|鐘頭|點鐘"
+)
+_UNITS = (("千米", "公里"), ("千克", "公斤"))
+_TWO = re.compile(rf"(?<![\d第月])(?<!\d\.)2(?=\s?(?:{_COUNTERS}))")
+_COUNTED = re.compile(rf"(?<![\d.,第])(\d{{3,}})(?=\s?(?:{_COUNTERS}))")
 _REPEATED = re.compile(r"([!?…,.\-])[!?…,.\-]+")
 
 
@@ -52,9 +60,18 @@ def _traditional(said: str, text: str) -> str:
     return "".join(char if _is_traditional(char) else _to_traditional().convert(char) for char in said)
 
 
+def _count(figures: str, behind: str) -> str:
+    is_year = behind.lstrip().startswith("年") and len(figures) == 4
+    return figures if is_year else numbers.cardinal(figures)
+
+
 def normalize(text: str) -> str:
     """Cantonese text as it is said; letters are dropped: `segment` gave them to English."""
-    said = say(_DOLLARS.sub("¥", text).translate(_TO_PATTERNS))
+    counted = _COUNTED.sub(lambda match: _count(match[1], text[match.end() :]), _TWO.sub("兩", _DOLLARS.sub("¥", text)))
+    said = say(counted.translate(_TO_PATTERNS))
+    for mandarin, cantonese in _UNITS:
+        if mandarin not in text:
+            said = said.replace(mandarin, cantonese)
     if "幺" not in text:
         said = said.replace("幺", "一")
     if "嗯" in text:

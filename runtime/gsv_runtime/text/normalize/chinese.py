@@ -16,6 +16,7 @@ import opencc
 
 from gsv_runtime.text.g2p.chinese import is_readable
 from gsv_runtime.text.normalize import chinese_numbers as numbers
+from gsv_runtime.text.normalize.chinese_ranges import CURRENCY, NUMBER, RANGE, range_said
 from gsv_runtime.text.normalize.chinese_words import (
     CODES,
     CURRENCIES,
@@ -24,12 +25,11 @@ from gsv_runtime.text.normalize.chinese_words import (
     NOT_LIANG,
     OPERATORS,
     SAID_SYMBOLS,
-    UNITS,
 )
+from gsv_runtime.text.normalize.units import UNIT, unit_said
 
 Say = Callable[[re.Match[str]], str]
 
-_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
 _SAID_SYMBOLS, _MARKS = str.maketrans(SAID_SYMBOLS), str.maketrans(MARKS)
 _POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
@@ -53,9 +53,19 @@ def _money(match: re.Match[str]) -> str:
     return amount + scale + (match[4] or CURRENCIES[match[1]])
 
 
-def _range_end(match: re.Match[str]) -> str:
-    link = "比" if re.search(r"比分|[胜负平赢输]$", match.string[max(0, match.start() - 6) : match.start()]) else "到"
-    return f"{match[1]}{link}"
+def _signed_unit(match: re.Match[str]) -> str:
+    unit = match[3]
+    said = numbers.counted(match[2]) + unit_said(unit, "zh")
+    return ("零下" if "°" in unit or unit == "℉" else "负") + said if match[1] else said
+
+
+_HALVES = {"a": "上午", "p": "下午"}
+
+
+def _half_day(match: re.Match[str]) -> str:
+    """``3:30 pm`` → 下午三点半."""
+    half = "" if re.search("[早上中下晚夜][午上里]?$|凌晨$", match.string[: match.start()]) else _HALVES[match[3].lower()]
+    return half + numbers.clock(match[1], match[2] or "0")
 
 
 def _bare_number(match: re.Match[str]) -> str:
@@ -65,9 +75,10 @@ def _bare_number(match: re.Match[str]) -> str:
     if len(figures) < 3 or figures[0] == "0":
         coded = figures[0] == "0" and len(figures) > 1 and re.search(rf"(?:{CODES})", before)
         return numbers.telephone_digits(figures) if coded else numbers.cardinal(figures)
-    if re.search(rf"(?:{CODES})[是为係系：:，,]*$|[A-Za-z-]$", before) or after in ("房", "室", "航", "路", "号"):
+    if re.search(rf"(?:{CODES})[是为係系：:，,\s]*$|[A-Za-z-]$", before) or after in ("房", "室", "航", "路", "号"):
         return numbers.telephone_digits(figures)
-    if re.search("(?:第|等于|大于|小于|[加减乘约共达]|除以|超过)$", before) or figures.endswith("00"):
+    is_round = figures.endswith("00") and (len(figures) < 8 or figures.endswith("0000"))
+    if re.search("(?:第|等于|大于|小于|[加减乘约共达]|除以|超过)$", before) or is_round:
         return numbers.cardinal(figures)
     return numbers.telephone_digits(figures)
 
@@ -78,11 +89,13 @@ def _rules(*pairs: tuple[str, Say | str]) -> tuple[tuple[re.Pattern[str], Say | 
 
 _DAY = r"(0?[1-9]|[12]\d|3[01])"
 _MONTH = r"(0?[1-9]|1[0-2])"
-_UNIT = "|".join(re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True))
 _TIME = r"(?<!\d)([01]?\d|2[0-4])[:：]([0-5]\d)(?:[:：]([0-5]\d))?(?![\d:：])"
 
 _RULES = _rules(
     (r"\.{3,}|。{3,}|…+", "…"),
+    (r"(?<![\d)\]）A-Za-z])[−－﹣–‒‑](?=\s?\d)|(?<=[-~～—–至到])[−－﹣–](?=\d)", "-"),
+    (r"[％﹪]", "%"),
+    (r"(?<=\d)\s?[．](?=\d)", "."),
     (rf"(?<!\d)([12]\d{{3}})[-/.]{_MONTH}[-/.]{_DAY}(?![\d.])(?:日|号)?", _date),
     (rf"(?<!\d)(\d{{2}}|[12]\d{{3}})年\s?{_MONTH}月",
      lambda m: f"{numbers.digits(m[1])}年{numbers.month_or_day(m[2])}月"),
@@ -90,16 +103,19 @@ _RULES = _rules(
      lambda m: f"{numbers.digits(m[1])}到{numbers.digits(m[2])}年"),
     (r"(?<!\d)([123]\d{3}|5000)年([前后来多]|的?历史)?", _year),
     (r"(?<!\d)(0\d)年", lambda m: f"{numbers.digits(m[1])}年"),
+    (rf"(?<!\d){_MONTH}\s?[-~—～至到]\s?{_MONTH}(?=月)",
+     lambda m: f"{numbers.month_or_day(m[1])}到{numbers.month_or_day(m[2])}"),
     (rf"(?<!\d){_MONTH}月{_DAY}\s?[-~—～至到]\s?{_DAY}([日号])",
      lambda m: f"{numbers.month_or_day(m[1])}月{numbers.month_or_day(m[2])}到{numbers.month_or_day(m[3])}{m[4]}"),
     (rf"(?<!\d){_MONTH}月{_DAY}(?!\d)", lambda m: f"{numbers.month_or_day(m[1])}月{numbers.month_or_day(m[2])}"),
     (rf"(?<!\d){_MONTH}月(?!\d)", lambda m: f"{numbers.month_or_day(m[1])}月"),
     (rf"{_TIME}\s?[-~—～至到]+\s?{_TIME[7:]}",
      lambda m: f"{numbers.clock(m[1], m[2], m[3])}至{numbers.clock(m[4], m[5], m[6])}"),
-    (r"(周[一二三四五六日]|星期[一二三四五六日天])\s?[-–~～—]\s?(?=周|星期)|(?<=[日号月年])\s?[-–~～]\s?(?=\d)",
+    (r"(周[一二三四五六日]|星期[一二三四五六日天])\s?[-–~～—]\s?(?=周|星期)|(?<=[\d一二三四五六七八九十零][日号月年])\s?[-–~～—]\s?(?=\d)",
      lambda m: f"{m[1] or ''}到"),
     (r"(?<!\d)([5-9]0|0[05])后(?![面来卫的天续果退勤])", lambda m: f"{numbers.digits(m[1])}后"),
     (r"[>＞](?=\s?\d)(?<!\d>)(?<!\d＞)", "大于"),
+    (r"(?<![\d:])(1?\d)(?:[:：]([0-5]\d))?\s?([aApP])\.?[mM](?![A-Za-z])\.?", _half_day),
     (_TIME, lambda m: numbers.clock(m[1], m[2], m[3])),
     (r"(?<!\d)([01]?\d|2[0-4])点([0-5]?\d)分?",
      lambda m: f"{'两' if m[1] == '2' else numbers.month_or_day(m[1])}点{numbers.cardinal(m[2])}分"),
@@ -109,27 +125,28 @@ _RULES = _rules(
      lambda m: numbers.telephone_digits(m[0].removeprefix("+86"))),
     (r"(?<!\d)0\d{2,3}[ -]\d{7,8}(?!\d)|(?<!\d)[48]00[ -]?\d{3,4}[ -]?\d{3,4}(?!\d)",
      lambda m: numbers.telephone_digits(m[0])),
-    (rf"(-?)({_NUMBER})\s?(?:°C|℃|°)", lambda m: f"{numbers.signed(m[1], m[2], '零下')}度"),
-    (rf"(?<![\d])-({_NUMBER})\s?(摄氏度|华氏度|度)", lambda m: f"零下{numbers.decimal(m[1])}{m[2]}"),
-    (rf"([{''.join(CURRENCIES)}])\s?({_NUMBER})(千万|百万|亿|万|千|百)?([美欧日港韩]?元|英镑|块)?", _money),
-    (rf"({_NUMBER})\s?([$€£])", lambda m: numbers.decimal(m[1]) + CURRENCIES[m[2]]),
+    (r"(?<!\d)\d{4}(?:[ -]\d{4}){2,}(?:[ -]\d{1,4})?(?!\d)", lambda m: numbers.telephone_digits(m[0])),
+    (r"(?<![\d.])(\d{2,3})/(\d{2,3})(?=\s?(?:mmHg|毫米汞柱))", lambda m: f"{numbers.cardinal(m[1])},{m[2]}"),
+    (r"(?<=血压)([是为：:约]?)(\d{2,3})/(\d{2,3})",
+     lambda m: f"{m[1]}{numbers.cardinal(m[2])},{numbers.cardinal(m[3])}"),
+    (RANGE.pattern, range_said),
+    (rf"(-?)({NUMBER})\s?(?:°C|℃|°(?!\s?F))", lambda m: f"{numbers.signed(m[1], m[2], '零下')}度"),
+    (rf"(?<![\d])-({NUMBER})\s?(摄氏度|华氏度|度)", lambda m: f"零下{numbers.decimal(m[1])}{m[2]}"),
+    (rf"({CURRENCY})\s?({NUMBER})(千万|百万|亿|万|千|百)?([美欧日港韩]?元|英镑|块)?", _money),
+    (rf"({NUMBER})\s?([$€£])", lambda m: numbers.decimal(m[1]) + CURRENCIES[m[2]]),
     (r"(?<!\d)(\d+)([⁰¹²³⁴⁵⁶⁷⁸⁹]+)",
      lambda m: f"{numbers.cardinal(m[1])}的{numbers.cardinal(m[2].translate(_POWERS))}次方"),
-    (rf"({_NUMBER}(?:{_UNIT})?)\s?[~～—-]\s?(?={_NUMBER}\s?(?:%|{_UNIT})(?![A-Za-z]))", lambda m: f"{m[1]}到"),
-    (rf"({_NUMBER})\s?({_UNIT})(?![A-Za-z])", lambda m: numbers.counted(m[1]) + UNITS[m[2]]),
+    (rf"(-?)({NUMBER})\s?({UNIT})", _signed_unit),
     (r"(?<![\d.])(\d+)/(\d+)(?![\d/])", lambda m: f"{numbers.cardinal(m[2])}分之{numbers.cardinal(m[1])}"),
-    (rf"(-?)({_NUMBER})\s?%\s?[~～—-]\s?(-?)({_NUMBER})\s?%",
-     lambda m: f"百分之{numbers.signed(m[1], m[2])}到百分之{numbers.signed(m[3], m[4])}"),
-    (rf"(?<!\d)([-−]?)({_NUMBER})\s?([%‰])",
+    (rf"(?<!\d)([-−]?)({NUMBER})\s?([%‰])",
      lambda m: f"{'负' if m[1] else ''}{'百' if m[3] == '%' else '千'}分之{numbers.decimal(m[2])}"),
     (r"(?<![\d.])\d+(?:\.\d+){2,}", lambda m: "点".join(map(numbers.cardinal, m[0].split(".")))),
-    (rf"({_NUMBER})\s?([+×÷=>≥≤≈≠±*]|<(?=\s?\d))\s?(?=[-−\d一-龥])", lambda m: f"{m[1]}{OPERATORS[m[2]]}"),
-    (rf"({_NUMBER})\s?[-−]\s?(?={_NUMBER}\s?(?:[=+×÷]|等于|加|乘|除))", lambda m: f"{m[1]}减"),
-    (rf"(?<![\d.-])({_NUMBER}[百千万亿]?)\s?[-–—~～]+\s?(?={_NUMBER}(?!\s?[-–]))", _range_end),
+    (rf"({NUMBER})\s?([+×÷=>≥≤≈≠±*]|<(?=\s?\d))\s?(?=[-−\d一-龥])", lambda m: f"{m[1]}{OPERATORS[m[2]]}"),
+    (rf"({NUMBER})\s?[-−]\s?(?={NUMBER}\s?(?:[=+×÷]|等于|加|乘|除))", lambda m: f"{m[1]}减"),
     (r"(?<=\d)[-–](?=\d)", ""),
-    (rf"(?<![\d一-龥A-Za-z])[-−](?={_NUMBER})|(?<=[为是于到至约达温])[-−](?={_NUMBER})", "负"),
+    (rf"(?<![\dA-Za-z])-(?={NUMBER}\s?(?:[美欧日港韩]?元|块|度|分(?!之)|个百分点|万|亿))|(?<![\d一-龥A-Za-z])[-−](?={NUMBER})|(?<=[为是于到至约达温])[-−](?={NUMBER})", "负"),
     (rf"(?<![\d.第])(2)\s?(?=(?:{MEASURES}))(?!(?:{NOT_LIANG}))", "两"),
-    (rf"({_NUMBER})(?=\s?(?:[多余几来]?(?:{MEASURES})))", lambda m: numbers.decimal(m[1])),
+    (rf"({NUMBER})(?=\s?(?:[多余几来]?(?:{MEASURES}|日)))", lambda m: numbers.decimal(m[1])),
     (r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d*\.\d+", lambda m: numbers.decimal(m[0])),
     (r"\d+", _bare_number),
 )  # fmt: skip
@@ -139,6 +156,7 @@ _FIRST_HAN = 0x3400
 _DASHES = re.compile(r"[—―]{2,}|\s-+\s|--+")
 _PER = re.compile(r"(?<=[元块角分克升米秒次瓦斤字节兆个人])/(?=[一-龥])")
 _NO_BETWEEN_HAN = re.compile("(?<=[一-龥])の(?=[一-龥])")
+_REPEATS = re.compile("([㐀-鿿])[々〻]")
 _REPEATED = re.compile(r"([!?…,.\-])[!?…,.\-]+")
 
 
@@ -152,6 +170,8 @@ def say(text: str) -> str:
 
     What has no reading is still in it.
     """
+    while _REPEATS.search(text):
+        text = _REPEATS.sub(r"\1\1", text)
     for pattern, wording in _RULES:
         text = pattern.sub(wording, text)
     text = _DASHES.sub(",", _PER.sub("每", text)).replace("—", "-").translate(_SAID_SYMBOLS).translate(_MARKS)

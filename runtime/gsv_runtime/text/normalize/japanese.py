@@ -10,43 +10,12 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from gsv_runtime.text.normalize.japanese_ruby import read_once, repeats_written_out
+from gsv_runtime.text.normalize.units import UNIT, unit_said
+
 Rule = tuple[re.Pattern[str], "Callable[[re.Match[str]], str] | str"]
 
 _DIGIT_NAMES = ("ゼロ", "イチ", "ニー", "サン", "ヨン", "ゴー", "ロク", "ナナ", "ハチ", "キュー")
-_UNITS = {
-    "km/h": "キロメートル毎時",
-    "km": "キロメートル",
-    "cm": "センチメートル",
-    "mm": "ミリメートル",
-    "m": "メートル",
-    "kg": "キログラム",
-    "mg": "ミリグラム",
-    "g": "グラム",
-    "ml": "ミリリットル",
-    "mL": "ミリリットル",
-    "L": "リットル",
-    "l": "リットル",
-    "GB": "ギガバイト",
-    "MB": "メガバイト",
-    "TB": "テラバイト",
-    "KB": "キロバイト",
-    "Hz": "ヘルツ",
-    "kHz": "キロヘルツ",
-    "MHz": "メガヘルツ",
-    "GHz": "ギガヘルツ",
-    "°C": "度",
-    "℃": "度",
-    "%": "パーセント",
-    "％": "パーセント",
-    "㎞": "キロメートル",
-    "㎏": "キログラム",
-    "㎝": "センチメートル",
-    "㎡": "平方メートル",
-    "kW": "キロワット",
-    "W": "ワット",
-    "V": "ボルト",
-    "㌔": "キロ",
-}
 _MONEY = {"¥": "円", "￥": "円", "$": "ドル", "＄": "ドル", "€": "ユーロ", "£": "ポンド", "₩": "ウォン"}
 _SIGNS = {
     "&": "アンド",
@@ -75,11 +44,16 @@ def _digit_names(match: re.Match[str]) -> str:
 
 
 def _decimal(match: re.Match[str]) -> str:
-    return f"{match[1]}点{''.join(_DIGIT_NAMES[int(figure)] for figure in match[2])}"
+    whole = "れい" if match[1] == "0" else match[1]
+    return f"{whole}点{''.join(_DIGIT_NAMES[int(figure)] for figure in match[2])}"
 
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
-_UNIT = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
+# What is counted behind the second figure of a range; 番 and 号 are of addresses.
+_COUNTED = "[人個回日時分秒年歳才円本枚冊台度倍階週月名件代点位割杯匹頭羽話巻章節段室着足軒問泊曲試]|[ヶヵかカケ]月|パーセント"
+_RANGED = rf"(?:{UNIT}|[%％]|{_COUNTED})"
+_WAVE = r"\s?[~～〜∼]\s?"
+_WON = r"(?=で(?:勝|負|敗|引き分け|下し|破|リード|優勝|制し|終|快勝|辛勝|惜敗)|の(?:勝利|敗|逆転|引き分け|スコア|接戦)|と(?:快勝|リード))"
 _RULES: tuple[Rule, ...] = tuple(
     (re.compile(pattern), said)
     for pattern, said in (
@@ -91,9 +65,18 @@ _RULES: tuple[Rule, ...] = tuple(
         (r"(?<![0-9:])([01]?[0-9]|2[0-4]):([0-5][0-9])(?![0-9:])",
          lambda m: f"{int(m[1])}時" + (f"{int(m[2])}分" if int(m[2]) else "")),
         (rf"([¥￥$＄€£₩])\s?({_NUMBER})((?:[万億兆千]|百万)?)", lambda m: f"{m[2]}{m[3]}{_MONEY[m[1]]}"),
-        (r"(?<=[0-9])\s?[~～〜]\s?(?=[0-9])", "から"),
-        (rf"(?<![0-9A-Za-z])[-−](?={_NUMBER})", "マイナス"),
-        (rf"({_NUMBER})\s?({_UNIT})(?![A-Za-z])", lambda m: f"{m[1]}{_UNITS[m[2]]}"),
+        (rf"(?<=[0-9一-鿿々ァ-ヺー%％℃A-Za-z」）)]){_WAVE}(?=[-−]?[0-9一-鿿々ァ-ヺA-Z「$¥￥])", "から"),
+        (rf"(?<=[0-9][時分日月年円人歳個%％]){_WAVE}(?=$|[、。,.\s])", "から"),
+        (rf"(?<![0-9/-])({_NUMBER}\s?(?:{UNIT}|[%％円])?)\s?[-–—−]+\s?(?={_NUMBER}\s?{_RANGED})", lambda m: f"{m[1]}から"),
+        (rf"(?<![0-9-])([0-9]{{1,3}})\s?[-–−]\s?([0-9]{{1,3}})(?![0-9-]){_WON}", lambda m: f"{m[1]}対{m[2]}"),
+        (rf"(?<![0-9A-Za-z])[-−－﹣–](?={_NUMBER})", "マイナス"),
+        (r"([0-9]{2,3})/([0-9]{2,3})(?=\s?mmHg)", lambda m: f"{m[1]}、{m[2]}"),
+        (rf"({_NUMBER})\s?°[Ff]|({_NUMBER})\s?℉", lambda m: f"華氏{m[1] or m[2]}度"),
+        (rf"({_NUMBER})\s?({UNIT})", lambda m: f"{m[1]}{unit_said(m[2], 'ja')}"),
+        (rf"({_NUMBER})\s?([%％])", lambda m: f"{m[1]}パーセント"),
+        (rf"({_NUMBER})\s?‰", lambda m: f"{m[1]}パーミル"),
+        (r"(?<![0-9:])([01]?[0-9])時?\s?([aApP])\.?[mM](?![A-Za-z])\.?",
+         lambda m: f"{'午前' if m[2] in 'aA' else '午後'}{m[1]}時"),
         (r"(?<![0-9/])([0-9]{1,4})/([0-9]{1,4})(?![0-9/])", lambda m: f"{m[2]}分の{m[1]}"),
         (r"(?<![0-9:])([0-9]{1,4}):([0-9]{1,4})(?![0-9:])", lambda m: f"{m[1]}対{m[2]}"),
         (r"(?<![0-9.])([0-9]+)\.([0-9]+)(?![0-9.])", _decimal),
@@ -101,6 +84,7 @@ _RULES: tuple[Rule, ...] = tuple(
         (r"(?<![0-9])0[0-9]{4,}(?![0-9])|[0-9]{17,}", _digit_names),
     )
 )  # fmt: skip
+_WIDE = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uff9f]+|(?<=[0-9０-９])[．，：／％](?=[0-9０-９])|－(?=[0-9０-９])")
 _PAUSES = re.compile(r"[：；:;／/]|\s*[—―–]+\s*|…+|‥+|・・+|\n")
 _LAUGHTER = re.compile(r"(?<![A-Za-z])[wｗ]{2,}(?![A-Za-z])")
 _SAID = re.compile(r"[A-Za-z0-9\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30fe\u3400-\u9fff、。!?,.]")
@@ -110,6 +94,7 @@ _FOLDS = {
     ord("，"): "、",
     ord("．"): ".",
     ord("\u3000"): " ",
+    ord("~"): "ー",
     ord("〜"): "ー",
     ord("～"): "ー",
 }
@@ -117,10 +102,8 @@ _FOLDS = {
 
 def normalize(text: str) -> str:
     """Japanese text as Open JTalk reads it: kana, kanji, Latin letters, figures and ``、。!?,.``."""
-    text = unicodedata.normalize("NFC", text)
-    text = re.sub(
-        "[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uff9f]+", lambda m: unicodedata.normalize("NFKC", m[0]), text
-    )
+    text = repeats_written_out(read_once(unicodedata.normalize("NFC", text)))
+    text = _WIDE.sub(lambda m: unicodedata.normalize("NFKC", m[0]), text)
     text = _LAUGHTER.sub("", text)
     for pattern, said in _RULES:
         text = pattern.sub(said, text)

@@ -1,0 +1,42 @@
+"""Figures of a sentence with what is written against them: sign, currency, unit, per cent; and codes of letters and figures.
+
+In a Chinese, Japanese or Korean sentence a figure is said in the sentence's language, the letters around it in English
+(G105次: G 一百零五次).
+"""
+
+from __future__ import annotations
+
+import re
+
+from gsv_runtime.text.normalize.units import UNIT
+
+CURRENCY = r"(?:(?:HK|US|NT|CA|AU|SG|RMB|CNY|A|C|S)?\s?[$€£￥¥₩￦₹₽＄]|(?<![A-Za-z])(?:RMB|CNY|HKD|USD|NTD|JPY|KRW)(?=\s?\d))"
+_NUMBER = r"\d+(?:[.,:：/·⁄]\d+)*"
+_MEASURED = rf"{_NUMBER}[⁰¹²³⁴-⁹]*(?:\s?(?:{UNIT}|[%％‰])|\s?[aApP]\.?[mM](?![A-Za-z])\.?)?"
+# Whole in English wherever they stand: links, addresses, 21st, 1990s, B2B, 7-Eleven.
+_ENGLISH = (
+    r"(?:https?://|www\.)[^\s\u3000-\u9fff\uac00-\ud7ff\uff00-\uffef]+|[A-Za-z][\w.+-]*@[\w-]+(?:\.[A-Za-z]+)+"
+    r"|(?<!\d)\d*(?:1st|2nd|3rd|\dth)(?![A-Za-z])|(?<!\d)[12]\d\d0s(?![A-Za-z])"
+    r"|(?<![A-Za-z0-9])[A-Z]2[A-Z](?![A-Za-z0-9])|(?<!\d)\d-[A-Z][a-z]+"
+)
+FIGURE = re.compile(
+    rf"(?P<english>{_ENGLISH})"
+    rf"|(?:{CURRENCY}\s?)?(?:(?<![\w\])）-])[-−－﹣–+±]\s?)?{_MEASURED}"
+    rf"(?:\s?[-~～〜—–−－至到]+\s?(?:{CURRENCY}\s?)?[-−－﹣]?{_MEASURED})*"
+)
+_ENGLISH_WORD = re.compile(r"[A-Za-z][A-Za-z'’]*")
+_NOT_WORDS = re.compile(r"@\S+|(?<=\d)[A-Za-z]+|[A-Za-z]+(?=\d)|[A-Za-z]*\.[A-Za-z]+")
+_EAST_ASIAN = re.compile("[\u1100-\u11ff\u3005-\u3007\u3041-\u318f\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7ff]")
+
+
+def in_english_clause(sentence: str, start: int, end: int) -> bool:
+    """Whether a figure stands in a clause of English, not in a name (iPhone 15 Pro) or a code.
+
+    A clause has two words in small letters; one is enough in a sentence without any other language.
+    """
+    left = max((match.end() for match in _EAST_ASIAN.finditer(sentence, 0, start)), default=0)
+    after = _EAST_ASIAN.search(sentence, end)
+    right = after.start() if after else len(sentence)
+    words = _ENGLISH_WORD.findall(_NOT_WORDS.sub(" ", FIGURE.sub(" 0 ", sentence[left:right])))
+    small = sum(len(word) > 1 and word.islower() for word in words) + ("I" in words)
+    return small > 1 or (small == 1 and left == 0 and after is None)

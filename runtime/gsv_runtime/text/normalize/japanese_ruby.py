@@ -1,0 +1,96 @@
+"""Japanese text without what is written twice or short: readings in brackets behind a word, marks of repetition.
+
+薔薇（ばら） is said ばら, once; 漢字《かんじ》 as Aozora Bunko writes it, with ｜ before the word if it needs one. A remark in
+brackets that is no reading stays: 彼（たぶん）は来ない.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import pyopenjtalk
+
+_KANJI = "一-鿿㐀-䶿々〆ヶ仝"
+_WORD_BEFORE = re.compile(f"[{_KANJI}][{_KANJI}ぁ-ゖ]*$")
+_READING = "[ぁ-ゖァ-ヺー・ゝゞヽヾ ]+"
+_RUBY = re.compile(rf"《({_READING})》|［({_READING})］|\[({_READING})\]|（({_READING})）|\(({_READING})\)|〈({_READING})〉")
+_NAMED_BASE = re.compile(r"[｜|]([^｜|《》（）()\n、。]{1,30})$")
+_LONGEST_BASE = 12
+# Parts of speech of kana that says something of its own (たぶん, はい, です) rather than how a word is read.
+_REMARKS = ("副詞", "感動詞", "助動詞", "助詞", "接続詞", "フィラー")
+_REPEATS = re.compile("([ぁ-ゖァ-ヺ])([ゝゞヽヾ])")
+_POSITIONAL = re.compile("[一二三四五六七八九〇]*〇[一二三四五六七八九〇]*")
+_FIGURES = str.maketrans("〇一二三四五六七八九", "0123456789")
+_TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
+
+
+def _katakana(kana: str) -> str:
+    return re.sub("[ ・]", "", kana).translate(_TO_KATAKANA)
+
+
+def read_once(text: str) -> str:
+    """Put the reading in brackets in the place of the word that it stands behind."""
+    said = ""
+    start = 0
+    for match in _RUBY.finditer(text):
+        before = said + text[start : match.start()]
+        reading = re.sub("[ ・]", "", next(group for group in match.groups() if group))
+        base = _base(before, reading, certain=match[0][0] in "《［[")
+        said = before[: len(before) - base] + reading if base else before + match[0]
+        start = match.end()
+    return re.sub("[｜|](?=[一-鿿])", "", said + text[start:])
+
+
+def _base(before: str, reading: str, certain: bool) -> int:
+    """Length of the word at the end of a text that a reading belongs to; 0 if it is no reading."""
+    named = _NAMED_BASE.search(before)
+    if named:
+        return len(named[0])
+    word = _WORD_BEFORE.search(before[-_LONGEST_BASE:])
+    if word is None:
+        return 0
+    return _with_endings(word[0], reading) or _by_dictionary(word[0], reading, certain)
+
+
+def _with_endings(word: str, reading: str) -> int:
+    """Length of 取り扱い before とりあつかい: kana among the kanji stands in the reading, too."""
+    for start in range(len(word)):
+        part = word[start:]
+        if re.match(f"[{_KANJI}]", part) and re.search("[ぁ-ゖ]", part):
+            pattern = "".join(".+" if re.match(f"[{_KANJI}]", piece) else piece for piece in re.findall(f"[{_KANJI}]+|[ぁ-ゖ]+", part))
+            if re.fullmatch(pattern, reading) and len(reading) >= len(part):
+                return len(part)
+    return 0
+
+
+def _by_dictionary(word: str, reading: str, certain: bool) -> int:
+    kanji = re.search(f"[{_KANJI}]+$", word)
+    if kanji is None:
+        return 0
+    tokens = [(fields[0], fields[8] if len(fields) > 8 else "") for fields in _features(kanji[0])]
+    for start in range(len(tokens)):
+        if "".join(said for _, said in tokens[start:]) == _katakana(reading):
+            return sum(len(token) for token, _ in tokens[start:])
+    if not certain and _features(reading)[0][1] in _REMARKS:
+        return 0
+    size = 0
+    for token, _ in reversed(tokens):  # 陽葵（ひまり） are two words to the dictionary, 今日本気（マジ） are two words
+        if size and (len(token) > 1 or size + len(token) > len(reading)):
+            break
+        size += len(token)
+    return size
+
+
+def _features(text: str) -> list[list[str]]:
+    return [feature.split(",") for feature in pyopenjtalk.run_mecab(text)]
+
+
+def repeats_written_out(text: str) -> str:
+    """こゝろ as こころ, いすゞ as いすず, 仝 as 同, 二〇二四 as 2024; 々 stays, the dictionary has its words."""
+    text = text.replace("〻", "々").replace("仝", "同")
+    while match := _REPEATS.search(text):
+        plain = unicodedata.normalize("NFD", match[1])[0]
+        said = unicodedata.normalize("NFC", plain + "\u3099") if match[2] in "ゞヾ" else match[1] if match[2] in "ゝヽ" else plain
+        text = text[: match.start(2)] + said + text[match.end() :]
+    return _POSITIONAL.sub(lambda m: m[0].translate(_FIGURES) if len(m[0]) > 1 else m[0], text)
