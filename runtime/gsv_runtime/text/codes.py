@@ -13,13 +13,17 @@ from gsv_runtime.text.normalize import chinese_numbers
 from gsv_runtime.text.segment import Run
 
 _CODE = re.compile(
-    r"(?<![A-Za-z0-9])(?:[A-Za-z]+(?:\s?[:：]\s?(?=\d{4})|[·•-]| )?)(?=\d)\d+(?:\.\d+)*(?:[·•-]?(?:[A-Z]+|\d+))*(?![A-Za-z]*[./@])"
+    r"(?<![A-Za-z0-9])[A-Za-z]+(?:\s?[:：]\s?(?=\d{4})|[·•-]| )?\d+(?:\.\d+)*"
+    r"(?:[·•-]?(?:[A-Z]+|\d+))*(?![A-Za-z]*[./@])"
     r"|(?<![A-Za-z0-9])\d+[A-Z]+\d[A-Z0-9]*"
 )
 _FIGURES = re.compile(r"(?<![\d.])([·•-]?)(\d+)(?!\.?\d)")
 _COUNTED = re.compile(r"(?<!\d{4})次|\s?[万萬億亿元块塊個个人円원명개%％]")
 _LONG = {"zh": 3, "yue": 3, "ja": 5, "ko": 4}
-_DIGIT_NAMES = {"ja": "ゼロ イチ ニー サン ヨン ゴー ロク ナナ ハチ キュー".split(), "ko": "공 일 이 삼 사 오 육 칠 팔 구".split()}
+_DIGIT_NAMES = {
+    "ja": "ゼロ イチ ニー サン ヨン ゴー ロク ナナ ハチ キュー".split(),
+    "ko": "공 일 이 삼 사 오 육 칠 팔 구".split(),
+}
 
 
 def say_codes(runs: Sequence[Run]) -> list[Run]:

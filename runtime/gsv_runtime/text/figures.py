@@ -1,4 +1,4 @@
-"""Figures of a sentence with what is written against them: sign, currency, unit, per cent; and codes of letters and figures.
+"""Figures of a sentence with what is written against them: sign, currency, unit, per cent, the end of a range.
 
 In a Chinese, Japanese or Korean sentence a figure is said in the sentence's language, the letters around it in English
 (G105次: G 一百零五次).
@@ -10,7 +10,9 @@ import re
 
 from gsv_runtime.text.normalize.units import UNIT
 
-CURRENCY = r"(?:(?:HK|US|NT|CA|AU|SG|RMB|CNY|A|C|S)?\s?[$€£￥¥₩￦₹₽＄]|(?<![A-Za-z])(?:RMB|CNY|HKD|USD|NTD|JPY|KRW)(?=\s?\d))"
+CURRENCY = (
+    r"(?:(?:HK|US|NT|CA|AU|SG|RMB|CNY|A|C|S)?\s?[$€£￥¥₩￦₹₽＄]|(?<![A-Za-z])(?:RMB|CNY|HKD|USD|NTD|JPY|KRW)(?=\s?\d))"
+)
 _NUMBER = r"\d+(?:[.,:：/·⁄]\d+)*"
 _MEASURED = rf"{_NUMBER}[⁰¹²³⁴-⁹]*(?:\s?(?:{UNIT}|[%％‰])|\s?[aApP]\.?[mM](?![A-Za-z])\.?)?"
 # Whole in English wherever they stand: links, addresses, 21st, 1990s, B2B, 7-Eleven.

@@ -26,9 +26,12 @@ _HAN_RUN = re.compile(f"[{HAN}]+")
 _MANDARIN_CHARACTERS = frozenset("很你这那哪呢吧她它给吃喝没们吗咱谁")
 # Words of Mandarin's grammar and of every day whose characters Japan writes, too, but not as words of their own.
 _MANDARIN_WORDS = frozenset(
-    "我 他 我的 他的 在 是 不是 的 了 叫 看 看到 看着 听 听说 想 要 去 来 会 能 就 都 也 和 跟 把 被 从 对 到 还 还有 又 才 只 有 没有 "
-    "不 不要 不会 不能 今天 明天 昨天 后天 早上 喜欢 知道 觉得 认为 一个 一只 一本 一下 一起 一些 什么 怎么 为什么 因为 但是 可是 如果 "
-    "已经 太 真 好 买 卖 说 走 坐 做 玩 穿 找 问 读 写 唱 打 吧 哪里 这里 那里 这个 那个 请问 叫做 称为 动漫 动画片 周末 平时 大家 之后".split()
+    "我 他 我的 他的 在 是 不是 的 了 叫 看 看到 看着 听 听说 想 要 去 来 会 能 就 都 也 和 跟 把 被 从 对 到 还 "
+    "还有 又 才 只 有 没有 "
+    "不 不要 不会 不能 今天 明天 昨天 后天 早上 喜欢 知道 觉得 认为 一个 一只 一本 一下 一起 一些 什么 怎么 "
+    "为什么 因为 但是 可是 如果 "
+    "已经 太 真 好 买 卖 说 走 坐 做 玩 穿 找 问 读 写 唱 打 吧 哪里 这里 那里 这个 那个 请问 叫做 称为 动漫 "
+    "动画片 周末 平时 大家 之后".split()
 )
 _PRONOUNS = frozenset("我 他 我的 他的 大家".split())
 _GRAMMAR = ("助詞", "助動詞")
@@ -112,8 +115,9 @@ def _han_language(han: str, otherwise: str) -> str:
 def _mixed_languages(stretch: str, otherwise: str) -> tuple[str, ...]:
     languages, grammar = _japanese_words(stretch)
     in_japanese = grammar or otherwise == "ja"
-    free = [han for part in _HAN_RUN.finditer(stretch) if (han := _free_part(part.span(), languages))]
-    mandarin = [_is_mandarin(stretch[slice(*han)], in_japanese) for han in free]
+    parts = (_free_part(han.span(), languages) for han in _HAN_RUN.finditer(stretch))
+    free = [(start, end) for start, end in parts if start < end]
+    mandarin = [_is_mandarin(stretch[start:end], in_japanese) for start, end in free]
     for (start, end), is_mandarin in zip(free, mandarin, strict=True):
         han = stretch[start:end]
         undecided = not in_japanese and not _is_japanese(han)
@@ -122,14 +126,14 @@ def _mixed_languages(stretch: str, otherwise: str) -> tuple[str, ...]:
     return tuple(language or "ja" for language in languages)
 
 
-def _free_part(span: tuple[int, int], languages: list[str]) -> tuple[int, int] | None:
+def _free_part(span: tuple[int, int], languages: list[str]) -> tuple[int, int]:
     """What of a run of Han characters is in no word with kana."""
     start, end = span
     while end > start and languages[end - 1]:
         end -= 1
     while start < end and languages[start]:
         start += 1
-    return (start, end) if start < end else None
+    return start, end
 
 
 def _japanese_words(stretch: str) -> tuple[list[str], bool]:

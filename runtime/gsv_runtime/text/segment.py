@@ -140,11 +140,8 @@ def _give_figures(sentence: str, scripts: list[str], mode: Mode, default: str) -
         if english or ("en" in (before, after) and in_english_clause(sentence, start, end)):
             scripts[start:end] = ["en"] * (end - start)
             continue
-        if mode.fixed in scripts or not eastern:
-            language = mode.fixed if mode.fixed != "en" else ""
-        else:
-            language = ""
-        if not language:
+        language = mode.fixed if mode.fixed in scripts or not eastern else ""
+        if language in ("", "en"):
             eastern_before, eastern_after = (side if side != "en" else "" for side in (before, after))
             nearest = eastern_after if beside_after and not beside_before else eastern_before or eastern_after
             language = nearest or next((script for script in scripts if script not in ("", "en")), default)

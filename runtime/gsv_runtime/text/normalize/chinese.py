@@ -64,7 +64,9 @@ _HALVES = {"a": "上午", "p": "下午"}
 
 def _half_day(match: re.Match[str]) -> str:
     """``3:30 pm`` → 下午三点半."""
-    half = "" if re.search("[早上中下晚夜][午上里]?$|凌晨$", match.string[: match.start()]) else _HALVES[match[3].lower()]
+    half = (
+        "" if re.search("[早上中下晚夜][午上里]?$|凌晨$", match.string[: match.start()]) else _HALVES[match[3].lower()]
+    )
     return half + numbers.clock(match[1], match[2] or "0")
 
 
@@ -144,7 +146,8 @@ _RULES = _rules(
     (rf"({NUMBER})\s?([+×÷=>≥≤≈≠±*]|<(?=\s?\d))\s?(?=[-−\d一-龥])", lambda m: f"{m[1]}{OPERATORS[m[2]]}"),
     (rf"({NUMBER})\s?[-−]\s?(?={NUMBER}\s?(?:[=+×÷]|等于|加|乘|除))", lambda m: f"{m[1]}减"),
     (r"(?<=\d)[-–](?=\d)", ""),
-    (rf"(?<![\dA-Za-z])-(?={NUMBER}\s?(?:[美欧日港韩]?元|块|度|分(?!之)|个百分点|万|亿))|(?<![\d一-龥A-Za-z])[-−](?={NUMBER})|(?<=[为是于到至约达温])[-−](?={NUMBER})", "负"),
+    (rf"(?<![\dA-Za-z])-(?={NUMBER}\s?(?:[美欧日港韩]?元|块|度|分(?!之)|个百分点|万|亿))"
+     rf"|(?<![\d一-龥A-Za-z])[-−](?={NUMBER})|(?<=[为是于到至约达温])[-−](?={NUMBER})", "负"),
     (rf"(?<![\d.第])(2)\s?(?=(?:{MEASURES}))(?!(?:{NOT_LIANG}))", "两"),
     (rf"({NUMBER})(?=\s?(?:[多余几来]?(?:{MEASURES}|日)))", lambda m: numbers.decimal(m[1])),
     (r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d*\.\d+", lambda m: numbers.decimal(m[0])),

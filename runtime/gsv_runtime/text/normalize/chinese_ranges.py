@@ -15,7 +15,8 @@ NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
 CURRENCY = "|".join(map(re.escape, sorted(CURRENCIES, key=len, reverse=True)))
 _SIDE = rf"({CURRENCY})?\s?(-)?({NUMBER})\s?(千万|百万|[百千万亿])?\s?({UNIT}|[%‰]|摄氏度|华氏度)?"
 RANGE = re.compile(
-    rf"(?<![\dA-Za-z.:/+×÷=-]){_SIDE}\s?([~～〜]{{1,2}}|—{{1,2}}|[-–]|至|到)\s?{_SIDE}(?!\d|[.:/-]\d|\s?[=+×÷*]|等于|[加减乘除]\d)"
+    rf"(?<![\dA-Za-z.:/+×÷=-]){_SIDE}\s?([~～〜]{{1,2}}|—{{1,2}}|[-–]|至|到)\s?{_SIDE}(?!\d|[.:/-]\d|\s?[=+×÷*]|"
+    rf"等于|[加减乘除]\d)"
 )
 _DEGREES = frozenset(("°C", "℃", "°", "°c", "º", "˚", "摄氏度", "华氏度", "°F", "℉"))
 _COUNTER = re.compile(rf"\s?(?:{MEASURES}|号|月|日|折|后|路|页|赛季)")
@@ -35,7 +36,9 @@ def range_said(match: re.Match[str]) -> str:
     plain = not any((left[0], left[3], left[4], right[0], right[3], right[4], left[1], right[1]))
     if plain and link not in ("至", "到"):
         counted = _COUNTER.match(behind)
-        if _TEAM_BEFORE.search(before) or (not counted and (_SCORE_BEFORE.search(before) or _SCORE_BEHIND.match(behind))):
+        if _TEAM_BEFORE.search(before) or (
+            not counted and (_SCORE_BEFORE.search(before) or _SCORE_BEHIND.match(behind))
+        ):
             return f"{numbers.cardinal(left[2])}比{numbers.cardinal(right[2])}" if "." not in match[0] else match[0]
         if not counted and (_CODE_BEFORE.search(before) or (link == "-" and max(len(left[2]), len(right[2])) > 5)):
             return f"{left[2]} {right[2]}"
@@ -51,7 +54,9 @@ def range_said(match: re.Match[str]) -> str:
 
 def _side(side: tuple[str | None, ...], unit: str | None, other: str, liang: bool) -> str:
     currency, sign, figures, scale, own = side
-    said = _number(figures or "", other, liang or bool(scale) or (unit not in (None, "%", "‰") and unit not in _DEGREES))
+    said = _number(
+        figures or "", other, liang or bool(scale) or (unit not in (None, "%", "‰") and unit not in _DEGREES)
+    )
     if unit in ("%", "‰"):
         return f"{'负' if sign else ''}{'百' if unit == '%' else '千'}分之{said}"
     negative = "" if not sign else "零下" if unit in _DEGREES else "负"

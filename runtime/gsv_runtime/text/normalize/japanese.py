@@ -50,10 +50,15 @@ def _decimal(match: re.Match[str]) -> str:
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 # What is counted behind the second figure of a range; 番 and 号 are of addresses.
-_COUNTED = "[人個回日時分秒年歳才円本枚冊台度倍階週月名件代点位割杯匹頭羽話巻章節段室着足軒問泊曲試]|[ヶヵかカケ]月|パーセント"
+_COUNTED = (
+    "[人個回日時分秒年歳才円本枚冊台度倍階週月名件代点位割杯匹頭羽話巻章節段室着足軒問泊曲試]|[ヶヵかカケ]月|パーセント"
+)
 _RANGED = rf"(?:{UNIT}|[%％]|{_COUNTED})"
 _WAVE = r"\s?[~～〜∼]\s?"
-_WON = r"(?=で(?:勝|負|敗|引き分け|下し|破|リード|優勝|制し|終|快勝|辛勝|惜敗)|の(?:勝利|敗|逆転|引き分け|スコア|接戦)|と(?:快勝|リード))"
+_WON = (
+    "(?=で(?:勝|負|敗|引き分け|下し|破|リード|優勝|制し|終|快勝|辛勝|惜敗)"
+    "|の(?:勝利|敗|逆転|引き分け|スコア|接戦)|と(?:快勝|リード))"
+)
 _RULES: tuple[Rule, ...] = tuple(
     (re.compile(pattern), said)
     for pattern, said in (
@@ -67,7 +72,8 @@ _RULES: tuple[Rule, ...] = tuple(
         (rf"([¥￥$＄€£₩])\s?({_NUMBER})((?:[万億兆千]|百万)?)", lambda m: f"{m[2]}{m[3]}{_MONEY[m[1]]}"),
         (rf"(?<=[0-9一-鿿々ァ-ヺー%％℃A-Za-z」）)]){_WAVE}(?=[-−]?[0-9一-鿿々ァ-ヺA-Z「$¥￥])", "から"),
         (rf"(?<=[0-9][時分日月年円人歳個%％]){_WAVE}(?=$|[、。,.\s])", "から"),
-        (rf"(?<![0-9/-])({_NUMBER}\s?(?:{UNIT}|[%％円])?)\s?[-–—−]+\s?(?={_NUMBER}\s?{_RANGED})", lambda m: f"{m[1]}から"),
+        (rf"(?<![0-9/-])({_NUMBER}\s?(?:{UNIT}|[%％円])?)\s?[-–—−]+\s?(?={_NUMBER}\s?{_RANGED})",
+         lambda m: f"{m[1]}から"),
         (rf"(?<![0-9-])([0-9]{{1,3}})\s?[-–−]\s?([0-9]{{1,3}})(?![0-9-]){_WON}", lambda m: f"{m[1]}対{m[2]}"),
         (rf"(?<![0-9A-Za-z])[-−－﹣–](?={_NUMBER})", "マイナス"),
         (r"([0-9]{2,3})/([0-9]{2,3})(?=\s?mmHg)", lambda m: f"{m[1]}、{m[2]}"),
@@ -84,7 +90,9 @@ _RULES: tuple[Rule, ...] = tuple(
         (r"(?<![0-9])0[0-9]{4,}(?![0-9])|[0-9]{17,}", _digit_names),
     )
 )  # fmt: skip
-_WIDE = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uff9f]+|(?<=[0-9０-９])[．，：／％](?=[0-9０-９])|－(?=[0-9０-９])")
+_WIDE = re.compile(
+    "[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uff9f]+|(?<=[0-9０-９])[．，：／％](?=[0-9０-９])|－(?=[0-9０-９])"
+)
 _PAUSES = re.compile(r"[：；:;／/]|\s*[—―–]+\s*|…+|‥+|・・+|\n")
 _LAUGHTER = re.compile(r"(?<![A-Za-z])[wｗ]{2,}(?![A-Za-z])")
 _SAID = re.compile(r"[A-Za-z0-9\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30fe\u3400-\u9fff、。!?,.]")

@@ -1,7 +1,7 @@
 """Japanese text without what is written twice or short: readings in brackets behind a word, marks of repetition.
 
-薔薇（ばら） is said ばら, once; 漢字《かんじ》 as Aozora Bunko writes it, with ｜ before the word if it needs one. A remark in
-brackets that is no reading stays: 彼（たぶん）は来ない.
+薔薇（ばら） is said ばら, once; 漢字《かんじ》 as Aozora Bunko writes it, with ｜ before the word if it needs one.
+A remark in brackets that is no reading stays: 彼（たぶん）は来ない.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import pyopenjtalk
 _KANJI = "一-鿿㐀-䶿々〆ヶ仝"
 _WORD_BEFORE = re.compile(f"[{_KANJI}][{_KANJI}ぁ-ゖ]*$")
 _READING = "[ぁ-ゖァ-ヺー・ゝゞヽヾ ]+"
-_RUBY = re.compile(rf"《({_READING})》|［({_READING})］|\[({_READING})\]|（({_READING})）|\(({_READING})\)|〈({_READING})〉")
+_RUBY = re.compile(
+    rf"《({_READING})》|［({_READING})］|\[({_READING})\]|（({_READING})）|\(({_READING})\)|〈({_READING})〉"
+)
 _NAMED_BASE = re.compile(r"[｜|]([^｜|《》（）()\n、。]{1,30})$")
 _LONGEST_BASE = 12
 # Parts of speech of kana that says something of its own (たぶん, はい, です) rather than how a word is read.
@@ -58,7 +60,9 @@ def _with_endings(word: str, reading: str) -> int:
     for start in range(len(word)):
         part = word[start:]
         if re.match(f"[{_KANJI}]", part) and re.search("[ぁ-ゖ]", part):
-            pattern = "".join(".+" if re.match(f"[{_KANJI}]", piece) else piece for piece in re.findall(f"[{_KANJI}]+|[ぁ-ゖ]+", part))
+            pattern = "".join(
+                ".+" if re.match(f"[{_KANJI}]", piece) else piece for piece in re.findall(f"[{_KANJI}]+|[ぁ-ゖ]+", part)
+            )
             if re.fullmatch(pattern, reading) and len(reading) >= len(part):
                 return len(part)
     return 0
@@ -91,6 +95,12 @@ def repeats_written_out(text: str) -> str:
     text = text.replace("〻", "々").replace("仝", "同")
     while match := _REPEATS.search(text):
         plain = unicodedata.normalize("NFD", match[1])[0]
-        said = unicodedata.normalize("NFC", plain + "\u3099") if match[2] in "ゞヾ" else match[1] if match[2] in "ゝヽ" else plain
+        said = (
+            unicodedata.normalize("NFC", plain + "\u3099")
+            if match[2] in "ゞヾ"
+            else match[1]
+            if match[2] in "ゝヽ"
+            else plain
+        )
         text = text[: match.start(2)] + said + text[match.end() :]
     return _POSITIONAL.sub(lambda m: m[0].translate(_FIGURES) if len(m[0]) > 1 else m[0], text)
