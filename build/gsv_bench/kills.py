@@ -31,7 +31,8 @@ from gsv_client import Client, SynthesisError
 from gsv_runtime.server import local_server, triton_process
 from gsv_runtime.server.local_server import ServerState
 from gsv_runtime.server.model_processes import model_processes
-from gsv_runtime.server.triton_process import Ports
+from gsv_runtime.server.triton_process import Ports, Wheel
+from gsv_runtime.server.workarounds import PRELOAD
 
 _BACK_LIMIT_S = 100.0  # above the minute for which Triton keeps the places of sequences
 _POLL_S = 0.02
@@ -155,7 +156,7 @@ def measure(running: ServerState, log: Path, model: str, count: int, streams: in
         model=model,
         streams=streams,
         kills=count,
-        repaired=os.environ.get("GSV_PRELOAD") != "off",
+        repaired=PRELOAD.is_on(Wheel.find().environment()),
         server_died=len(found) - len(survived),
         server_back_slowest_s=round(max((each.back_s for each in found if each.server_died), default=0.0), 2),
         unready_median_s=round(statistics.median(each.unready_s for each in survived), 2),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gsv_runtime.server.model_reloader import ADMIN_HEADER
 from gsv_runtime.server.watchdog import keep
+from gsv_runtime.server.workarounds import positions
 from gsv_runtime.settings import BLS_THREADS, read_build
 
 EXIT_TIMEOUT_S = 5
@@ -51,12 +52,13 @@ def container_command(repository: Path, environment: Mapping[str, str]) -> list[
         environment: GSV_ADMIN_KEY must be set.
 
     Raises:
-        ValueError: the repository is not built, or no admin key is set.
+        ValueError: the repository is not built, no admin key is set, or a workaround is switched to nowhere.
     """
     models = read_build(repository)["models"]
     admin_key = environment.get("GSV_ADMIN_KEY")
     if not admin_key:
         raise ValueError("GSV_ADMIN_KEY is not set; set it to a secret")
+    positions(environment)
     return ["tritonserver", *server_flags(repository, models, admin_key, SHM_PREFIX)]
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import gsv_runtime
 from gsv_runtime.model_files import DEFAULT_REPOSITORY, file_digest, joined_digest
-from gsv_runtime.server import preload, triton_process
+from gsv_runtime.server import preload, triton_process, workarounds
 from gsv_runtime.server.model_processes import server_process
 from gsv_runtime.server.triton_process import Ports, ServerFailed, Wheel
 from gsv_runtime.server.watchdog import watchdog_command
@@ -102,11 +102,19 @@ def _models(repository: Path) -> list[str]:
 
 
 def _served_digest(repository: Path) -> str:
-    """Changes with the build, the configuration and the code that the server has loaded."""
+    """Changes with the build, the configuration, the code that the server has loaded, and how it is switched."""
     code = Path(gsv_runtime.__file__).parent
     paths = [*repository.glob("*/config.pbtxt"), *repository.glob("*/1/model.py"), *code.rglob("*.py")]
     paths += filter(None, [preload.library()])
-    return joined_digest(file_digest(path) for path in [repository / BUILD_FILE, *sorted(paths)])
+    digests = [file_digest(path) for path in [repository / BUILD_FILE, *sorted(paths)]]
+    return joined_digest([*digests, json.dumps(_positions())])
+
+
+def _positions() -> dict[str, bool]:
+    try:
+        return workarounds.positions(os.environ | {workarounds.RELEASE: workarounds.WHEEL_RELEASE})
+    except ValueError as failure:
+        raise ServerFailed(str(failure)) from None
 
 
 def _start(repository: Path, state_directory: Path, ports: Ports, models: list[str], serves: str) -> ServerState:

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from http.client import HTTPException
 
 from gsv_runtime.server.model_processes import is_running
+from gsv_runtime.server.workarounds import RELOAD_HOLD
 
 POLL_S = 0.25
 # How long `tts` stays unloaded once its process has died. Its streams hang, for nothing in Triton ends them; a client
 # that hears nothing asks whether `tts` is ready, at least once in this time (gsv_client.transport.liveness).
-HOLD_S = 2.5
+HOLD_S = 2.5  # where workarounds.RELOAD_HOLD is on
 ENDED_BY_CLIENTS = ("tts",)
 ADMIN_HEADER = "admin-key"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0  # between tries to load a model
@@ -114,6 +115,7 @@ class ModelReloader:
         self._processes = processes
         self._models = models
         self._clock = clock
+        self._hold_s = HOLD_S if RELOAD_HOLD.is_on() else 0.0
         self._known: dict[str, frozenset[int]] = {}
         self._num_expected: dict[str, int] = {}
         self._down: dict[str, _Down] = {}
@@ -164,7 +166,7 @@ class ModelReloader:
         logger.error("process died, model is loaded again model=%s", model)
         now_s = self._clock()
         self._control.unload(model)
-        self._down[model] = _Down(now_s, now_s + HOLD_S if model in ENDED_BY_CLIENTS else now_s)
+        self._down[model] = _Down(now_s, now_s + (self._hold_s if model in ENDED_BY_CLIENTS else 0.0))
 
     def _load_due(self) -> list[str]:
         due = [model for model, down in self._down.items() if self._clock() >= down.next_try_s]

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
+from gsv_runtime.server.workarounds import PRELOAD
+
 logger = logging.getLogger("gsv.preload")
 
 MISSING = (
@@ -16,7 +18,6 @@ MISSING = (
     "gsv-runtime again (make: rm .venv/.server, make setup)"
 )
 _VARIABLE = "LD_PRELOAD"
-_SWITCH = "GSV_PRELOAD"  # "off" leaves tritonserver as it is
 _FOLDER = Path(__file__).parent
 
 
@@ -27,8 +28,13 @@ def library(folder: Path = _FOLDER) -> Path | None:
 
 
 def with_preload(environment: Mapping[str, str], found: Path | None) -> dict[str, str]:
-    """The environment for tritonserver, with the library where that is possible; what it preloads already stays."""
-    if environment.get(_SWITCH) == "off":
+    """The environment for tritonserver, with the library where that is possible; what it preloads already stays.
+
+    Args:
+        environment: says by `workarounds.PRELOAD` whether it is wanted.
+        found: where the library lies, if anywhere.
+    """
+    if not PRELOAD.is_on(environment):
         return dict(environment)
     if found is None:
         logger.warning(MISSING)

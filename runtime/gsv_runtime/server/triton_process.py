@@ -24,6 +24,7 @@ from pathlib import Path
 from gsv_runtime.server.launch import EXIT_TIMEOUT_S, server_flags
 from gsv_runtime.server.model_processes import is_running, server_process
 from gsv_runtime.server.watchdog import clear_leftovers
+from gsv_runtime.server.workarounds import RELEASE, WHEEL_RELEASE
 
 
 class ServerFailed(Exception):
@@ -103,11 +104,15 @@ class Wheel:
         (target / "python" / stub.name).chmod(0o755)
 
     def environment(self) -> dict[str, str]:
-        """The process environment; the stub finds its Python by the first python3 on PATH."""
+        """The process environment; the stub finds its Python by the first python3 on PATH.
+
+        Also in one of NVIDIA's containers the release is the wheel's.
+        """
         environment = dict(os.environ)
         libraries = [str(sysconfig.get_config_var("LIBDIR")), str(self.libraries), environment.get("LD_LIBRARY_PATH")]
         environment["LD_LIBRARY_PATH"] = ":".join(filter(None, libraries))
         environment["PATH"] = f"{Path(sys.prefix) / 'bin'}:{environment.get('PATH', '')}"
+        environment[RELEASE] = WHEEL_RELEASE
         return environment
 
 

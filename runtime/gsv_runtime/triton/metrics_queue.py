@@ -1,4 +1,7 @@
-"""Metrics that one thread tells to whoever keeps them, a moment later; who counts is not kept waiting."""
+"""Metrics that one thread tells to whoever keeps them, a moment later; who counts is not kept waiting.
+
+Without that thread, which Triton may not need (workarounds.METRICS_THREAD), who counts tells them.
+"""
 
 from __future__ import annotations
 
@@ -39,11 +42,13 @@ def summed(figures: Iterable[Figure]) -> list[Figure]:
 class MetricsQueue:
     """`metrics.Metrics` for many threads, whose figures reach their sink from one, in order."""
 
-    def __init__(self, sink: MetricSink) -> None:
-        """Tell `sink`; a figure that it raises at is lost."""
+    def __init__(self, sink: MetricSink, own_thread: bool = True) -> None:
+        """Tell `sink`, at once if not in a thread of its own; a figure that it raises at is lost."""
         self._sink = sink
+        self._own_thread = own_thread
         self._untold: deque[Figure] = deque()
-        threading.Thread(target=self._run, name="metrics", daemon=True).start()
+        if own_thread:
+            threading.Thread(target=self._run, name="metrics", daemon=True).start()
 
     def add(self, name: str, value: float = 1.0, **labels: str) -> None:
         """Raise a counter, or move a gauge."""
@@ -58,7 +63,9 @@ class MetricsQueue:
         self._put(name, "observe", value, labels)
 
     def _put(self, name: str, verb: str, value: float, labels: dict[str, str]) -> None:
-        if len(self._untold) < _MAX_UNTOLD:
+        if not self._own_thread:
+            self._tell(name, verb, value, labels)
+        elif len(self._untold) < _MAX_UNTOLD:
             self._untold.append((name, verb, value, labels))  # wakes nobody: that takes longer than all the rest
 
     def _run(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from gsv_runtime import contract, errors
 from gsv_runtime.jobs import Admit, Job
 from gsv_runtime.metrics import Metrics, NoMetrics
+from gsv_runtime.server.workarounds import CANCEL_PAUSE
 from gsv_runtime.triton.bursts import BurstGate
 from gsv_runtime.triton.messages import ResponseTensors, decode, end_stream, error_response, response
 from gsv_runtime.triton.stage_calls import BlsStages
@@ -20,7 +21,7 @@ logger = logging.getLogger("gsv.streams")
 
 # A cancelled gRPC stream that gets a data response and FINAL within a few ms crashes tritonserver before 25.04 (server
 # PR 8078; without this pause here after 71 to 1,300 cancels, with it none in 5,900: tests/e2e/test_client_wire.py).
-_CANCELLED_PAUSE_S = 0.25
+_CANCELLED_PAUSE_S = 0.25  # where workarounds.CANCEL_PAUSE is on
 _CLIENT_ASKED_EVERY_S = 0.01
 
 
@@ -35,6 +36,7 @@ class StreamServer:
         self._pool = ThreadPoolExecutor(max_streams, thread_name_prefix=f"{model.name}-stream")
         self._gate = BurstGate(self._start, model.name)
         self._tensors = ResponseTensors()
+        self._pauses = CANCEL_PAUSE.is_on()
 
     def submit(self, request: Any) -> None:
         """Take one request: copy its inputs and hand its sender to a thread; one not let in is told at once."""
@@ -78,7 +80,7 @@ class StreamServer:
         finally:
             job.leave(failed)  # before FINAL, so that whoever got it finds the place free
             self._gate.ended()
-            if client.has_left(ask_anew=True):
+            if self._pauses and client.has_left(ask_anew=True):
                 time.sleep(_CANCELLED_PAUSE_S)
             end_stream(sender, final)
             logger.info(

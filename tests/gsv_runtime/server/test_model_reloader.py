@@ -94,6 +94,13 @@ def test_tts_stays_away_long_enough_for_its_silent_clients_to_ask(server):
     assert loads(server, watcher, 10) == [(HOLD_S, "tts")]
 
 
+def test_tts_comes_back_at_once_where_that_workaround_is_off(server, monkeypatch):
+    monkeypatch.setenv("GSV_RELOAD_HOLD", "off")
+    watcher = watching(server)
+    server.running["tts"].clear()
+    assert loads(server, watcher, 10) == [(0, "tts")]
+
+
 def test_a_stage_that_died_with_tts_does_not_wait_for_it(server):
     watcher = watching(server)
     server.running["tts"].clear()

@@ -8,9 +8,11 @@ import sys
 import pytest
 
 from gsv_runtime.server.preload import library, with_preload
+from gsv_runtime.server.workarounds import RELEASE
 
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler, so the library is left out")
 
+WANTED = {"GSV_PRELOAD": "on"}
 # A process that dies as the owner of a robust lock, then what another one is told: by a library of the given name.
 DEAD_OWNER = """
 import ctypes, mmap, os, sys
@@ -53,24 +55,25 @@ def test_it_is_built_with_the_package_where_a_compiler_is():
 
 def test_a_package_without_it_is_served_without_it_and_says_so(tmp_path, caplog):
     assert library(tmp_path) is None
-    assert with_preload({"A": "1"}, None) == {"A": "1"}
+    assert with_preload(WANTED, None) == WANTED
     assert "install gcc" in caplog.text
 
 
 def test_what_is_preloaded_already_stays(tmp_path):
-    assert with_preload({"LD_PRELOAD": "/j.so"}, tmp_path / "p.so")["LD_PRELOAD"] == f"{tmp_path / 'p.so'}:/j.so"
-    assert with_preload({}, tmp_path / "p.so") == {"LD_PRELOAD": str(tmp_path / "p.so")}
+    before = WANTED | {"LD_PRELOAD": "/j.so"}
+    assert with_preload(before, tmp_path / "p.so")["LD_PRELOAD"] == f"{tmp_path / 'p.so'}:/j.so"
+    assert with_preload(WANTED, tmp_path / "p.so") == WANTED | {"LD_PRELOAD": str(tmp_path / "p.so")}
 
 
-def test_it_can_be_switched_off(tmp_path, caplog):
-    off = {"GSV_PRELOAD": "off"}
+@pytest.mark.parametrize("off", [{"GSV_PRELOAD": "off", RELEASE: "24.10"}, {RELEASE: "25.12"}, {}])
+def test_it_is_left_out_where_it_is_off_and_in_a_release_that_nobody_has_run_it_in(tmp_path, off, caplog):
     assert with_preload(off, tmp_path / "p.so") == off
     assert not caplog.records
 
 
 @pytest.mark.parametrize("folder", ["my venv", "a:b"])
 def test_a_path_that_the_loader_would_cut_is_left_out(tmp_path, folder, caplog):
-    assert with_preload({}, tmp_path / folder / "p.so") == {}
+    assert with_preload(WANTED, tmp_path / folder / "p.so") == WANTED
     assert "cannot be preloaded" in caplog.text
 
 
@@ -85,7 +88,7 @@ def test_a_lock_whose_owner_was_killed(tmp_path, caller, expected, take):
     source = tmp_path / "probe.c"
     source.write_text(PROBE)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / caller, source], check=True)
-    environment = with_preload({"PATH": "/usr/bin"}, library())
+    environment = with_preload(WANTED | {"PATH": "/usr/bin"}, library())
     command = [sys.executable, "-c", DEAD_OWNER, str(tmp_path / caller), take]
     told = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
     assert told.stdout.split() == [str(expected), "0"]

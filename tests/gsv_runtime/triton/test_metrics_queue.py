@@ -83,3 +83,11 @@ def test_increments_of_a_series_are_told_as_one_where_the_last_stood():
 def test_what_is_observed_or_set_is_told_each_and_in_order():
     figures = [("ttfa", "observe", 1.0, {}), ("slots", "set", 3.0, {}), ("ttfa", "observe", 1.0, {})]
     assert summed(figures) == figures
+
+
+def test_without_a_thread_of_its_own_a_figure_is_told_by_who_counts_and_at_once(sink):
+    metrics = MetricsQueue(sink, own_thread=False)
+    metrics.add("bad")
+    metrics.set("bytes", 7.0, level="disk")
+    assert sink.told == [("bytes", "set", 7.0, {"level": "disk"})]
+    assert sink.threads == {threading.current_thread().name}

@@ -105,3 +105,16 @@ def test_the_stream_beyond_the_limit_is_told_to_come_back_and_a_place_freed_is_u
     server.submit(third)
     server.close()
     assert third.sender.sent[0][0].failure is None
+
+
+@pytest.mark.parametrize(("position", "pauses"), [("on", [0.25]), ("off", [])])
+def test_a_stream_whose_client_has_left_is_ended_late_only_where_that_workaround_is_on(
+    run, door, monkeypatch, position, pauses
+):
+    slept, request = [], Request(action=b"list")
+    request.sender.cancelled = True
+    monkeypatch.setenv("GSV_CANCEL_PAUSE", position)
+    monkeypatch.setattr(door.streams.time, "sleep", slept.append)
+    sent = run(lambda *_: (each for each in [voices("a")]), request)
+    assert finals(sent) == [True]
+    assert slept == pauses
