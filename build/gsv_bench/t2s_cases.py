@@ -14,7 +14,7 @@ import torch
 from gsv_build import checkpoints
 from gsv_build.checks.module_stages import ModuleStages, Networks
 from gsv_build.graphs.graph_quantisation import T2SPrecision
-from gsv_build.graphs.t2s_graphs import write_t2s_graphs
+from gsv_build.graphs.t2s_graphs import write_t2s_gpu_graphs, write_t2s_graphs
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
 from gsv_build.stage_builds import Weights
@@ -49,8 +49,8 @@ def open_engine(module: T2S, precision: T2SPrecision, slots: int, threads: int) 
 def open_cuda_engine(module: T2S, slots: int, device: Device, capture: bool) -> CudaEngine:
     """The engine of a GPU, as it is served there and warm; its graphs are loaded and gone."""
     with tempfile.TemporaryDirectory(prefix="gsv-bench-t2s-") as folder:
-        files = write_t2s_graphs(module, Path(folder), CACHE_ROWS)
-        engine = CudaEngine(files.cuda_prefill, files.cuda_decode_step, slots, CACHE_ROWS, device, capture)
+        files = write_t2s_gpu_graphs(module, Path(folder), CACHE_ROWS)
+        engine = CudaEngine(files.prefill, files.decode_step, slots, CACHE_ROWS, device, capture)
     engine.warm_up()
     return engine
 

@@ -24,7 +24,7 @@ from gsv_build.size_presets import network_sizes
 from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.engine import StepRow
 from gsv_runtime.t2s.request import Prompt
-from gsv_runtime.t2s.sampling import draw, exponential_noise, softmax, token_generator
+from gsv_runtime.t2s.sampling import draw, gumbel_noise, token_generator
 from gsv_runtime.tensors import Array
 from gsv_runtime.versions import ModelVersion
 
@@ -77,7 +77,7 @@ def drawn_path(engines: Sequence[CpuEngine], prompt: Prompt, seed: int) -> tuple
         seen.append((speakers[0].logits, speakers[1].logits))
         logits = speakers[0].logits.copy()
         logits[-1] = -np.inf  # EOS: paths of one length
-        noise = exponential_noise(generator, size)[np.newaxis]
+        noise = gumbel_noise(generator, size)[np.newaxis]
         token = int(draw(logits[np.newaxis], present, np.array([count]), [prompt.sampling], noise).tokens[0])
         present[0, token] = True
         for speaker in speakers:
@@ -111,7 +111,7 @@ def compare(network: str, module: T2S, prompts: Sequence[Prompt], threads: int) 
 def difference(network: str, exact: Array, rounded: Array, same: Sequence[int]) -> Difference:
     """Sum up: logits `[steps, V]` of both, and the tokens until each greedy sentence parted."""
     error = rounded - exact
-    first, second = softmax(exact), softmax(rounded)
+    first, second = _probabilities(exact), _probabilities(rounded)
     tiny = np.finfo(np.float32).tiny
     divergence = (first * (np.log(first + tiny) - np.log(second + tiny))).sum(axis=1)
     return Difference(
@@ -124,6 +124,12 @@ def difference(network: str, exact: Array, rounded: Array, same: Sequence[int]) 
         divergence_nats=float(divergence.mean()),
         greedy_same_tokens=float(np.mean(same)),
     )
+
+
+def _probabilities(logits: Array) -> Array:
+    """Of each row of `[steps, V]`."""
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def table(differences: Sequence[Difference]) -> str:

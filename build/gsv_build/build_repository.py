@@ -56,7 +56,7 @@ def build(repository: Path, deployment: Deployment, directory: Path, version: Mo
     if weights.files.bert is None:
         logger.warning("no BERT in %s: Chinese will be spoken with zero features, less naturally", directory)
     precision = deployment.t2s_precision
-    stages = stage_builds(weights, deployment.model(contract.T2S).settings.cache_rows, precision)
+    stages = stage_builds(weights, deployment)
     record, builder = BuildRecord.read(repository, deployment.preset, precision.value), builder_digest()
     digests = {stage.model.name: stage.digest(builder) for stage in stages}
     stale = [stage for stage in stages if record.stages.get(stage.model.name) != digests[stage.model.name]]

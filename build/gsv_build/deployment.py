@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from gsv_build.graphs.graph_quantisation import T2SPrecision
+from gsv_build.graphs.precision import Precision
 from gsv_runtime.contract import MODELS, TEXT_FRONTEND, Model
 from gsv_runtime.settings import (
     BLS_THREADS,
@@ -63,9 +64,9 @@ class Deployment:
     """A preset."""
 
     preset: str
-    fp16: bool
+    precision: Precision  # of exported graphs
     models: Mapping[str, ModelDeployment]
-    t2s_precision: T2SPrecision = T2SPrecision.FP32  # int8 is faster and changes tokens: docs/decisions/0008
+    t2s_precision: T2SPrecision = T2SPrecision.FP32  # on a CPU; int8 is faster and changes tokens: docs/decisions/0008
 
     def model(self, model: Model) -> ModelDeployment:
         """How `model` is run here."""
@@ -91,7 +92,7 @@ _CPU_THREADS, _CPU_SLOTS = 2, 12  # ten listeners at once each have a slot: deci
 _GPU_SLOTS, _GPU_BATCH = 16, 8
 _CPU = Deployment(
     preset="cpu",
-    fp16=False,
+    precision=Precision.FP32,
     models={
         "tts": ModelDeployment(
             settings=TtsSettings(
@@ -148,7 +149,7 @@ _CPU = Deployment(
 )
 
 
-def _on_gpu(preset: str, runtime: Runtime, fp16: bool) -> Deployment:
+def _on_gpu(preset: str, runtime: Runtime, precision: Precision = Precision.FP16) -> Deployment:
     """The CPU preset with every graph on a GPU runtime and larger batches. Not run here: no GPU.
 
     t2s stays in the Python backend, and runs on ONNX Runtime's CUDA provider (docs/decisions/0022-t2s-on-a-gpu.md).
@@ -177,13 +178,13 @@ def _on_gpu(preset: str, runtime: Runtime, fp16: bool) -> Deployment:
                 queue_delay_us=1_000,
                 profile=_PROFILES[model.name],
             )
-    return Deployment(preset, fp16, models)
+    return Deployment(preset, precision, models)
 
 
 PRESETS: Mapping[str, Deployment] = {
     "cpu": _CPU,
-    "onnx": _on_gpu("onnx", Runtime.ONNX_RUNTIME, fp16=False),
-    "tensorrt": _on_gpu("tensorrt", Runtime.TENSORRT, fp16=True),
+    "onnx": _on_gpu("onnx", Runtime.ONNX_RUNTIME),
+    "tensorrt": _on_gpu("tensorrt", Runtime.TENSORRT),
 }
 
 

@@ -20,6 +20,7 @@ import onnx
 from tqdm import tqdm
 
 from gsv_build.deployment import PRESETS, Deployment, ModelDeployment, Runtime, Span
+from gsv_build.graphs.precision import Precision
 from gsv_runtime.contract import MODELS, Model
 from gsv_runtime.model_files import DEFAULT_REPOSITORY, ENGINE_FILE, GRAPH_FILE
 
@@ -156,7 +157,7 @@ def build_engines(repository: Path, deployment: Deployment, names: Collection[st
     for model in tqdm(models, desc="engines", unit="engine", file=sys.stderr):
         graph = repository / model.name / "1" / GRAPH_FILE
         profiles = input_profiles(model, deployment.model(model), graph_input_shapes(graph))
-        build_engine(trt, graph, graph.with_name(ENGINE_FILE), profiles, deployment.fp16)
+        build_engine(trt, graph, graph.with_name(ENGINE_FILE), profiles, deployment.precision is Precision.FP16)
         yield model.name
 
 
@@ -180,7 +181,8 @@ def run(arguments: argparse.Namespace) -> int:
                 profiles = input_profiles(model, deployment.model(model), graph_input_shapes(graph))
                 plan = graph.with_name(ENGINE_FILE)
                 words = ["trtexec", f"--onnx={graph}", f"--saveEngine={plan}"]
-                sys.stdout.write(" ".join([*words, *trtexec_arguments(profiles, deployment.fp16)]) + "\n")
+                half = deployment.precision is Precision.FP16
+                sys.stdout.write(" ".join([*words, *trtexec_arguments(profiles, half)]) + "\n")
         else:
             list(build_engines(arguments.repository, deployment))
     except EngineFailed as failure:

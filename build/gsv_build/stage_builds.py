@@ -16,9 +16,9 @@ from gsv_build import checkpoints
 from gsv_build.build_record import file_digest
 from gsv_build.checkpoints import CheckpointError
 from gsv_build.checkpoints.keys_s2 import SovitsModules
+from gsv_build.deployment import Deployment
 from gsv_build.export import export_graph
-from gsv_build.graphs.graph_quantisation import T2SPrecision
-from gsv_build.graphs.t2s_graphs import write_t2s_graphs
+from gsv_build.graphs.t2s_graphs import write_t2s_gpu_graphs, write_t2s_graphs
 from gsv_build.modules.t2s import T2S
 from gsv_build.receptive_field import receptive_field
 from gsv_build.sizes import SovitsSizes, T2SSizes
@@ -27,6 +27,8 @@ from gsv_runtime import contract
 from gsv_runtime.contract import Model
 from gsv_runtime.model_files import GRAPH_FILE, VOCABULARY_FILE, joined_digest
 from gsv_runtime.settings import CheckpointFacts
+
+_GRAPH_SUFFIXES = (".onnx", ".weights", ".data")
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,17 @@ class StageBuild:
         return joined_digest([builder, self.options, *(file_digest(path) for path in self.sources)])
 
     def run(self, repository: Path) -> None:
-        """Write the files beside their place, then move them there."""
+        """Write the files beside their place, move them there, and remove graphs that were for another preset."""
         target = repository / self.model.name / "1"
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target, prefix=".new-") as temporary:
             self.write(Path(temporary))
-            for path in Path(temporary).iterdir():
-                os.replace(path, target / path.name)
+            written = {path.name for path in Path(temporary).iterdir()}
+            for name in written:
+                os.replace(Path(temporary) / name, target / name)
+        for path in target.iterdir():
+            if path.suffix in _GRAPH_SUFFIXES and path.name not in written:
+                path.unlink()
 
 
 class Weights:
@@ -104,24 +110,16 @@ class Weights:
         )
 
 
-def stage_builds(
-    weights: Weights, cache_rows: int, t2s_precision: T2SPrecision = T2SPrecision.FP32
-) -> list[StageBuild]:
+def stage_builds(weights: Weights, deployment: Deployment) -> list[StageBuild]:
     """Every model that has files of its own.
 
     Args:
         weights: the checkpoints; which of them are there decides which models are.
-        cache_rows: positions that t2s can count, of phones and of tokens.
-        t2s_precision: of the weights that ONNX Runtime reads for every token.
+        deployment: says where they run, and at which precision.
     """
     files = weights.files
     builds = [
-        StageBuild(
-            contract.T2S,
-            (files.t2s,),
-            lambda folder: write_t2s_graphs(weights.t2s.module, folder, cache_rows, t2s_precision),
-            f"{cache_rows} {t2s_precision.value}",
-        ),
+        _t2s_build(weights, deployment),
         StageBuild(contract.HUBERT, (files.hubert,), lambda folder: _write_hubert(weights, folder)),
         *(
             StageBuild(model, (files.sovits,), _sovits_writer(weights, model, name))
@@ -158,6 +156,22 @@ def stage_builds(
             )
         )
     return builds
+
+
+def _t2s_build(weights: Weights, deployment: Deployment) -> StageBuild:
+    """The graphs of T2S for the device that it runs on, and for no other."""
+    settings = deployment.model(contract.T2S).settings
+    rows: int = settings.cache_rows  # positions that t2s can count, of phones and of tokens
+    on_cpu = settings.device == "cpu"
+
+    def write(folder: Path) -> None:
+        if on_cpu:
+            write_t2s_graphs(weights.t2s.module, folder, rows, deployment.t2s_precision)
+        else:
+            write_t2s_gpu_graphs(weights.t2s.module, folder, rows, deployment.precision)
+
+    precision = deployment.t2s_precision.value if on_cpu else deployment.precision.value
+    return StageBuild(contract.T2S, (weights.files.t2s,), write, f"{settings.device} {rows} {precision}")
 
 
 def _export(

@@ -14,14 +14,18 @@ ENGINE_FILE = "model.plan"
 VOCABULARY_FILE = "vocab.txt"  # of BERT, beside text_frontend
 TEXT_RESOURCES = "resources"  # a directory of optional files, beside it
 T2S_GRAPH_FILE = "t2s.onnx"  # both phases, for ONNX Runtime on a CPU
-T2S_CUDA_PREFILL_FILE = "t2s_cuda_prefill.onnx"  # for ONNX Runtime on a GPU
-T2S_CUDA_DECODE_STEP_FILE = "t2s_cuda_decode_step.onnx"
-T2S_PREFILL_FILE = "t2s_prefill.onnx"  # portable
-T2S_DECODE_STEP_FILE = "t2s_decode_step.onnx"  # portable
-T2S_WEIGHTS_FILE = "t2s.weights"  # of all of these
+T2S_PREFILL_FILE = "t2s_prefill.onnx"  # the phases for a GPU, by ONNX Runtime or TensorRT
+T2S_DECODE_STEP_FILE = "t2s_decode_step.onnx"
+T2S_DECODE_SAMPLE_FILE = "t2s_decode_sample.onnx"  # with the draw of the next token
+T2S_WEIGHTS_FILE = "t2s.weights"  # of the first
 T2S_INT8_WEIGHTS_FILE = "t2s_int8.weights"  # of the first, where it was built at 8 bits
 
 _BLOCK_BYTES = 1 << 20
+
+
+def t2s_gpu_weights_file(precision: str) -> str:
+    """Name the weight file of T2S's graphs for a GPU; `precision` is fp32, fp16 or bf16."""
+    return f"t2s_{precision}.weights"
 
 
 def file_digest(path: Path) -> str:

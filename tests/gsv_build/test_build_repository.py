@@ -49,7 +49,13 @@ def exported(monkeypatch):
         (folder / "t2s.onnx").write_text(f"{max_positions} {precision.value}")
 
     monkeypatch.setattr(stage_builds, "export_graph", graph)
+
+    def t2s_on_gpu(_model, folder, cache_rows, precision):
+        calls.append("t2s")
+        (folder / "t2s_decode_step.onnx").write_text(f"{cache_rows} {precision.value}")
+
     monkeypatch.setattr(stage_builds, "write_t2s_graphs", t2s)
+    monkeypatch.setattr(stage_builds, "write_t2s_gpu_graphs", t2s_on_gpu)
     build_record.file_digest.cache_clear()
     return calls
 
@@ -154,10 +160,14 @@ def test_a_build_that_was_interrupted_is_not_served_and_goes_on_where_it_stopped
     assert build(tmp_path, CPU, weights) == ["vocoder", "bert", "text_frontend"]
 
 
-def test_another_preset_takes_the_same_graphs_with_sizes_and_warm_ups(tmp_path, weights, exported, monkeypatch):
+def test_a_preset_for_a_gpu_writes_t2s_for_it_and_configs_with_sizes_and_warm_ups(
+    tmp_path, weights, exported, monkeypatch
+):
     build(tmp_path, CPU, weights)
     monkeypatch.setattr(build_repository, "graph_input_shapes", lambda path: {"latents": ["B", 48, "F"]})
-    assert build(tmp_path, PRESETS["onnx"], weights) == []
+    assert build(tmp_path, PRESETS["onnx"], weights) == ["t2s"]
+    assert [path.name for path in (tmp_path / "t2s" / "1").glob("*.onnx")] == ["t2s_decode_step.onnx"]
+    assert (tmp_path / "t2s" / "1" / "t2s_decode_step.onnx").read_text() == "2560 fp16"
     assert read_build(tmp_path)["preset"] == "onnx"
     config = (tmp_path / "vocoder" / "config.pbtxt").read_text()
     assert 'backend: "onnxruntime"' in config

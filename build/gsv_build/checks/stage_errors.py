@@ -6,35 +6,24 @@ batches get two rows of different lengths, padded, and are held against PyTorch 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gsv_build.modules.t2s import T2S
-from gsv_build.sizes import BertSizes, SovitsSizes, T2SSizes
+from gsv_build.sizes import BertSizes, SovitsSizes
 from gsv_runtime.contract import (
     FBANK_BINS,
     FRAMES_PER_TOKEN,
     SPEAKER_EMBEDDING_DIM,
     SPECTROGRAM_BINS,
 )
-from gsv_runtime.graphs.session import CPU
-from gsv_runtime.model_files import (
-    T2S_CUDA_DECODE_STEP_FILE,
-    T2S_CUDA_PREFILL_FILE,
-    T2S_DECODE_STEP_FILE,
-    T2S_GRAPH_FILE,
-    T2S_PREFILL_FILE,
-)
 from gsv_runtime.speech_request import Sampling
-from gsv_runtime.t2s.cpu_engine import CpuEngine
-from gsv_runtime.t2s.cuda_engine import CudaEngine, pack_padded
 from gsv_runtime.t2s.engine import Engine, StepRow
 from gsv_runtime.t2s.request import Prompt
 
@@ -182,18 +171,19 @@ def vocoder_batch(latents: Sequence[Tensor], global_condition: Tensor) -> tuple[
 
 
 @torch.no_grad()
-def t2s_errors(folder: Path, module: T2S, num_steps: int, generator: torch.Generator) -> dict[str, StageDifference]:
+def t2s_errors(
+    engines: Mapping[str, Callable[[], Engine]], module: T2S, num_steps: int, generator: torch.Generator
+) -> dict[str, StageDifference]:
     """Compare the logits of prefill and of every decode step with one teacher-forced forward of the module.
 
     Args:
-        folder: where `write_t2s_graphs` wrote.
-        module: that it wrote.
-        num_steps: decode steps of the served graphs; of the portable ones, which copy the cache, a tenth.
+        engines: each opened when it is measured, with two slots or more.
+        module: whose graphs they run.
+        num_steps: decode steps.
         generator: draws the prompt.
 
     Returns:
-        By graph: "t2s" (both phases, served on a CPU), "t2s_cuda" (served on a GPU, run with its memory on the host),
-        "t2s_portable" (prefill and decode step).
+        By the engines' names.
     """
     sizes = module.sizes
     phones = torch.randint(0, sizes.num_phones, (1, PHONES + PROMPT_TOKENS), generator=generator)
@@ -203,45 +193,21 @@ def t2s_errors(folder: Path, module: T2S, num_steps: int, generator: torch.Gener
     expected = module(phones, lengths[0], features, tokens, lengths[1])[0, PROMPT_TOKENS:]
     spoken = tokens[:, :PROMPT_TOKENS]
     prompt = Prompt(phones[0].numpy(), features[0].numpy(), spoken[0].numpy(), _GREEDY, num_steps)
-    given, rows = tokens[0, PROMPT_TOKENS:].tolist(), prompt.rows + num_steps
-    served = _served_logits(CpuEngine(folder / T2S_GRAPH_FILE, 2, rows, torch.get_num_threads()), prompt, given)
-    pair = folder / T2S_CUDA_PREFILL_FILE, folder / T2S_CUDA_DECODE_STEP_FILE
-    on_gpu = _served_logits(CudaEngine(*pair, slots=2, cache_rows=rows, device=CPU), prompt, given)
-    portable = _portable_logits(folder, sizes, prompt, given[: max(1, num_steps // 10)])
+    given = tokens[0, PROMPT_TOKENS:].tolist()
     return {
-        "t2s": StageDifference.between(served, expected),
-        "t2s_cuda": StageDifference.between(on_gpu, expected),
-        "t2s_portable": StageDifference.between(portable, expected[: len(portable)]),
+        name: StageDifference.between(_served_logits(open_engine(), prompt, given), expected)
+        for name, open_engine in engines.items()
     }
 
 
 def _served_logits(engine: Engine, prompt: Prompt, tokens: Sequence[int]) -> Tensor:
-    """[1 + len(tokens), V] logits from slot 1 of two."""
+    """[1 + len(tokens), V] logits from slot 1."""
     logits = [engine.prefill(1, prompt).copy()]
     for step, token in enumerate(tokens):
-        row = StepRow(token, prompt.prompt_tokens.size + step, prompt.rows + step)
-        logits.append(engine.decode_step([StepRow(), row])[1].copy())
+        rows = [StepRow()] * (engine.capacity.slots if engine.fixed_span else 2)
+        rows[1] = StepRow(token, prompt.prompt_tokens.size + step, prompt.rows + step)
+        logits.append(engine.decode_step(rows)[1].copy())
     return torch.from_numpy(np.stack(logits))
-
-
-def _portable_logits(folder: Path, sizes: T2SSizes, prompt: Prompt, tokens: Sequence[int]) -> Tensor:
-    """[1 + len(tokens), V] logits of the graphs in standard operators."""
-    packed = {name: torch.from_numpy(array) for name, array in pack_padded(prompt).items()}
-    first, keys, values = run_graph(folder / T2S_PREFILL_FILE, packed)
-    logits = [first[0]]
-    session = onnxruntime.InferenceSession(str(folder / T2S_DECODE_STEP_FILE), providers=["CPUExecutionProvider"])
-    for step, token in enumerate(tokens):
-        feeds: dict[str, NDArray[np.generic]] = {
-            "tokens": np.array([token]),
-            "token_positions": np.array([prompt.prompt_tokens.size + step]),
-            "lengths": np.array([prompt.rows + step]),
-        }
-        for layer in range(sizes.layers):
-            feeds |= {f"key_cache_{layer}": keys[layer].numpy(), f"value_cache_{layer}": values[layer].numpy()}
-        scores, new_keys, new_values = (torch.from_numpy(each) for each in session.run(None, feeds))
-        logits.append(scores[0])
-        keys, values = torch.cat((keys, new_keys), dim=3), torch.cat((values, new_values), dim=3)
-    return torch.stack(logits)
 
 
 def snr_db(found: Tensor, expected: Tensor) -> float:

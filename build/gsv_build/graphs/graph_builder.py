@@ -6,6 +6,7 @@ names and offsets, so the few networks that have this need are written out here 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-OPSET = 20
-IR_VERSION = 10
+IR_VERSIONS = {20: 10, 24: 11}  # by opset: the oldest that knows it, so that old readers read what they can
+_NAMED_VALUES = 16  # constants with more are named by a digest
 ALIGNMENT_BYTES = 4096  # a memory map starts at a page
 Shape = Sequence[int | str]
 
@@ -53,8 +54,9 @@ class WeightFile:
 class GraphBuilder:
     """One ONNX graph in the making; every method returns the name of the value that it adds."""
 
-    def __init__(self, name: str, weights: WeightFile) -> None:
+    def __init__(self, name: str, weights: WeightFile, opset: int = 20) -> None:
         self._name = name
+        self._opset = opset
         self._weights = weights
         self._nodes: list[onnx.NodeProto] = []
         self._initializers: dict[str, TensorProto] = {}
@@ -84,7 +86,10 @@ class GraphBuilder:
     def constant(self, value: object, dtype: type[np.generic] = np.int64) -> str:
         """Add a small constant, once for equal ones."""
         array = np.asarray(value, dtype=dtype)
-        name = f"constant_{array.dtype}_{'x'.join(map(str, array.shape))}_{'_'.join(map(str, array.ravel().tolist()))}"
+        values = "_".join(map(str, array.ravel().tolist()))
+        if array.size > _NAMED_VALUES:
+            values = hashlib.sha256(values.encode()).hexdigest()[:16]
+        name = f"constant_{array.dtype}_{'x'.join(map(str, array.shape))}_{values}"
         self._initializers.setdefault(name, numpy_helper.from_array(array, name))
         return name
 
@@ -111,8 +116,8 @@ class GraphBuilder:
         graph = helper.make_graph(
             self._nodes, self._name, self._inputs, self._outputs, list(self._initializers.values())
         )
-        opsets = [helper.make_opsetid("", OPSET), *(helper.make_opsetid(domain, 1) for domain in domains)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+        opsets = [helper.make_opsetid("", self._opset), *(helper.make_opsetid(domain, 1) for domain in domains)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSIONS[self._opset])
         helper.set_model_props(model, {name: str(value) for name, value in (facts or {}).items()})
         onnx.save(model, str(path))
         return path

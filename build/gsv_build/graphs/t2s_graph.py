@@ -21,11 +21,14 @@ class T2SGraph:
 
     name = "t2s"
     domains: tuple[str, ...] = ()
+    opset = 20
+    batch: int | str = "B"
+    cache_rows: int | str = "C"
 
     def __init__(self, sizes: T2SSizes, weights: WeightFile) -> None:
         self.sizes = sizes
         self.head_dim = sizes.hidden // sizes.heads
-        self.b = GraphBuilder(self.name, weights)
+        self.b = GraphBuilder(self.name, weights, self.opset)
 
     def save(self, path: Path, facts: Mapping[str, object]) -> Path:
         """Write the graph to `path` with `facts` as its metadata; return `path`."""
@@ -68,11 +71,15 @@ class T2SGraph:
     def embed_rows(self, phones: str, tokens: str, bert_features: str, is_text: str, positions: str) -> str:
         """Embed packed rows, `[B, L]` and `[B, L, bert_dim]`, to flat `[B * L, hidden]`."""
         flat = self.b.add("Reshape", bert_features, self.b.constant([-1, self.sizes.bert_dim]))
-        projected = self.linear(flat, "bert_projection")
+        projected = self.project_features(flat)
         looked_up = self.b.add("Gather", self.b.weight("phone_embedding.weight"), phones)
         text = self.b.add("Add", self.flat_rows(self.positioned(looked_up, positions, "phone")), projected)
         audio = self.flat_rows(self.embed_tokens(tokens, positions))
         return self.b.add("Where", self.b.add("Reshape", is_text, self.b.constant([-1, 1])), text, audio)
+
+    def project_features(self, flat: str) -> str:
+        """BERT features, `[rows, bert_dim]`, to `[rows, hidden]`."""
+        return self.linear(flat, "bert_projection")
 
     def flat_rows(self, x: str) -> str:
         """Rows of any leading shape to `[rows, hidden]`."""
@@ -85,14 +92,9 @@ class T2SGraph:
         parts = [self.b.add("Gather", split, self.b.constant(i), axis=0) for i in range(3)]
         return parts[0], parts[1], parts[2]
 
-    def scores(self, query: str, key: str) -> str:
-        """Scaled `[B, heads, L, keys]`."""
-        scaled = self.b.add("Mul", query, self.b.constant(self.head_dim**-0.5, np.float32))
-        return self.b.add("MatMul", scaled, self.b.add("Transpose", key, perm=[0, 1, 3, 2]))
-
     def cache_shape(self) -> list[int | str]:
         """Shape of a layer's keys or values in the cache."""
-        return ["B", self.sizes.heads, "C", self.head_dim]
+        return [self.batch, self.sizes.heads, self.cache_rows, self.head_dim]
 
 
 class FusedT2SGraph(T2SGraph):

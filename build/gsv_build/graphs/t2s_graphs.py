@@ -1,9 +1,9 @@
-"""Write the T2S graphs: one for ONNX Runtime on a CPU that serves both phases, a pair for its GPU, a portable pair.
+"""Write the T2S graphs: one for ONNX Runtime on a CPU that serves both phases, and three for a GPU.
 
-All read one weight file, named after our state dict. The first appends in place with ONNX Runtime's
-GroupQueryAttention and reads only what was written (docs/decisions/0005-t2s-graphs.md). At 8 bits it has a weight file
-of its own (docs/decisions/0008-t2s-precision-and-spinning.md). The portable two use standard operators only and are
-pure: the cache is read, and the rows to append are given out.
+The first appends in place with ONNX Runtime's GroupQueryAttention and reads only what was written
+(docs/decisions/0005-t2s-graphs.md); at 8 bits it has another weight file
+(docs/decisions/0008-t2s-precision-and-spinning.md). Those for a GPU are in standard operators, for ONNX Runtime and
+TensorRT (docs/decisions/0023-one-standard-t2s-graph.md), and share a weight file of their precision.
 
 Axis letters: ``B`` sequences or slots, ``L`` packed rows (phones, then tokens, then padding), ``C`` rows that a cache
 slot holds, ``V`` vocabulary.
@@ -22,19 +22,25 @@ from numpy.typing import NDArray
 
 from gsv_build.graphs.graph_builder import WeightFile
 from gsv_build.graphs.graph_quantisation import BITS, BLOCK_VALUES, T2SPrecision, quantise
-from gsv_build.graphs.t2s_cuda_graphs import CudaDecodeStepGraph, CudaPrefillGraph
+from gsv_build.graphs.precision import Precision
+from gsv_build.graphs.t2s_gpu_graphs import (
+    FLOAT32_WEIGHTS,
+    DecodeSampleGraph,
+    DecodeStepGraph,
+    GpuT2SGraph,
+    PrefillGraph,
+)
 from gsv_build.graphs.t2s_graph import MICROSOFT, POSITION_TABLE, QUERY_SCALE, FusedT2SGraph
-from gsv_build.graphs.t2s_portable_graphs import DecodeStepGraph, PrefillGraph
 from gsv_build.modules.t2s import T2S, sinusoids
 from gsv_build.sizes import T2SSizes
 from gsv_runtime.model_files import (
-    T2S_CUDA_DECODE_STEP_FILE,
-    T2S_CUDA_PREFILL_FILE,
+    T2S_DECODE_SAMPLE_FILE,
     T2S_DECODE_STEP_FILE,
     T2S_GRAPH_FILE,
     T2S_INT8_WEIGHTS_FILE,
     T2S_PREFILL_FILE,
     T2S_WEIGHTS_FILE,
+    t2s_gpu_weights_file,
 )
 
 INT8_ACTIVATIONS = 4  # MatMulNBits's accuracy_level: inputs are rounded too, row by row and block by block
@@ -42,47 +48,87 @@ INT8_ACTIVATIONS = 4  # MatMulNBits's accuracy_level: inputs are rounded too, ro
 
 @dataclass(frozen=True)
 class T2SFiles:
-    """What `write_t2s_graphs` writes, all in one folder. Each graph carries its sizes as metadata."""
+    """What `write_t2s_graphs` writes into one folder. Each graph carries its sizes as metadata."""
 
     engine: Path  # both phases, ONNX Runtime on a CPU
-    cuda_prefill: Path  # ONNX Runtime on a GPU
-    cuda_decode_step: Path  # likewise
-    prefill: Path  # portable
-    decode_step: Path  # portable
+    weights: Path
+
+
+@dataclass(frozen=True)
+class T2SGpuFiles:
+    """What `write_t2s_gpu_graphs` writes into one folder. Each graph carries its sizes as metadata."""
+
+    prefill: Path
+    decode_step: Path
+    decode_sample: Path
     weights: Path
 
 
 def write_t2s_graphs(
     model: T2S, folder: Path, max_positions: int, precision: T2SPrecision = T2SPrecision.FP32
 ) -> T2SFiles:
-    """Write the graphs and their weights.
+    """Write the graph for a CPU and its weights.
 
     Args:
         model: weights of every layer.
         folder: must exist.
         max_positions: rows of the table of positions: the longest text and the longest run of tokens.
-        precision: of the graph for a CPU; the others are float32.
+        precision: of the matrices of the layers.
 
     Returns:
         Paths of the files.
     """
-    tensors = {name: tensor.detach().float().cpu().numpy() for name, tensor in model.state_dict().items()}
-    tensors[POSITION_TABLE] = sinusoids(torch.arange(max_positions), model.sizes.hidden).numpy()
+    tensors = _tensors(model, max_positions)
     tensors[QUERY_SCALE] = _query_scale(model.sizes)
-    weights = WeightFile(folder / T2S_WEIGHTS_FILE, tensors)
-    facts = {**asdict(model.sizes), "max_positions": max_positions}
     if precision is T2SPrecision.INT8:
-        engine: _EngineGraph = _Int8EngineGraph(model.sizes, _int8_weights(folder, tensors))
+        weights = _int8_weights(folder, tensors)
+        engine: _EngineGraph = _Int8EngineGraph(model.sizes, weights)
     else:
+        weights = WeightFile(folder / T2S_WEIGHTS_FILE, tensors)
         engine = _EngineGraph(model.sizes, weights)
-    return T2SFiles(
-        engine=engine.save(folder / T2S_GRAPH_FILE, facts),
-        cuda_prefill=CudaPrefillGraph(model.sizes, weights).save(folder / T2S_CUDA_PREFILL_FILE, facts),
-        cuda_decode_step=CudaDecodeStepGraph(model.sizes, weights).save(folder / T2S_CUDA_DECODE_STEP_FILE, facts),
-        prefill=PrefillGraph(model.sizes, weights).save(folder / T2S_PREFILL_FILE, facts),
-        decode_step=DecodeStepGraph(model.sizes, weights).save(folder / T2S_DECODE_STEP_FILE, facts),
+    return T2SFiles(engine.save(folder / T2S_GRAPH_FILE, _facts(model, max_positions)), weights.path)
+
+
+def write_t2s_gpu_graphs(
+    model: T2S, folder: Path, cache_rows: int, precision: Precision = Precision.FP16
+) -> T2SGpuFiles:
+    """Write the graphs for a GPU and their weights.
+
+    Args:
+        model: weights of every layer.
+        folder: must exist.
+        cache_rows: rows of a slot, which the graphs fix; likewise of the table of positions.
+        precision: of weights and arithmetic.
+
+    Returns:
+        Paths of the files.
+    """
+    tensors = {
+        name: tensor if name.startswith(FLOAT32_WEIGHTS) else tensor.astype(precision.dtype)
+        for name, tensor in _tensors(model, cache_rows).items()
+    }
+    weights = WeightFile(folder / t2s_gpu_weights_file(precision.value), tensors)
+    facts = {**_facts(model, cache_rows), "cache_rows": cache_rows, "precision": precision.value}
+
+    def save(graph: type[GpuT2SGraph], name: str) -> Path:
+        return graph(model.sizes, weights, precision, cache_rows).save(folder / name, facts)
+
+    return T2SGpuFiles(
+        prefill=save(PrefillGraph, T2S_PREFILL_FILE),
+        decode_step=save(DecodeStepGraph, T2S_DECODE_STEP_FILE),
+        decode_sample=save(DecodeSampleGraph, T2S_DECODE_SAMPLE_FILE),
         weights=weights.path,
     )
+
+
+def _tensors(model: T2S, max_positions: int) -> dict[str, NDArray[Any]]:
+    """Weights of the module and the table of positions, float32."""
+    tensors = {name: tensor.detach().float().cpu().numpy() for name, tensor in model.state_dict().items()}
+    return tensors | {POSITION_TABLE: sinusoids(torch.arange(max_positions), model.sizes.hidden).numpy()}
+
+
+def _facts(model: T2S, max_positions: int) -> dict[str, object]:
+    return {**asdict(model.sizes), "max_positions": max_positions}
 
 
 def _query_scale(sizes: T2SSizes) -> NDArray[np.float32]:

@@ -1,7 +1,8 @@
 """Runs the T2S graphs for a GPU over slots of one cache in its memory.
 
 Written for ONNX Runtime's CUDA provider and not run on one yet: no GPU was lent. The same code, graphs and bindings run
-with their memory on the host, which is how they are tested (docs/decisions/0022-t2s-on-a-gpu.md).
+with their memory on the host, which is how they are tested (docs/decisions/0022-t2s-on-a-gpu.md, and
+docs/decisions/0023-one-standard-t2s-graph.md for the graphs).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from gsv_runtime.graphs.session import Device, open_session
 from gsv_runtime.t2s.engine import KEY_AND_VALUE, Array, StepRow, pack_rows, read_capacity, warming_prompt
 from gsv_runtime.t2s.request import Capacity, Prompt
 
-_CACHE_TYPE = np.float16
+_CACHE_TYPES = {"tensor(float16)": np.float16, "tensor(float)": np.float32}
 _WARM_STEPS = 3  # ONNX Runtime captures a step after it has run it once or twice
 
 
@@ -53,6 +54,7 @@ class CudaEngine:
 
         Raises:
             RuntimeError: ONNX Runtime has no provider for the device.
+            ValueError: the graphs were written for slots of another length.
         """
         self._device = device
         self._prefill = open_session(prefill, 1, device=device)
@@ -61,14 +63,18 @@ class CudaEngine:
         self._capacity = read_capacity(self._decode_step, slots, cache_rows)
         inputs = {value.name: value for value in self._decode_step.get_inputs()}
         self._layers = sum(name.startswith("key_cache_") for name in inputs)
-        _, heads, _, head_dim = inputs["key_cache_0"].shape
+        _, heads, rows_there, head_dim = inputs["key_cache_0"].shape
+        if rows_there != cache_rows:
+            raise ValueError(f"{decode_step.name} has slots of {rows_there} rows, not {cache_rows}; build it again")
+        self._cache_type = _CACHE_TYPES[inputs["key_cache_0"].type]
         self._slot_shape = (heads, cache_rows, head_dim)
         shape = (self._layers, slots, *self._slot_shape)
-        self._cache = {kind: self._empty(shape, _CACHE_TYPE) for kind in KEY_AND_VALUE}
+        # Zeros, not what lay there: attention gives rows that were not written no weight, and nothing times NaN is NaN.
+        self._cache = {kind: self._value(np.zeros(shape, self._cache_type)) for kind in KEY_AND_VALUE}
         self._step_values = {
             "tokens": self._empty((slots,), np.int64),
             "token_positions": self._empty((slots,), np.int64),
-            "last_rows": self._empty((slots,), np.int32),
+            "rows": self._empty((slots,), np.int64),
         }
         self._logits = self._empty((slots, self._capacity.vocabulary), np.float32)
         self._step_io = self._bind_step()
@@ -79,16 +85,14 @@ class CudaEngine:
         return self._capacity
 
     def prefill(self, slot: int, prompt: Prompt) -> Array:
-        """Write a prompt to a slot, and zeros after it; return `[V]` logits of the first token."""
+        """Write a prompt to a slot; return `[V]` logits of the first token."""
         io = self._prefill.io_binding()
-        packed = pack_padded(prompt) | {"cache_rows": np.array([self._capacity.cache_rows], dtype=np.int64)}
-        values = {name: self._value(array) for name, array in packed.items()}
+        values = {name: self._value(array) for name, array in pack_padded(prompt).items()}
         for name, value in values.items():
             io.bind_ortvalue_input(name, value)
         logits = self._empty((1, self._capacity.vocabulary), np.float32)
         io.bind_ortvalue_output("logits", logits)
-        for name, place in self._caches(slot).items():
-            io.bind_output(f"new_{name}", *self._at(place, 1))
+        self._bind_caches(io, slot, 1)
         self._prefill.run_with_iobinding(io)
         return np.array(logits.numpy()[0])
 
@@ -104,7 +108,7 @@ class CudaEngine:
         columns: Mapping[str, Array] = {
             "tokens": np.array([row.token for row in rows], dtype=np.int64),
             "token_positions": np.array([row.token_position for row in rows], dtype=np.int64),
-            "last_rows": np.array([row.rows for row in rows], dtype=np.int32),
+            "rows": np.array([row.rows for row in rows], dtype=np.int64),
         }
         for name, column in columns.items():
             self._step_values[name].update_inplace(column)
@@ -125,18 +129,19 @@ class CudaEngine:
         io = self._decode_step.io_binding()
         for name, value in self._step_values.items():
             io.bind_ortvalue_input(name, value)
-        # Only the splitting of work depends on it, which a captured step cannot change: the most there can be.
-        self._total = onnxruntime.OrtValue.ortvalue_from_numpy(np.array(self._capacity.cache_rows, dtype=np.int32))
-        io.bind_ortvalue_input("total_rows", self._total)
-        for name, place in self._caches(0).items():
-            io.bind_input(name, *self._at(place, self._capacity.slots))
-            io.bind_output(f"new_{name}", *self._at(place, self._capacity.slots))
+        self._bind_caches(io, 0, self._capacity.slots)
         io.bind_ortvalue_output("logits", self._logits)
         return io
 
+    def _bind_caches(self, io: onnxruntime.IOBinding, slot: int, num_slots: int) -> None:
+        """Bind the memory of so many slots from one on, as what is read and as what is written."""
+        for name, place in self._caches(slot).items():
+            io.bind_input(name, *self._at(place, num_slots))
+            io.bind_output(f"new_{name}", *self._at(place, num_slots))
+
     def _caches(self, slot: int) -> dict[str, int]:
         """Addresses of a slot's keys and values in every layer, by the graphs' names."""
-        slot_bytes = int(np.prod(self._slot_shape)) * np.dtype(_CACHE_TYPE).itemsize
+        slot_bytes = int(np.prod(self._slot_shape)) * np.dtype(self._cache_type).itemsize
         return {
             f"{kind}_cache_{layer}": cache.data_ptr() + (layer * self._capacity.slots + slot) * slot_bytes
             for kind, cache in self._cache.items()
@@ -145,7 +150,7 @@ class CudaEngine:
 
     def _at(self, address: int, num_slots: int) -> tuple[object, ...]:
         """What binds `num_slots` of the cache from `address` on."""
-        return (*self._device, _CACHE_TYPE, (num_slots, *self._slot_shape), address)
+        return (*self._device, self._cache_type, (num_slots, *self._slot_shape), address)
 
     def _empty(self, shape: Sequence[int], dtype: type[np.generic]) -> onnxruntime.OrtValue:
         return onnxruntime.OrtValue.ortvalue_from_shape_and_type(list(shape), dtype, *self._device)

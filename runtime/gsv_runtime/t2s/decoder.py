@@ -12,7 +12,7 @@ from gsv_runtime.errors import InternalError
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.engine import Engine, StepRow
 from gsv_runtime.t2s.request import Prompt, TextLimit, parse_prompt
-from gsv_runtime.t2s.sampling import draw, exponential_noise, token_generator
+from gsv_runtime.t2s.sampling import draw, gumbel_noise, token_generator
 from gsv_runtime.t2s.scheduler import CallResult, DecodeRound, Scheduler
 from gsv_runtime.tensors import Arrays
 
@@ -156,7 +156,7 @@ class Decoder:
             np.stack([state.present for state in states]),
             np.array([len(self._scheduler[i].tokens) for i in good_ids]),
             [state.prompt.sampling for state in states],
-            np.stack([exponential_noise(state.generator, self._capacity.vocabulary) for state in states]),
+            np.stack([gumbel_noise(state.generator, self._capacity.vocabulary) for state in states]),
         )
         for sequence_id, state, token, ended in zip(good_ids, states, drawn.tokens, drawn.ended, strict=True):
             self._scheduler.record(sequence_id, int(token), bool(ended))

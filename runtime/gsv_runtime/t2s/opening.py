@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gsv_runtime.graphs.session import CUDA
-from gsv_runtime.model_files import T2S_CUDA_DECODE_STEP_FILE, T2S_CUDA_PREFILL_FILE, T2S_GRAPH_FILE
+from gsv_runtime.model_files import T2S_DECODE_STEP_FILE, T2S_GRAPH_FILE, T2S_PREFILL_FILE
 from gsv_runtime.settings import T2SSettings
 from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
@@ -24,8 +24,8 @@ def open_engine(folder: Path, settings: T2SSettings) -> Engine:
         engine = CpuEngine(folder / T2S_GRAPH_FILE, settings.slots, settings.cache_rows, settings.intra_op_threads)
     elif settings.device == "cuda":
         engine = CudaEngine(
-            folder / T2S_CUDA_PREFILL_FILE,
-            folder / T2S_CUDA_DECODE_STEP_FILE,
+            folder / T2S_PREFILL_FILE,
+            folder / T2S_DECODE_STEP_FILE,
             settings.slots,
             settings.cache_rows,
             CUDA,

@@ -1,12 +1,14 @@
 """Draws semantic tokens from logits, for several slots at once; each row depends on nothing but itself.
 
-Order of operations: EOS forbidden at first, repetition penalty, top_p, temperature, top_k, softmax, and the largest
-of p / q with q exponentially distributed. Top_p stands before temperature, and the penalty counts prompt and
-generated tokens.
+Order of operations: EOS forbidden at first, repetition penalty, top_p, temperature, top_k, and the largest of logit
+plus Gumbel noise. Top_p stands before temperature, and the penalty counts prompt and generated tokens.
+`gsv_build.graphs.sampling_graph` writes the same operations in the same order into a graph for a GPU.
 
 Source: GPT-SoVITS 48b1a01, GPT_SoVITS/AR/models/utils.py (`logits_to_probs`, `multinomial_sample_one_no_sync`) and
 t2s_model.py (`infer_panel_naive`). Different on purpose: noise comes from a generator of each sequence instead of
-one for the process, and a token whose noise is 0 cannot become NaN.
+one for the process; a token whose noise is 0 cannot become NaN; and instead of the largest p / q, q exponentially
+distributed, the largest logarithm of that is taken, which needs no exponential function, so that every runtime draws
+the same token from the same logits.
 
 Axis letters: ``S`` slots, ``V`` vocabulary (semantic tokens and, last, EOS).
 """
@@ -23,7 +25,7 @@ from numpy.typing import NDArray
 from gsv_runtime.speech_request import Sampling
 
 MIN_TOKENS = 11  # EOS may not win before (0.44 s); upstream's comment says 10, its code 11
-_MIN_TEMPERATURE = 1e-5
+MIN_TEMPERATURE = 1e-5
 _LEAST_NOISE = np.finfo(np.float32).tiny
 _TOKEN_STREAM = 0  # second word of the Philox key; decoding.standard_noise has 1
 
@@ -43,9 +45,9 @@ def token_generator(seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=[seed, _TOKEN_STREAM]))
 
 
-def exponential_noise(generator: np.random.Generator, vocabulary: int) -> Array:
-    """Noise `[V]` float32 for one token, above 0."""
-    return np.maximum(generator.standard_exponential(vocabulary, dtype=np.float32), _LEAST_NOISE)
+def gumbel_noise(generator: np.random.Generator, vocabulary: int) -> Array:
+    """Noise `[V]` float32 for one token: minus the logarithm of an exponentially distributed number above 0."""
+    return -np.log(np.maximum(generator.standard_exponential(vocabulary, dtype=np.float32), _LEAST_NOISE))
 
 
 def draw(logits: Array, present: Array, num_generated: Array, samplings: Sequence[Sampling], noise: Array) -> Draw:
@@ -56,7 +58,7 @@ def draw(logits: Array, present: Array, num_generated: Array, samplings: Sequenc
         present: `[S, V]` bool, tokens in each slot's prompt or among its generated ones.
         num_generated: `[S]`, tokens that each slot has generated.
         samplings: S of them.
-        noise: `[S, V]` from `exponential_noise`.
+        noise: `[S, V]` from `gumbel_noise`.
 
     Returns:
         Tokens, and which slots have come to their end.
@@ -66,16 +68,10 @@ def draw(logits: Array, present: Array, num_generated: Array, samplings: Sequenc
     penalised = np.where(present, np.where(logits < 0, logits * penalties, logits / penalties), logits)
     penalised[np.asarray(num_generated) < MIN_TOKENS, eos] = -np.inf
     kept = _keep_top_p(penalised, [sampling.top_p for sampling in samplings])
-    temperatures = _column([max(sampling.temperature, _MIN_TEMPERATURE) for sampling in samplings])
+    temperatures = _column([max(sampling.temperature, MIN_TEMPERATURE) for sampling in samplings])
     kept = _keep_top_k(kept / temperatures, [sampling.top_k for sampling in samplings])
-    tokens = (softmax(kept) / noise).argmax(axis=1)
+    tokens = (kept - kept.max(axis=1, keepdims=True) + noise).argmax(axis=1)
     return Draw(tokens, (tokens == eos) | (penalised.argmax(axis=1) == eos))
-
-
-def softmax(logits: Array) -> Array:
-    """Probabilities along the last axis; a row of `[S, V]` has at least one finite logit."""
-    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return weights / weights.sum(axis=-1, keepdims=True)
 
 
 def _column(values: Sequence[float]) -> Array:
@@ -89,8 +85,9 @@ def _keep_top_p(logits: Array, top_ps: Sequence[float]) -> Array:
         return logits
     rows = logits[limited]
     order = np.argsort(-rows, axis=1, kind="stable")
-    cumulative = np.cumsum(softmax(np.take_along_axis(rows, order, axis=1)), axis=1)
-    dropped = cumulative > _column(top_ps)[limited]
+    ordered = np.take_along_axis(rows, order, axis=1)
+    cumulative = np.cumsum(np.exp(ordered - ordered[:, :1]), axis=1)
+    dropped = cumulative > _column(top_ps)[limited] * cumulative[:, -1:]
     dropped[:, 0] = False
     mask = np.zeros_like(dropped)
     np.put_along_axis(mask, order, dropped, axis=1)

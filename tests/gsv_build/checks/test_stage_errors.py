@@ -6,9 +6,12 @@ import torch
 from onnx import TensorProto, helper
 
 from gsv_build.checks.stage_errors import StageDifference, batch_error, graph_error, snr_db, t2s_errors
-from gsv_build.graphs.t2s_graphs import write_t2s_graphs
+from gsv_build.graphs.t2s_graphs import write_t2s_gpu_graphs, write_t2s_graphs
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
+from gsv_runtime.graphs.session import CPU
+from gsv_runtime.t2s.cpu_engine import CpuEngine
+from gsv_runtime.t2s.cuda_engine import CudaEngine
 
 
 class Scale(torch.nn.Module):
@@ -68,12 +71,15 @@ def test_t2s_logits_of_prefill_and_steps_are_compared_and_a_changed_weight_is_se
     module = T2S(
         T2SSizes(hidden=16, heads=2, layers=2, feed_forward=32, num_phones=20, vocabulary=33, bert_dim=8)
     ).eval()
-    write_t2s_graphs(module, tmp_path, max_positions=256)
-    errors = t2s_errors(tmp_path, module, 12, torch.Generator().manual_seed(1))
-    assert set(errors) == {"t2s", "t2s_cuda", "t2s_portable"}
-    for name, error in errors.items():
-        assert error.largest_error < (1e-3 if name == "t2s_cuda" else 1e-5) < error.peak  # its cache is float16
+    on_cpu, on_gpu = write_t2s_graphs(module, tmp_path, 512), write_t2s_gpu_graphs(module, tmp_path, 512)
+    engines = {
+        "t2s": lambda: CpuEngine(on_cpu.engine, 2, 512, 1),
+        "t2s_gpu_fp16": lambda: CudaEngine(on_gpu.prefill, on_gpu.decode_step, 3, 512, CPU),
+    }
+    errors = t2s_errors(engines, module, 12, torch.Generator().manual_seed(1))
+    assert errors["t2s"].largest_error < 1e-5 < errors["t2s"].peak
+    assert errors["t2s_gpu_fp16"].largest_error < 5e-3 < errors["t2s_gpu_fp16"].peak
     with torch.no_grad():
         module.layers[1].contract.weight[3] += 0.5
-    changed = t2s_errors(tmp_path, module, 12, torch.Generator().manual_seed(1))
+    changed = t2s_errors(engines, module, 12, torch.Generator().manual_seed(1))
     assert all(error.largest_error > 1e-2 for error in changed.values())

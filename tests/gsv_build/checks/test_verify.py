@@ -20,9 +20,9 @@ def report(**changes):
     [
         ({}, None),
         ({"stages": {"t2s": StageDifference(2e-3, 9.0)}}, "t2s: error 0.002, need at most 0.001"),
-        ({"stages": {"t2s_cuda": StageDifference(1.9e-2, 9.0)}}, None),
-        ({"stages": {"t2s_cuda": StageDifference(3e-2, 9.0)}}, "t2s_cuda: error 0.03, need at most 0.02"),
-        ({"stages": {"t2s_portable": StageDifference(float("inf"), 9.0)}}, "t2s_portable: error inf"),
+        ({"stages": {"t2s_gpu_fp16": StageDifference(1.9e-2, 9.0)}}, None),
+        ({"stages": {"t2s_gpu_fp16": StageDifference(3e-2, 9.0)}}, "t2s_gpu_fp16: error 0.03, need at most 0.02"),
+        ({"stages": {"t2s_gpu_fp32": StageDifference(float("inf"), 9.0)}}, "t2s_gpu_fp32: error inf"),
         ({"stages": {"vocoder": StageDifference(1e-3, 0.3)}}, "vocoder: error 0.001, need at most 0.0003"),
         ({"stages": {"vocoder": StageDifference(float("nan"), 0.3)}}, "vocoder: error nan"),
         ({"waveform_snr_db": 59.9}, "waveform: SNR 59.9 dB, need at least 60"),

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gsv_build.graphs.graph_quantisation import T2SPrecision
-from gsv_build.graphs.t2s_graphs import write_t2s_graphs
+from gsv_build.graphs.t2s_graphs import write_t2s_gpu_graphs, write_t2s_graphs
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
 from gsv_runtime.graphs.session import CPU
@@ -27,11 +27,13 @@ def open_engine(request, tmp_path_factory):
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
         model.head.weight[-1] *= 6  # or EOS would hardly ever be drawn
-    precision = T2SPrecision.INT8 if request.param == "int8" else T2SPrecision.FP32
-    files = write_t2s_graphs(model, tmp_path_factory.mktemp("t2s"), 256, precision)
+    folder = tmp_path_factory.mktemp("t2s")
     if request.param == "cuda":
-        return lambda slots: CudaEngine(files.cuda_prefill, files.cuda_decode_step, slots, 256, CPU)
-    return lambda slots: CpuEngine(files.engine, slots, cache_rows=256, intra_op_threads=1)
+        files = write_t2s_gpu_graphs(model, folder, 256)
+        return lambda slots: CudaEngine(files.prefill, files.decode_step, slots, 256, CPU)
+    precision = T2SPrecision.INT8 if request.param == "int8" else T2SPrecision.FP32
+    graph = write_t2s_graphs(model, folder, 256, precision).engine
+    return lambda slots: CpuEngine(graph, slots, cache_rows=256, intra_op_threads=1)
 
 
 def decoder(open_engine, slots):

@@ -1,34 +1,28 @@
-"""The T2S graphs against the module they were written from, and what the portable ones may contain."""
+"""The T2S graphs against the module they were written from."""
 
 from collections import Counter
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 
 from gsv_build.graphs.graph_quantisation import T2SPrecision, quantise
-from gsv_build.graphs.t2s_graphs import write_t2s_graphs
+from gsv_build.graphs.precision import Precision
+from gsv_build.graphs.t2s_graphs import write_t2s_gpu_graphs, write_t2s_graphs
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
-from gsv_runtime.graphs.session import CPU
+from gsv_runtime.graphs.session import CPU, open_session
 from gsv_runtime.speech_request import Sampling
 from gsv_runtime.t2s.cpu_engine import CpuEngine
-from gsv_runtime.t2s.cuda_engine import CudaEngine
+from gsv_runtime.t2s.cuda_engine import CudaEngine, pack_padded
 from gsv_runtime.t2s.engine import StepRow
 from gsv_runtime.t2s.request import Prompt
 
 SIZES = T2SSizes(hidden=32, heads=4, layers=3, feed_forward=48, num_phones=20, vocabulary=33, bert_dim=12)
 TOLERANCE = 1e-5  # float32, other order of summation; logits are of order 1
-HALF_TOLERANCE = 2e-3  # keys and values have 11 bits; the largest error seen is a third of this
+HALF_TOLERANCE = 4e-3  # weights and rows have 11 bits; the largest error seen is half of this
 GREEDY = Sampling(top_k=1, top_p=1.0, temperature=1.0, repetition_penalty=1.0, seed=0)
-# Of docs/operators.md of onnx-tensorrt 10.x, those of which every type and form that we use is supported.
-TENSORRT_OPERATORS = {
-    *("Add", "And", "Concat", "Gather", "GatherND", "Gemm", "Identity", "LayerNormalization", "Less", "LessOrEqual"),
-    *("MatMul", "Mul", "Or", "Range", "Relu", "Reshape", "Shape", "Slice", "Softmax", "Sub", "Transpose", "Unsqueeze"),
-    "Where",
-}
 
 
 @pytest.fixture(scope="module")
@@ -46,54 +40,10 @@ def files(model, tmp_path_factory):
     return write_t2s_graphs(model, tmp_path_factory.mktemp("t2s"), max_positions=64)
 
 
-def session(path):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def padded_prompts():
-    generator = torch.Generator().manual_seed(1)
-    phones = torch.randint(0, SIZES.num_phones, (3, 11), generator=generator)
-    tokens = torch.randint(0, SIZES.vocabulary - 1, (3, 11), generator=generator)
-    bert_features = torch.randn((3, 11, SIZES.bert_dim), generator=generator)
-    return phones, tokens, bert_features, torch.tensor([6, 3, 5]), torch.tensor([11, 9, 5])
-
-
-def prefilled_cache(model, capacity):
-    """A cache that holds `padded_prompts`, with rubbish beyond what was written."""
-    _logits, keys, values = model.prefill(*padded_prompts())
-    caches = [torch.full((SIZES.layers, 3, SIZES.heads, capacity, 8), 7.0) for _ in range(2)]
-    caches[0][:, :, :, :11], caches[1][:, :, :, :11] = keys, values
-    return caches
-
-
-@torch.no_grad()
-def test_portable_prefill_equals_the_module_on_a_padded_batch(model, files):
-    names = ("phones", "tokens", "bert_features", "phone_lengths", "lengths")
-    inputs = dict(zip(names, (tensor.numpy() for tensor in padded_prompts()), strict=True))
-    logits, keys, values = session(files.prefill).run(["logits", "keys", "values"], inputs)
-    expected = [tensor.numpy() for tensor in model.prefill(*padded_prompts())]
-    np.testing.assert_allclose(logits, expected[0], atol=TOLERANCE)
-    for row, length in enumerate(inputs["lengths"]):
-        np.testing.assert_allclose(keys[:, row, :, :length], expected[1][:, row, :, :length], atol=TOLERANCE)
-        np.testing.assert_allclose(values[:, row, :, :length], expected[2][:, row, :, :length], atol=TOLERANCE)
-
-
-@torch.no_grad()
-def test_portable_decode_step_equals_the_module_and_reads_no_unwritten_row(model, files):
-    caches, lengths = prefilled_cache(model, capacity=16), torch.tensor([11, 9, 5])
-    tokens, positions = torch.tensor([1, 30, 7]), torch.tensor([5, 6, 0])
-    inputs = {"tokens": tokens.numpy(), "token_positions": positions.numpy(), "lengths": lengths.numpy()}
-    for layer in range(SIZES.layers):
-        inputs[f"key_cache_{layer}"] = caches[0][layer].numpy().copy()
-        inputs[f"value_cache_{layer}"] = caches[1][layer].numpy().copy()
-    logits, keys, values = session(files.decode_step).run(["logits", "new_keys", "new_values"], inputs)
-    expected = model.decode_step(tokens, positions, lengths, *caches)
-    np.testing.assert_allclose(logits, expected.numpy(), atol=TOLERANCE)
-    for row, length in enumerate(lengths):
-        np.testing.assert_allclose(keys[:, row, :, 0], caches[0][:, row, :, length], atol=TOLERANCE)
-        np.testing.assert_allclose(values[:, row, :, 0], caches[1][:, row, :, length], atol=TOLERANCE)
+@pytest.fixture(scope="module")
+def gpu_files(model, tmp_path_factory):
+    """By precision."""
+    return {each: write_t2s_gpu_graphs(model, tmp_path_factory.mktemp(each.value), 32, each) for each in Precision}
 
 
 def prompt(seed, num_phones, num_tokens):
@@ -118,11 +68,13 @@ def full_logits(model, prompt, tokens):
     return scores[0, prompt.prompt_tokens.size :].numpy()
 
 
-@pytest.fixture(params=["cpu", "cuda"])
-def engine(request, files):
-    """With the tolerance of its logits. That for a GPU has its memory on the host, and a cache in half precision."""
-    if request.param == "cuda":
-        return CudaEngine(files.cuda_prefill, files.cuda_decode_step, 4, 32, CPU), HALF_TOLERANCE
+@pytest.fixture(params=["cpu", Precision.FP32, Precision.FP16])
+def engine(request, files, gpu_files):
+    """With the tolerance of its logits. That for a GPU has its memory on the host."""
+    if request.param != "cpu":
+        pair = gpu_files[request.param].prefill, gpu_files[request.param].decode_step
+        tolerance = TOLERANCE if request.param is Precision.FP32 else HALF_TOLERANCE
+        return CudaEngine(*pair, 4, 32, CPU), tolerance
     return CpuEngine(files.engine, slots=4, cache_rows=32, intra_op_threads=1), TOLERANCE
 
 
@@ -133,7 +85,7 @@ def test_engine_prefill_and_steps_equal_one_full_forward(model, engine, num_toke
     expected = [full_logits(model, each, np.arange(8)) for each in prompts]
     slots = (2, 0)
     for slot, each, scores in zip(slots, prompts, expected, strict=True):
-        np.testing.assert_allclose(engine.prefill(slot, each), scores[0], atol=TOLERANCE)
+        np.testing.assert_allclose(engine.prefill(slot, each), scores[0], atol=tolerance)
     for step in range(8):
         rows = [StepRow()] * (4 if engine.fixed_span else 3)
         for slot, each in zip(slots, prompts, strict=True):
@@ -157,30 +109,58 @@ def test_a_sequence_that_pauses_or_moves_goes_on_as_if_it_had_not(model, files):
     np.testing.assert_allclose(logits[0], full_logits(model, paused, np.array([4]))[1], atol=TOLERANCE)
 
 
-def test_the_graphs_refer_to_one_weight_file_that_holds_each_weight_once(model, files):
-    paths = (files.engine, files.cuda_prefill, files.cuda_decode_step, files.prefill, files.decode_step)
-    graphs = [onnx.load(path, load_external_data=False) for path in paths]
-    external = [
-        [i for i in graph.graph.initializer if i.data_location == onnx.TensorProto.EXTERNAL] for graph in graphs
-    ]
-    places = {}
-    for initializers in external:
-        for initializer in initializers:
+def test_a_padded_prompt_writes_and_scores_what_the_same_without_padding_does(model, gpu_files):
+    spoken = prompt(3, 7, 5)
+    packed = pack_padded(spoken)
+    wide = {name: np.pad(packed[name], ((0, 0), (0, 6))) for name in ("phones", "tokens")}
+    wide["bert_features"] = np.pad(packed["bert_features"], ((0, 0), (0, 6), (0, 0)), constant_values=3)
+    session = open_session(gpu_files[Precision.FP32].prefill, 1)
+    caches = {value.name: np.zeros(value.shape, np.float32) for value in session.get_inputs() if "cache" in value.name}
+    alone, padded = (session.run(None, {**packed, **changes, **caches}) for changes in ({}, wide))
+    np.testing.assert_allclose(padded[-1], full_logits(model, spoken, np.arange(0)), atol=TOLERANCE)
+    for one, other in zip(alone[:-1], padded[:-1], strict=True):
+        np.testing.assert_allclose(one[:, :, : spoken.rows], other[:, :, : spoken.rows], atol=TOLERANCE)
+
+
+def test_a_slot_of_another_length_than_the_graphs_is_refused(gpu_files):
+    files = gpu_files[Precision.FP16]
+    with pytest.raises(ValueError, match="has slots of 32 rows, not 64"):
+        CudaEngine(files.prefill, files.decode_step, 4, 64, CPU)
+
+
+def graphs_of(files):
+    return [onnx.load(path, load_external_data=False) for path in vars(files).values() if path.suffix == ".onnx"]
+
+
+@pytest.mark.parametrize("precision", [None, *Precision])
+def test_graphs_refer_to_one_weight_file_that_holds_each_weight_once(model, files, gpu_files, precision):
+    written = files if precision is None else gpu_files[precision]
+    graphs, places = graphs_of(written), {}
+    for initializer in (each for graph in graphs for each in graph.graph.initializer):
+        if initializer.data_location == onnx.TensorProto.EXTERNAL:
             entry = {each.key: each.value for each in initializer.external_data}
             assert places.setdefault(initializer.name, entry) == entry
-    assert {entry["location"] for entry in places.values()} == {files.weights.name}
-    assert places.keys() == model.state_dict().keys() | {"position_table", "query_scale"}
+    assert {entry["location"] for entry in places.values()} == {written.weights.name}
+    own = {"position_table", "query_scale"} if precision is None else {"position_table"}
+    assert places.keys() == model.state_dict().keys() | own
     assert len({entry["offset"] for entry in places.values()}) == len(places)
     inline = sum(len(i.SerializeToString()) for graph in graphs for i in graph.graph.initializer)
     assert inline < 40_000
 
 
-@pytest.mark.parametrize("name", ["prefill", "decode_step"])
-def test_portable_graphs_hold_only_what_tensorrt_parses(files, name):
-    graph = onnx.load(getattr(files, name), load_external_data=False)
-    assert [(each.domain, each.version) for each in graph.opset_import] == [("", 20)]
-    assert {node.op_type for node in graph.graph.node} <= TENSORRT_OPERATORS
-    onnx.checker.check_model(str(getattr(files, name)), full_check=True)
+@pytest.mark.parametrize("precision", Precision)
+def test_graphs_for_a_gpu_are_standard_and_keep_embeddings_and_head_in_float32(gpu_files, precision):
+    for path in vars(gpu_files[precision]).values():
+        if path.suffix == ".onnx":
+            onnx.checker.check_model(str(path), full_check=True)
+    for graph in graphs_of(gpu_files[precision]):
+        assert [(each.domain, each.version) for each in graph.opset_import] == [("", 24)]
+        types = {each.name: each.data_type for each in graph.graph.initializer}
+        assert types["head.weight"] == types["token_embedding.weight"] == onnx.TensorProto.FLOAT
+        assert types["layers.0.qkv.weight"] == types["layers.2.feed_forward_norm.bias"] == precision.onnx_type
+        outputs = {value.name: value.type.tensor_type.elem_type for value in graph.graph.output}
+        assert outputs["new_key_cache_0"] == precision.onnx_type
+        assert outputs.get("logits", onnx.TensorProto.FLOAT) == onnx.TensorProto.FLOAT
 
 
 def test_the_engine_graph_adds_only_fused_attention_and_normalisation(files):
@@ -233,8 +213,6 @@ def test_the_8_bit_engine_reads_no_float_copy_of_what_it_has_at_8_bits(files, in
     }
     assert set(external.values()) == {"t2s_int8.weights"}
     assert not any(name.endswith(("qkv.weight", "expand.weight", "contract.weight")) for name in external)
-    portable = [onnx.load(path, load_external_data=False) for path in (files.decode_step, int8_files.decode_step)]
-    assert portable[0] == portable[1]
 
 
 def test_the_engine_tells_what_it_can_take_from_the_graph(files):

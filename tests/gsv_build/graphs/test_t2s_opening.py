@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from gsv_build.deployment import PRESETS
-from gsv_build.graphs.t2s_graphs import write_t2s_graphs
+from gsv_build.graphs.t2s_graphs import write_t2s_gpu_graphs, write_t2s_graphs
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
 from gsv_runtime import contract
 from gsv_runtime.graphs.session import CPU, CUDA, open_session
-from gsv_runtime.model_files import T2S_CUDA_DECODE_STEP_FILE, T2S_CUDA_PREFILL_FILE
+from gsv_runtime.model_files import T2S_DECODE_STEP_FILE, T2S_PREFILL_FILE
 from gsv_runtime.t2s import cuda_engine, opening
 from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
@@ -27,6 +27,7 @@ def folder(tmp_path_factory):
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("t2s")
     write_t2s_graphs(T2S(SIZES).eval(), folder, max_positions=64)
+    write_t2s_gpu_graphs(T2S(SIZES).eval(), folder, cache_rows=64)
     return folder
 
 
@@ -56,7 +57,7 @@ def test_the_presets_for_a_gpu_run_a_pair_on_it_and_capture_the_step_where_told(
     engine = opening.open_engine(folder, replace(SETTINGS[preset], cache_rows=64, cuda_graph=capture))
     assert isinstance(engine, CudaEngine)
     options = {"enable_cuda_graph": "1"} if capture else None
-    assert asked == [("t2s_cuda_prefill.onnx", CPU, None), ("t2s_cuda_decode_step.onnx", CPU, options)]
+    assert asked == [("t2s_prefill.onnx", CPU, None), ("t2s_decode_step.onnx", CPU, options)]
     logits = engine.prefill(3, warming_prompt(engine.capacity))
     assert np.isfinite(logits).all()
     assert engine.decode_step([StepRow(rows=1)] * engine.capacity.slots).shape == (16, SIZES.vocabulary)
@@ -73,7 +74,7 @@ def test_a_preset_for_a_gpu_does_not_load_where_there_is_none(folder, preset):
 @pytest.mark.skipif(not CUDA.is_here(), reason="needs onnxruntime-gpu and a GPU")
 @pytest.mark.parametrize("capture", [False, True])
 def test_on_a_gpu_logits_are_those_of_the_host(folder, capture):
-    pair = folder / T2S_CUDA_PREFILL_FILE, folder / T2S_CUDA_DECODE_STEP_FILE
+    pair = folder / T2S_PREFILL_FILE, folder / T2S_DECODE_STEP_FILE
     on_host, on_gpu = CudaEngine(*pair, 4, 64, CPU), CudaEngine(*pair, 4, 64, CUDA, capture)
     for engine in (on_host, on_gpu):
         engine.warm_up()
