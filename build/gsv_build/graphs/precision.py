@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import cast
 
-import ml_dtypes
 import numpy as np
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 
 class Precision(Enum):
@@ -18,17 +17,6 @@ class Precision(Enum):
     BF16 = "bf16"
 
     @property
-    def dtype(self) -> type[np.generic]:
-        """The type in NumPy."""
-        dtypes: dict[Precision, Any] = {
-            Precision.FP32: np.float32,
-            Precision.FP16: np.float16,
-            Precision.BF16: ml_dtypes.bfloat16,
-        }
-        found: type[np.generic] = dtypes[self]
-        return found
-
-    @property
     def onnx_type(self) -> int:
         """The type in ONNX."""
         types = {
@@ -37,3 +25,8 @@ class Precision(Enum):
             Precision.BF16: TensorProto.BFLOAT16,
         }
         return int(types[self])
+
+    @property
+    def dtype(self) -> type[np.generic]:
+        """The type in NumPy."""
+        return cast("type[np.generic]", helper.tensor_dtype_to_np_dtype(self.onnx_type).type)

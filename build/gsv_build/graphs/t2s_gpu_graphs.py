@@ -34,15 +34,15 @@ class GpuT2SGraph(T2SGraph):
         self.precision = precision
 
     def cast(self, value: str) -> str:
-        """From float32 to the graph's precision."""
+        """Go from float32 to the graph's precision."""
         return value if self.precision is Precision.FP32 else self.b.add("Cast", value, to=self.precision.onnx_type)
 
     def float32(self, value: str) -> str:
-        """From the graph's precision to float32."""
+        """Go from the graph's precision to float32."""
         return value if self.precision is Precision.FP32 else self.b.add("Cast", value, to=TensorProto.FLOAT)
 
     def logits(self, x: str) -> str:
-        """Scores `[rows, V]` of rows `[rows, hidden]`, in float32."""
+        """Score rows: `[rows, V]` from `[rows, hidden]`, in float32."""
         return self.linear(self.float32(x), "head", bias=False)
 
     def write_cache(self, layer: int, key: str, value: str, rows: str) -> tuple[str, str]:

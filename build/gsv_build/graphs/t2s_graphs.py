@@ -122,7 +122,7 @@ def write_t2s_gpu_graphs(
 
 
 def _tensors(model: T2S, max_positions: int) -> dict[str, NDArray[Any]]:
-    """Weights of the module and the table of positions, float32."""
+    """Collect the weights of the module and the table of positions, float32."""
     tensors = {name: tensor.detach().float().cpu().numpy() for name, tensor in model.state_dict().items()}
     return tensors | {POSITION_TABLE: sinusoids(torch.arange(max_positions), model.sizes.hidden).numpy()}
 
