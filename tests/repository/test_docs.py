@@ -51,10 +51,3 @@ def test_every_variable_of_the_operations_page_is_read_somewhere() -> None:
 def test_every_variable_that_a_person_can_set_is_on_the_operations_page() -> None:
     read = set(re.findall(r"[\"'{(]\s*(GSV_[A-Z_]+)", code()))
     assert read <= set(re.findall(r"GSV_[A-Z_]+", (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")))
-
-
-def test_the_glossary_is_in_order_and_says_each_word_once() -> None:
-    page = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-    words = [row.replace("`", "").split(",")[0].casefold() for row in re.findall(r"^\| ([^|]+) \|", page, re.MULTILINE)]
-    words = [word.replace("_", " ") for word in words if word != "word"]
-    assert words == sorted(set(words))
