@@ -52,7 +52,7 @@ $(VENV)/.workbench: requirements-dev.txt $(VENV)/.server
 lint: setup ## ruff, mypy, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy runtime/gsv_runtime build/gsv_build build/gsv_bench build/gsv_demo client/gsv_client gateway/gsv_gateway loadtest/gsv_loadtest
+	$(BIN)/mypy runtime/gsv_runtime build/gsv_build build/gsv_bench build/gsv_demo client/gsv_client gateway/gsv_gateway loadtest/gsv_loadtest tests
 	$(BIN)/lint-imports
 
 format: setup ## rewrite the code in house format

@@ -120,7 +120,7 @@ def decode(response):
             outputs[tensor.name] = data[4:]
         else:
             outputs[tensor.name] = np.frombuffer(data, NUMPY[tensor.datatype]).reshape(tensor.shape)
-    return Chunk(outputs.get("waveform"), outputs)
+    return Chunk(outputs.get("waveform", np.zeros(0, np.float32)), outputs)
 
 
 def recording(seconds=4.0, rate_hz=32_000, pitch_hz=180, samples=None):

@@ -4,6 +4,7 @@ import json
 import re
 import urllib.error
 import urllib.request
+from typing import Any
 
 import grpc
 import numpy as np
@@ -40,7 +41,7 @@ REFERENCES = {
 }
 
 GOOD = {"text": "hello", "voice": "low", "language": "en"}
-SPEECH = {
+SPEECH: dict[str, tuple[dict[str, Any], str]] = {
     "empty text": ({"text": ""}, "text is empty"),
     "blank text": ({"text": " \n "}, "text is empty"),
     "10,000 characters": ({"text": "word " * 2000}, "10000 characters; at most 5000"),

@@ -5,6 +5,7 @@ import http.server
 import json
 import socket
 import threading
+from typing import Any
 
 import pytest
 
@@ -75,7 +76,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hub():
-    handler = type("BoundHandler", (Handler,), {"hub": Hub()})
+    handler: Any = type("BoundHandler", (Handler,), {"hub": Hub()})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -5,6 +5,7 @@ import json
 import sys
 import types
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -49,7 +50,7 @@ def assert_same(found, expected, tolerance):
     assert found.state_dict().keys() == theirs.keys()
     for name, tensor in found.state_dict().items():
         torch.testing.assert_close(
-            tensor, theirs[name], atol=tolerance, rtol=tolerance, msg=lambda m, n=name: f"{n}: {m}"
+            tensor, theirs[name], atol=tolerance, rtol=tolerance, msg=partial("{}: {}".format, name)
         )
         assert not tensor.is_floating_point() or tensor.dtype is torch.float32
     assert not found.training
@@ -164,7 +165,7 @@ def test_config_as_hparams_loads_as_a_dict_does(s2, monkeypatch):
         pass
 
     HParams.__module__, HParams.__qualname__ = "utils", "HParams"
-    module.HParams = HParams
+    vars(module)["HParams"] = HParams
     monkeypatch.setitem(sys.modules, "utils", module)
 
     def bag(fields):

@@ -99,7 +99,7 @@ def hparams(monkeypatch):
             )
 
     HParams.__module__, HParams.__qualname__ = "utils", "HParams"
-    module.HParams = HParams
+    vars(module)["HParams"] = HParams
     monkeypatch.setitem(sys.modules, "utils", module)
     return HParams
 

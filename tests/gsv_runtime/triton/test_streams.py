@@ -57,7 +57,7 @@ def test_a_stream_that_stops_without_a_last_reply_is_still_ended_once(run):
 )
 def test_a_failure_is_the_last_thing_sent_and_names_no_path(run, replies_before, failure, message, code):
     def answer(*_):
-        for _ in range(replies_before):
+        for _number in range(replies_before):
             yield voices("a", last=False)
         raise failure
 

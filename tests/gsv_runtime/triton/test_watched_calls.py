@@ -38,7 +38,7 @@ def test_a_call_gives_what_it_returns_or_raises(processes):
     watched = calls(processes)
     assert watched.run("t2s", lambda: 5) == 5
     with pytest.raises(KeyError, match="who"):
-        watched.run("t2s", lambda: {}["who"])
+        watched.run("t2s", lambda: dict[str, int]()["who"])
 
 
 def test_a_call_that_raises_timeout_error_is_not_taken_for_one_that_waits(processes):
@@ -138,7 +138,7 @@ def test_what_a_call_returns_that_was_left_is_handed_over_but_not_what_it_raises
         over.wait(PATIENCE_S)
         return outcome()
 
-    for outcome in (lambda: {}["who"], lambda: "late"):
+    for outcome in (lambda: dict[str, str]()["who"], lambda: "late"):
         with pytest.raises(Unwanted):
             calls(processes).run("t2s", partial(late, outcome), wanted.is_set, handed_over.put)
     over.set()

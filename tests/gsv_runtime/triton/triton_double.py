@@ -2,6 +2,7 @@
 
 import threading
 import types
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,7 @@ class Request:
 
 def double(replies):
     """The module; `replies` answer stage calls in order, each a response or a function that makes one."""
-    module = types.ModuleType("triton_python_backend_utils")
+    module: Any = types.ModuleType("triton_python_backend_utils")
     module.Tensor, module.TritonError, module.InferenceResponse = Tensor, TritonError, Response
     module.TRITONSERVER_RESPONSE_COMPLETE_FINAL = FINAL
     module.TRITONSERVER_MEMORY_CPU = 0

@@ -2,6 +2,7 @@ import concurrent.futures
 import dataclasses
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def test_same_text_with_other_audio_is_another_voice(make_recording):
         request = ReferenceRequest(make_recording(), "hello", "en", trim=False)
         return voice_digest(dataclasses.replace(request, **changes), "w")
 
-    changed = [{"audio": b"x"}, {"prompt_text": "hi"}, {"prompt_language": "zh"}, {"trim": True}]
+    changed: list[dict[str, Any]] = [{"audio": b"x"}, {"prompt_text": "hi"}, {"prompt_language": "zh"}, {"trim": True}]
     assert len({digest(), *(digest(**change) for change in changed)}) == 5
 
 

@@ -215,7 +215,9 @@ def _opening(task: SentenceTask, bert_features: Array, request: SpeechRequest, v
     }
 
 
-def pull_tokens(opening: dict[str, object], tokens_per_call: int, stages: Stages) -> Iterator[tuple[Array, str]]:
+def pull_tokens(
+    opening: dict[str, object], tokens_per_call: int, stages: Stages
+) -> Generator[tuple[Array, str], None, None]:
     """Pull a sentence's tokens from `t2s` until it says that there are no more.
 
     Args:
