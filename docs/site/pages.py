@@ -89,6 +89,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             return match[0]
         wanted = posixpath.normpath(posixpath.join(posixpath.dirname(origin), target))
         name = OUTSIDE.get(wanted, wanted.removeprefix("docs/"))
+        if (ROOT / wanted).is_dir():
+            name = next((page for page in sorted(files.src_uris) if page.startswith(f"{name}/")), name)
         if files.get_file_from_path(name) is None:
             return text if f"`{wanted}`" in text else f"{text} (`{wanted}`)"
         return f"{picture}[{text}]({posixpath.relpath(name, posixpath.dirname(here) or '.')}{anchor or ''})"

@@ -22,7 +22,7 @@ TRACKED = subprocess.run(
     text=True,
 ).stdout.split()
 # The changelog is a list of phrases; the rest of what is not here belongs to weights and test data.
-_COUNTED = re.compile(r"docs/|\.github/|[a-z]+/README|CONTRIBUTING|SECURITY")
+_COUNTED = re.compile(r"docs/|\.github/|[a-z]+/README|README|CONTRIBUTING|SECURITY")
 PAGES = [ROOT / name for name in TRACKED if _COUNTED.match(name) and (ROOT / name).is_file()]
 MANY_WORDS, SHARE_BELOW = 25, 0.9
 CELL_WORDS = 10  # a shorter cell of a table is a label or a value, not a sentence
@@ -129,3 +129,12 @@ def test_a_decision_is_half_a_page_with_its_parts_in_order(page: Path) -> None:
 
 def test_decisions_are_numbered_without_a_gap() -> None:
     assert [int(page.name[:4]) for page in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+
+
+def test_every_figure_of_the_readme_stands_in_the_benchmarks() -> None:
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## How fast it is")[2].partition("\n\nRTF")[0]
+    benchmarks = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[3:-1] for line in table.splitlines() if line.startswith("| ") and "machine" not in line]
+    figures = [cell.strip() for row in rows for cell in row if re.search(r"\d", cell)]
+    assert figures
+    assert [figure for figure in figures if not re.search(rf"(?<![\d.]){re.escape(figure)}(?![\d.])", benchmarks)] == []

@@ -19,13 +19,13 @@ import pytest
 tomllib = pytest.importorskip("tomllib")  # from Python 3.11
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("runtime", "build", "client", "loadtest")
+PACKAGES = ("runtime", "build", "client", "gateway", "loadtest")
 PROJECTS: dict[str, dict[str, Any]] = {
     folder: tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for folder in PACKAGES
 }
 VERSION = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
-OURS = {"gsv_runtime", "gsv_build", "gsv_bench", "gsv_demo", "gsv_client", "gsv_loadtest"}
+OURS = {"gsv_runtime", "gsv_build", "gsv_bench", "gsv_demo", "gsv_client", "gsv_gateway", "gsv_loadtest"}
 # Brought by who runs the code, and never by a package index.
 PROVIDED = {"triton_python_backend_utils", "tensorrt"}
 
