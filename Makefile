@@ -1,7 +1,11 @@
 # Every command a person types. `make` prints this help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PYTHON ?= python3
+# The first of these that is Python 3.11 or 3.12, for which tritonserver and onnxruntime have wheels; PYTHON=name chooses.
+WORKS = import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(shell for name in python3 python3.12 python3.11; do $$name -c '$(WORKS)' 2>/dev/null && { echo $$name; break; }; done)
+endif
 VENV := .venv
 BIN := $(VENV)/bin
 PRESET ?= cpu
@@ -29,8 +33,10 @@ NAIST := /var/lib/mecab/dic/open-jtalk/naist-jdic
 
 # Enough to build, serve and speak, so that `make demo` does not wait for the tools of development.
 $(VENV)/.server: requirements.txt $(PACKAGES)
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; need Python 3.10 to 3.12"; exit 1; }
-	@test -x $(BIN)/python || { echo "creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@test -x $(BIN)/python || \
+	  if [ -n "$(PYTHON)" ] && $(PYTHON) -c '$(WORKS)' 2>/dev/null; then echo "creating $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV); \
+	  elif [ -z "$(PYTHON)" ] && command -v uv >/dev/null; then echo "creating $(VENV) with uv"; uv venv --quiet --seed --python 3.12 $(VENV); \
+	  else name=$(or $(PYTHON),python3); echo "$$name is $$($$name --version 2>&1 || true); need Python 3.11 or 3.12, or uv (https://docs.astral.sh/uv/)"; exit 1; fi
 	@command -v cc >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "installing gcc" && \
 	  apt-get update -qq && apt-get install -qq -y gcc libc6-dev >/dev/null; } || \
 	  echo "no C compiler (sudo apt-get install gcc libc6-dev): tritonserver will run without our repairs, docs/decisions/0020"
@@ -48,6 +54,11 @@ $(VENV)/.workbench: requirements-dev.txt $(VENV)/.server
 	@echo "installing the tools of development into $(VENV)"
 	$(PIP) -r requirements-dev.txt
 	@touch $@
+
+# What runs installs nothing, so that it works after a `git pull` without a network.
+.PHONY: environment
+environment:
+	@test -x $(BIN)/python || { echo "no environment in $(VENV); run \`make setup\`"; exit 1; }
 
 lint: setup ## ruff, mypy, import rules
 	$(BIN)/ruff check .
@@ -67,8 +78,8 @@ test-fast: setup ## the tests that need no server and build nothing
 
 # The site needs other packages than the code, and no torch, so it has an environment of its own.
 DOCS := var/docs-venv
-$(DOCS)/.ready: docs/site/requirements.txt
-	@mkdir -p var; test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+$(DOCS)/.ready: docs/site/requirements.txt | $(VENV)/.server
+	@mkdir -p var; test -x $(DOCS)/bin/python || $(BIN)/python -m venv $(DOCS)
 	$(DOCS)/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
@@ -89,13 +100,13 @@ verify: setup ## every stage of every version, PyTorch against ONNX, official si
 configs: $(VENV)/.server ## render every config.pbtxt
 	$(BIN)/python -m gsv_build configs $(ARGS)
 
-up: $(VENV)/.server ## start the local server on 127.0.0.1 and wait until it is ready
+up: environment ## start the local server on 127.0.0.1 and wait until it is ready
 	$(BIN)/python -m gsv_runtime.server up $(ARGS)
 
-down: $(VENV)/.server ## stop it
+down: environment ## stop it
 	$(BIN)/python -m gsv_runtime.server down $(ARGS)
 
-logs: $(VENV)/.server ## print its log; ARGS=-f follows
+logs: environment ## print its log; ARGS=-f follows
 	$(BIN)/python -m gsv_runtime.server logs $(ARGS)
 
 demo: $(VENV)/.server ## build the demo voice, start the server, three sentences to var/demo/, and where the time went
