@@ -4,7 +4,8 @@
 the export names graph inputs and outputs after them.
 
 Axis letters: ``B`` batch, ``P`` phones, ``T`` semantic tokens, ``F`` frames (50/s), ``N`` samples,
-``C`` characters, ``E`` sentences explained, ``K`` sentences, ``M`` messages, ``R`` Chinese runs, ``V`` voices.
+``C`` characters, ``D`` pieces not said, ``E`` sentences explained, ``K`` sentences, ``M`` messages, ``R`` Chinese
+runs, ``V`` voices.
 Sizes that a checkpoint decides are named: ``ssl_dim`` (768 officially), ``bert_dim`` (1024), ``latent_dim`` (192),
 ``global_dim`` (512 or 1024).
 A leading ``B`` marks a batchable model: Triton adds that axis, config.pbtxt leaves it out.
@@ -213,6 +214,7 @@ TEXT_FRONTEND = Model(
         Tensor("pause_after_s", "FP32", ("K",), "silence after each sentence; negative: the request's"),
         Tensor("rates", "FP32", ("K",), "speed of each sentence beside the request's"),
         Tensor("origins", "STRING", ("E",), "JSON of each sentence: runs, languages, units, phones; none by default"),
+        Tensor("dropped", "STRING", ("D",), "what of the text is not said: JSON objects with text, reason, times"),
         Tensor("missing", "STRING", ("M",), "optional resources that are not there, a sentence each, for gsv doctor"),
     ),
 )

@@ -9,6 +9,8 @@ because BERT reads at most 510 characters.
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, pairwise
@@ -21,11 +23,12 @@ NO_SPLIT = "none"
 STOPS = frozenset("，。？！,.?!~:：—…")
 _CUT5_STOPS = frozenset(",.;?!、，。？！；：…")
 _BARE = frozenset("!?…,.- ")
+_JOINT_MARKS = STOPS | _CUT5_STOPS
 _COLLAPSIBLE = re.compile(r"([!?…,.\-])[!?…,.\-]+")
 _AFTER_STOP = re.compile(r"(?<=[，。？！,.?!~:：—…])")
 _AROUND_STOP = re.compile(r"([，。？！,.?!~:：—…])")
 _INNER_MARK = re.compile(
-    r"(?<=[A-Za-z0-9])\.(?=[A-Za-z0-9])|(?<=[A-Za-z]):(?=//)|\?(?=\w+=)|(?<=\d)[:~—](?=\d)|(?<=\d),(?=\d{3}(?!\d))"
+    r"(?<=[A-Za-z0-9])\.(?=[A-Za-z0-9])|(?<![^\s(（])\.(?=\d)|(?<=[A-Za-z]):(?=//)|\?(?=\w+=)|(?<=\d)[:~—](?=\d)|(?<=\d),(?=\d{3}(?!\d))"
 )
 _ABBREVIATION = re.compile(
     r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Mt|Gen|Col|Capt|Lt|Sgt|Gov|Sen|Rep|Rev|Hon|vs|approx|[Ff]ig|[Vv]ol)\.(?= +\S)"
@@ -39,6 +42,7 @@ _HIDDEN = 0xE000  # private use: request text has none, see `frontend`
 _HIDE = {ord(mark): _HIDDEN + ord(mark) for mark in ".,:~?"} | {ord("—"): _HIDDEN, ord("；"): _HIDDEN + 1}
 _SEMICOLON = "；".translate(_HIDE)
 _SHOW = {hidden: mark for mark, hidden in _HIDE.items()}
+ADDED_PAUSE = "\ue100"  # begins a sentence that a pause is put before; never part of what it stands before
 
 
 def _hide_inner_marks(text: str) -> str:
@@ -127,18 +131,37 @@ CUT_METHODS: dict[str, Callable[[str], str]] = {
 }
 
 
-def merge_short_pieces(pieces: list[str], min_characters: int = MIN_SENTENCE_CHARACTERS) -> list[str]:
-    """Join consecutive pieces until each has `min_characters`; a short rest joins the piece before it."""
+def merge_short_pieces(
+    pieces: list[str], min_characters: int = MIN_SENTENCE_CHARACTERS, join: Callable[[str, str], str] = operator.add
+) -> list[str]:
+    """Join consecutive pieces until each has `min_characters`; a short rest joins the piece before it.
+
+    Args:
+        pieces: none of them empty.
+        min_characters: of a piece that stands alone.
+        join: two pieces to one; upstream puts nothing between them.
+    """
     if len(pieces) < 2:
         return pieces
     merged = [""]
     for piece in pieces:
         if len(merged[-1]) >= min_characters:
             merged.append("")
-        merged[-1] += piece
+        merged[-1] = join(merged[-1], piece) if merged[-1] else piece
     if len(merged) > 1 and len(merged[-1]) < min_characters:
-        merged[-2:] = [merged[-2] + merged[-1]]
+        merged[-2:] = [join(merged[-2], merged[-1])]
     return merged
+
+
+def _join_with_pause(before: str, after: str, pause: str) -> str:
+    """Two lines as one: apart, and with a pause where no mark stands between them."""
+    before = before.rstrip(" ")
+    after = f" {after}" if "\x21" <= after[0] < "\u2e80" else after  # figures apart: 3. and 5 are not 3.5
+    abbreviated = _ABBREVIATION.search(before + after, max(0, len(before) - 12))
+    if abbreviated and abbreviated.end() == len(before):  # No. at the end of a line, and a figure on the next
+        before = before[:-1]
+    marked = before[-1:] in _JOINT_MARKS or after.lstrip(" ")[:1] in _JOINT_MARKS
+    return before + ("" if marked else pause) + after
 
 
 def split_long_piece(piece: str, max_characters: int = MAX_SENTENCE_CHARACTERS) -> list[str]:
@@ -175,16 +198,22 @@ def split_sentences(text: str, method: str, full_stop: str, frontend: str = "imp
     if method == NO_SPLIT:
         text = text.strip("\n")
         return [_ended(text, full_stop)] if re.search(r"\w", text) else []
+    improved = frontend == "improved"
     text = collapse_repeated_marks(text).strip("\n")
     # Upstream's cut5 names the ASCII semicolon twice and the Chinese one never.
-    text = _hide_inner_marks(text) if frontend == "improved" else text.replace("；", _SEMICOLON)
+    text = _hide_inner_marks(text) if improved else text.replace("；", _SEMICOLON)
     if not text:
         return []
     opening = _AROUND_STOP.split(text, maxsplit=1)[0].strip()
-    if text[0] not in STOPS and len(opening) < SHORT_OPENING_CHARACTERS:
+    opened = text[0] not in STOPS and len(opening) < SHORT_OPENING_CHARACTERS
+    if opened:
         text = full_stop + text  # very short openings are unstable without a pause before them, as upstream
     pieces = [piece for piece in CUT_METHODS[method](text).split("\n") if piece.strip(" ")]
-    sentences = [_ended(p, full_stop) for p in merge_short_pieces(pieces) if re.search(r"\w", p)]
+    pause = "," if full_stop == "." else "，"
+    join = functools.partial(_join_with_pause, pause=pause) if improved else operator.add
+    sentences = [_ended(p, full_stop) for p in merge_short_pieces(pieces, join=join) if re.search(r"\w", p)]
+    if improved and opened and sentences and sentences[0].startswith(full_stop):
+        sentences[0] = ADDED_PAUSE + sentences[0].removeprefix(full_stop)
     return [part.translate(_SHOW) for sentence in sentences for part in split_long_piece(sentence)]
 
 

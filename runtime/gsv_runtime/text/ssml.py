@@ -1,6 +1,7 @@
 """The part of SSML that requests may use: pauses, phones, ways to read figures and letters, and rate.
 
-A text is SSML only where it begins with ``<speak`` and ends with ``</speak>``; any other text is said as it is
+A text is SSML only where it begins with ``<speak`` (after a byte order mark, an XML prolog or comments) and ends with
+``</speak>``; any other text is said as it is
 written, ``<`` and all. Source: W3C Speech Synthesis Markup Language 1.1. Understood: speak, p, s, break (time,
 strength), phoneme (ph: phones of the table or pinyin), sub (alias), say-as (interpret-as: characters, spell-out,
 digits, telephone, cardinal, number, ordinal), prosody (rate). Everything else is refused by name, never ignored.
@@ -50,9 +51,19 @@ class Passage:
     pause_after_s: float | None = None
 
 
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_PROLOG = re.compile(r"\A[\s\ufeff]*<\?xml\b[^<>]*\?>[\s\ufeff]*")
+
+
+def _document(text: str) -> str:
+    """A text without byte order mark, prolog, comments and the white space around it."""
+    text = text.strip("\ufeff \t\r\n\f\v\u0085\u00a0\u2028\u2029")
+    return _PROLOG.sub("", _COMMENT.sub("", text)).strip() if text.startswith("<") else text
+
+
 def is_ssml(text: str) -> bool:
     """Whether a text is to be read as SSML."""
-    text = text.strip()
+    text = _document(text)
     return bool(re.match(r"<speak[\s>]", text)) and text.endswith("</speak>")
 
 
@@ -69,10 +80,11 @@ def passages(text: str, symbols: str, marks: Marks, clean: Callable[[str], str],
     Raises:
         InvalidRequest: it is no well-formed XML, or has something that is not understood.
     """
+    text = _document(text)
     if "<!" in text:
-        raise InvalidRequest("SSML has a comment, CDATA or document type; need elements and text only")
+        raise InvalidRequest("SSML has CDATA or a document type; need elements and text only")
     try:
-        root = ElementTree.fromstring(text.strip())
+        root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
         raise InvalidRequest(f"SSML cannot be read: {error}; mask < as &lt; and & as &amp;") from None
     return _joined(_Reader(symbols, marks, clean, language).read(root, 1.0, 0))

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gsv_runtime.text.split import (
+    ADDED_PAUSE,
     CUT_METHODS,
     STOPS,
     collapse_repeated_marks,
@@ -70,10 +71,12 @@ def test_sentences_of_a_request(text, stop, sentences):
 
 
 @pytest.mark.parametrize(
-    ("text", "stop", "opened"), [("你好。", "。", "。你好。"), ("Hi. How are you?", ".", ".Hi. How are you?")]
+    ("text", "stop", "opened"),
+    [("你好。", "。", "你好。"), ("Hi. How are you?", ".", "Hi. How are you?"), ("10", ".", "10.")],
 )
 def test_a_very_short_opening_gets_a_pause_before_it(text, stop, opened):
-    assert split_sentences(text, "cut0", stop) == [opened]
+    assert split_sentences(text, "cut0", stop) == [ADDED_PAUSE + opened]
+    assert split_sentences(text, "cut0", stop, "upstream") == [stop + opened]
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,23 @@ def test_text_that_is_not_a_speak_element_is_plain_text(text):
     assert describe(text)
 
 
-def test_what_stands_in_plain_text_is_said():
-    assert describe("<b>bold</b> move", "en")[0]["normalized"] == "b bold b move."
+def test_tags_that_nobody_knows_are_said_in_plain_text():
+    assert describe("<bolder>bold</bolder> move", "en")[0]["normalized"] == "bolder bold bolder move."
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "\ufeff",
+        '<?xml version="1.0" encoding="UTF-8"?>\r\n',
+        "<!-- a -->",
+        " \ufeff\n<?xml version='1.0'?> <!-- a\nb -->\n",
+    ],
+)
+def test_what_tools_put_before_speak_does_not_make_it_plain_text(before):
+    text = f"{before}<speak>Hi <!-- there --> friend</speak>\n"
+    assert is_ssml(text)
+    assert [each["normalized"] for each in describe(text, "en")] == ["Hi friend."]
 
 
 def test_a_break_ends_a_sentence_and_says_how_long_the_silence_is():
@@ -106,7 +121,7 @@ def test_entities_and_namespaces_are_read():
         ("<phoneme>a</phoneme>", "has no ph"),
         ("<say-as interpret-as='vcard'>a</say-as>", "interpret-as is 'vcard'; need one of characters"),
         ("a < b", "SSML cannot be read: .*; mask < as &lt;"),
-        ("<!DOCTYPE x [<!ENTITY a 'b'>]>&a;", "comment, CDATA or document type"),
+        ("<!DOCTYPE x [<!ENTITY a 'b'>]>&a;", "CDATA or a document type"),
         ("<p>" * 40 + "a" + "</p>" * 40, "nested more than 32 deep"),
         ("<break/>", "nothing to say"),
     ],

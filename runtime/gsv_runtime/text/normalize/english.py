@@ -125,6 +125,10 @@ def _version(match: re.Match[str]) -> str:
     return " point ".join(numbers.cardinal(part) for part in match[0].split("."))
 
 
+def _comparison(match: re.Match[str]) -> str:
+    return " less than " if (match[1] or match[2]) == "<" else " greater than "
+
+
 def _opening_ordinal(match: re.Match[str]) -> str:
     return f"{numbers.ordinal(match[1])}, "
 
@@ -159,7 +163,7 @@ _ADDRESSES_AND_DATES = _rules(
     (r"\bwww\.[\w.-]+\.\w+(?:/[\w./#?=&%~+-]*\w)?", _web_address),
     (r"(?i)\b[a-z][a-z0-9-]{0,62}(?:\.[a-z0-9-]{1,63}){0,4}\.(?:com|org|net|edu|gov|io|ai|co\.uk|dev|cn)\b(?:/[\w./-]*\w)?",
      _web_address),
-    (r"^\s*(\d{1,2})\. +(?=\S)", _opening_ordinal),
+    (r"^\s*(\d{1,2})\. +(?=[^\s\d])", _opening_ordinal),
     (r"\b([12]\d{3})[-/.](0?[1-9]|1[0-2])[-/.](0?[1-9]|[12]\d|3[01])\b", _iso_date),
     (r"\b(\d{1,2})/(\d{1,2})/([12]\d{3})\b", _slash_date),
     (rf"(?i)\b({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?![:.]\d|%){_CAP_YEAR}", _month_day),
@@ -194,6 +198,7 @@ _FIGURES = _rules(
     (r"(?<![\d/])(\d{1,4})/(\d{1,4})(?![\d/])", lambda m: numbers.fraction(m[1], m[2])),
     (r"(?i)\b(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)\b", lambda m: numbers.ordinal(m[1])),
     (r"(?<=[\d)a-z])\s*([+×÷=])\s*(?=[-\d(a-zA-Z])", lambda m: f" {SYMBOLS[m[1]]} "),
+    (r"(?<=[\d\w)]) +([<>]) +(?=[-\w(])|(?<=\d)([<>])(?=\d)", _comparison),
     (r"(?<=\d) +[-−] +(?=\d)", " minus "),
     (r"(?:(?<=^)|(?<=[\s(]))[-−](?=\.?\d)", "negative "),
     (r"#(?=\d)", "number "),
@@ -210,6 +215,7 @@ _WORDS = _rules(
     *((pattern, said) for pattern, said in ABBREVIATIONS),
 )
 
+_MICRO = re.compile("(?<=\\d)(\\s?)[\u00b5\u03bc](?=(?:m|g|s|l|L|A|V|W|F|M|mol)(?![A-Za-z]))")
 _LATIN = re.compile(r"[^\x00-\x7f]+")
 _MARKS = (
     (re.compile(r"[;:…](?=\s|$|\")"), ","),
@@ -251,15 +257,16 @@ def normalize(text: str) -> str:
 
 def _fold_characters(text: str) -> str:
     text = text.translate(_FOLDS)
+    text = _MICRO.sub(r"\1µ", text)
     if text.isascii():
         return text
     text = re.sub(r"[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]", lambda m: " " + unicodedata.normalize("NFKC", m[0]).replace("⁄", "/"), text)
-    text = re.sub("[\u0391-\u03c9]", lambda m: f" {GREEK_LETTERS.get(m[0].lower(), '')} ", text)
+    text = re.sub("[\u0391-\u03a9\u03b1-\u03c9]", lambda m: f" {GREEK_LETTERS.get(m[0].lower(), '')} ", text)
     return _LATIN.sub(lambda m: "".join(map(_fold_character, unicodedata.normalize("NFC", m[0]))), text)
 
 
 def _fold_character(char: str) -> str:
-    if char in numbers.CURRENCY_SIGNS or char in SYMBOLS or char in "–—―²³¢":
+    if char in numbers.CURRENCY_SIGNS or char in SYMBOLS or char in "–—―²³¢µ":
         return char
     if unicodedata.category(char)[0] in "LN":
         return anyascii(char)

@@ -88,7 +88,8 @@ ABBREVIATIONS = (
 UNITS = {
     "km": ("kilometer", "kilometers"), "cm": ("centimeter", "centimeters"), "mm": ("millimeter", "millimeters"),
     "kg": ("kilogram", "kilograms"), "mg": ("milligram", "milligrams"), "ml": ("milliliter", "milliliters"),
-    "mL": ("milliliter", "milliliters"), "µm": ("micrometer", "micrometers"), "nm": ("nanometer", "nanometers"),
+    "mL": ("milliliter", "milliliters"), "µm": ("micrometer", "micrometers"),
+    "µg": ("microgram", "micrograms"), "µs": ("microsecond", "microseconds"), "nm": ("nanometer", "nanometers"),
     "ft": ("feet", "feet"), "lb": ("pound", "pounds"), "lbs": ("pounds", "pounds"), "oz": ("ounce", "ounces"),
     "mph": ("mile per hour", "miles per hour"), "tbsp": ("tablespoon", "tablespoons"), "tsp": ("teaspoon", "teaspoons"),
     "ms": ("millisecond", "milliseconds"), "sec": ("second", "seconds"), "min": ("minute", "minutes"),
