@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import functools
 import re
-import threading
 
 import wordsegment
 
 from gsv_runtime.text.g2p import english_lexicon as lexicon
+from gsv_runtime.text.g2p.english_sounds import interjection, shortened, stutter
 from gsv_runtime.text.g2p.english_tags import tags
 from gsv_runtime.text.symbols import PUNCTUATION
 
@@ -60,10 +60,11 @@ _PREFIXES: tuple[tuple[str, Phones], ...] = (
     ("under", ("AH1", "N", "D", "ER0")),
     ("super", ("S", "UW1", "P", "ER0")),
 )
+_BEFORE_HYPHEN: dict[str, Phones] = {"A": ("EY1",), "re": ("R", "IY1"), "Re": ("R", "IY1")}
+_BEFORE_HYPHEN: dict[str, Phones] = {"A": ("EY1",), "re": ("R", "IY1"), "Re": ("R", "IY1")}
 _MADE_OF_LEAD = frozenset(
     "pipe pipes paint paints poisoning pencil pencils bullet bullets acid ore weight weights".split()
 )
-_segmenter_lock = threading.Lock()
 
 
 def phones(text: str) -> list[tuple[str, Phones]]:
@@ -75,10 +76,17 @@ def phones(text: str) -> list[tuple[str, Phones]]:
     Returns:
         (word or mark, phones); hyphens that join words make no phone.
     """
-    tokens = [match[0] for match in _TOKEN.finditer(text) if not _joins_words(text, match)]
+    matches = [match for match in _TOKEN.finditer(text) if not _joins_words(text, match)]
+    tokens = [match[0] for match in matches]
+    before_hyphen = [text[match.end() : match.end() + 1] == "-" and match[0].isalpha() for match in matches]
     table = lexicon.heteronyms()
     tagged = tags(tokens) if any(token.lower() in table for token in tokens) else [""] * len(tokens)
-    return [(token, _token_phones(tokens, index, tagged[index])) for index, token in enumerate(tokens)]
+    said = [_token_phones(tokens, index, tagged[index]) for index in range(len(tokens))]
+    for index in range(len(tokens) - 2, -1, -1):
+        if before_hyphen[index]:
+            lone = _BEFORE_HYPHEN.get(tokens[index])
+            said[index] = stutter(tokens[index], tokens[index + 1], said[index + 1]) or lone or said[index]
+    return list(zip(tokens, said, strict=True))
 
 
 def _joins_words(text: str, match: re.Match[str]) -> bool:
@@ -111,9 +119,12 @@ def _token_phones(tokens: list[str], index: int, tag: str) -> Phones:
 @functools.lru_cache(maxsize=65_536)
 def word_phones(word: str) -> Phones:
     """Phones of one lower-case word: letters, and apostrophes inside."""
-    known = lexicon.pronunciations().get(word)
+    known = interjection(word) or lexicon.pronunciations().get(word)
     if known is not None:
         return known
+    short = shortened(word)
+    if short is not None:
+        return word_phones(short)
     if "'" in word:
         return _with_suffix(*word.rsplit("'", 1))
     if len(word) <= 3:
@@ -183,9 +194,8 @@ def _spelled(letters: str) -> Phones:
 
 def frequency_segments(word: str) -> list[str]:
     """The likeliest words that letters without spaces are made of, by how often words are used."""
-    with _segmenter_lock:  # wordsegment fills its tables on first use
-        if not wordsegment.UNIGRAMS:
-            wordsegment.load()
+    with lexicon.frequencies_lock:
+        lexicon.word_frequencies()
         return list(wordsegment.segment(word))
 
 

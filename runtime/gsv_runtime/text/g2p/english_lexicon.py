@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import gzip
 import json
+import threading
 from collections.abc import Mapping
 from importlib import resources
 from importlib.metadata import distribution
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import wordsegment
 
 Phones = tuple[str, ...]
 Array = npt.NDArray[np.float32]
@@ -67,6 +69,12 @@ _ADDED = {
     "siobhan": "SH IH0 V AO1 N",
     "kyiv": "K IY1 V",
     "whatsapp": "W AH1 T S AE2 P",
+    "dir": "D IH1 R",
+    "sudo": "S UW1 D UW0",
+    "grep": "G R EH1 P",
+    "init": "IH1 N IH2 T",
+    "kube": "K Y UW1 B",
+    "regex": "R EH1 JH EH2 K S",
     "triton": "T R AY1 T AH0 N",
 }
 
@@ -140,6 +148,22 @@ def _listed_heteronyms() -> dict[str, tuple[Phones, Phones, str]]:
 def _corrected_heteronyms() -> dict[str, tuple[Phones, Phones, str]]:
     rows = json.loads(_data_text("heteronyms.json"))
     return {word: (tuple(a.split()), tuple(b.split()), tag) for word, (a, b, tag) in rows.items()}
+
+
+frequencies_lock = threading.RLock()
+
+
+def word_frequencies() -> Mapping[str, float]:
+    """How often words are used; `wordsegment` fills its tables on first use."""
+    with frequencies_lock:
+        if not wordsegment.UNIGRAMS:
+            wordsegment.load()
+        return wordsegment.UNIGRAMS
+
+
+def frequency(word: str) -> float:
+    """How often a word is used, 0 where nobody has counted it."""
+    return word_frequencies().get(word, 0.0)
 
 
 class SpellingNetwork:

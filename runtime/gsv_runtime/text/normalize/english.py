@@ -1,6 +1,7 @@
 """English text to words that a dictionary can look up: letters, apostrophes, hyphens and ``. , ? ! -``.
 
-Rules run in order, each a pattern and what to say instead; earlier ones see the text as it was written.
+Rules run in order, each a pattern and what to say instead; earlier ones see the text as it was written. Words of a
+number stand apart from what the figures were written against (``PM2.5``, ``3.5k``).
 Source: what upstream's `text/en_normalization/expend.py` reads and how it words it. Deliberately
 different: web and mail addresses, dates, phone numbers, ranges, versions, abbreviations and many units are
 read; ``4:30`` gets no guessed "a.m."; ``1999. `` in mid-text is no ordinal; colon, semicolon and long dash
@@ -17,28 +18,29 @@ from anyascii import anyascii
 
 from gsv_runtime.text.g2p.english_lexicon import pronunciations
 from gsv_runtime.text.normalize import english_numbers as numbers
+from gsv_runtime.text.normalize import english_sums as sums
+from gsv_runtime.text.normalize.english_capitals import is_shouted_alone, shouted_words
+from gsv_runtime.text.normalize.english_codes import codes_said
+from gsv_runtime.text.normalize.english_units import ATTACHED_UNITS, PER_UNITS, UNITS
 from gsv_runtime.text.normalize.english_words import (
     ABBREVIATIONS,
-    ALWAYS_SPELLED,
-    ATTACHED_UNITS,
+    BEFORE_FIGURES,
+    COMMANDS,
     DOMAIN_NAMES,
-    EMPHASIS,
     GREEK_LETTERS,
+    KEYS,
     MONTH_NUMBERS,
-    PER_UNITS,
     ROMAN_AFTER_COUNT,
     ROMAN_AFTER_NAME,
     SYMBOLS,
-    UNITS,
-    WORD_ACRONYMS,
 )
+from gsv_runtime.text.numerals import roman_value
 
-Rule = tuple[re.Pattern[str], "Callable[[re.Match[str]], str] | str"]
+Say = Callable[[re.Match[str]], str]
+Rule = tuple[re.Pattern[str], Say | str]
 
-_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
+_NUMBER = sums.NUMBER
 _MONTH = "|".join(sorted(MONTH_NUMBERS, key=len, reverse=True))
-_SCALES = {"k": "thousand", "m": "million", "mn": "million", "b": "billion", "bn": "billion", "tn": "trillion"}
-_SCALE = r"(?:\s?(thousand|million|billion|trillion|bn|mn|tn|[kmb])\b)?"
 
 
 def _alternatives(words: object) -> str:
@@ -61,11 +63,11 @@ SYMBOLS_IN_ADDRESSES = {
 
 def _money(match: re.Match[str]) -> str:
     scale = (match[3] or "").lower()
-    return numbers.money(match[1], match[2], _SCALES.get(scale, scale))
+    return f" {numbers.money(match[1], match[2], sums.SCALES.get(scale, scale))} "
 
 
 def _money_after(match: re.Match[str]) -> str:
-    return numbers.money(match[2], match[1])
+    return f" {numbers.money(match[2], match[1])} "
 
 
 def _iso_date(match: re.Match[str]) -> str:
@@ -115,54 +117,56 @@ def _unit(match: re.Match[str]) -> str:
     return f"{figure} {power}{said}{per} "
 
 
-def _telephone(match: re.Match[str]) -> str:
-    groups = re.findall(r"\d+", match[0])
-    plus = "plus " if match[0].startswith("+") else ""
-    return plus + ", ".join(numbers.digits(group) for group in groups)
-
-
 def _version(match: re.Match[str]) -> str:
-    return " point ".join(numbers.cardinal(part) for part in match[0].split("."))
-
-
-def _comparison(match: re.Match[str]) -> str:
-    return " less than " if (match[1] or match[2]) == "<" else " greater than "
+    return f" {' point '.join(numbers.cardinal(part) for part in match[0].split('.'))} "
 
 
 def _opening_ordinal(match: re.Match[str]) -> str:
     return f"{numbers.ordinal(match[1])}, "
 
 
-def _roman_value(letters: str) -> int:
-    values = [{"I": 1, "V": 5, "X": 10, "L": 50}[letter] for letter in letters]
-    return sum(-v if v < after else v for v, after in zip(values, [*values[1:], 0], strict=True))
+def _stop_before_figures(match: re.Match[str]) -> str:
+    """``H.264`` has no decimal; ``Fig.3.2`` and ``Ver.2.0`` have one behind the stop."""
+    word, figures = match[1], match[2]
+    if word.lower() in BEFORE_FIGURES:
+        return f"{BEFORE_FIGURES[word.lower()]} {figures}"
+    return f"{word} {numbers.digits(figures) if len(word) == 1 and len(figures) == 3 else figures}"
 
 
 def _roman_count(match: re.Match[str]) -> str:
-    return f"{match[1]} {_roman_value(match[2])}"
+    return f"{match[1]} {roman_value(match[2])}"
 
 
 def _roman_ordinal(match: re.Match[str]) -> str:
-    return f"{match[1]} the {numbers.ordinal(str(_roman_value(match[2])))}"
+    return f"{match[1]} the {numbers.ordinal(str(roman_value(match[2])))}"
 
 
-def _rules(*pairs: tuple[str, Callable[[re.Match[str]], str] | str]) -> tuple[Rule, ...]:
+def _comparison(match: re.Match[str]) -> str:
+    return " less than " if (match[1] or match[2]) == "<" else " greater than "
+
+
+def _decimal(match: re.Match[str]) -> str:
+    return f" {numbers.decimal(match[0])} "
+
+
+def _rules(*pairs: tuple[str, Say | str]) -> tuple[Rule, ...]:
     return tuple((re.compile(pattern), said) for pattern, said in pairs)
 
 
-_TELEPHONE = (
-    r"\+\d[\d -]{7,}\d(?!\d)|(?<![\d.])(?:\d[ -])?(?:\(\d{3}\) ?|\d{3}[ -])\d{3}[ -]\d{4}(?!\d)"
-    r"|(?<![\d.-])\d{3}-\d{4}(?![\d-])"
-)
 _PER = rf"(?:/({_alternatives(PER_UNITS)}))?"
 _CAP_YEAR = r"(?:,?\s+([12]\d{3}))?(?![\d])"
+_ANY_UNIT = _alternatives(UNITS | ATTACHED_UNITS)
+_ROMAN = r"((?:X{1,3}|X?)(?:IX|IV|V?I{1,3}|V)|X{1,3})"
 
-_ADDRESSES_AND_DATES = _rules(
+_ADDRESSES = _rules(
     (r"(?i)\b[\w.+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+", _web_address),
     (r"(?i)\b(?:https?|ftp)://[^\s,;!\"'<>()]*[^\s,.;:!?\"'<>()]", _web_address),
     (r"\bwww\.[\w.-]+\.\w+(?:/[\w./#?=&%~+-]*\w)?", _web_address),
     (r"(?i)\b[a-z][a-z0-9-]{0,62}(?:\.[a-z0-9-]{1,63}){0,4}\.(?:com|org|net|edu|gov|io|ai|co\.uk|dev|cn)\b(?:/[\w./-]*\w)?",
      _web_address),
+)  # fmt: skip
+
+_DATES = _rules(
     (r"^\s*(\d{1,2})\. +(?=[^\s\d])", _opening_ordinal),
     (r"\b([12]\d{3})[-/.](0?[1-9]|1[0-2])[-/.](0?[1-9]|[12]\d|3[01])\b", _iso_date),
     (r"\b(\d{1,2})/(\d{1,2})/([12]\d{3})\b", _slash_date),
@@ -173,30 +177,38 @@ _ADDRESSES_AND_DATES = _rules(
     (r"(?i)\b(1[0-2]|[1-9])\s?([ap])\.?m\b\.?", _whole_hour),
     (r"(?<![\d:])(\d{1,4}):(\d{1,4})(?![\d:])", r"\1 to \2"),
     (r"(?<!\d)(\d)'(\d{1,2})(?:\"|''|(?!\d))", r"\1 foot \2 "),
-    (_TELEPHONE, _telephone),
+)  # fmt: skip
+
+_WORDS = _rules(
+    (r"(?<![A-Za-z.])([A-Za-z]+)\.(\d+)(?!\d)", _stop_before_figures),
+    (rf"(?i)(?<![\w.])({_alternatives(KEYS)})(?![\w'])", lambda m: KEYS[m[1].lower()]),
+    (rf"(?<![\w.])({_alternatives(COMMANDS)})(?![\w'])", lambda m: COMMANDS[m[1]]),
+    (r"(?<=\+)\s?[Dd]el\b|\b[Dd]el(?= key)", "delete"),
+    (rf"\b({'|'.join(ROMAN_AFTER_COUNT)}) {_ROMAN}\b", _roman_count),
+    (rf"\b({'|'.join(ROMAN_AFTER_NAME)}) {_ROMAN}\b", _roman_ordinal),
+    (r"\b([A-Z][a-z]+) (X{0,2}(?:II|III|IV|VI|VII|VIII|IX)|XX?|XI|XV|XXX)\b(?! (?:drip|fluid|line|bag|pole)s?\b)", _roman_count),
+    *((pattern, said) for pattern, said in ABBREVIATIONS),
 )  # fmt: skip
 
 _FIGURES = _rules(
-    (rf"(?i)(?:US|USD|CA|AU|HK|NZ)?([{numbers.CURRENCY_SIGNS}])\s?({_NUMBER}){_SCALE}", _money),
+    (rf"(?i)(?:US|USD|CA|AU|HK|NZ)?([{numbers.CURRENCY_SIGNS}])\s?({_NUMBER}){sums.SCALE}", _money),
     (rf"({_NUMBER})([{numbers.CURRENCY_SIGNS}])", _money_after),
+    (r"(?<![A-Za-z])[vV]\.?\s?(?=\d+(?:\.\d+)*\b)", "version "),
     (r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d.]*\d)", _version),
-    (r"(?i)\bv(\d+(?:\.\d+)?)\b", r"version \1"),
-    (r"\b(\d+)[-–—](\d+)(?=[-–—]\d)", r"\1 \2"),
+    (r"(?<![\d-])\d+(?:[-–—]\d+){2,}(?![\d-])", lambda m: re.sub("[-–—]", " ", m[0])),
     (r"(?<![\d.])(\d[\d.,]*\d|\d)\s?[-–—~]\s?(?=\d)(?!\d+[-–—])", r"\1 to "),
-    (r"\b([12]\d\d0)'?s\b", lambda m: numbers.plural_years(m[1])),
-    (r"(?i)(?:(?<=the )|(?<=early )|(?<=mid[ -])|(?<=late )|(?<=my )|(?<=his )|(?<=her )|(?<=their )|')([2-9]0)'?s\b",
-     lambda m: numbers.plural_years(m[1])),
+    (rf"({_NUMBER}\s?(?:{_ANY_UNIT}))\s?[-–—~]\s?(?={_NUMBER}\s?(?:{_ANY_UNIT})(?![A-Za-z]))", r"\1 to "),
     (rf"({_NUMBER})\s?({_alternatives(UNITS)})([²³])?{_PER}(?![A-Za-z\d])", _unit),
     (rf"({_NUMBER})({_alternatives(ATTACHED_UNITS)})([²³23])?{_PER}(?![A-Za-z\d])", _unit),
     (r"(\d|[A-Za-z])\s*²", r"\1 squared "),
     (r"(\d|[A-Za-z])\s*³", r"\1 cubed "),
-    (r"\b24/7\b", "twenty-four seven"),
     (r"\b(\d\d)/\1\b", lambda m: f"{numbers.cardinal(m[1])} {numbers.cardinal(m[1])}"),
     (r"(?<=\d) / (?=\d)", " divided by "),
+    (r"\b[fF]/(?=\d)", "F "),
     (r"\^(\d+)", r" to the power of \1"),
-    (r"\b(\d+) (\d{1,2})/(\d{1,3})\b", lambda m: f"{m[1]} and {numbers.fraction(m[2], m[3])}"),
-    (r"(?<![\d/])(\d{1,4})/(\d{1,4})(?![\d/])", lambda m: numbers.fraction(m[1], m[2])),
-    (r"(?i)\b(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)\b", lambda m: numbers.ordinal(m[1])),
+    (r"\b(\d+) (\d{1,2})/(\d{1,3})\b", lambda m: f"{m[1]} and {numbers.fraction(m[2], m[3])} "),
+    (r"(?<![\d/])(\d{1,4})/(\d{1,4})(?![\d/])", lambda m: f" {numbers.fraction(m[1], m[2])} "),
+    (r"(?i)(?<![\d,.])(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)\b", lambda m: f" {numbers.ordinal(m[1])} "),
     (r"(?<=[\d)a-z])\s*([+×÷=])\s*(?=[-\d(a-zA-Z])", lambda m: f" {SYMBOLS[m[1]]} "),
     (r"(?<=[\d\w)]) +([<>]) +(?=[-\w(])|(?<=\d)([<>])(?=\d)", _comparison),
     (r"(?<=\d) +[-−] +(?=\d)", " minus "),
@@ -204,18 +216,13 @@ _FIGURES = _rules(
     (r"#(?=\d)", "number "),
     (r"~(?=\d)", "about "),
     (rf"({_NUMBER})\s?%", r"\1 percent"),
-    (r"\b\d{1,3}(?:,\d{3})+(?![,\d])(?:\.\d+)?", lambda m: numbers.decimal(m[0])),
-    (r"(?<!\d)\d*\.\d+", lambda m: numbers.decimal(m[0])),
+    (r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![,\d])(?:\.\d+)?", _decimal),
+    (r"(?<!\d)\d*\.\d+", _decimal),
     (r"\d+", lambda m: f" {numbers.year_or_number(m[0])} "),
 )  # fmt: skip
 
-_WORDS = _rules(
-    (rf"\b({'|'.join(ROMAN_AFTER_COUNT)}) ((?:X{{1,3}}|X?)(?:IX|IV|V?I{{1,3}}|V)|X{{1,3}})\b", _roman_count),
-    (rf"\b({'|'.join(ROMAN_AFTER_NAME)}) ((?:X{{1,3}}|X?)(?:IX|IV|V?I{{1,3}}|V)|X{{1,3}})\b", _roman_ordinal),
-    *((pattern, said) for pattern, said in ABBREVIATIONS),
-)
-
 _MICRO = re.compile("(?<=\\d)(\\s?)[\u00b5\u03bc](?=(?:m|g|s|l|L|A|V|W|F|M|mol)(?![A-Za-z]))")
+_OHM = re.compile("(?<=\\d)(\\s?[kMm]?)[\u03a9\u2126](?![\u0391-\u03c9])")
 _LATIN = re.compile(r"[^\x00-\x7f]+")
 _MARKS = (
     (re.compile(r"[;:…](?=\s|$|\")"), ","),
@@ -232,7 +239,7 @@ _MARKS = (
 _FOLDS = str.maketrans(
     {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "。": ".", "！": "!", "？": "?", "，": ",", "、": ",",
      "；": ";", "：": ":", "（": "(", "）": ")", "【": "(", "】": ")", "…": ".", "～": "~", "￥": "¥",
-     "＄": "$", "％": "%",     "\u00a0": " ", "−": "-", "‑": "-", "‐": "-", "⁄": "/", "\n": ", "}
+     "＄": "$", "％": "%", "\u00a0": " ", "‑": "-", "‐": "-", "⁄": "/", "\n": ", "}
 )  # fmt: skip
 
 
@@ -243,54 +250,54 @@ def normalize(text: str) -> str:
         Only ``A-Z a-z ' . , ? ! -`` and single spaces; letters to be spelled stand alone in capitals.
     """
     text = _fold_characters(text)
+    shouted = shouted_words(text)
     stopped = text.rstrip(' "').endswith(".")  # an abbreviation at the end takes the full stop with it
-    for pattern, said in (*_ADDRESSES_AND_DATES, *_WORDS, *_FIGURES):
+    for pattern, said in _ADDRESSES:
+        text = pattern.sub(said, text)
+    text = codes_said(text)
+    for pattern, said in (*_DATES, *_WORDS, *sums.RULES, *_FIGURES):
         text = pattern.sub(said, text)
     for sign, name in SYMBOLS.items():
         if sign in text:
             text = text.replace(sign, f" {name} ")
     for pattern, mark in _MARKS:
         text = pattern.sub(mark, text)
-    said = " ".join(map(_separate_capitals, text.strip(" ").split(" ")))
+    said = " ".join(_separate_capitals(token, shouted) for token in text.strip(" ").split(" "))
     return said + "." if stopped and said and said[-1] not in ".,?!" else said
 
 
 def _fold_characters(text: str) -> str:
     text = text.translate(_FOLDS)
-    text = _MICRO.sub(r"\1µ", text)
     if text.isascii():
         return text
+    text = _OHM.sub(r"\1 ohms", _MICRO.sub(r"\1µ", text))
     text = re.sub(r"[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]", lambda m: " " + unicodedata.normalize("NFKC", m[0]).replace("⁄", "/"), text)
     text = re.sub("[\u0391-\u03a9\u03b1-\u03c9]", lambda m: f" {GREEK_LETTERS.get(m[0].lower(), '')} ", text)
     return _LATIN.sub(lambda m: "".join(map(_fold_character, unicodedata.normalize("NFC", m[0]))), text)
 
 
 def _fold_character(char: str) -> str:
-    if char in numbers.CURRENCY_SIGNS or char in SYMBOLS or char in "–—―²³¢µ":
+    if char in numbers.CURRENCY_SIGNS or char in SYMBOLS or char in "–—―²³¢µ−":
         return char
     if unicodedata.category(char)[0] in "LN":
         return anyascii(char)
     return "" if unicodedata.category(char)[0] in "MC" else " "
 
 
-def _separate_capitals(token: str) -> str:
+def _separate_capitals(token: str, shouted: frozenset[str]) -> str:
     """``GPT`` → G P T, ``MyGO`` → My G O; shouted words and acronyms that are words stay whole."""
-    return re.sub(r"[A-Za-z]+(?:'[A-Za-z]+)?", lambda m: _separate_word(m[0]), token)
+    return re.sub(r"[A-Za-z]+(?:'[A-Za-z]+)?", lambda m: _separate_word(m[0], shouted), token)
 
 
-def _separate_word(word: str) -> str:
+def _separate_word(word: str, shouted: frozenset[str]) -> str:
     stem, _, suffix = word.partition("'")
     if stem[1:] in ("", stem[1:].lower()) or (not stem.isupper() and word.lower() in pronunciations()):
+        return word
+    if word in shouted or stem in shouted:
         return word
     tail = f"'{suffix.lower()}" if suffix else ""
     if re.fullmatch(r"[A-Z]{2,}s", stem):  # plural of an acronym: GPUs
         stem, tail = stem[:-1], "'s"
     if stem.isupper():
-        if stem not in ALWAYS_SPELLED and (stem in WORD_ACRONYMS or stem in EMPHASIS or _is_shouted(stem)):
-            return stem + tail
-        return " ".join(stem) + tail
+        return stem + tail if is_shouted_alone(stem) else " ".join(stem) + tail
     return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]|[A-Z]$|[A-Z]{2})", " ", stem) + tail
-
-
-def _is_shouted(word: str) -> bool:
-    return len(word) > 3 and word.lower() in pronunciations()

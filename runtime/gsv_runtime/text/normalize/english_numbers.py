@@ -11,6 +11,8 @@ import re
 MONTHS = (
     "January February March April May June July August September October November December"
 ).split()  # fmt: skip
+DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
@@ -121,13 +123,20 @@ _CURRENCIES = {
 CURRENCY_SIGNS = "".join(_CURRENCIES)
 
 
-def money(sign: str, amount: str, scale: str = "") -> str:
-    """``$3.50`` → three dollars and fifty cents; with a scale: three point five million dollars."""
+def money(sign: str, amount: str, scale: str = "", whole: bool = False) -> str:
+    """``$3.50`` → three dollars and fifty cents; with a scale: three point five million dollars.
+
+    Args:
+        sign: of the currency.
+        amount: figures.
+        scale: ``million``, or none.
+        whole: whether the amount stays one number, as at the end of a range.
+    """
     one, many, small_one, small_many = _CURRENCIES[sign]
-    whole, _, part = amount.replace(",", "").partition(".")
-    if scale or len(part) > 2:
+    dollars, _, part = amount.replace(",", "").partition(".")
+    if scale or whole or len(part) > 2:
         return f"{decimal(amount)} {scale + ' ' if scale else ''}{many}"
-    units, cents = int(whole or "0"), int(part.ljust(2, "0") or "0")
+    units, cents = int(dollars or "0"), int(part.ljust(2, "0") or "0")
     said = [f"{cardinal(str(units))} {one if units == 1 else many}"] if units or not cents else []
     if cents:
         said.append(f"{cardinal(str(cents))} {small_one if cents == 1 else small_many}")

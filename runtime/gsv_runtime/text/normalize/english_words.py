@@ -1,4 +1,4 @@
-"""Tables of the English normaliser: abbreviations, units, symbols, acronyms."""
+"""Tables of the English normaliser: abbreviations, symbols, acronyms, names of keys."""
 
 from __future__ import annotations
 
@@ -84,41 +84,15 @@ ABBREVIATIONS = (
     (r"\b([A-Z])\. (?=[A-Z][a-z])", r"\1 "),
 )
 
-# Read after a figure, with or without a space.
-UNITS = {
-    "km": ("kilometer", "kilometers"), "cm": ("centimeter", "centimeters"), "mm": ("millimeter", "millimeters"),
-    "kg": ("kilogram", "kilograms"), "mg": ("milligram", "milligrams"), "ml": ("milliliter", "milliliters"),
-    "mL": ("milliliter", "milliliters"), "µm": ("micrometer", "micrometers"),
-    "µg": ("microgram", "micrograms"), "µs": ("microsecond", "microseconds"), "nm": ("nanometer", "nanometers"),
-    "ft": ("feet", "feet"), "lb": ("pound", "pounds"), "lbs": ("pounds", "pounds"), "oz": ("ounce", "ounces"),
-    "mph": ("mile per hour", "miles per hour"), "tbsp": ("tablespoon", "tablespoons"), "tsp": ("teaspoon", "teaspoons"),
-    "ms": ("millisecond", "milliseconds"), "sec": ("second", "seconds"), "min": ("minute", "minutes"),
-    "hr": ("hour", "hours"), "hrs": ("hours", "hours"), "mins": ("minutes", "minutes"), "secs": ("seconds", "seconds"),
-    "Hz": ("hertz", "hertz"), "kHz": ("kilohertz", "kilohertz"), "MHz": ("megahertz", "megahertz"),
-    "GHz": ("gigahertz", "gigahertz"), "KB": ("kilobyte", "kilobytes"), "kB": ("kilobyte", "kilobytes"),
-    "MB": ("megabyte", "megabytes"), "GB": ("gigabyte", "gigabytes"), "TB": ("terabyte", "terabytes"),
-    "kbps": ("kilobit per second", "kilobits per second"), "Mbps": ("megabit per second", "megabits per second"),
-    "Gbps": ("gigabit per second", "gigabits per second"), "kW": ("kilowatt", "kilowatts"),
-    "MW": ("megawatt", "megawatts"), "kWh": ("kilowatt hour", "kilowatt hours"),
-    "mAh": ("milliamp hour", "milliamp hours"),
-    "dB": ("decibel", "decibels"), "kPa": ("kilopascal", "kilopascals"), "kcal": ("kilocalorie", "kilocalories"),
-    "°C": ("degree celsius", "degrees celsius"), "°F": ("degree fahrenheit", "degrees fahrenheit"),
-    "°": ("degree", "degrees"), "sq ft": ("square foot", "square feet"),
-    "km/h": ("kilometer per hour", "kilometers per hour"),
-    "m/s²": ("meter per second squared", "meters per second squared"), "m/s": ("meter per second", "meters per second"),
-    "¢": ("cent", "cents"), "fps": ("frame per second", "frames per second"),
-    "rpm": ("revolution per minute", "revolutions per minute"),
+# Words with a stop that figures may be written against: Fig.3.2.
+BEFORE_FIGURES = {
+    "fig": "figure", "figs": "figures", "no": "number", "nos": "numbers", "nr": "number", "vol": "volume",
+    "ver": "version", "v": "version", "p": "page", "pp": "pages", "ch": "chapter", "chap": "chapter", "sec": "section",
+    "eq": "equation", "art": "article", "approx": "approximately", "ext": "extension", "est": "established",
+    "min": "minimum", "max": "maximum", "tel": "telephone", "tab": "table", "ep": "episode", "pt": "part",
+    "ca": "circa", "ed": "edition", "app": "appendix", "ref": "reference", "lv": "level", "lvl": "level",
+    "op": "opus", "rev": "revision", "rs": "rupees",
 }  # fmt: skip
-# Read only when written against the figure: "5 m" may be anything.
-ATTACHED_UNITS = {
-    "m": ("meter", "meters"), "g": ("gram", "grams"), "L": ("liter", "liters"), "l": ("liter", "liters"),
-    "h": ("hour", "hours"), "s": ("second", "seconds"), "in": ("inch", "inches"), "W": ("watt", "watts"),
-    "V": ("volt", "volts"), "x": ("times", "times"), "yd": ("yard", "yards"),
-}  # fmt: skip
-PER_UNITS = {"h": "hour", "hr": "hour", "s": "second", "sec": "second", "min": "minute", "day": "day", "kg": "kilogram",
-             "m": "meter", "km": "kilometer", "L": "liter", "mL": "milliliter", "ml": "milliliter", "month": "month",
-             "year": "year", "week": "week"}  # fmt: skip
-
 SYMBOLS = {
     "&": "and", "@": "at", "+": "plus", "=": "equals", "×": "times", "÷": "divided by", "%": "percent", "°": "degrees",
     "±": "plus or minus", "≈": "about", "≤": "less than or equal to", "≥": "greater than or equal to",
@@ -143,14 +117,51 @@ WORD_ACRONYMS = frozenset(
     "JPEG GIF YAML BIOS SIM VIP-LIKE CAPTCHA FEMA NASDAQ DARPA SAT LAN WAN CAD SCUBA GUI WASM CUDA ASCII LIDAR".split()
 ) - {"VIP-LIKE"}
 ALWAYS_SPELLED = frozenset("HTTP HTML HTTPS ISBN UCLA USSR NAACP ESPN ASAP YMCA IEEE".split())
-# Short words in capitals that are shouted, not spelled. US, IT, AM, PM, OR, IN, WHO stay letters.
-EMPHASIS = frozenset(
-    "NO SO GO DO ON IF IS TO OF BY MY ME HE WE BE AT AN AS UP NOT YES THE AND YOU ALL FOR NEW BUT CAN ARE WAS HAS HAD "
-    "HIM HER HIS OUR OUT NOW HOW WHY ONE TWO DAY GET GOT LET SAY SEE TOO TRY ANY BAD BIG OLD OWN PUT RUN SET USE WAY "
-    "ONLY MUST STOP NEVER ALWAYS EVERY VERY".split()
+# Spelled where everything around them is in capitals, too, although the dictionary has words like them.
+ALWAYS_SPELLED_SHORT = frozenset(
+    "UN EU UK AI VR AR UI UX IP LA DC AC ID HR PR TV PC CD DVD DJ OK USB GPS SMS PDF URL SQL XML CSS API SDK "
+    "IDE CPU GPU SSD HDD LED LCD RGB DIY FAQ FYI ASAP ETA RSVP VIP CEO CFO CTO COO FBI CIA NSA DNA RNA HIV BBC "
+    "CNN NBC ABC CBS MTV HBO NBA NFL MLB NHL UFC BMW IBM AMD HP LG GM GE KFC ATM GDP IPO MBA PHD BSC MIT UCLA "
+    "NYC USA UAE UFO IQ EQ IRS FDA EPA DMV SUV RPM MPH AM PM BC AD CE OS NPC MVP RPG FPS MMO PVP HD VS MC ER "
+    "ICU MRI CT EKG JR SR ENT IRA PIN-LESS".split()
+) - {"PIN-LESS"}
+# Short words in capitals that are shouted, not spelled, where small letters are around them: not IT, US, WHO, AM.
+COMMON_SHORT_WORDS = frozenset(
+    "NO SO GO DO ON IF IS TO OF BY MY ME HE WE BE AT AN AS UP OR IN OH AH HI EH UH UM YO HA HO OX AX AYE NOT "
+    "YES THE AND YOU ALL FOR NEW BUT CAN ARE WAS HAS HAD HIM HER HIS OUR OUT NOW HOW WHY ONE TWO DAY GET GOT "
+    "LET SAY SEE TOO TRY ANY BAD BIG OLD OWN PUT RUN SET USE WAY SIX TEN ACE ACT ADD AGE AGO AID AIM AIR ALE "
+    "ANT APE APP ARM ART ASH ASK ATE AXE BAG BAN BAR BAT BAY BED BEE BEG BET BID BIT BOO BOW BOX BOY BUD BUG "
+    "BUN BUS BUY BYE CAB CAP CAR CAT COP COW CRY CUB CUE CUP CUT DAD DAM DEN DEW DIE DIG DIM DIP DOG DOT DRY "
+    "DUE DUG DYE EAR EAT EEL EGG EGO ELF ELK END ERA EVE EVIL EYE FAN FAR FAT FED FEE FEW FIG FIT FIX FLU FLY "
+    "FOE FOG FOX FRY FUN FUR GAP GAS GEL GEM GIG GOD GUM GUN GUT GUY GYM HAM HAT HAY HEN HEX HEY HID HIP HIT "
+    "HOG HOP HOT HUB HUG HUH HUT ICE ICY ILL INK INN ITS IVY JAM JAR JAW JET JOB JOG JOY JUG KEY KID KIN KIT "
+    "LAB LAD LAG LAP LAW LAY LED LEG LID LIE LIP LIT LOG LOT LOW MAD MAN MAP MAT MAY MEN MET MIX MOB MOM MOP "
+    "MUD MUG MUM NAP NET NIL NOD NOR NUN NUT OAK ODD OFF OIL OUR OWE OWL PAD PAL PAN PAT PAW PAY PEA PEN PET "
+    "PIE PIG PIT POP POT PRO PUB RAG RAN RAT RAW RAY RED RIB RID RIG RIM ROB ROD ROT ROW RUB RUG SAD SAT SAW "
+    "SEA SEW SEX SHE SHY SIN SIP SIR SIT SKI SKY SLY SOB SON SOW SPY SUM SUN TAG TAN TAP TAX TEA THY TIE TIN "
+    "TIP TOE TON TOP TOW TOY TUB TUG UGH VAN VET VOW WAR WAX WEB WED WET WIG WIN WIT WON WOW WOO YAM YAY YEP "
+    "YET YUM ZAP ZIP ZOO".split()
 )
 
-ROMAN_AFTER_COUNT = "Chapter Part War Volume Section Phase Type Act Book Article Appendix Bowl Title Level".split()
+ROMAN_AFTER_COUNT = [
+    form
+    for word in "Chapter Part War Volume Section Phase Type Act Book Article Appendix Bowl Title Level Episode".split()
+    for form in (word, word.upper())
+]
 ROMAN_AFTER_NAME = (
-    "Henry Louis George Edward Charles James William Richard Philip Elizabeth Pius Napoleon Francis".split()
+    "Henry Louis George Edward Charles James William Richard Philip Elizabeth Pius Napoleon Francis John Paul Benedict "
+    "Leo Alexander Nicholas Catherine Frederick Ivan Mary Otto Robert Malcolm Constantine Ramses Harald Olaf".split()
 )
+
+# Names of keys, in any case; of commands and files, in small letters.
+KEYS = {
+    "ctrl": "control", "esc": "escape", "cmd": "command", "pgup": "page up", "pgdn": "page down",
+    "prtsc": "print screen", "prtscn": "print screen", "nginx": "engine x", "kubectl": "kube control",
+}  # fmt: skip
+COMMANDS = {
+    "systemctl": "system control", "src": "source", "tmp": "temp", "usr": "user", "cfg": "config", "pkg": "package",
+    "mkdir": "make dir", "chmod": "change mod", "chown": "change own", "stdin": "standard in",
+    "stdout": "standard out", "stderr": "standard error", "zsh": "Z shell", "wget": "W get", "psql": "P sequel",
+    "btw": "by the way", "pls": "please", "plz": "please", "thx": "thanks", "msg": "message", "img": "image",
+    "txt": "text", "btn": "button", "mgmt": "management",
+}  # fmt: skip

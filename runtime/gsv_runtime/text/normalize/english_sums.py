@@ -1,0 +1,152 @@
+"""Sums, amounts of money in ranges, rates, spans of time and decades in English."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from gsv_runtime.text.normalize import english_numbers as numbers
+
+Say = Callable[[re.Match[str]], str]
+
+NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
+SCALES = {"k": "thousand", "m": "million", "mn": "million", "b": "billion", "bn": "billion", "tn": "trillion"}
+SCALE = r"(?:\s?(thousand|million|billion|trillion|bn|mn|tn|[kmb])\b)?"
+_SCALED = SCALE.replace("(t", "(?:t")
+_PER = {
+    "day": "day", "week": "week", "wk": "week", "month": "month", "mo": "month", "mth": "month", "year": "year",
+    "yr": "year", "annum": "annum", "hour": "hour", "hr": "hour", "minute": "minute", "min": "minute",
+    "second": "second", "sec": "second", "night": "night", "person": "person", "people": "person", "user": "user",
+    "seat": "seat", "item": "item", "piece": "piece", "pc": "piece", "unit": "unit", "page": "page", "word": "word",
+    "kg": "kilogram", "lb": "pound", "oz": "ounce", "liter": "liter", "litre": "liter", "gallon": "gallon",
+    "gal": "gallon", "mile": "mile", "mi": "mile", "km": "kilometer", "GB": "gigabyte", "MB": "megabyte",
+    "dozen": "dozen", "pair": "pair", "set": "set", "trip": "trip", "ride": "ride", "visit": "visit",
+    "class": "class", "session": "session", "game": "game", "match": "match", "team": "team", "child": "child",
+    "adult": "adult", "student": "student", "guest": "guest", "room": "room", "capita": "capita", "head": "head",
+    "meal": "meal", "bottle": "bottle", "glass": "glass", "serving": "serving", "dose": "dose", "share": "share",
+    "call": "call", "request": "request", "token": "token", "car": "car", "household": "household", "sqft": "square foot",
+    "h": "hour", "s": "second",
+}  # fmt: skip
+_PER_WORD = "|".join(sorted(_PER, key=len, reverse=True))
+_OPERATORS = {"+": "plus", "-": "minus", "–": "minus", "×": "times", "*": "times", "÷": "divided by", "=": "equals",
+              "/": "divided by"}  # fmt: skip
+_TERM = rf"[-–]?\(?[-–]?(?:{NUMBER}|(?<![A-Za-z])[a-z](?![A-Za-z]))\)?"
+_SUM = (
+    rf"(?<![\w.,$£€¥-])(?={_TERM}(?:\s?[-–+×*÷=/]\s?{_TERM})*?\s?[+×*÷=])({_TERM}(?:\s?[-–+×*÷=/]\s?{_TERM})+)(?![\w%])"
+)
+_MONEY = rf"([{numbers.CURRENCY_SIGNS}])\s?({NUMBER}){SCALE}"
+_DAYS = dict(zip("mon tue wed thu fri sat sun".split(), numbers.DAYS, strict=True))
+_DAY = r"(Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)"
+_SECONDS_BEFORE = re.compile(
+    r"(?i)\b(?:wait(?:s|ed|ing)?|for|in|after|within|every|took|takes?|lasts?|lasted|about|around|under|only|just|"
+    r"another|each|than|at|approximately|nearly|almost|ran|runs|sleep|timeout|delay|plus|minus|a further|to|first|last|"
+    r"next|hold|pause|remaining|exactly|up to)[\s:=]*$|[=:<>~+]\s*$"
+)
+_SECONDS_AFTER = re.compile(
+    r"(?i)\s+(?:time-?outs?|delays?|ago|later|left|remaining|long|per|timer|interval|countdown|break|clip|video|ad|"
+    r"window|limit|pause|wait|read|elapsed|passed)\b"
+)
+
+
+def _sum(match: re.Match[str]) -> str:
+    """Read a sum whole: a hyphen in it is a minus, before its first figure or behind an operator a sign."""
+    text = re.sub(r"\b(\d{1,3})/(\d{1,3})\b", lambda m: numbers.fraction(m[1], m[2]), match[1])
+    said: list[str] = []
+    operand = False
+    for token in re.findall(rf"{NUMBER}|[a-z]+(?:[ -][a-z]+)*|[-–+×*÷=/]", text):
+        if token in _OPERATORS:
+            said.append("negative" if token in "-–" and not operand else _OPERATORS[token])
+        else:
+            said.append(token)
+        operand = token not in _OPERATORS
+    return f" {' '.join(said)} "
+
+
+def _money_range(match: re.Match[str]) -> str:
+    sign, low, low_scale, _, high, high_scale = (match[index] or "" for index in range(1, 7))
+    scale = SCALES.get(high_scale.lower(), high_scale.lower())
+    first_scale = SCALES.get(low_scale.lower(), low_scale.lower())
+    if not scale and re.search(r"\.\d", low + high):
+        return f" {numbers.money(sign, low, first_scale)} to {numbers.money(sign, high, scale)} "
+    return f" {numbers.decimal(low)}{f' {first_scale}' if first_scale else ''} to {numbers.money(sign, high, scale, whole=True)} "
+
+
+def _per(match: re.Match[str]) -> str:
+    return f"{match[1]} per {_PER[match[2] if match[2] in _PER else match[2].lower()]}"
+
+
+def _span(match: re.Match[str]) -> str:
+    units = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
+    parts = re.findall(r"(\d+)\s?([dhms]?)", match[0])
+    said = [
+        f"{numbers.cardinal(n)} {units[unit]}{'' if n == '1' else 's'}" if unit else numbers.cardinal(n)
+        for n, unit in parts
+    ]
+    return f" {' '.join(said)} "
+
+
+def _days(match: re.Match[str]) -> str:
+    return f"{numbers.cardinal(match[1])} day{'' if match[1] == '1' else 's'}"
+
+
+def _decade(match: re.Match[str]) -> str:
+    text = match.string
+    quoted = text[match.start() : match.start() + 1] == "'"
+    meant = not quoted and (
+        _SECONDS_BEFORE.search(text, max(0, match.start() - 24), match.start())
+        or _SECONDS_AFTER.match(text, match.end())
+    )
+    if meant:
+        return match[0]
+    return f" {numbers.plural_years(match[1])} "
+
+
+def _month_day(match: re.Match[str]) -> str:
+    month, day = int(match[1]), int(match[2])
+    return f" {numbers.date('', month, day)} " if 1 <= month <= 12 and 1 <= day <= 31 else match[0]
+
+
+def _short_date(match: re.Match[str]) -> str:
+    first, second, year = int(match[1]), int(match[2]), f"20{match[3]}"
+    month, day = (second, first) if first > 12 >= second else (first, second)
+    return f" {numbers.date(year, month, day)} " if 1 <= month <= 12 and 1 <= day <= 31 else match[0]
+
+
+def _dotted_date(match: re.Match[str]) -> str:
+    return f" {numbers.date(match[3], int(match[2]), int(match[1]))} "
+
+
+RULES: tuple[tuple[re.Pattern[str], Say | str], ...] = tuple(
+    (re.compile(pattern), said)
+    for pattern, said in (
+        (r"(?<=\d)\s?\u2212\s?(?=\d)", " minus "),
+        (r"\b9/11\b", "nine eleven"),
+        (r"\b24/7\b", "twenty-four seven"),
+        (r"\b(\d{1,3})/(5|10|100)(?=\s+(?:stars?|points?|marks?)\b)|\b(10)/(10)\b",
+         lambda m: f" {numbers.cardinal(m[1] or m[3])} out of {numbers.cardinal(m[2] or m[4])} "),
+        (r"(?<![\d/.])(\d{1,2})/(\d{1,2})/(\d\d)(?![\d/])", _short_date),
+        (r"(?<![\d.])(0?[1-9]|[12]\d|3[01])\.(0?[1-9]|1[0-2])\.([12]\d{3})(?![\d.]*\d)", _dotted_date),
+        (r"(?i)(?<=\bon )(1[0-2]|0?[1-9])/(3[01]|[12]\d|0?[1-9])(?![\d/])|(?<=\b(?:by|of) )(1[0-2]|0?[1-9])/(1[3-9]|2\d|3[01])(?![\d/])",
+         lambda m: f" {numbers.date('', int(m[1] or m[3]), int(m[2] or m[4]))} "),
+        (r"(?<![\d/.])(1[0-2]|[2-9])/(1[345789]|2[1-46-9]|25|3[01])(?![\d/])(?!\s+(?:of|cup|inch|in\b|teaspoon|tablespoon|mile))",
+         _month_day),
+        (rf"{_DAY}\b\.?\s?[-–—]\s?{_DAY}\b", lambda m: f"{_DAYS[m[1][:3].lower()]} to {_DAYS[m[2][:3].lower()]}"),
+        (rf"(?i){_MONEY}\s?[-–—~]\s?(?:([{numbers.CURRENCY_SIGNS}])\s?)?({NUMBER}){SCALE}(?![\d/-])", _money_range),
+        (rf"([{numbers.CURRENCY_SIGNS}]\s?{NUMBER}{_SCALED}|\b{NUMBER}(?:[ ][a-z]+)?"
+         rf"|\b(?:hours|days|times|miles|meals|calls|words|pages|people|users|visits|dollars|euros|pounds|cents))\s?/\s?({_PER_WORD})\b(?![/\w])", _per),
+        (r"(?<![\w.])\d+\s?d\s?\d+\s?h(?:\s?\d+\s?m(?:in)?)?(?![\w])|(?<![\w.])\d+\s?h\s?\d+(?:\s?m(?:ins?)?(?:\s?\d+\s?s(?:ecs?)?)?)?(?![\w:])"
+         r"|(?<![\w.])\d+\s?m\s?\d+\s?s(?:ecs?)?(?![\w])", _span),
+        (r"(?<![\w.])(\d+)d(?![\w])(?!\s(?:print|model|movie|film|graphics|art|view|space|world|image|scan|effect|game|shape))", _days),
+        (r"\b(\d{3,5})\s?[x×]\s?(?=\d{3,5}\b)|\b(\d+)\s?x\s?(?=\d)", lambda m: f"{m[1] or m[2]} by "),
+        (_SUM, _sum),
+        (r"\b([a-z])\s?[-–]\s?(\d+)(?=\s?=)", r"\1 minus \2"),
+        (rf"(?<![\w.])({NUMBER}) ?[-–] ?({NUMBER})(?= (?:is|equals|makes|leaves|gives)\b)", r"\1 minus \2"),
+        (r"(?<=[=+×÷(])\s*[-–]\s?(?=[\d.])", " negative "),
+        (r"\b([12]\d\d0)'?s\b", lambda m: f" {numbers.plural_years(m[1])} "),
+        (r"(?<![\w.$£€])'?([2-9]0)'?s\b", _decade),
+        (r"\b(\d{2,3})/(\d{2,3})(?=\s?mmHg)|(?i:(?<=blood pressure )|(?<=blood pressure of )|(?<=blood pressure is )|(?<=BP ))(\d{2,3})/(\d{2,3})\b",
+         lambda m: f"{m[1] or m[3]} over {m[2] or m[4]}"),
+        (rf"\b({NUMBER})([km])(?=\s(?:people|users|views|dollars|followers|subscribers|copies|euros|pounds|years|likes|downloads|players|fans|votes|jobs|miles|steps|words|residents|inhabitants|customers)\b)",
+         lambda m: f"{m[1]} {SCALES[m[2]]}"),
+    )
+)  # fmt: skip

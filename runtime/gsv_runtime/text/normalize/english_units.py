@@ -1,0 +1,60 @@
+"""Units that the English normaliser reads after a figure, one and many."""
+
+from __future__ import annotations
+
+# Read after a figure, with or without a space.
+UNITS = {
+    "km": ("kilometer", "kilometers"), "cm": ("centimeter", "centimeters"), "mm": ("millimeter", "millimeters"),
+    "kg": ("kilogram", "kilograms"), "mg": ("milligram", "milligrams"), "ml": ("milliliter", "milliliters"),
+    "mL": ("milliliter", "milliliters"), "µm": ("micrometer", "micrometers"),
+    "µg": ("microgram", "micrograms"), "µs": ("microsecond", "microseconds"), "nm": ("nanometer", "nanometers"),
+    "ft": ("feet", "feet"), "lb": ("pound", "pounds"), "lbs": ("pounds", "pounds"), "oz": ("ounce", "ounces"),
+    "mph": ("mile per hour", "miles per hour"), "tbsp": ("tablespoon", "tablespoons"), "tsp": ("teaspoon", "teaspoons"),
+    "ms": ("millisecond", "milliseconds"), "sec": ("second", "seconds"), "min": ("minute", "minutes"),
+    "hr": ("hour", "hours"), "hrs": ("hours", "hours"), "mins": ("minutes", "minutes"), "secs": ("seconds", "seconds"),
+    "Hz": ("hertz", "hertz"), "kHz": ("kilohertz", "kilohertz"), "MHz": ("megahertz", "megahertz"),
+    "GHz": ("gigahertz", "gigahertz"), "KB": ("kilobyte", "kilobytes"), "kB": ("kilobyte", "kilobytes"),
+    "MB": ("megabyte", "megabytes"), "GB": ("gigabyte", "gigabytes"), "TB": ("terabyte", "terabytes"),
+    "kbps": ("kilobit per second", "kilobits per second"), "Mbps": ("megabit per second", "megabits per second"),
+    "Gbps": ("gigabit per second", "gigabits per second"), "kW": ("kilowatt", "kilowatts"),
+    "MW": ("megawatt", "megawatts"), "kWh": ("kilowatt hour", "kilowatt hours"),
+    "mAh": ("milliamp hour", "milliamp hours"),
+    "dB": ("decibel", "decibels"), "kPa": ("kilopascal", "kilopascals"), "kcal": ("kilocalorie", "kilocalories"),
+    "°C": ("degree celsius", "degrees celsius"), "°F": ("degree fahrenheit", "degrees fahrenheit"),
+    "°": ("degree", "degrees"), "sq ft": ("square foot", "square feet"),
+    "km/h": ("kilometer per hour", "kilometers per hour"),
+    "m/s²": ("meter per second squared", "meters per second squared"), "m/s": ("meter per second", "meters per second"),
+    "mmol/L": ("millimole per liter", "millimoles per liter"),
+    "mmol/l": ("millimole per liter", "millimoles per liter"), "mol/L": ("mole per liter", "moles per liter"),
+    "mg/dL": ("milligram per deciliter", "milligrams per deciliter"),
+    "mg/L": ("milligram per liter", "milligrams per liter"), "g/L": ("gram per liter", "grams per liter"),
+    "g/cm³": ("gram per cubic centimeter", "grams per cubic centimeter"),
+    "kg/m³": ("kilogram per cubic meter", "kilograms per cubic meter"),
+    "µg/m³": ("microgram per cubic meter", "micrograms per cubic meter"),
+    "kg/m²": ("kilogram per square meter", "kilograms per square meter"),
+    "mmHg": ("millimeter of mercury", "millimeters of mercury"), "hPa": ("hectopascal", "hectopascals"),
+    "MPa": ("megapascal", "megapascals"), "psi": ("pound per square inch", "pounds per square inch"),
+    "kJ": ("kilojoule", "kilojoules"), "cal": ("calorie", "calories"), "mA": ("milliamp", "milliamps"),
+    "mV": ("millivolt", "millivolts"), "kV": ("kilovolt", "kilovolts"), "mol": ("mole", "moles"),
+    "dl": ("deciliter", "deciliters"), "dL": ("deciliter", "deciliters"), "cl": ("centiliter", "centiliters"),
+    "cL": ("centiliter", "centiliters"), "ha": ("hectare", "hectares"), "px": ("pixel", "pixels"),
+    "dpi": ("dot per inch", "dots per inch"), "ppm": ("part per million", "parts per million"),
+    "ppb": ("part per billion", "parts per billion"), "bpm": ("beat per minute", "beats per minute"),
+    "bps": ("bit per second", "bits per second"), "PB": ("petabyte", "petabytes"), "GiB": ("gibibyte", "gibibytes"),
+    "MiB": ("mebibyte", "mebibytes"), "KiB": ("kibibyte", "kibibytes"), "GW": ("gigawatt", "gigawatts"),
+    "Ah": ("amp hour", "amp hours"), "MWh": ("megawatt hour", "megawatt hours"),
+    "µL": ("microliter", "microliters"), "µF": ("microfarad", "microfarads"), "µA": ("microamp", "microamps"),
+    "hp": ("horsepower", "horsepower"), "yr": ("year", "years"), "yrs": ("years", "years"),
+    "wk": ("week", "weeks"), "wks": ("weeks", "weeks"), "gal": ("gallon", "gallons"),
+    "¢": ("cent", "cents"), "fps": ("frame per second", "frames per second"),
+    "rpm": ("revolution per minute", "revolutions per minute"),
+}  # fmt: skip
+# Read only when written against the figure: "5 m" may be anything.
+ATTACHED_UNITS = {
+    "m": ("meter", "meters"), "g": ("gram", "grams"), "L": ("liter", "liters"), "l": ("liter", "liters"),
+    "h": ("hour", "hours"), "s": ("second", "seconds"), "in": ("inch", "inches"), "W": ("watt", "watts"),
+    "V": ("volt", "volts"), "x": ("times", "times"), "yd": ("yard", "yards"),
+}  # fmt: skip
+PER_UNITS = {"h": "hour", "hr": "hour", "s": "second", "sec": "second", "min": "minute", "day": "day", "kg": "kilogram",
+             "m": "meter", "km": "kilometer", "L": "liter", "mL": "milliliter", "ml": "milliliter", "month": "month",
+             "year": "year", "week": "week"}  # fmt: skip
