@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gsv_runtime.text.normalize.chinese_numbers import cardinal
+
 _ROMAN = re.compile("[\u2160-\u217f]+")
 _ENCLOSED = re.compile(
     "[\u2460-\u249b\u24ea-\u24ff\u2776-\u2793\u3220-\u3229\u3248-\u324f\u3251-\u325f\u3280-\u3289\u32b1-\u32bf]"
@@ -42,6 +44,7 @@ class _Wording:
         mixed: between a whole number and a fraction.
         pause: behind a number in a circle, which begins an item of a list.
         signs: single characters and what stands for them.
+        letters: letters that are raised, as the language calls them.
     """
 
     power: Callable[[str], str]
@@ -49,6 +52,7 @@ class _Wording:
     mixed: str
     pause: str
     signs: dict[str, str]
+    letters: dict[str, str]
 
 
 def _signed(exponent: str, minus: str) -> str:
@@ -71,6 +75,7 @@ _CHINESE = _Wording(
     mixed="又",
     pause="，",
     signs={"℃": "°C", "℉": "华氏度", "№": "第", "℡": "电话", "㍿": "株式会社", "㈱": "株式会社"},
+    letters={"ⁿ": "恩", "ˣ": "艾克斯"},
 )
 _WORDINGS = {
     "en": _Wording(
@@ -79,6 +84,7 @@ _WORDINGS = {
         mixed=" ",
         pause=", ",
         signs={"℃": "°C ", "℉": "°F ", "‰": " per mille ", "№": " number ", "℡": " telephone "},
+        letters={},
     ),
     "zh": _CHINESE,
     "yue": _CHINESE,
@@ -89,6 +95,7 @@ _WORDINGS = {
         pause="、",
         signs={"℃": "℃", "℉": "華氏度", "‰": "パーミル", "№": "ナンバー", "℡": "電話", "㍿": "株式会社",
                "㈱": "株式会社", "㈲": "有限会社"},
+        letters={"ⁿ": "エヌ", "ˣ": "エックス"},
     ),
     "ko": _Wording(
         power=lambda exponent: f"의 {_signed(exponent, '마이너스 ')} 제곱",
@@ -96,6 +103,7 @@ _WORDINGS = {
         mixed="과 ",
         pause=", ",
         signs={"℃": "℃", "℉": "화씨도", "‰": " 퍼밀", "№": "넘버 ", "℡": "전화 ", "㈜": "주식회사 "},
+        letters={"ⁿ": "엔", "ˣ": "엑스"},
     ),
 }  # fmt: skip
 _ROMAN_RULERS = re.compile(
@@ -135,12 +143,16 @@ def _power(match: re.Match[str], wording: _Wording) -> str:
         return raised  # of a unit: m²
     if len(before) == 2 and before.isalpha() and before.isascii():
         return " "  # the mark of a footnote
+    if raised[-1] in wording.letters:
+        return wording.power(_exponent(raised[:-1], wording.letters[raised[-1]]))
     plain_figures = unicodedata.normalize("NFKC", raised).replace("\u2212", "-")
     return wording.power(plain_figures)
 
 
 def _fraction(match: re.Match[str], wording: _Wording, language: str) -> str:
     top, _, bottom = unicodedata.normalize("NFKC", match[2]).partition("\u2044")
+    if language in ("zh", "yue") and bottom:
+        return f"{match[1]}{wording.mixed if match[1] else ''}{cardinal(bottom)}分之{cardinal(top)}"
     written = f"{top}/{bottom or 1}" if bottom else top
     if match[1]:
         return f"{match[1]}{wording.mixed}{written}"

@@ -46,7 +46,7 @@ def _script(char: str) -> str:
         return "ja"
     if _HANGUL_CHARACTER.match(char):
         return "ko"
-    if unicodedata.category(char)[0] == "L" and not "\u3100" <= char <= "\u312f":
+    if unicodedata.category(char)[0] == "L" and not "\u3100" <= char <= "\u312f" and char not in "ⁿⁱˣ":
         return "en"
     return ""
 

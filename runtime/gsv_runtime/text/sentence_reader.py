@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from gsv_runtime.contract import MAX_TEXT_CHARACTERS
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.language_modes import Mode, check_mode
-from gsv_runtime.text import numerals
+from gsv_runtime.text import figure_signs, numerals
 from gsv_runtime.text.clean import clean, plain_forms
 from gsv_runtime.text.codes import say_codes
 from gsv_runtime.text.dropped import NOTHING_BESIDE, Dropped, no_reading, sayable, unread
@@ -89,7 +89,8 @@ DEFAULT_VARIANT = Variant()
 @functools.lru_cache(maxsize=4096)
 def _read_run(language: str, text: str, variant: Variant) -> ReadRun:
     check_table(language, variant.symbols)
-    said = numerals.plain(text, language) if variant.frontend == "improved" else text
+    improved = variant.frontend == "improved"
+    said = figure_signs.plain(numerals.plain(text, language), language) if improved else text
     reading = reader(language, variant.frontend, variant.symbols).read(said)
     return ReadRun(language, text, reading.normalized, reading.units)
 
@@ -195,7 +196,8 @@ class _Reading:
         return ReadSentence(self.marks.plain(text), tuple(read))
 
     def _runs(self, text: str) -> list[ReadRun]:
-        parts = list(self.marks.split(text))
+        improved = self.variant.frontend == "improved"
+        parts = list(self.marks.split(figure_signs.without_stops_of_names(text) if improved else text))
         runs: list[ReadRun] = []
         for part in parts:
             if isinstance(part, Pronounced):

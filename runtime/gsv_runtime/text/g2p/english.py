@@ -61,7 +61,6 @@ _PREFIXES: tuple[tuple[str, Phones], ...] = (
     ("super", ("S", "UW1", "P", "ER0")),
 )
 _BEFORE_HYPHEN: dict[str, Phones] = {"A": ("EY1",), "re": ("R", "IY1"), "Re": ("R", "IY1")}
-_BEFORE_HYPHEN: dict[str, Phones] = {"A": ("EY1",), "re": ("R", "IY1"), "Re": ("R", "IY1")}
 _MADE_OF_LEAD = frozenset(
     "pipe pipes paint paints poisoning pencil pencils bullet bullets acid ore weight weights".split()
 )

@@ -14,16 +14,16 @@ _DRAWN_OUT = re.compile(r"([a-z])\1{2,}")
 _INTERJECTIONS = {
     word: tuple(said.split())
     for word, said in {
-        "ah": "AA1", "ahh": "AA1", "aah": "AA1", "argh": "AA1 R G", "aargh": "AA1 R G", "aw": "AO1",
-        "aww": "AO1", "ahem": "AH0 HH EH1 M", "brr": "B ER1", "bzz": "B Z", "eek": "IY1 K", "eh": "EH1", "ew": "IY1 UW0", "eww": "IY1 UW0", "gah": "G AA1", "gr": "G ER1", "grr": "G ER1", "hah": "HH AA1",
-        "haha": "HH AA1 HH AA1", "heh": "HH EH1", "hehe": "HH IY1 HH IY1", "hm": "HH AH1 M", "hmm": "HH AH1 M",
-        "hmph": "HH AH1 M F", "hoho": "HH OW1 HH OW1", "hihi": "HH IY1 HH IY1", "meh": "M EH1", "mhm": "M HH AH1 M",
-        "mm": "M", "mwah": "M W AA1", "nah": "N AA1", "oh": "OW1", "ohh": "OW1", "oi": "OY1",
-        "oof": "UW1 F", "ooh": "UW1", "oops": "UW1 P S", "ow": "AW1", "oww": "AW1", "pff": "P F", "pfft": "P F T",
-        "phew": "F Y UW1", "psst": "P S T", "pst": "P S T", "sh": "SH", "shh": "SH", "tch": "CH", "tsk": "T IH1 S K",
-        "ugh": "AH1 G", "uh": "AH1", "uhh": "AH1", "um": "AH1 M", "umm": "AH1 M", "vroom": "V R UW1 M",
-        "whew": "HH W UW1", "whoa": "W OW1", "wow": "W AW1", "yay": "Y EY1", "yikes": "Y AY1 K S", "yuck": "Y AH1 K",
-        "zz": "Z",
+        "ah": "AA1", "ahh": "AA1", "aah": "AA1", "argh": "AA1 R G", "aargh": "AA1 R G", "aw": "AO1", "aww": "AO1",
+        "ahem": "AH0 HH EH1 M", "brr": "B ER1", "bzz": "B Z", "eek": "IY1 K", "eh": "EH1", "ew": "IY1 UW0",
+        "eww": "IY1 UW0", "gah": "G AA1", "gr": "G ER1", "grr": "G ER1", "hah": "HH AA1", "haha": "HH AA1 HH AA1",
+        "heh": "HH EH1", "hehe": "HH IY1 HH IY1", "hm": "HH AH1 M", "hmm": "HH AH1 M", "hmph": "HH AH1 M F",
+        "hoho": "HH OW1 HH OW1", "hihi": "HH IY1 HH IY1", "meh": "M EH1", "mhm": "M HH AH1 M", "mm": "M",
+        "mwah": "M W AA1", "nah": "N AA1", "oh": "OW1", "ohh": "OW1", "oi": "OY1", "oof": "UW1 F", "ooh": "UW1",
+        "oops": "UW1 P S", "ow": "AW1", "oww": "AW1", "pff": "P F", "pfft": "P F T", "phew": "F Y UW1",
+        "psst": "P S T", "pst": "P S T", "sh": "SH", "shh": "SH", "tch": "CH", "tsk": "T IH1 S K", "ugh": "AH1 G",
+        "uh": "AH1", "uhh": "AH1", "um": "AH1 M", "umm": "AH1 M", "vroom": "V R UW1 M", "whew": "HH W UW1",
+        "whoa": "W OW1", "wow": "W AW1", "yay": "Y EY1", "yikes": "Y AY1 K S", "yuck": "Y AH1 K", "zz": "Z",
     }.items()
 }  # fmt: skip
 _DIGRAPHS = frozenset(("th", "sh", "ch", "wh", "ph", "kn", "wr", "qu"))

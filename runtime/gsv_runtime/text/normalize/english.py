@@ -141,6 +141,10 @@ def _roman_ordinal(match: re.Match[str]) -> str:
     return f"{match[1]} the {numbers.ordinal(str(roman_value(match[2])))}"
 
 
+def _range_or_type(match: re.Match[str]) -> str:
+    return match[0] if int(match[1]) < int(match[2]) else f"{match[1]} {match[2]}"  # 747-400 is no range
+
+
 def _comparison(match: re.Match[str]) -> str:
     return " less than " if (match[1] or match[2]) == "<" else " greater than "
 
@@ -176,6 +180,7 @@ _DATES = _rules(
     (r"(?i)\b([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?:\s?([ap])\.?m\b\.?)?(?!\d)", _clock),
     (r"(?i)\b(1[0-2]|[1-9])\s?([ap])\.?m\b\.?", _whole_hour),
     (r"(?<![\d:])(\d{1,4}):(\d{1,4})(?![\d:])", r"\1 to \2"),
+    sums.DAY_RANGE,
     (r"(?<!\d)(\d)'(\d{1,2})(?:\"|''|(?!\d))", r"\1 foot \2 "),
 )  # fmt: skip
 
@@ -186,7 +191,8 @@ _WORDS = _rules(
     (r"(?<=\+)\s?[Dd]el\b|\b[Dd]el(?= key)", "delete"),
     (rf"\b({'|'.join(ROMAN_AFTER_COUNT)}) {_ROMAN}\b", _roman_count),
     (rf"\b({'|'.join(ROMAN_AFTER_NAME)}) {_ROMAN}\b", _roman_ordinal),
-    (r"\b([A-Z][a-z]+) (X{0,2}(?:II|III|IV|VI|VII|VIII|IX)|XX?|XI|XV|XXX)\b(?! (?:drip|fluid|line|bag|pole)s?\b)", _roman_count),
+    (r"\b([A-Z][a-z]+) (X{0,2}(?:II|III|IV|VI|VII|VIII|IX)|XX?|XI|XV|XXX)\b(?! (?:drip|fluid|line|bag|pole)s?\b)",
+     _roman_count),
     *((pattern, said) for pattern, said in ABBREVIATIONS),
 )  # fmt: skip
 
@@ -196,6 +202,7 @@ _FIGURES = _rules(
     (r"(?<![A-Za-z])[vV]\.?\s?(?=\d+(?:\.\d+)*\b)", "version "),
     (r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d.]*\d)", _version),
     (r"(?<![\d-])\d+(?:[-–—]\d+){2,}(?![\d-])", lambda m: re.sub("[-–—]", " ", m[0])),
+    (r"(?<![\d.,])(\d{3,})-(\d{3,})(?![\d%-]|[.,]\d)", _range_or_type),
     (r"(?<![\d.])(\d[\d.,]*\d|\d)\s?[-–—~]\s?(?=\d)(?!\d+[-–—])", r"\1 to "),
     (rf"({_NUMBER}\s?(?:{_ANY_UNIT}))\s?[-–—~]\s?(?={_NUMBER}\s?(?:{_ANY_UNIT})(?![A-Za-z]))", r"\1 to "),
     (rf"({_NUMBER})\s?({_alternatives(UNITS)})([²³])?{_PER}(?![A-Za-z\d])", _unit),

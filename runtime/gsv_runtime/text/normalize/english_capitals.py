@@ -51,7 +51,7 @@ def is_shouted_alone(word: str) -> bool:
 
 
 def _is_evident(word: str) -> bool:
-    return word == "I" or len(word) > 1 and is_shouted_alone(word.replace("'", ""))
+    return word == "I" or (len(word) > 1 and is_shouted_alone(word.replace("'", "")))
 
 
 @functools.lru_cache(maxsize=16_384)

@@ -7,12 +7,20 @@ import re
 from gsv_runtime.text.normalize import english_numbers as numbers
 
 _GROUPS = r"(?:\+\s?)?(?:\(\d{1,5}\)|\d+)(?:[ ]?[ .–-][ ]?(?:\(\d{1,5}\)|\d+))*"
-# What is always read figure by figure behind these; behind the others only what is too long for a count.
-_ALWAYS = r"(?:call|dial|ring|phone|telephone|tel|mobile|cell|fax|hotline|helpline|whatsapp|pin|code|passcode|password|otp|isbn|issn|zip|postcode|postal code|extension|ext|ssn|imei|iban|sort code|serial|sms|text)"
-_LONG = r"(?:number|no|nr|card|account|acct|order|invoice|ticket|tracking|reference|ref|id|passport|licen[cs]e|policy|member|customer|case|booking|confirmation|contact|reach|flight)"
-_BETWEEN = r"(?:[\s:#=.,]|\b(?:numbers?|no|nr|code|is|was|are|at|on|to|me|us|him|her|them|him|of|the|my|our|your|id|card|account|order|pin|key)\b){0,12}?"
+# Behind these, three figures are a code; behind the others only what is too long for a count.
+_ALWAYS = (
+    "call|dial|ring|phone|telephone|tel|mobile|cell|fax|hotline|helpline|whatsapp|pin|code|passcode|password|otp|isbn|"
+    "issn|zip|postcode|postal code|extension|ext|ssn|imei|iban|sort code|serial|sms|text"
+)
+_LONG = (
+    "number|no|nr|card|account|acct|order|invoice|ticket|tracking|reference|ref|id|passport|licen[cs]e|policy|member|"
+    "customer|case|booking|confirmation|contact|reach|flight"
+)
+_FILLERS = "numbers?|no|nr|code|is|was|are|at|on|to|me|us|him|her|them|of|the|my|our|your|id|card|account|order|pin|key"
+_BETWEEN = rf"(?:[\s:#=.,]|\b(?:{_FILLERS})\b){{0,12}}?"
 _KEYED = re.compile(
-    rf"(?i)\b(?P<always>{_ALWAYS})\b{_BETWEEN}\s*(?P<groups>{_GROUPS})|\b(?P<long>{_LONG})\b\.?{_BETWEEN}\s*(?P<more>{_GROUPS})"
+    rf"(?i)\b(?P<always>{_ALWAYS})\b{_BETWEEN}\s*(?P<groups>{_GROUPS})"
+    rf"|\b(?P<long>{_LONG})\b\.?{_BETWEEN}\s*(?P<more>{_GROUPS})"
 )
 _PLAIN = re.compile(rf"(?<![\w.,$£€¥₹#-])(?:{_GROUPS})(?![\w]|[.,]\d|\s?[=+×÷%])")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){2,7}(?:\s?[A-Z0-9]{1,4})?\b")
@@ -53,7 +61,7 @@ def _keyed(match: re.Match[str]) -> str:
     enough = (3 if always else 5) if not several else 6
     if len(figures) < enough or (counted and len(figures) < 7):
         return match[0]
-    return f"{before.rstrip(' ')}{said(groups)}"
+    return f"{re.sub(r'(?i)no[.]', 'number', before).rstrip(' ')}{said(groups)}"
 
 
 def _is_code(groups: str) -> bool:

@@ -24,8 +24,8 @@ _PER = {
     "class": "class", "session": "session", "game": "game", "match": "match", "team": "team", "child": "child",
     "adult": "adult", "student": "student", "guest": "guest", "room": "room", "capita": "capita", "head": "head",
     "meal": "meal", "bottle": "bottle", "glass": "glass", "serving": "serving", "dose": "dose", "share": "share",
-    "call": "call", "request": "request", "token": "token", "car": "car", "household": "household", "sqft": "square foot",
-    "h": "hour", "s": "second",
+    "call": "call", "request": "request", "token": "token", "car": "car", "household": "household",
+    "sqft": "square foot", "h": "hour", "s": "second",
 }  # fmt: skip
 _PER_WORD = "|".join(sorted(_PER, key=len, reverse=True))
 _OPERATORS = {"+": "plus", "-": "minus", "–": "minus", "×": "times", "*": "times", "÷": "divided by", "=": "equals",
@@ -68,7 +68,8 @@ def _money_range(match: re.Match[str]) -> str:
     first_scale = SCALES.get(low_scale.lower(), low_scale.lower())
     if not scale and re.search(r"\.\d", low + high):
         return f" {numbers.money(sign, low, first_scale)} to {numbers.money(sign, high, scale)} "
-    return f" {numbers.decimal(low)}{f' {first_scale}' if first_scale else ''} to {numbers.money(sign, high, scale, whole=True)} "
+    first = f"{numbers.decimal(low)} {first_scale}".rstrip(" ")
+    return f" {first} to {numbers.money(sign, high, scale, whole=True)} "
 
 
 def _per(match: re.Match[str]) -> str:
@@ -87,6 +88,10 @@ def _span(match: re.Match[str]) -> str:
 
 def _days(match: re.Match[str]) -> str:
     return f"{numbers.cardinal(match[1])} day{'' if match[1] == '1' else 's'}"
+
+
+def _range_of_days(match: re.Match[str]) -> str:
+    return f"{_DAYS[match[1][:3].lower()]} to {_DAYS[match[2][:3].lower()]}"
 
 
 def _decade(match: re.Match[str]) -> str:
@@ -116,6 +121,15 @@ def _dotted_date(match: re.Match[str]) -> str:
     return f" {numbers.date(match[3], int(match[2]), int(match[1]))} "
 
 
+DAY_RANGE = (rf"\b{_DAY}\b\.?\s?[-–—]\s?{_DAY}\b", _range_of_days)
+_MONTH_FIGURE, _DAY_FIGURE = r"(1[0-2]|0?[1-9])", r"(3[01]|[12]\d|0?[1-9])"
+_AFTER_PRESSURE = "(?i:(?<=blood pressure )|(?<=blood pressure of )|(?<=blood pressure is )|(?<=BP ))"
+_COUNTED_IN_TIME = "hours|days|times|miles|meals|calls|words|pages|people|users|visits|dollars|euros|pounds|cents"
+_IN_THOUSANDS = (
+    "people|users|views|dollars|followers|subscribers|copies|euros|pounds|years|likes|downloads|players|fans|votes|jobs|"
+    "miles|steps|words|residents|inhabitants|customers"
+)
+_THREE_D = "print|model|movie|film|graphics|art|view|space|world|image|scan|effect|game|shape"
 RULES: tuple[tuple[re.Pattern[str], Say | str], ...] = tuple(
     (re.compile(pattern), said)
     for pattern, said in (
@@ -126,17 +140,16 @@ RULES: tuple[tuple[re.Pattern[str], Say | str], ...] = tuple(
          lambda m: f" {numbers.cardinal(m[1] or m[3])} out of {numbers.cardinal(m[2] or m[4])} "),
         (r"(?<![\d/.])(\d{1,2})/(\d{1,2})/(\d\d)(?![\d/])", _short_date),
         (r"(?<![\d.])(0?[1-9]|[12]\d|3[01])\.(0?[1-9]|1[0-2])\.([12]\d{3})(?![\d.]*\d)", _dotted_date),
-        (r"(?i)(?<=\bon )(1[0-2]|0?[1-9])/(3[01]|[12]\d|0?[1-9])(?![\d/])|(?<=\b(?:by|of) )(1[0-2]|0?[1-9])/(1[3-9]|2\d|3[01])(?![\d/])",
-         lambda m: f" {numbers.date('', int(m[1] or m[3]), int(m[2] or m[4]))} "),
-        (r"(?<![\d/.])(1[0-2]|[2-9])/(1[345789]|2[1-46-9]|25|3[01])(?![\d/])(?!\s+(?:of|cup|inch|in\b|teaspoon|tablespoon|mile))",
-         _month_day),
-        (rf"{_DAY}\b\.?\s?[-–—]\s?{_DAY}\b", lambda m: f"{_DAYS[m[1][:3].lower()]} to {_DAYS[m[2][:3].lower()]}"),
+        (rf"(?i)(?<=\bon ){_MONTH_FIGURE}/{_DAY_FIGURE}(?![\d/])", _month_day),
+        (rf"(?i)(?<=\b(?:by|of) ){_MONTH_FIGURE}/(1[3-9]|2\d|3[01])(?![\d/])", _month_day),
+        (r"(?<![\d/.])(1[0-2]|[2-9])/(1[345789]|2[1-9]|3[01])(?![\d/])"
+         r"(?!\s+(?:of|cup|inch|in\b|teaspoon|tablespoon|mile))", _month_day),
         (rf"(?i){_MONEY}\s?[-–—~]\s?(?:([{numbers.CURRENCY_SIGNS}])\s?)?({NUMBER}){SCALE}(?![\d/-])", _money_range),
-        (rf"([{numbers.CURRENCY_SIGNS}]\s?{NUMBER}{_SCALED}|\b{NUMBER}(?:[ ][a-z]+)?"
-         rf"|\b(?:hours|days|times|miles|meals|calls|words|pages|people|users|visits|dollars|euros|pounds|cents))\s?/\s?({_PER_WORD})\b(?![/\w])", _per),
-        (r"(?<![\w.])\d+\s?d\s?\d+\s?h(?:\s?\d+\s?m(?:in)?)?(?![\w])|(?<![\w.])\d+\s?h\s?\d+(?:\s?m(?:ins?)?(?:\s?\d+\s?s(?:ecs?)?)?)?(?![\w:])"
-         r"|(?<![\w.])\d+\s?m\s?\d+\s?s(?:ecs?)?(?![\w])", _span),
-        (r"(?<![\w.])(\d+)d(?![\w])(?!\s(?:print|model|movie|film|graphics|art|view|space|world|image|scan|effect|game|shape))", _days),
+        (rf"([{numbers.CURRENCY_SIGNS}]\s?{NUMBER}{_SCALED}|\b{NUMBER}(?:[ ][a-z]+)?|\b(?:{_COUNTED_IN_TIME}))"
+         rf"\s?/\s?({_PER_WORD})\b(?![/\w])", _per),
+        (r"(?<![\w.])\d+\s?d\s?\d+\s?h(?:\s?\d+\s?m(?:in)?)?(?!\w)|(?<![\w.])\d+\s?m\s?\d+\s?s(?:ecs?)?(?!\w)", _span),
+        (r"(?<![\w.])\d+\s?h\s?\d+(?:\s?m(?:ins?)?(?:\s?\d+\s?s(?:ecs?)?)?)?(?![\w:])", _span),
+        (rf"(?<![\w.])(\d+)d(?!\w)(?!\s(?:{_THREE_D}))", _days),
         (r"\b(\d{3,5})\s?[x×]\s?(?=\d{3,5}\b)|\b(\d+)\s?x\s?(?=\d)", lambda m: f"{m[1] or m[2]} by "),
         (_SUM, _sum),
         (r"\b([a-z])\s?[-–]\s?(\d+)(?=\s?=)", r"\1 minus \2"),
@@ -144,9 +157,8 @@ RULES: tuple[tuple[re.Pattern[str], Say | str], ...] = tuple(
         (r"(?<=[=+×÷(])\s*[-–]\s?(?=[\d.])", " negative "),
         (r"\b([12]\d\d0)'?s\b", lambda m: f" {numbers.plural_years(m[1])} "),
         (r"(?<![\w.$£€])'?([2-9]0)'?s\b", _decade),
-        (r"\b(\d{2,3})/(\d{2,3})(?=\s?mmHg)|(?i:(?<=blood pressure )|(?<=blood pressure of )|(?<=blood pressure is )|(?<=BP ))(\d{2,3})/(\d{2,3})\b",
+        (rf"\b(\d{{2,3}})/(\d{{2,3}})(?=\s?mmHg)|{_AFTER_PRESSURE}(\d{{2,3}})/(\d{{2,3}})\b",
          lambda m: f"{m[1] or m[3]} over {m[2] or m[4]}"),
-        (rf"\b({NUMBER})([km])(?=\s(?:people|users|views|dollars|followers|subscribers|copies|euros|pounds|years|likes|downloads|players|fans|votes|jobs|miles|steps|words|residents|inhabitants|customers)\b)",
-         lambda m: f"{m[1]} {SCALES[m[2]]}"),
+        (rf"\b({NUMBER})([km])(?=\s(?:{_IN_THOUSANDS})\b)", lambda m: f"{m[1]} {SCALES[m[2]]}"),
     )
 )  # fmt: skip
