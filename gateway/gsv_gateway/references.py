@@ -14,6 +14,8 @@ from gsv_client import InvalidRequest
 
 MAX_REFERENCE_BYTES = 10 << 20  # as at OpenAI
 _LONGEST_S = 120.0  # of a clip that is decoded here; the server uses 3 to 10 s of it
+# What may be read of what a stranger sends: containers only, so that no playlist makes FFmpeg fetch anything.
+_DEMUXER = {"format_whitelist": "wav,flac,ogg,mp3,aac,matroska,webm,mov,mp4,m4a,aiff,caf", "protocol_whitelist": "none"}
 _SERVER_READS = (b"RIFF", b"fLaC", b"OggS")
 
 
@@ -43,7 +45,7 @@ def _is_readable(data: bytes) -> bool:
 def _decoded(data: bytes) -> bytes:
     """Any audio that FFmpeg knows, such as a browser's WebM or MP4, as mono WAV at its own rate."""
     try:
-        with av.open(io.BytesIO(data), "r", metadata_errors="ignore") as container:
+        with av.open(io.BytesIO(data), "r", metadata_errors="ignore", options=_DEMUXER) as container:
             if not container.streams.audio:
                 raise InvalidRequest("the clip holds no audio; need a WAV, FLAC, OGG, MP3, WebM or MP4 file")
             rate_hz = int(container.streams.audio[0].rate or 0)
