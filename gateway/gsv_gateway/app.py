@@ -19,6 +19,7 @@ from gsv_client import AsyncClient, SynthesisError
 from gsv_gateway import operations
 from gsv_gateway.edge import OriginGuard, RequestRecord
 from gsv_gateway.gateway import Gateway
+from gsv_gateway.live import deepgram, page_socket
 from gsv_gateway.openai import routes as openai_routes
 from gsv_gateway.problems import Family, RequestRefused, answer, problem_of
 from gsv_gateway.settings import LOOPBACK_ORIGINS, Settings
@@ -62,6 +63,8 @@ def create_app(settings: Settings, clients: Sequence[AsyncClient] | None = None)
     app.state.gateway = gateway
     app.include_router(operations.router(gateway))
     app.include_router(openai_routes.router(gateway))
+    app.include_router(deepgram.router(gateway))
+    app.include_router(page_socket.router(gateway))
     sovits = sovits_routes.router(gateway, page)
     app.include_router(sovits)
     app.include_router(gsvi.router(gateway))

@@ -20,6 +20,7 @@ from gsv_gateway.tritons import Tritons
 
 FRESH_S = 5.0  # for which a list of voices is taken as it is
 DEMO = "demo"
+_DEEPGRAMS = "aura-"  # how the names of Deepgram's models begin, each of which is a voice
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,50}")
 
 
@@ -77,7 +78,7 @@ class Voices:
             for candidate in (name, self._aliases.get(name.lower(), "")):
                 if candidate and (found := _match(candidate, usable, caller)):
                     return found
-            if name.lower() not in (*OPENAI_VOICES, "default"):
+            if name.lower() not in (*OPENAI_VOICES, "default") and not name.lower().startswith(_DEEPGRAMS):
                 return None
         for candidate in (self._settings.default_voice, "" if self._settings.default_voice else DEMO):
             if candidate and (found := _match(candidate, usable, caller)):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gsv_gateway.audio.encoders import (
+    AvEncoder,
     Encoder,
     Mp3Encoder,
     PcmEncoder,
@@ -87,6 +88,19 @@ def _whole_vorbis(samples: Samples, rate_hz: int) -> bytes:
 def _whole_aac(samples: Samples, rate_hz: int) -> bytes:
     return PieceEncoder(rate_hz).encode(samples)
 
+
+def _telephone(law: str) -> Callable[[int], Encoder]:
+    return lambda rate_hz: AvEncoder(law, f"pcm_{law}", rate_hz)
+
+
+# What Deepgram has beside OpenAI's: eight bits a sample, as telephones speak.
+DEEPGRAM_ENCODINGS = {
+    each.name: each
+    for each in (
+        Format("mulaw", "audio/mulaw;rate={rate};channels=1", 8_000, _telephone("mulaw"), cheap=True),
+        Format("alaw", "audio/alaw;rate={rate};channels=1", 8_000, _telephone("alaw"), cheap=True),
+    )
+}
 
 # What GPT-SoVITS's api_v2 knows, and the two that its relatives add.
 SOVITS_FORMATS = {

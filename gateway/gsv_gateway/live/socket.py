@@ -1,0 +1,77 @@
+"""A WebSocket with limits: what comes is JSON, what goes must be taken in time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from gsv_gateway.bodies import json_object
+from gsv_gateway.problems import Family, RequestRefused, answer, problem_of
+from gsv_gateway.settings import Limits
+from gsv_gateway.speech_response import in_time
+
+_IDLE_S = 600.0
+POLICY, INTERNAL = 1008, 1011
+
+logger = logging.getLogger("gsv.gateway")
+
+
+class JsonSocket:
+    """One connection.
+
+    Args:
+        socket: Accepted or not.
+        limits: What may come, and how long may be waited for it to be taken.
+    """
+
+    def __init__(self, socket: WebSocket, limits: Limits) -> None:
+        self._socket, self._limits = socket, limits
+
+    async def messages(self, first_within_s: float = _IDLE_S) -> AsyncIterator[dict[str, Any] | RequestRefused]:
+        """Yield the objects that come, and what is wrong with a message that is none; end when nobody is there."""
+        patience_s = first_within_s
+        while True:
+            try:
+                message = await asyncio.wait_for(self._socket.receive(), patience_s)
+            except asyncio.TimeoutError:
+                await self.close(POLICY, f"nothing came for {patience_s:g} s")
+                return
+            if message["type"] == "websocket.disconnect":
+                return
+            patience_s = _IDLE_S
+            try:
+                yield json_object(message.get("text") or message.get("bytes") or b"", self._limits.json_depth)
+            except RequestRefused as refusal:
+                yield refusal
+
+    async def send(self, **message: Any) -> None:
+        """Send an object."""
+        await in_time(self._socket.send_text(json.dumps(message, ensure_ascii=False)), self._limits.stall_s)
+
+    async def send_audio(self, data: bytes) -> None:
+        """Send sound."""
+        await in_time(self._socket.send_bytes(data), self._limits.stall_s)
+
+    def hang_up(self, ended: asyncio.Future[None]) -> None:
+        """Close, because what spoke here has ended; that it was told to is no reason."""
+        if not ended.cancelled():
+            logger.warning("session ended error=%r", ended.exception())
+            self._closing = asyncio.ensure_future(self.close(INTERNAL, "the session ended"))
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Hang up, where the other side has not."""
+        if self._socket.application_state is WebSocketState.CONNECTED:
+            try:
+                await self._socket.close(code, reason[:100])
+            except (RuntimeError, WebSocketDisconnect):  # it hung up meanwhile
+                return
+
+
+async def refuse(socket: WebSocket, error: Exception, family: Family) -> None:
+    """Answer a handshake with an HTTP error."""
+    await socket.send_denial_response(answer(problem_of(error), family))

@@ -1,0 +1,87 @@
+import json
+from contextlib import contextmanager
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from gsv_gateway.keys import KeyStore
+
+PATIENCE_S = 20
+
+
+@contextmanager
+def opened(running, **start):
+    with connect(f"ws://127.0.0.1:{running.port}/live", open_timeout=PATIENCE_S) as socket:
+        socket.send(json.dumps({"type": "start", **start}))
+        yield socket
+
+
+def received(socket, until):
+    found = []
+    while not (found and isinstance(found[-1], dict) and found[-1]["type"] == until):
+        message = socket.recv(PATIENCE_S)
+        found.append(len(message) if isinstance(message, bytes) else json.loads(message))
+    return found
+
+
+def test_a_text_is_spoken_while_it_is_written_and_what_happens_is_told(running, triton):
+    with opened(running, voice="demo", language="en", speed=1.5, seed=3, sample_rate=48_000) as socket:
+        assert received(socket, "started")[-1]["sample_rate"] == 48_000
+        for word in ("Hello ", "there. ", "How ", "are ", "you?"):
+            socket.send(json.dumps({"type": "text", "text": word}))
+        socket.send('{"type":"flush"}')
+        found = received(socket, "flushed")
+    told = [message["type"] for message in found if isinstance(message, dict)]
+    assert told == ["speaking", "spoken", "speaking", "spoken", "flushed"]
+    assert sum(size for size in found if isinstance(size, int)) == pytest.approx(2 * 2 * 0.3 * 48_000, abs=8)
+    assert [asked["text"] for asked in triton.spoken] == ["Hello there.", "How are you?"]
+    assert {"language": "en", "speed": 1.5, "seed": 3}.items() <= triton.spoken[0].items()
+
+
+def test_an_interrupt_is_told_when_the_stream_is_free(running, triton, chunk_answer, wait, eventually):
+    triton.answers = [chunk_answer(0), wait]
+    with opened(running) as socket:
+        socket.send('{"type":"text","text":"A long story. "}')
+        eventually(lambda: triton.open == 1)
+        socket.send('{"type":"interrupt"}')
+        received(socket, "interrupted")
+        assert triton.open == 0
+
+
+def test_a_close_lets_the_rest_be_heard(running):
+    with opened(running) as socket:
+        socket.send('{"type":"text","text":"The rest"}')
+        socket.send('{"type":"close"}')
+        assert received(socket, "spoken")[-1]["text"] == "The rest"
+        with pytest.raises(ConnectionClosed):
+            socket.recv(PATIENCE_S)
+
+
+@pytest.mark.parametrize(
+    ("first", "code"),
+    [({"voice": "nobody"}, "voice_not_found"), ({"speed": 99}, "invalid_value"), ({"type": "text"}, "not_started")],
+)
+def test_a_session_that_cannot_begin_says_why_and_hangs_up(running, first, code):
+    with opened(running, **first) as socket:
+        told = received(socket, "error")[-1]
+        assert (told["code"], told["fatal"]) == (code, True)
+        with pytest.raises(ConnectionClosed):
+            socket.recv(PATIENCE_S)
+
+
+@pytest.mark.parametrize("message", ["no json", '{"type":"dance"}', '{"type":"text"}', "[" * 999])
+def test_a_wrong_message_is_told_and_the_session_goes_on(running, message):
+    with opened(running) as socket:
+        socket.send(message)
+        assert not received(socket, "error")[-1]["fatal"]
+        socket.send('{"type":"flush"}')
+        received(socket, "flushed")
+
+
+def test_the_key_comes_with_the_first_message(running, settings):
+    _, secret = KeyStore(settings.keys_file).add("page")
+    with opened(running) as socket:
+        assert received(socket, "error")[-1]["code"] == "invalid_api_key"
+    with opened(running, key=secret) as socket:
+        received(socket, "started")
