@@ -74,7 +74,8 @@ def fold_weight_norm(magnitude: Tensor, direction: Tensor, keep: int = 0) -> Ten
     Source: Salimans and Kingma 2016, "Weight Normalization", equation 2.
     """
     direction, magnitude = direction.float(), magnitude.float()
-    return torch._weight_norm(direction, magnitude.reshape(_norm_shape(direction, keep)), keep)
+    magnitude = magnitude.reshape(_norm_shape(direction, keep))
+    return torch._weight_norm(direction, magnitude, keep)  # noqa: SLF001 - it has no public name
 
 
 def split_weight_norm(weight: Tensor, keep: int = 0) -> tuple[Tensor, Tensor]:

