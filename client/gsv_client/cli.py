@@ -14,8 +14,9 @@ import click
 
 from gsv_client.audio import Audio
 from gsv_client.cli_errors import Failed, friendly_errors
-from gsv_client.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, Client
+from gsv_client.client import DEFAULT_TIMEOUT_S, Client
 from gsv_client.commands import Aliases, Commands
+from gsv_client.nearby import nearby_url
 from gsv_client.phones import lines as phone_lines
 from gsv_client.pregenerate_cli import command as pregenerate_command
 from gsv_client.protocol import ALLOWED
@@ -29,7 +30,8 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "sh
 @click.option(
     "--url",
     envvar="GSV_URL",
-    default=DEFAULT_URL,
+    default=nearby_url,
+    show_default="the server of this checkout, else localhost:8001",
     show_envvar=True,
     help="Server: host:port or grpc://host:port for gRPC, http://host:port for HTTP.",
 )
@@ -139,7 +141,7 @@ def say(
         audio = listen(chunks, destination)
     if as_json:
         click.echo(json.dumps(figures(audio, output)))
-    click.echo(_summary(audio, output), err=True)
+    click.echo(_summary(audio, output, context.obj[0]), err=True)
 
 
 main.add_command(pregenerate_command)
@@ -206,10 +208,10 @@ def figures(audio: Audio, output: str | None) -> dict[str, Any]:
     }
 
 
-def _summary(audio: Audio, output: str | None) -> str:
+def _summary(audio: Audio, output: str | None, url: str) -> str:
     return (
         f"{output or 'played'}: {audio.duration_s:.2f} s of speech, first audio after {1000 * audio.ttfa_s:.0f} ms, "
-        f"RTF {audio.rtf:.2f}"
+        f"RTF {audio.rtf:.2f}, by {url}"
     )
 
 
@@ -236,7 +238,7 @@ def voices_register(
     """
     with friendly_errors(), _client(context) as client:
         voice = client.register_voice(name, clip, prompt_text, prompt_language, trim_reference=trim or None)
-    click.echo(f"registered {voice.voice}", err=True)
+    click.echo(f"registered {voice.voice} at {context.obj[0]}", err=True)
 
 
 @voices.command("list", context_settings=_CONTEXT)
@@ -263,7 +265,7 @@ def voices_delete(context: click.Context, name: str) -> None:
     """Delete voice NAME."""
     with friendly_errors(), _client(context) as client:
         client.delete_voice(name)
-    click.echo(f"deleted {name}", err=True)
+    click.echo(f"deleted {name} at {context.obj[0]}", err=True)
 
 
 @main.command(context_settings=_CONTEXT)

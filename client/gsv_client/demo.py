@@ -18,7 +18,8 @@ import numpy as np
 
 from gsv_client.audio import Audio
 from gsv_client.cli_errors import friendly_errors
-from gsv_client.client import DEFAULT_URL, Client
+from gsv_client.client import Client
+from gsv_client.nearby import nearby_url
 
 WARM_UP_TEXT = "Warming up."
 DEMO_VOICE = "demo"
@@ -138,7 +139,7 @@ def speak(client: Client, lines: Sequence[Line], folder: Path, *, voice: str, se
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.option("--url", envvar="GSV_URL", default=DEFAULT_URL, show_envvar=True, help="The server.")
+@click.option("--url", envvar="GSV_URL", default=nearby_url, show_envvar=True, help="The server.")
 @click.option(
     "--out", "folder", type=click.Path(path_type=Path), default=Path("var/demo"), help="Folder for the files."
 )

@@ -1,0 +1,51 @@
+"""Which server a command speaks to where none is named: that of the checkout that the command belongs to."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from gsv_client.client import DEFAULT_URL
+
+_STATE = Path("var") / "server.json"  # as `make up` writes it: ports.host, ports.grpc
+
+
+def nearby_url(
+    environment: Mapping[str, str] = os.environ, folder: Path | None = None, prefix: Path | None = None
+) -> str:
+    """Find a server without being told its address.
+
+    Args:
+        environment: GSV_GRPC_PORT, which `make up` listens on too, comes first.
+        folder: where to look for a running server's var/server.json, and in all folders above; default: the current.
+        prefix: of this Python's environment, whose folder is a checkout's; looked at before `folder`.
+
+    Returns:
+        host:port of gRPC; localhost:8001 where nothing says otherwise.
+    """
+    port = environment.get("GSV_GRPC_PORT")
+    if port:
+        return f"{environment.get('GSV_HOST') or '127.0.0.1'}:{port}"
+    for candidate in _folders(folder or Path.cwd(), prefix or Path(sys.prefix)):
+        url = _url_of(candidate / _STATE)
+        if url is not None:
+            return url
+    return DEFAULT_URL
+
+
+def _folders(folder: Path, prefix: Path) -> Iterator[Path]:
+    yield prefix.parent
+    yield folder
+    yield from folder.parents
+
+
+def _url_of(state: Path) -> str | None:
+    """The address that a server's state tells; None where there is no server, or no telling."""
+    try:
+        ports = json.loads(state.read_text(encoding="utf-8"))["ports"]
+        return f"{ports['host']}:{int(ports['grpc'])}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
