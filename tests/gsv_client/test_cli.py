@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_written_is_named(grpc_url: str, tmp_path: Path) -
 def test_voices_are_added_listed_and_removed(url: str, clip: str) -> None:
     assert gsv(url, "voices", "list").stderr.startswith("no voices; register one")
     added = gsv(url, "voices", "register", "ann", clip, "--text", "What\nI say.", "--language", "en")
-    assert (added.exit_code, added.stdout, added.stderr) == (0, "", "registered ann\n")
+    assert (added.exit_code, added.stdout, added.stderr) == (0, "", f"registered ann at {url}\n")
     assert gsv(url, "voices", "list").stdout == "ann\t\t4.5\tWhat I say.\n"
     assert json.loads(gsv(url, "voices", "list", "--json").stdout)[0]["voice"] == "ann"
     assert gsv(url, "voices", "delete", "ann").exit_code == 0
