@@ -61,7 +61,7 @@ def shortened(word: str) -> str | None:
 
 
 def _shorter_forms(word: str) -> list[str]:
-    """Forms with each run of three or more letters written once or twice."""
+    """Write each run of three or more letters once or twice."""
     runs = list(_DRAWN_OUT.finditer(word))
     if not runs or len(runs) > 4:
         return [_DRAWN_OUT.sub(r"\1", word)] if runs else []

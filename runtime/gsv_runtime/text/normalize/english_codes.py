@@ -82,7 +82,7 @@ def _is_code(groups: str) -> bool:
 
 
 def _number(groups: str) -> str:
-    """Thousands that are set apart by blanks, as in ``1 000 000``, as one number."""
+    """Join thousands that are set apart by blanks, as in ``1 000 000``."""
     return groups.replace(" ", "") if _THOUSANDS.fullmatch(groups) else groups
 
 
