@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from gsv_runtime.text.figures import ADDRESS
 from gsv_runtime.text.normalize import chinese_numbers
 from gsv_runtime.text.segment import Run
 
@@ -17,7 +18,8 @@ _CODE = re.compile(
     r"(?:[·•-]?(?:[A-Z]+|\d+))*(?![A-Za-z]*[./@])"
     r"|(?<![A-Za-z0-9])\d+[A-Z]+\d[A-Z0-9]*"
 )
-_FIGURES = re.compile(r"(?<![\d.])([·•-]?)(\d+)(?!\.?\d)")
+_ADDRESS_MARKS = {".": " dot ", "@": " at ", "_": " underscore ", "-": " dash "}
+_FIGURES = re.compile(r"(?:([·•-])|(?<![\d.]))(\d+)(?!\.?\d)")
 _COUNTED = re.compile(r"(?<!\d{4})次|\s?[万萬億亿元块塊個个人円원명개%％]")
 _LONG = {"zh": 3, "yue": 3, "ja": 5, "ko": 4}
 _DIGIT_NAMES = {
@@ -30,7 +32,7 @@ def say_codes(runs: Sequence[Run]) -> list[Run]:
     """Runs of one sentence, the long figures of its codes in words."""
     sentence = "".join(run.text for run in runs)
     languages = [run.language for run in runs for _ in run.text]
-    edits = list(_edits(sentence, languages)) if re.search(r"[A-Za-z].?\s?\d|\d[A-Z]", sentence) else []
+    edits = sorted(_edits(sentence, languages)) if re.search(r"[A-Za-z].?\s?\d|\d[A-Z@.]", sentence) else []
     if not edits:
         return list(runs)
     said: list[Run] = []
@@ -48,7 +50,12 @@ def say_codes(runs: Sequence[Run]) -> list[Run]:
 
 def _edits(sentence: str, languages: Sequence[str]) -> Iterator[tuple[int, int, str]]:
     """Start, end and words of what is said otherwise than it is written."""
+    addresses = [found.span() for found in ADDRESS.finditer(sentence)]
+    for start, end in addresses:
+        yield from _address_edits(sentence, languages, start, end)
     for code in _CODE.finditer(sentence):
+        if any(start <= code.start() < end for start, end in addresses):
+            continue
         is_mixed = len(re.findall(r"\d+", code[0])) > 1 and len(re.findall(r"\d", code[0])) > 3  # a plate: C·88K66
         for figures in _FIGURES.finditer(sentence, *code.span()):
             language = languages[figures.start(2)]
@@ -60,6 +67,17 @@ def _edits(sentence: str, languages: Sequence[str]) -> Iterator[tuple[int, int, 
             words = _said(figures[2], language, sentence[figures.start(2) - 1], is_long)
             if words and not _COUNTED.match(sentence, figures.end()):
                 yield (*figures.span(2), words)
+
+
+def _address_edits(sentence: str, languages: Sequence[str], start: int, end: int) -> Iterator[tuple[int, int, str]]:
+    if not any(languages[index] in _LONG for index in range(start, end)):
+        return
+    for part in re.compile(r"\d+|[.@_-]").finditer(sentence, start, end):
+        language = languages[part.start()]
+        if part[0] in _ADDRESS_MARKS:
+            yield (*part.span(), _ADDRESS_MARKS[part[0]])
+        elif language in _LONG:
+            yield (*part.span(), _digits(part[0], language, apart=False))
 
 
 def _said(figures: str, language: str, before: str, is_long: bool) -> str:

@@ -15,9 +15,9 @@ CURRENCY = (
 )
 _NUMBER = r"\d+(?:[.,:：/·⁄]\d+)*"
 _MEASURED = rf"{_NUMBER}[⁰¹²³⁴-⁹]*(?:\s?(?:{UNIT}|[%％‰])|\s?[aApP]\.?[mM](?![A-Za-z])\.?)?"
-# Whole in English wherever they stand: links, addresses, 21st, 1990s, B2B, 7-Eleven.
+# Whole in English wherever they stand: links, 21st, 1990s, B2B, 7-Eleven.
 _ENGLISH = (
-    r"(?:https?://|www\.)[^\s\u3000-\u9fff\uac00-\ud7ff\uff00-\uffef]+|[A-Za-z][\w.+-]*@[\w-]+(?:\.[A-Za-z]+)+"
+    r"https?://[^\s\u3000-\u9fff\uac00-\ud7ff\uff00-\uffef]+"
     r"|(?<!\d)\d*(?:1st|2nd|3rd|\dth)(?![A-Za-z])|(?<!\d)[12]\d\d0s(?![A-Za-z])"
     r"|(?<![A-Za-z0-9])[A-Z]2[A-Z](?![A-Za-z0-9])|(?<!\d)\d-[A-Z][a-z]+"
 )
@@ -26,19 +26,28 @@ FIGURE = re.compile(
     rf"|(?:{CURRENCY}\s?)?(?:(?<![\w\])）-])[-−－﹣–+±]\s?)?{_MEASURED}"
     rf"(?:\s?[-~～〜—–−－至到]+\s?(?:{CURRENCY}\s?)?[-−－﹣]?{_MEASURED})*"
 )
+# An address with figures: its letters and marks stay English, 123456@qq.com 幺二三四五六 at qq dot com.
+ADDRESS = re.compile(
+    r"(?<![A-Za-z0-9@.])(?=[A-Za-z0-9@._-]*\d)(?:[A-Za-z0-9][A-Za-z0-9._-]*@)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
+    r"\.(?:com|cn|net|org|io|co|jp|kr|hk|tw|edu|gov|me|info)(?![A-Za-z0-9])"
+)
 _ENGLISH_WORD = re.compile(r"[A-Za-z][A-Za-z'’]*")
 _NOT_WORDS = re.compile(r"@\S+|(?<=\d)[A-Za-z]+|[A-Za-z]+(?=\d)|[A-Za-z]*\.[A-Za-z]+")
 _EAST_ASIAN = re.compile("[\u1100-\u11ff\u3005-\u3007\u3041-\u318f\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7ff]")
 
 
-def in_english_clause(sentence: str, start: int, end: int) -> bool:
+def in_english_clause(sentence: str, start: int, end: int, needed: int = 2) -> bool:
     """Whether a figure stands in a clause of English, not in a name (iPhone 15 Pro) or a code.
 
-    A clause has two words in small letters; one is enough in a sentence without any other language.
+    Args:
+        sentence: the whole sentence.
+        start: where the figure begins.
+        end: where it ends.
+        needed: words in small letters that make a clause.
     """
     left = max((match.end() for match in _EAST_ASIAN.finditer(sentence, 0, start)), default=0)
     after = _EAST_ASIAN.search(sentence, end)
     right = after.start() if after else len(sentence)
     words = _ENGLISH_WORD.findall(_NOT_WORDS.sub(" ", FIGURE.sub(" 0 ", sentence[left:right])))
     small = sum(len(word) > 1 and word.islower() for word in words) + ("I" in words)
-    return small > 1 or (small == 1 and left == 0 and after is None)
+    return small >= needed

@@ -26,14 +26,18 @@ _HAN_RUN = re.compile(f"[{HAN}]+")
 _MANDARIN_CHARACTERS = frozenset("很你这那哪呢吧她它给吃喝没们吗咱谁")
 # Words of Mandarin's grammar and of every day whose characters Japan writes, too, but not as words of their own.
 _MANDARIN_WORDS = frozenset(
-    "我 他 我的 他的 在 是 不是 的 了 叫 看 看到 看着 听 听说 想 要 去 来 会 能 就 都 也 和 跟 把 被 从 对 到 还 "
-    "还有 又 才 只 有 没有 "
-    "不 不要 不会 不能 今天 明天 昨天 后天 早上 喜欢 知道 觉得 认为 一个 一只 一本 一下 一起 一些 什么 怎么 "
-    "为什么 因为 但是 可是 如果 "
-    "已经 太 真 好 买 卖 说 走 坐 做 玩 穿 找 问 读 写 唱 打 吧 哪里 这里 那里 这个 那个 请问 叫做 称为 动漫 "
-    "动画片 周末 平时 大家 之后".split()
+    "我 他 我的 他的 在 是 不是 的 了 叫 看 看着 听 想 要 去 来 会 能 就 都 也 和 跟 把 被 从 对 到 用 还 又 才 "
+    "只 有 不 不要 最 这 那 "
+    "一只 一本 一下 一些 太 真 好 买 卖 说 走 坐 做 玩 穿 找 问 读 写 唱 打 吧 动画片 周末 平时 大家 之后 早上 听 "
+    "每天 偶像 学 吃 喝".split()
 )
-_PRONOUNS = frozenset("我 他 我的 他的 大家".split())
+_PRONOUNS = frozenset("我 他 我的 他的".split())
+_ONLY_MANDARIN = re.compile(
+    "今天|明天|昨天|后天|喜欢|知道|觉得|什么|怎么|因为|但是|可是|如果|已经|请问|没有|看到|听说|这个|那个|哪里|"
+    "这里|那里|一个|一起|不是|不会|不能|"
+    "叫做|动漫|认为|不好意思|谢谢|对不起|再见|你好|没关系|晚安|加油|欢迎|恭喜|快乐|辛苦了|为什么|还有|咖啡厅|"
+    "演唱会|便利店|中文"
+)
 _GRAMMAR = ("助詞", "助動詞")
 _INFLECTED = ("動詞", "形容詞")
 _FIELDS_OF_UNKNOWN_WORDS = 6
@@ -67,21 +71,17 @@ def _only_in_japanese(char: str) -> bool:
     )
 
 
-def _function_words(han: str) -> list[str]:
-    words = rjieba.cut(_to_simplified().convert(han))
-    return [word for word in words if word in _MANDARIN_WORDS]
-
-
 def _is_mandarin(han: str, in_japanese: bool) -> bool:
     """Whether Han characters have words of Mandarin among them; among Japanese, more than one character can be."""
     if any(map(only_in_chinese, han)):
         return True
+    simplified = _to_simplified().convert(han)
+    if _ONLY_MANDARIN.search(simplified):
+        return True
     if len(han) < 2 and in_japanese:
         return False
-    found = _function_words(han)
-    if not in_japanese:
-        return bool(found)
-    return any(len(word) > 1 for word in found) or len(found) > 1 + _PRONOUNS.isdisjoint(found)
+    found = [word for word in rjieba.cut(simplified) if word in _MANDARIN_WORDS]
+    return bool(found) if not in_japanese else len(found) > 1 + _PRONOUNS.isdisjoint(found)
 
 
 def _is_japanese(han: str) -> bool:

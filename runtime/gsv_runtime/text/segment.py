@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from gsv_runtime.language_modes import Mode
 from gsv_runtime.text import segment_upstream
-from gsv_runtime.text.figures import FIGURE, in_english_clause
+from gsv_runtime.text.figures import ADDRESS, FIGURE, in_english_clause
 from gsv_runtime.text.han_and_kana import HAN, HAN_OR_KANA, HANGUL, KANA, stretch_languages
 
 _KANA_CHARACTER = re.compile(f"[{KANA}]")
@@ -128,6 +128,9 @@ def _give_figures(sentence: str, scripts: list[str], mode: Mode, default: str) -
         return
     eastern = sum(script not in ("", "en") for script in scripts)
     in_english = default == "en" if not eastern else eastern < _english_words(sentence)
+    for address in ADDRESS.finditer(sentence) if eastern else ():
+        for index in range(*address.span()):
+            scripts[index] = "" if sentence[index].isdecimal() else "en"
     for figure in figures:
         start, end = figure.span()
         if figure["english"]:
@@ -136,8 +139,8 @@ def _give_figures(sentence: str, scripts: list[str], mode: Mode, default: str) -
         before, beside_before = _neighbour(sentence, scripts, range(start - 1, -1, -1))
         after, beside_after = _neighbour(sentence, scripts, range(end, len(scripts)))
         written_against = scripts[end] if end < len(scripts) else ""
-        english = in_english and "en" in (before, after) and written_against in ("", "en")
-        if english or ("en" in (before, after) and in_english_clause(sentence, start, end)):
+        needed = 1 if not eastern or (in_english and written_against in ("", "en")) else 2
+        if "en" in (before, after) and in_english_clause(sentence, start, end, needed):
             scripts[start:end] = ["en"] * (end - start)
             continue
         language = mode.fixed if mode.fixed in scripts or not eastern else ""
@@ -178,4 +181,4 @@ def _mark_cut(marks: str, before: str, after: str) -> int:
     """How many characters of a stretch of marks go with the language before it."""
     if not before or not after or before == after:
         return len(marks) if before else 0
-    return len(re.match(r"[^(（“‘《【$@]*", marks)[0])  # type: ignore[index]
+    return len(re.match(r"[^(（“‘《【「『〈〔［$@]*", marks)[0])  # type: ignore[index]

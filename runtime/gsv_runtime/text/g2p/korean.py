@@ -177,6 +177,12 @@ def _annotated(text: str) -> str:
     return "".join(char if char == " " else char + _annotation(char, next(tags)) for char in text)
 
 
+def words(text: str) -> list[tuple[str, str | None]]:
+    """Words of a text, each with its reading if the analyser's dictionary has one."""
+    with _lock:
+        return [(word.surface, word.feature.reading) for word in _analyser().parse(text)]
+
+
 def _class(tag: str) -> str:
     last = tag.split("+")[-1]
     return "B" if last == "NNBC" else last[0]

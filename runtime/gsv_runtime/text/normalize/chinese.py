@@ -70,6 +70,10 @@ def _half_day(match: re.Match[str]) -> str:
     return half + numbers.clock(match[1], match[2] or "0")
 
 
+def _version_part(figures: str) -> str:
+    return numbers.cardinal(figures) if len(figures) < 3 else numbers.telephone_digits(figures)
+
+
 def _bare_number(match: re.Match[str]) -> str:
     figures = match[0]
     before = match.string[max(0, match.start() - 8) : match.start()]
@@ -98,6 +102,13 @@ _RULES = _rules(
     (r"(?<![\d)\]）A-Za-z])[−－﹣–‒‑](?=\s?\d)|(?<=[-~～—–至到])[−－﹣–](?=\d)", "-"),
     (r"[％﹪]", "%"),
     (r"(?<=\d)\s?[．](?=\d)", "."),
+    (r"(?<=满)(\d+)-(?=\d)", r"\1减"),
+    (r"(?<!\d)([12]\d{3})\s?[-–—~/]\s?(\d{2})(?=赛季|学年|年度|财年)",
+     lambda m: f"{numbers.digits(m[1])}到{numbers.digits(m[2])}"),
+    (r"(\d+/\d+|零下\d+(?:\.\d+)?)\s?[-~～—–]\s?(?=\d+/\d|零下\d)", r"\1到"),
+    (rf"({NUMBER})°({NUMBER})[′'’]?(?:({NUMBER})[″\"”])?(?=[^\d]|$)",
+     lambda m: f"{numbers.decimal(m[1])}度{numbers.decimal(m[2])}分" + (f"{numbers.decimal(m[3])}秒" if m[3] else "")),
+    (rf"(?<=[元块角])\s?/\s?({UNIT})", lambda m: f"每{unit_said(m[1], 'zh')}"),
     (rf"(?<!\d)([12]\d{{3}})[-/.]{_MONTH}[-/.]{_DAY}(?![\d.])(?:日|号)?", _date),
     (rf"(?<!\d)(\d{{2}}|[12]\d{{3}})年\s?{_MONTH}月",
      lambda m: f"{numbers.digits(m[1])}年{numbers.month_or_day(m[2])}月"),
@@ -131,6 +142,8 @@ _RULES = _rules(
     (r"(?<![\d.])(\d{2,3})/(\d{2,3})(?=\s?(?:mmHg|毫米汞柱))", lambda m: f"{numbers.cardinal(m[1])},{m[2]}"),
     (r"(?<=血压)([是为：:约]?)(\d{2,3})/(\d{2,3})",
      lambda m: f"{m[1]}{numbers.cardinal(m[2])},{numbers.cardinal(m[3])}"),
+    (r"(?<![\d-])\d+(?:-\d+){2,}(?![\d-])", lambda m: numbers.telephone_digits(m[0])),
+    (rf"({NUMBER})\s?[×*xX]\s?({NUMBER})(?![\d.])", lambda m: f"{numbers.decimal(m[1])}乘{numbers.decimal(m[2])}"),
     (RANGE.pattern, range_said),
     (rf"(-?)({NUMBER})\s?(?:°C|℃|°(?!\s?F))", lambda m: f"{numbers.signed(m[1], m[2], '零下')}度"),
     (rf"(?<![\d])-({NUMBER})\s?(摄氏度|华氏度|度)", lambda m: f"零下{numbers.decimal(m[1])}{m[2]}"),
@@ -142,12 +155,15 @@ _RULES = _rules(
     (r"(?<![\d.])(\d+)/(\d+)(?![\d/])", lambda m: f"{numbers.cardinal(m[2])}分之{numbers.cardinal(m[1])}"),
     (rf"(?<!\d)([-−]?)({NUMBER})\s?([%‰])",
      lambda m: f"{'负' if m[1] else ''}{'百' if m[3] == '%' else '千'}分之{numbers.decimal(m[2])}"),
-    (r"(?<![\d.])\d+(?:\.\d+){2,}", lambda m: "点".join(map(numbers.cardinal, m[0].split(".")))),
+    (r"(?<![\d.])\d+(?:\.\d+){2,}", lambda m: "点".join(map(_version_part, m[0].split(".")))),
     (rf"({NUMBER})\s?([+×÷=>≥≤≈≠±*]|<(?=\s?\d))\s?(?=[-−\d一-龥])", lambda m: f"{m[1]}{OPERATORS[m[2]]}"),
     (rf"({NUMBER})\s?[-−]\s?(?={NUMBER}\s?(?:[=+×÷]|等于|加|乘|除))", lambda m: f"{m[1]}减"),
     (r"(?<=\d)[-–](?=\d)", ""),
+    (r"(?<=[一-龥])\+(?=[\d一二三四五六七八九十])", "加"),
+    (r"(?<=[一-龥])-(?=\d+\.\d)", "负"),
     (rf"(?<![\dA-Za-z])-(?={NUMBER}\s?(?:[美欧日港韩]?元|块|度|分(?!之)|个百分点|万|亿))"
      rf"|(?<![\d一-龥A-Za-z])[-−](?={NUMBER})|(?<=[为是于到至约达温])[-−](?={NUMBER})", "负"),
+    (r"(?<=[一-龥])-(?=\d)", ""),  # 歼-20
     (rf"(?<![\d.第])(2)\s?(?=(?:{MEASURES}))(?!(?:{NOT_LIANG}))", "两"),
     (rf"({NUMBER})(?=\s?(?:[多余几来]?(?:{MEASURES}|日)))", lambda m: numbers.decimal(m[1])),
     (r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d*\.\d+", lambda m: numbers.decimal(m[0])),

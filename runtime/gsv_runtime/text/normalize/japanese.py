@@ -45,7 +45,8 @@ def _digit_names(match: re.Match[str]) -> str:
 
 def _decimal(match: re.Match[str]) -> str:
     whole = "れい" if match[1] == "0" else match[1]
-    return f"{whole}点{''.join(_DIGIT_NAMES[int(figure)] for figure in match[2])}"
+    names = "".join(_DIGIT_NAMES[int(figure)] for figure in match[2][:-1])
+    return f"{whole}点{names}{match[2][-1]}"  # a counter behind it changes with the last figure
 
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
@@ -63,6 +64,12 @@ _RULES: tuple[Rule, ...] = tuple(
     (re.compile(pattern), said)
     for pattern, said in (
         (r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))", ""),
+        (r"(?<=[0-9]日)\s?[（(]([月火水木金土日])[）)]", r"\1曜日"),
+        (r"(?<![一-鿿])([月火水木金土日])\s?[~～〜-]\s?([月火水木金土日])(?![一-鿿])", r"\1曜から\2曜"),
+        (r"(?<=:[0-5][0-9])\s?[-–—−]\s?(?=[0-9]{1,2}:[0-5][0-9])", "から"),
+        (r"(?<![0-9.])0(?=[時度点](?!数))", "れい"),
+        (r"(?<=[一二三四五六七八九十百千万])\s?[％%]", "パーセント"),
+        (r"(?<=[一二三四五六七八九十百千万])\s?([℃㎏㎞㎝㎡])", lambda m: unit_said(m[1], "ja")),
         (r"〒\s?([0-9]{3})-([0-9]{4})", lambda m: f"郵便番号、{_digit_names(m)}、"),
         (r"(?<![0-9-])0[0-9]{1,4}-[0-9]{1,4}-[0-9]{3,4}(?![0-9-])", _digit_names),
         (r"(?<![0-9])([12][0-9]{3})[-./](0?[1-9]|1[0-2])[-./](0?[1-9]|[12][0-9]|3[01])(?![0-9])",

@@ -15,12 +15,18 @@ _KANJI = "一-鿿㐀-䶿々〆ヶ仝"
 _WORD_BEFORE = re.compile(f"[{_KANJI}][{_KANJI}ぁ-ゖ]*$")
 _READING = "[ぁ-ゖァ-ヺー・ゝゞヽヾ ]+"
 _RUBY = re.compile(
-    rf"《({_READING})》|［({_READING})］|\[({_READING})\]|（({_READING})）|\(({_READING})\)|〈({_READING})〉"
+    rf"《({_READING})》|［({_READING})］|\[({_READING})\]|（({_READING})）|\(({_READING})\)|【({_READING})】"
 )
 _NAMED_BASE = re.compile(r"[｜|]([^｜|《》（）()\n、。]{1,30})$")
 _LONGEST_BASE = 12
-# Parts of speech of kana that says something of its own (たぶん, はい, です) rather than how a word is read.
-_REMARKS = ("副詞", "感動詞", "助動詞", "助詞", "接続詞", "フィラー")
+# Kana that says something of its own rather than how a word is read, and parts of speech that do.
+_REMARKS = frozenset(
+    "たぶん おそらく きっと はい いいえ いや うん ええ もちろん やはり やっぱり なぜか つまり ただし まだ もう "
+    "すでに すべて ほぼ のみ だけ "
+    "など ほか また または および いわゆる たち さん くん ちゃん さま だった でした ありがとう すみません えっ "
+    "あれ おい ねえ ちなみに つづく".split()
+)
+_REMARK_CLASSES = ("助動詞", "助詞", "接続詞")
 _REPEATS = re.compile("([ぁ-ゖァ-ヺ])([ゝゞヽヾ])")
 _POSITIONAL = re.compile("[一二三四五六七八九〇]*〇[一二三四五六七八九〇]*")
 _FIGURES = str.maketrans("〇一二三四五六七八九", "0123456789")
@@ -76,7 +82,7 @@ def _by_dictionary(word: str, reading: str, certain: bool) -> int:
     for start in range(len(tokens)):
         if "".join(said for _, said in tokens[start:]) == _katakana(reading):
             return sum(len(token) for token, _ in tokens[start:])
-    if not certain and _features(reading)[0][1] in _REMARKS:
+    if not certain and _is_remark(reading):
         return 0
     size = 0
     for token, _ in reversed(tokens):  # 陽葵（ひまり） are two words to the dictionary, 今日本気（マジ） are two words
@@ -84,6 +90,11 @@ def _by_dictionary(word: str, reading: str, certain: bool) -> int:
             break
         size += len(token)
     return size
+
+
+def _is_remark(kana: str) -> bool:
+    words = _features(kana)
+    return kana in _REMARKS or len(kana) == 1 or (len(words) == 1 and words[0][1] in _REMARK_CLASSES)
 
 
 def _features(text: str) -> list[list[str]]:

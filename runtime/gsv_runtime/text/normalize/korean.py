@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable
 
 from gsv_runtime.text.g2p.korean import number
+from gsv_runtime.text.normalize.korean_hanja import in_hangul
 from gsv_runtime.text.normalize.units import UNIT, unit_said
 
 Rule = tuple[re.Pattern[str], "Callable[[re.Match[str]], str] | str"]
@@ -31,7 +32,8 @@ _NUMBERED = (
     "창구|좌석|자리|채널|승강장|선로|플랫폼|노선|정류장|마을|시내|"
     "광역|좌석|후보|환자|손님|고객|테이블|구역|레인|코트|교향곡|소나타|협주곡|곡|카드|칸|항목|사진|그림|키|버튼|"
     "염색체|차량|차선|엔진|승강기|엘리베이터|참가자|방|메뉴|"
-    "[을를] (?:누르|눌러|고르|선택)|(?:이|가|은|는|으로) (?:정답|맞)|으로 (?:전화|연락|문의|갈아)|에 (?:전화|신고)"
+    "[을를] (?:누르|눌러|고르|선택)|(?:이|가|은|는|으로) (?:정답|맞)|(?:부터|까지)(?![가-힣])|으로 (?:전화|연락|"
+    "문의|갈아)|에 (?:전화|신고)"
 )
 _NUMBERED_BEFORE = "기호|등번호|배번|채널|문제|번호|보기|정답은|답은|국도|버스|출구|교향곡|노선"
 _EVENTS = (
@@ -145,13 +147,15 @@ _WEEKDAY = "[월화수목금토일](?:요일)?"
 _RULES: tuple[Rule, ...] = tuple(
     (re.compile(pattern), said)
     for pattern, said in (
-        (r"(?<![0-9])0[0-9]{1,2}[- ][0-9]{3,4}[- ][0-9]{4}(?![0-9])|(?<![0-9])1[0-9]{3}-[0-9]{4}(?![0-9])", _telephone),
+        (r"(?<![0-9])0[0-9]{1,2}[- ][0-9]{3,4}[- ][0-9]{4}(?![0-9])", _telephone),
+        (r"(?<![0-9-])1[0-9]{3}-[0-9]{4}(?![0-9-])", _telephone),
         (r"(?<![0-9])([12][0-9]{3})[-./] ?(0?[1-9]|1[0-2])[-./] ?(0?[1-9]|[12][0-9]|3[01])(?![0-9])\.?", _date),
         (r"(?<![0-9·.])(1[0-2]|[1-9])[·ㆍ・･‧∙•](3[01]|[12][0-9]|[1-9])(?![0-9])", _event),
         (rf"(?<![0-9.])(1[0-2]|[1-9])\.(3[01]|[12][0-9]|[1-9])(?=\s?(?:{_EVENTS}))", _event),
+        (r"(?<![0-9])[0-9]{4}(?:[ -][0-9]{4}){2,}(?![0-9])", _telephone),
+        (rf"(:[0-5][0-9]){_TO}(?=[0-9]{{1,2}}:[0-5][0-9])", r"\1에서 "),
         (r"(?<![0-9-])[0-9]{2,6}-[0-9]{2,6}-[0-9]{4,7}(?:-[0-9]{2,4})?(?![0-9-])", _telephone),
         (r"(?<![0-9-])[0-9]{6}-[0-9]{7}(?![0-9-])", _telephone),
-        (r"(?<![0-9])[0-9]{4}(?:[ -][0-9]{4}){2,}(?![0-9])", _telephone),
         (r"(?<=번호)([는은이가]?\s?[:：]?\s?)([0-9]{4,})(?![0-9,.])", lambda m: m[1] + m[2].translate(_DIGITS)),
         (r"(?<![0-9:])(1?[0-9])(?::([0-5][0-9]))?\s?([aApP])\.?[mM](?![A-Za-z])\.?", _half_day),
         (r"(?<![0-9:])([01]?[0-9]|2[0-4]):([0-5][0-9])(?![0-9:])", _clock),
@@ -188,6 +192,7 @@ def normalize(text: str) -> str:
     """Korean text in words: Hangul, Latin letters, single spaces and ``! ? … , .``."""
     text = re.sub("[\uff01-\uff5e]+", lambda m: unicodedata.normalize("NFKC", m[0]), unicodedata.normalize("NFC", text))
     text = text.translate({ord("。"): ".", ord("、"): ",", ord("，"): ",", ord("·"): "·"})
+    text = in_hangul(text)
     for pattern, said in _RULES:
         text = pattern.sub(said, text)
     for sign, said_sign in _SYMBOLS.items():

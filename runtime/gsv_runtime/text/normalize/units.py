@@ -38,6 +38,9 @@ _BASES = (
     ("eV", " k M", ("电子伏", "エレクトロンボルト", "전자볼트")),
     ("F", "μ n p", ("法", "ファラド", "패럿")),
     ("Ω", " k M", ("欧姆", "オーム", "옴")),
+    ("Sv", " m μ n", ("希沃特", "シーベルト", "시버트")),
+    ("Bq", " k M G", ("贝可勒尔", "ベクレル", "베크렐")),
+    ("Gy", " m", ("戈瑞", "グレイ", "그레이")),
     ("IU", " ", ("国际单位", "国際単位", "국제단위")),
 )  # fmt: skip
 _OTHERS = {
@@ -80,9 +83,11 @@ _ATOMS["cc"] = ("毫升", "シーシー", "시시")
 
 _CASELESS = "|".join(sorted(map(re.escape, _FOLDED), key=len, reverse=True))
 _ONE_LETTER = "|".join(re.escape(atom) for atom in _ATOMS if len(atom) == 1)
-_ATOM = f"(?:[{''.join(_SPELLINGS)}]|(?i:{_CASELESS})|°(?i:[CF])|{_ONE_LETTER})(?:[²³23]|\\^[23])?"
-# 5A级, A型 and the like are letters.
-UNIT = rf"(?:{_ATOM}(?:\s?[/·⋅]\s?{_ATOM})*)(?![A-Za-z0-9])(?<![0-9]\s[ABFJN])(?!(?<=A)[级級景股座卷区栋类類型型面罩])"
+_ATOM = f"(?:[{''.join(_SPELLINGS)}]|(?i:{_CASELESS})|°(?i:[CF])|{_ONE_LETTER})(?:[²³]|\\^?[23](?![0-9]))?"
+# Nothing else may follow but the figures of a smaller unit (1m50cm); 5A级, A型 and the like are letters.
+_END = r"(?![A-Za-z]|[0-9](?![0-9]*\s?(?:cm|mm|min|g|s|ml)(?![A-Za-z])))"
+_NO_LETTER = r"(?<![0-9]\s[ABFJN])(?!(?<=A)[级級景股座卷区栋类類型型面罩])"
+UNIT = rf"(?:{_ATOM}(?:\s?[/·⋅]\s?{_ATOM})*){_END}{_NO_LETTER}"
 _ATOM_PARTS = re.compile(rf"((?:[{''.join(_SPELLINGS)}]|[A-Za-zμµΩ\u2126°]+))([²³23]|\^[23])?")
 
 
