@@ -129,7 +129,8 @@ def _clause_readings(words: Sequence[tuple[str, str]], clause: str, asked: Seque
     for word, tag in words:
         start = len(syllables)
         said = _readings(clause[:start], known_parts(word), clause[start + len(word) :], asked)
-        if tag.startswith("nr") and word[0] in SURNAMES and 1 < len(word) < 5 and word not in PHRASES_DICT:
+        listed = word in PHRASES or word in PHRASES_DICT
+        if tag.startswith("nr") and word[0] in SURNAMES and 1 < len(word) < 5 and not listed:
             said[0] = SURNAMES[word[0]]
         for index in (0, -1):
             if said[index] == "zi5" and (index == 0 or word in NOT_NEUTRAL_LAST):

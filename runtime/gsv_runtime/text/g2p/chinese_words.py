@@ -40,8 +40,8 @@ PHRASES = {word: tuple(said) for word, *said in (line.split() for line in _lines
 SURNAMES = dict(
     pair.split("=")
     for pair in (
-        "曾=zeng1 单=shan4 任=ren2 仇=qiu2 解=xie4 查=zha1 朴=piao2 区=ou1 盖=ge3 华=hua4 翟=zhai2 覃=qin2 缪=miao4 "
-        "乐=yue4 宁=ning4 葛=ge3 尉=wei4 卜=bu3"
+        "曾=zeng1 单=shan4 任=ren2 仇=qiu2 解=xie4 查=zha1 朴=piao2 区=ou1 华=hua4 翟=zhai2 覃=qin2 缪=miao4 "
+        "乐=yue4 宁=ning4 葛=ge3 卜=bu3"
     ).split()
 )
 
