@@ -45,8 +45,10 @@ def _digit_names(match: re.Match[str]) -> str:
 
 def _decimal(match: re.Match[str]) -> str:
     whole = "れい" if match[1] == "0" else match[1]
-    names = "".join(_DIGIT_NAMES[int(figure)] for figure in match[2][:-1])
-    return f"{whole}点{names}{match[2][-1]}"  # a counter behind it changes with the last figure
+    names = [_DIGIT_NAMES[int(figure)] for figure in match[2]]
+    if re.match("[一-鿿]", match.string[match.end() :]):
+        names[-1] = match[2][-1]  # 3.1本: the counter changes with the last figure
+    return f"{whole}点{''.join(names)}"
 
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
