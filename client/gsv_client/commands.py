@@ -13,7 +13,7 @@ _ELSEWHERE = {
     "keys": "works on the file of a gateway's API keys and comes with the package gsv-gateway, which is not installed "
     "here; run it on the gateway's machine",
     "cache": "works on the files of a server and comes with the package gsv-runtime, which is not installed here; "
-    "run it on the server's machine, where `python -m gsv_runtime.cache` is the same"
+    "run it on the server's machine, where `python -m gsv_runtime.cache` is the same",
 }
 
 

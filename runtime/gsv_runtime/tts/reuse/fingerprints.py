@@ -1,7 +1,8 @@
 """What decides a result beside the request: which files were built, with which code and libraries they are run.
 
-Whatever might change a bit of the output is in here: a build, a setting of a stage, a library's version, a line of the
-sources listed below. Too much only means that something is computed once more.
+Whatever might change a result is in here: a build, a setting of a stage, a library's version, and for our own code two
+numbers, which whoever changes its results raises. Golden tests say when
+(tests/gsv_runtime/tts/reuse/test_epochs.py). Too much only means that something is computed once more.
 """
 
 from __future__ import annotations
@@ -9,29 +10,16 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
-import gsv_runtime
 from gsv_runtime import contract
 from gsv_runtime.model_files import CONFIG_FILE, TEXT_RESOURCES, file_digest
 from gsv_runtime.settings import read_build
 from gsv_runtime.tts.reuse.keys import Fingerprints, content_digest
 
-# Sources, relative to the package, that decide what is read out of a text, and what becomes of it.
-TEXT_SOURCES = ("text/**/*", "graphs/*.py", "triton/graph_model.py")
-SPEECH_SOURCES = (
-    "contract.py",
-    "model_files.py",
-    "settings.py",
-    "speech_request.py",
-    "t2s/*.py",
-    "tensors.py",
-    "tts/synthesis/*.py",
-    "versions.py",
-    "voices/*.py",
-)
+TEXT_EPOCH = 1  # of what is read out of a text
+SPEECH_EPOCH = 1  # of what becomes of it, and of a recording
 _TEXT_MODELS = (contract.TEXT_FRONTEND, contract.BERT)
 _UNCONCERNED_MODELS = (contract.TTS, contract.VOICES)  # what of their settings matters is in the keys
 _UNCONCERNED_LIBRARIES = ("redis",)
@@ -56,32 +44,21 @@ def fingerprints(repository: Path) -> Fingerprints:
         {model.name: files.get(model.name, "") for model in _TEXT_MODELS},
         [_digest(repository / model.name / CONFIG_FILE) for model in _TEXT_MODELS],
         _digest(repository / contract.TEXT_FRONTEND.name / "1" / TEXT_RESOURCES),
-        sources_digest(TEXT_SOURCES),
+        TEXT_EPOCH,
         libraries(),
         build["facts"],
     )
     configs = [_digest(repository / model.name / CONFIG_FILE) for model in stages]
-    return Fingerprints(text, content_digest(text, files, configs, sources_digest(SPEECH_SOURCES)))
-
-
-def sources(patterns: Iterable[str]) -> list[Path]:
-    """Files of this package that match."""
-    package = Path(gsv_runtime.__file__).parent
-    found = {path for pattern in patterns for path in package.glob(pattern)}
-    return sorted(path for path in found if path.is_file() and "__pycache__" not in path.parts)
-
-
-def sources_digest(patterns: Iterable[str]) -> str:
-    """Of names and contents."""
-    return content_digest([(path.name, _digest(path)) for path in sources(patterns)])
+    return Fingerprints(text, content_digest(text, files, configs, SPEECH_EPOCH))
 
 
 def libraries() -> dict[str, str]:
-    """Versions of all that this package requires, of Python, and of Triton where it says."""
+    """Versions of all that this package requires, of Python without its patch level, and of Triton where it says."""
     required = {re.split(r"[^\w.-]", entry, maxsplit=1)[0] for entry in metadata.requires("gsv-runtime") or ()}
     versions = {name: _version(name) for name in sorted(required - set(_UNCONCERNED_LIBRARIES))}
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
     triton = os.environ.get("NVIDIA_TRITON_SERVER_VERSION", "")
-    return {**versions, "python": sys.version, "triton": triton}
+    return {**versions, "python": python, "triton": triton}
 
 
 def _version(library: str) -> str:

@@ -1,21 +1,13 @@
 """What was built, with which code and libraries: whatever changes there gives another fingerprint."""
 
 import json
-import re
-import shutil
-from pathlib import Path
+import sys
+from collections import namedtuple
 
 import pytest
 
-import gsv_runtime
 from gsv_runtime.tts.reuse import fingerprints as of
-from gsv_runtime.tts.reuse.fingerprints import SPEECH_SOURCES, TEXT_SOURCES, NoFingerprint, fingerprints, sources
-
-# Decide who is served when, and by which process; no bit of what is spoken.
-WITHOUT_EFFECT = re.compile(
-    r"(__init__|errors|jobs|language_modes|metrics|reuse_policy|stages).py"
-    r"|(cache|server|tts/reuse|tts/scheduling)/.*|tts/(__init__|job|prefetch|service|stream_ledger).py|triton/(?!graph_model).*"
-)
+from gsv_runtime.tts.reuse.fingerprints import NoFingerprint, fingerprints
 
 
 @pytest.fixture
@@ -61,29 +53,24 @@ def test_what_may_change_a_result_changes_the_fingerprint(repository, change, ch
     assert (after.text != before.text, after.speech != before.speech) == ("text" in changed, "speech" in changed)
 
 
-@pytest.mark.parametrize(
-    ("source", "changed"),
-    [
-        ("text/split.py", (True, True)),
-        ("text/service.py", (True, True)),
-        ("graphs/session.py", (True, True)),
-        ("t2s/engine.py", (False, True)),
-        ("t2s/sampling.py", (False, True)),
-        ("tts/synthesis/chunking.py", (False, True)),
-        ("triton/messages.py", (False, False)),
-    ],
-)
-def test_a_line_of_the_sources_that_decide_changes_the_fingerprint(
-    repository, tmp_path_factory, monkeypatch, source, changed
-):
-    package = tmp_path_factory.mktemp("code") / "gsv_runtime"
-    shutil.copytree(Path(gsv_runtime.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(of.gsv_runtime, "__file__", str(package / "__init__.py"))
+@pytest.mark.parametrize(("epoch", "changed"), [("TEXT_EPOCH", (True, True)), ("SPEECH_EPOCH", (False, True))])
+def test_an_epoch_that_is_raised_changes_the_fingerprint(repository, monkeypatch, epoch, changed):
     before = fingerprints(repository)
-    with (package / source).open("a") as file:
-        file.write("# another version\n")
+    monkeypatch.setattr(of, epoch, getattr(of, epoch) + 1)
     after = fingerprints(repository)
     assert (after.text != before.text, after.speech != before.speech) == changed
+
+
+Version = namedtuple("Version", "major minor micro releaselevel serial")
+
+
+@pytest.mark.parametrize(("version", "same"), [((3, 11, 99), True), ((3, 99, 0), False)])
+def test_pythons_major_and_minor_version_decide_and_its_build_does_not(repository, monkeypatch, version, same):
+    monkeypatch.setattr(sys, "version_info", Version(3, 11, 2, "final", 0))
+    before = fingerprints(repository)
+    monkeypatch.setattr(sys, "version_info", Version(*version, "final", 0))
+    monkeypatch.setattr(sys, "version", "built elsewhere on another day")
+    assert (fingerprints(repository) == before) == same
 
 
 def test_another_version_of_a_library_changes_the_fingerprint(repository, monkeypatch):
@@ -111,14 +98,6 @@ def test_a_build_of_a_library_for_a_gpu_is_another_version_and_no_missing_one(re
 def test_the_client_of_redis_decides_nothing():
     assert "redis" not in of.libraries()
     assert {"numpy", "onnxruntime", "pypinyin"} <= of.libraries().keys()
-
-
-def test_every_module_of_this_package_is_listed_or_declared_to_be_without_effect():
-    package = Path(gsv_runtime.__file__).parent
-    listed = {path for path in sources((*TEXT_SOURCES, *SPEECH_SOURCES)) if path.suffix == ".py"}
-    every = set(package.rglob("*.py"))
-    others = sorted(path.relative_to(package).as_posix() for path in every - listed)
-    assert [name for name in others if not WITHOUT_EFFECT.fullmatch(name)] == []
 
 
 @pytest.mark.parametrize("files", [None, {}, {"t2s": "c"}])
