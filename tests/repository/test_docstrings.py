@@ -10,10 +10,10 @@ from .test_layout import ROOT, SOURCES
 # Nouns that begin docstrings and end in s.
 NOUNS = set(
     """Addresses Arguments Arrays Axes As Bytes Callers Calls Changes Characters Checkpoints Codes Columns Doubles
-    Features Figures Files Flags Frames Ids Imports Indices Inputs Items Its Keys Labels Languages Lengths Lines
+    Features Figures Files Flags Forms Frames Ids Imports Indices Inputs Items Its Keys Labels Languages Lengths Lines
     Logits Magnitudes Decibels Medians Milliseconds Models Names Networks Notes Options Outcomes Outputs
     Parameters Parts Passages Phones Pieces Places Ports Positions Probabilities Processes Programs Requests Rows
-    Rules Samples Seconds Sentences Sequences Sizes Slots Stages Starts Steps Streams Stretches Syllables Tensors
+    Rules Runs Samples Seconds Sentences Sequences Sizes Slots Stages Starts Steps Streams Stretches Syllables Thousands Tensors
     Times This Tokens Triangles Tuples Users Utterances Values Versions Words Zeros Cosines Perhaps""".split()
 )
 
