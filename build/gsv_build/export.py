@@ -15,8 +15,11 @@ from pathlib import Path
 
 import onnx
 import torch
+from onnx import TensorProto
 from torch import Tensor, nn
 
+from gsv_build.graphs.half_precision import FLOAT32_PARTS, to_precision
+from gsv_build.graphs.precision import Precision
 from gsv_build.tensorrt_operators import lint_graph
 from gsv_runtime import contract
 
@@ -42,6 +45,7 @@ def export_graph(
     sizes: Mapping[str, int],
     omit: Collection[str] = (),
     lengths: Mapping[str, int] | None = None,
+    precision: Precision = Precision.FP32,
 ) -> Path:
     """Write `module` as an ONNX graph.
 
@@ -52,6 +56,7 @@ def export_graph(
         sizes: length of each named axis, for example `{"latent_dim": 192, "global_dim": 512}`.
         omit: optional inputs that this module does not take.
         lengths: example lengths of dynamic axes, where the usual short ones do not do.
+        precision: of weights and arithmetic; inputs and outputs keep the contract's types.
 
     Returns:
         `path`.
@@ -71,15 +76,32 @@ def export_graph(
     external = weight_bytes > EXTERNAL_DATA_BYTES
     _data_path(path).unlink(missing_ok=True)
     program.save(path, external_data=external)
-    proto = onnx.load(path, load_external_data=False)
-    _strip_traces(proto)
+    proto = onnx.load(path, load_external_data=precision is not Precision.FP32)
     _name_axes(proto, inputs, model.outputs)
     findings = lint_graph(proto)
     if findings:
         raise ExportFailed(f"{model.name}: {'; '.join(findings[:10])}; {len(findings)} findings; change the module")
-    onnx.save(proto, path)
+    _to_precision(proto, precision, model)
+    _strip_traces(proto)
+    _save(proto, path)
     logger.info("graph exported model=%s nodes=%d bytes=%d", model.name, len(proto.graph.node), weight_bytes)
     return path
+
+
+def _to_precision(proto: onnx.ModelProto, precision: Precision, model: contract.Model) -> None:
+    try:
+        to_precision(proto, precision, FLOAT32_PARTS.get(model.name, ()))
+    except ValueError as error:
+        raise ExportFailed(f"{model.name}: {error}; export it in fp32 or bf16") from None
+
+
+def _save(proto: onnx.ModelProto, path: Path) -> None:
+    """Write a graph; weights that are in memory and many go to the file beside it."""
+    if all(each.data_location != TensorProto.EXTERNAL for each in proto.graph.initializer):
+        _data_path(path).unlink(missing_ok=True)  # what is there is of no use, and would be appended to
+    held = sum(len(each.raw_data) for each in proto.graph.initializer)
+    external = held > EXTERNAL_DATA_BYTES
+    onnx.save(proto, path, save_as_external_data=external, location=_data_path(path).name)
 
 
 def is_dynamic(axis: contract.Axis) -> bool:

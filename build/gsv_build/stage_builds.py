@@ -18,6 +18,7 @@ from gsv_build.checkpoints import CheckpointError
 from gsv_build.checkpoints.keys_s2 import SovitsModules
 from gsv_build.deployment import Deployment
 from gsv_build.export import export_graph
+from gsv_build.graphs.precision import Precision
 from gsv_build.graphs.t2s_graphs import write_t2s_gpu_graphs, write_t2s_graphs
 from gsv_build.modules.t2s import T2S
 from gsv_build.receptive_field import receptive_field
@@ -117,12 +118,13 @@ def stage_builds(weights: Weights, deployment: Deployment) -> list[StageBuild]:
         weights: the checkpoints; which of them are there decides which models are.
         deployment: says where they run, and at which precision.
     """
-    files = weights.files
+    files, precision = weights.files, deployment.precision
+    options = precision.value
     builds = [
         _t2s_build(weights, deployment),
-        StageBuild(contract.HUBERT, (files.hubert,), lambda folder: _write_hubert(weights, folder)),
+        StageBuild(contract.HUBERT, (files.hubert,), lambda folder: _write_hubert(weights, folder, precision), options),
         *(
-            StageBuild(model, (files.sovits,), _sovits_writer(weights, model, name))
+            StageBuild(model, (files.sovits,), _sovits_writer(weights, model, name, precision), options)
             for model, name in (
                 (contract.SPEECH_TOKENIZER, "quantizer"),
                 (contract.REFERENCE_ENCODER, "reference_encoder"),
@@ -133,7 +135,9 @@ def stage_builds(weights: Weights, deployment: Deployment) -> list[StageBuild]:
     ]
     if files.bert is not None:
         bert = files.bert
-        builds.append(StageBuild(contract.BERT, (bert,), lambda folder: _write_bert(weights, bert, folder)))
+        builds.append(
+            StageBuild(contract.BERT, (bert,), lambda folder: _write_bert(weights, bert, folder, precision), options)
+        )
         builds.append(StageBuild(contract.TEXT_FRONTEND, (bert,), lambda folder: _write_vocabulary(bert, folder)))
     if weights.sovits.sizes.version.uses_speaker_embedding:
         path = files.speaker_encoder
@@ -151,8 +155,10 @@ def stage_builds(weights: Weights, deployment: Deployment) -> list[StageBuild]:
                     contract.SPEAKER_ENCODER,
                     folder,
                     {},
+                    precision,
                     lengths={"F": 300},
                 ),
+                options,
             )
         )
     return builds
@@ -179,22 +185,23 @@ def _export(
     model: Model,
     folder: Path,
     sizes: Mapping[str, int],
+    precision: Precision,
     omit: tuple[str, ...] = (),
     lengths: Mapping[str, int] | None = None,
 ) -> None:
-    export_graph(module, model, folder / GRAPH_FILE, sizes, omit, lengths)
+    export_graph(module, model, folder / GRAPH_FILE, sizes, omit, lengths, precision)
 
 
-def _write_hubert(weights: Weights, folder: Path) -> None:
+def _write_hubert(weights: Weights, folder: Path, precision: Precision) -> None:
     hubert = checkpoints.load_hubert(weights.files.hubert)
     _require("hubert", "hidden size", hubert.sizes.hidden, "s2", weights.sizes["ssl_dim"])
-    _export(hubert.module, contract.HUBERT, folder, weights.sizes)
+    _export(hubert.module, contract.HUBERT, folder, weights.sizes, precision)
 
 
-def _write_bert(weights: Weights, directory: Path, folder: Path) -> None:
+def _write_bert(weights: Weights, directory: Path, folder: Path, precision: Precision) -> None:
     bert = checkpoints.load_bert(directory)
     _require("bert", "hidden size", bert.sizes.hidden, "s1", weights.sizes["bert_dim"])
-    _export(bert.module, contract.BERT, folder, weights.sizes)
+    _export(bert.module, contract.BERT, folder, weights.sizes, precision)
 
 
 def _write_vocabulary(directory: Path, folder: Path) -> None:
@@ -202,11 +209,11 @@ def _write_vocabulary(directory: Path, folder: Path) -> None:
     (folder / VOCABULARY_FILE).write_text("\n".join(tokens) + "\n", encoding="utf-8")
 
 
-def _sovits_writer(weights: Weights, model: Model, name: str) -> Callable[[Path], None]:
+def _sovits_writer(weights: Weights, model: Model, name: str, precision: Precision) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         version = weights.sovits.sizes.version
         omit = () if version.uses_speaker_embedding else ("speaker_embedding",)
-        _export(getattr(weights.sovits.module, name), model, folder, weights.sizes, omit)
+        _export(getattr(weights.sovits.module, name), model, folder, weights.sizes, precision, omit)
 
     return write
 

@@ -41,9 +41,9 @@ def exported(monkeypatch):
     """Replaces the exporters; the list of what they were asked for."""
     calls = []
 
-    def graph(_module, model, path, sizes, omit, lengths):
+    def graph(_module, model, path, sizes, omit, lengths, precision):
         calls.append(model.name)
-        path.write_text(json.dumps({"sizes": dict(sizes), "omit": list(omit)}))
+        path.write_text(json.dumps({"sizes": dict(sizes), "omit": list(omit), "precision": precision.value}))
 
     def t2s(_model, folder, max_positions, precision):
         calls.append("t2s")
@@ -114,7 +114,7 @@ def test_a_stage_that_is_built_again_is_read_again_for_the_record_even_after_an_
     monkeypatch.setattr(build_repository, "builder_digest", lambda: "another builder")
     export = export_graph
 
-    def export_otherwise(module, model, path, sizes, omit, lengths):
+    def export_otherwise(module, model, path, sizes, omit, lengths, precision):
         if model.name == "bert":
             raise KeyboardInterrupt
         path.write_text("another graph")
@@ -144,11 +144,11 @@ def test_a_build_that_was_interrupted_is_not_served_and_goes_on_where_it_stopped
 ):
     export = export_graph
 
-    def stop_at_vocoder(module, model, path, sizes, omit, lengths):
+    def stop_at_vocoder(module, model, path, sizes, omit, lengths, precision):
         if model.name == "vocoder":
             path.write_text("half")
             raise KeyboardInterrupt
-        export(module, model, path, sizes, omit, lengths)
+        export(module, model, path, sizes, omit, lengths, precision)
 
     monkeypatch.setattr(stage_builds, "export_graph", stop_at_vocoder)
     with pytest.raises(KeyboardInterrupt):
@@ -161,12 +161,13 @@ def test_a_build_that_was_interrupted_is_not_served_and_goes_on_where_it_stopped
     assert build(tmp_path, CPU, weights) == ["vocoder", "bert", "text_frontend"]
 
 
-def test_a_preset_for_a_gpu_writes_t2s_for_it_and_configs_with_sizes_and_warm_ups(
+def test_a_preset_for_a_gpu_writes_half_precision_t2s_for_it_and_configs_with_sizes_and_warm_ups(
     tmp_path, weights, exported, monkeypatch
 ):
     build(tmp_path, CPU, weights)
     monkeypatch.setattr(build_repository, "graph_input_shapes", lambda path: {"latents": ["B", 48, "F"]})
-    assert build(tmp_path, PRESETS["onnx"], weights) == ["t2s"]
+    assert build(tmp_path, PRESETS["onnx"], weights) == exported[: len(exported) // 2]
+    assert json.loads((tmp_path / "vocoder" / "1" / "model.onnx").read_text())["precision"] == "fp16"
     assert [path.name for path in (tmp_path / "t2s" / "1").glob("*.onnx")] == ["t2s_decode_step.onnx"]
     assert (tmp_path / "t2s" / "1" / "t2s_decode_step.onnx").read_text() == "2560 fp16"
     assert read_build(tmp_path)["preset"] == "onnx"
