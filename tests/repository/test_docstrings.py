@@ -1,4 +1,4 @@
-"""Docstrings of functions say what to do: "Run", not "Runs"."""
+"""Docstrings of functions say what to do: "Walk", not "Walks"."""
 
 import ast
 import re
@@ -9,17 +9,18 @@ from .test_layout import ROOT, SOURCES
 
 # Nouns that begin docstrings and end in s.
 NOUNS = set(
-    """Addresses Arguments Arrays Axes As Bytes Callers Calls Changes Characters Checkpoints Codes Columns Doubles
-    Features Figures Files Flags Forms Frames Ids Imports Indices Inputs Items Its Keys Labels Languages Lengths Lines
-    Logits Magnitudes Decibels Medians Milliseconds Models Names Networks Notes Options Outcomes Outputs
-    Parameters Parts Passages Phones Pieces Places Ports Positions Probabilities Processes Programs Requests Rows
-    Rules Runs Samples Seconds Sentences Sequences Sizes Slots Stages Starts Steps Streams Stretches Syllables Thousands Tensors
-    Times This Tokens Triangles Tuples Users Utterances Values Versions Words Zeros Cosines Perhaps""".split()
+    """Addresses Arguments Arrays As Axes Bytes Callers Calls Changes Characters Checkpoints Codes Columns Cosines
+    Decibels Doubles Features Figures Files Flags Forms Frames Ids Imports Indices Inputs Items Its Keys Labels
+    Languages Lengths Lines Logits Magnitudes Marks Medians Milliseconds Models Names Networks Notes Options
+    Outcomes Outputs Parameters Parts Passages Perhaps Phones Pieces Places Ports Positions Probabilities
+    Processes Programs Requests Rows Rules Runs Samples Seconds Sentences Sequences Sizes Slots Stages Starts
+    Steps Streams Stretches Syllables Tensors This Thousands Times Tokens Triangles Tuples Users Utterances
+    Values Versions Words Zeros""".split()
 )
 
 
 def verbs_in_the_third_person(text):
-    """First words of functions' docstrings that are verbs as "Runs"."""
+    """First words of functions' docstrings that are verbs as "Walks"."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             first = re.match(r"[A-Z][a-z]+s\b", ast.get_docstring(node) or "")
@@ -28,7 +29,7 @@ def verbs_in_the_third_person(text):
 
 
 def test_the_check_finds_such_a_verb():
-    assert list(verbs_in_the_third_person('def f():\n    """Runs it."""')) == ["f: Runs"]
+    assert list(verbs_in_the_third_person('def f():\n    """Walks it."""')) == ["f: Walks"]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
