@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from gsv_runtime import errors
+from gsv_runtime import contract, errors
 from gsv_runtime.contract import MODELS, TTS, VOICES, Axis, Model, Tensor
 
 PAGE = Path(__file__).parents[2] / "docs" / "wire.md"
@@ -83,6 +83,13 @@ def error_table() -> str:
     return _table(("error", "gRPC", "HTTP", "means"), rows)
 
 
+def axis_letters() -> str:
+    """The paragraph of the contract that explains its axes, with code as Markdown has it."""
+    paragraphs = (contract.__doc__ or "").split("\n\n")
+    (letters,) = (paragraph for paragraph in paragraphs if paragraph.startswith("Axis letters"))
+    return letters.replace("``", "`").strip() + "\n"
+
+
 def _first_line(leaf: type) -> str:
     return (leaf.__doc__ or "").partition("\n")[0]
 
@@ -94,6 +101,7 @@ def tables() -> dict[str, str]:
         "voices": model_tables(VOICES),
         "internal": internal_table(),
         "errors": error_table(),
+        "axes": axis_letters(),
     }
 
 
