@@ -97,8 +97,9 @@ weights: $(VENV)/.server ## fetch the published checkpoints (several GB) into va
 verify: setup ## every stage of every version, PyTorch against ONNX, official sizes (ARGS="--size small" is quicker)
 	$(BIN)/python -m gsv_build verify --json $(ARGS)
 
-configs: $(VENV)/.server ## render every config.pbtxt
+configs: $(VENV)/.server ## render every config.pbtxt, and the tables of docs/wire.md
 	$(BIN)/python -m gsv_build configs $(ARGS)
+	$(BIN)/python -m gsv_build docs
 
 up: environment ## start the local server on 127.0.0.1 and wait until it is ready
 	$(BIN)/python -m gsv_runtime.server up $(ARGS)

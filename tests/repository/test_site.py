@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -56,3 +59,21 @@ def test_hooks_before_a_commit_name_files_and_commands_that_exist() -> None:
         for path in re.findall(r"\btests/[\w/]+\.py", hook["entry"]):
             assert (ROOT / path).is_file(), path
         assert hook["entry"].split()[0] in {".venv/bin/ruff", ".venv/bin/python", ".venv/bin/pytest"}
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning_and_has_the_reference_of_client_and_runtime(tmp_path: Path) -> None:
+    mkdocs = ROOT / "var" / "docs-venv" / "bin" / "mkdocs"
+    if not mkdocs.is_file():
+        pytest.skip("the environment of the site is not there; run `make docs`")
+    build = [str(mkdocs), "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    result = subprocess.run(
+        build, cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout + result.stderr) == (0, "")
+    assert 'id="gsv_client.Client.synthesize"' in (tmp_path / "reference" / "client.html").read_text(encoding="utf-8")
+    for wing in (path.parent.name for path in (ROOT / "runtime" / "gsv_runtime").glob("*/__init__.py")):
+        page = (tmp_path / "reference" / "runtime" / f"{wing}.html").read_text(encoding="utf-8")
+        assert f'id="gsv_runtime.{wing}.' in page
+    for page, origin in ((page, origin) for origin, page in ELSEWHERE.items()):
+        assert (tmp_path / page).with_suffix(".html").is_file(), origin
