@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from gsv_client.aio import AsyncClient, AsyncSpeechStream
-from gsv_client.audio import Audio, Chunk, Playback
+from gsv_client.audio import Audio, Chunk, Dropped, Playback
 from gsv_client.client import Client, SpeechStream
 from gsv_client.errors import (
     Cancelled,
@@ -35,6 +35,7 @@ __all__ = [
     "ConnectionFailed",
     "ConnectionLost",
     "DeadlineExceeded",
+    "Dropped",
     "InternalError",
     "InvalidRequest",
     "Options",

@@ -11,6 +11,7 @@ from gsv_client import phones, protocol
 from gsv_client.audio import Audio, Chunk, Playback, join_chunks
 from gsv_client.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, NO_AUDIO, registered
 from gsv_client.errors import ConnectionFailed, InternalError, SynthesisError
+from gsv_client.long_texts import Parts, parts_of
 from gsv_client.protocol import ReferenceAudio, Voice
 from gsv_client.retries import async_retrying
 from gsv_client.server_info import KNOWN_MODELS, NOT_READY, READY, ServerInfo
@@ -22,15 +23,19 @@ if TYPE_CHECKING:
     from gsv_client.protocol import Options
 
 
+AsyncSend = Callable[[str], AsyncGenerator["Arrival", None]]
+
+
 class AsyncSpeechStream:
     """The chunks of one request, as they arrive; see `gsv_client.SpeechStream`.
 
     Leave it through ``async with`` or `aclose`: an abandoned one is cancelled only when the event loop gets to it.
     """
 
-    def __init__(self, send: Callable[[], AsyncGenerator[Arrival, None]]) -> None:
+    def __init__(self, send: AsyncSend, parts: Parts) -> None:
         self.playback = Playback()
-        self._chunks = _receive(send, self.playback)
+        self.parts = parts
+        self._chunks = _receive(send, self.playback, parts)
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
         return self
@@ -53,19 +58,21 @@ class AsyncSpeechStream:
         return join_chunks([chunk async for chunk in self._chunks], self.playback)
 
 
-async def _receive(
-    send: Callable[[], AsyncGenerator[Arrival, None]], playback: Playback
-) -> AsyncGenerator[Chunk, None]:
+async def _receive(send: AsyncSend, playback: Playback, parts: Parts) -> AsyncGenerator[Chunk, None]:
     """Send, then yield chunks."""
     playback.request_sent(time.perf_counter())
-    responses = send()
-    try:
-        async for arrival in responses:
-            chunk = protocol.parse_chunk(arrival.response)
-            playback.chunk_arrived(arrival.at_s, chunk.duration_s)
-            yield chunk
-    finally:
-        await responses.aclose()
+    for text in parts.texts:
+        responses = send(text)
+        try:
+            async for arrival in responses:
+                chunk = parts.placed(protocol.parse_chunk(arrival.response))
+                playback.chunk_arrived(arrival.at_s, chunk.duration_s)
+                yield chunk
+        except SynthesisError as error:
+            raise parts.failed(error) from error.__cause__
+        finally:
+            await responses.aclose()
+        parts.part_done()
     if playback.ttfa_s is None:
         raise InternalError(NO_AUDIO)
 
@@ -115,7 +122,8 @@ class AsyncClient:
     def stream(self, text: str, **options: Unpack[Options]) -> AsyncSpeechStream:
         """Say `text` and hand over the audio as it arrives; see `gsv_client.Client.stream`."""
         inputs = protocol.tts_inputs(text, options, self._transport.encoding)
-        return AsyncSpeechStream(lambda: self._send(inputs))
+        parts = Parts(parts_of(text), protocol.pause_between_s(options))
+        return AsyncSpeechStream(lambda part: self._send(protocol.with_text(inputs, part)), parts)
 
     async def _send(self, inputs: protocol.Tensors) -> AsyncGenerator[Arrival, None]:
         """Yield the answers of one synthesis; until the first has come, the request may be repeated."""
@@ -170,13 +178,16 @@ class AsyncClient:
 
     async def phones(
         self, text: str, language: str = "auto", *, split_method: str = "cut5", lexicon: str | None = None
-    ) -> list[phones.Sentence]:
+    ) -> phones.Sentences:
         """What becomes of a text; see `gsv_client.Client.phones`."""
-        inputs = phones.phones_inputs(text, language, split_method, lexicon)
-        answer: protocol.Response = await self._retrying(
-            self._transport.infer, phones.PHONES_MODEL, inputs, phones.PHONES_INPUTS
-        )
-        return phones.parse_sentences(answer)
+        found = phones.Sentences()
+        for part in parts_of(text):
+            inputs = phones.phones_inputs(part, language, split_method, lexicon)
+            answer: protocol.Response = await self._retrying(
+                self._transport.infer, phones.PHONES_MODEL, inputs, phones.PHONES_INPUTS
+            )
+            found = found.joined(phones.parse_sentences(answer))
+        return found
 
     async def is_ready(self) -> bool:
         """Whether the server takes requests; False as well where none answers."""

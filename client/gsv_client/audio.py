@@ -14,6 +14,24 @@ Samples: TypeAlias = "np.ndarray[Any, np.dtype[np.float32]]"
 
 
 @dataclass(frozen=True)
+class Dropped:
+    """A piece of the text that is not said: markup, a face made of signs, a character without a reading.
+
+    Attributes:
+        text: The piece.
+        reason: Why it is not said.
+        times: How often it stands in the text.
+    """
+
+    text: str
+    reason: str
+    times: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.text!r} ({self.reason}{f', {self.times} times' if self.times > 1 else ''})"
+
+
+@dataclass(frozen=True)
 class Chunk:
     """One piece of audio, in the order in which it is to be played.
 
@@ -29,6 +47,7 @@ class Chunk:
         final: Whether this is the last chunk of the text.
         source: Where the server had its audio from: "computed"; "joined", made for another request at the same time;
             "memory", "redis" or "disk", a level of its cache; several joined by commas; empty where it does not say.
+        dropped: What of the text is not said; with the first chunk.
     """
 
     samples: Samples
@@ -40,6 +59,7 @@ class Chunk:
     finish_reason: str = ""
     final: bool = False
     source: str = ""
+    dropped: tuple[Dropped, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -108,6 +128,11 @@ class Audio:
     def rtf(self) -> float:
         """Seconds of waiting per second of audio; below 1 is faster than speech."""
         return self.elapsed_s / self.duration_s if len(self.samples) else float("inf")
+
+    @property
+    def dropped(self) -> tuple[Dropped, ...]:
+        """What of the text is not said, with the reason of each piece."""
+        return tuple(piece for chunk in self.chunks for piece in chunk.dropped)
 
     @property
     def timing_ms(self) -> dict[str, float]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, TextIO
 
 import click
 
-from gsv_client.audio import Audio
+from gsv_client.audio import Audio, Dropped
 from gsv_client.cli_errors import Failed, friendly_errors
 from gsv_client.client import DEFAULT_TIMEOUT_S, Client
 from gsv_client.commands import Aliases, Commands
@@ -23,6 +24,7 @@ from gsv_client.protocol import ALLOWED
 from gsv_client.say import Destination, listen
 
 _LANGUAGE, _SPLIT = ALLOWED["language"], ALLOWED["split_method"]
+_MAX_TOLD = 8  # pieces of a text that are not said
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
 
 
@@ -142,6 +144,7 @@ def say(
     if as_json:
         click.echo(json.dumps(figures(audio, output)))
     click.echo(_summary(audio, output, context.obj[0]), err=True)
+    _tell_dropped(audio.dropped)
 
 
 main.add_command(pregenerate_command)
@@ -186,6 +189,7 @@ def phones(
         return
     for line in phone_lines(sentences):
         click.echo(line)
+    _tell_dropped(sentences.dropped)
 
 
 def _text_from_stdin() -> str:
@@ -193,6 +197,13 @@ def _text_from_stdin() -> str:
         return sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError as error:
         raise Failed(f"stdin is no UTF-8 at byte {error.start}; convert it, such as with iconv -t UTF-8") from None
+
+
+def _tell_dropped(dropped: Sequence[Dropped]) -> None:
+    """Say on stderr what of the text is not heard."""
+    if dropped:
+        more = f" and {len(dropped) - _MAX_TOLD} more" if len(dropped) > _MAX_TOLD else ""
+        click.echo(f"not said: {', '.join(map(str, dropped[:_MAX_TOLD]))}{more}", err=True)
 
 
 def figures(audio: Audio, output: str | None) -> dict[str, Any]:
@@ -204,6 +215,7 @@ def figures(audio: Audio, output: str | None) -> dict[str, Any]:
         "underrun_s": round(audio.underrun_s, 4),
         "rtf": round(audio.rtf, 4),
         "num_chunks": len(audio.chunks),
+        "dropped": [asdict(piece) for piece in audio.dropped],
         "timing_ms": {stage: round(ms, 1) for stage, ms in audio.timing_ms.items()},
     }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from gsv_client import phones, protocol
 from gsv_client.audio import Audio, Chunk, Playback, join_chunks
 from gsv_client.errors import ConnectionFailed, InternalError, SynthesisError, VoiceNotFound
+from gsv_client.long_texts import Parts, parts_of
 from gsv_client.protocol import ReferenceAudio, Voice
 from gsv_client.retries import retrying
 from gsv_client.server_info import KNOWN_MODELS, NOT_READY, READY, ServerInfo
@@ -24,6 +25,7 @@ DEFAULT_TIMEOUT_S = 60.0
 NO_AUDIO = "the server ended the request without audio and without an error; see its log"
 
 T = TypeVar("T")
+Send = Callable[[str], Generator["Arrival", None, None]]
 
 
 class SpeechStream:
@@ -34,11 +36,13 @@ class SpeechStream:
 
     Attributes:
         playback: What a listener has noticed so far: ``ttfa_s``, ``underrun_s``, ``elapsed_s``.
+        parts: How far a text has come that is longer than a request may be; it is sent part after part.
     """
 
-    def __init__(self, send: Callable[[], Generator[Arrival, None, None]]) -> None:
+    def __init__(self, send: Send, parts: Parts) -> None:
         self.playback = Playback()
-        self._chunks = _receive(send, self.playback)
+        self.parts = parts
+        self._chunks = _receive(send, self.playback, parts)
 
     def __iter__(self) -> Iterator[Chunk]:
         return self
@@ -61,17 +65,21 @@ class SpeechStream:
         return join_chunks(list(self._chunks), self.playback)
 
 
-def _receive(send: Callable[[], Generator[Arrival, None, None]], playback: Playback) -> Generator[Chunk, None, None]:
+def _receive(send: Send, playback: Playback, parts: Parts) -> Generator[Chunk, None, None]:
     """Send, then yield chunks; no method, so that no cycle keeps a stream alive that was let go of."""
     playback.request_sent(time.perf_counter())
-    responses = send()
-    try:
-        for arrival in responses:
-            chunk = protocol.parse_chunk(arrival.response)
-            playback.chunk_arrived(arrival.at_s, chunk.duration_s)
-            yield chunk
-    finally:
-        responses.close()
+    for text in parts.texts:
+        responses = send(text)
+        try:
+            for arrival in responses:
+                chunk = parts.placed(protocol.parse_chunk(arrival.response))
+                playback.chunk_arrived(arrival.at_s, chunk.duration_s)
+                yield chunk
+        except SynthesisError as error:
+            raise parts.failed(error) from error.__cause__
+        finally:
+            responses.close()
+        parts.part_done()
     if playback.ttfa_s is None:
         raise InternalError(NO_AUDIO)
 
@@ -130,14 +138,16 @@ class Client:
         """Say `text` and hand over the audio as it arrives.
 
         Args:
-            text: What to say.
+            text: What to say. One that is longer than a request may be is sent in parts, cut at paragraphs and
+                sentences, each with the same options; `SpeechStream.parts` says how far it is.
             **options: See `gsv_client.Options`.
 
         Raises:
             InvalidRequest: A value cannot be put on the wire. Other errors rise while iterating.
         """
         inputs = protocol.tts_inputs(text, options, self._transport.encoding)
-        return SpeechStream(lambda: self._send(inputs))
+        parts = Parts(parts_of(text), protocol.pause_between_s(options))
+        return SpeechStream(lambda part: self._send(protocol.with_text(inputs, part)), parts)
 
     def _send(self, inputs: protocol.Tensors) -> Generator[Arrival, None, None]:
         """Yield the answers of one synthesis; until the first has come, the request may be repeated."""
@@ -199,7 +209,7 @@ class Client:
 
     def phones(
         self, text: str, language: str = "auto", *, split_method: str = "cut5", lexicon: str | None = None
-    ) -> list[phones.Sentence]:
+    ) -> phones.Sentences:
         """What becomes of a text: sentences, languages, and the phones of each word.
 
         Args:
@@ -208,9 +218,12 @@ class Client:
             split_method: How text is cut into sentences, "cut0" to "cut5".
             lexicon: Your own pronunciations, see `gsv_client.Options`.
         """
-        inputs = phones.phones_inputs(text, language, split_method, lexicon)
-        answer = self._retrying(self._transport.infer, phones.PHONES_MODEL, inputs, phones.PHONES_INPUTS)
-        return phones.parse_sentences(answer)
+        found = phones.Sentences()
+        for part in parts_of(text):
+            inputs = phones.phones_inputs(part, language, split_method, lexicon)
+            answer = self._retrying(self._transport.infer, phones.PHONES_MODEL, inputs, phones.PHONES_INPUTS)
+            found = found.joined(phones.parse_sentences(answer))
+        return found
 
     def is_ready(self) -> bool:
         """Whether the server takes requests; False as well where none answers."""

@@ -6,14 +6,15 @@ Asked from the server's model `text_frontend`, which also feeds the synthesis, s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from gsv_client.audio import Dropped
 from gsv_client.errors import InternalError
-from gsv_client.protocol import Response, Tensors, tensors_of
+from gsv_client.protocol import Response, Tensors, parse_dropped, tensors_of
 
 PHONES_MODEL = "text_frontend"
 PHONES_INPUTS = {"text": "BYTES", "language": "BYTES", "split_method": "BYTES", "lexicon": "BYTES", "explain": "BOOL"}
@@ -74,7 +75,23 @@ def phones_inputs(text: str, language: str, split_method: str, lexicon: str | No
     return tensors_of(values, PHONES_INPUTS)
 
 
-def parse_sentences(response: Response) -> list[Sentence]:
+class Sentences(list[Sentence]):
+    """The sentences of a text.
+
+    Attributes:
+        dropped: What of the text is not said.
+    """
+
+    def __init__(self, sentences: Iterable[Sentence] = (), dropped: Iterable[Dropped] = ()) -> None:
+        super().__init__(sentences)
+        self.dropped = tuple(dropped)
+
+    def joined(self, more: Sentences) -> Sentences:
+        """These sentences and those of the text's next part."""
+        return Sentences([*self, *more], (*self.dropped, *more.dropped))
+
+
+def parse_sentences(response: Response) -> Sentences:
     """The sentences of a `text_frontend` answer.
 
     Raises:
@@ -82,7 +99,7 @@ def parse_sentences(response: Response) -> list[Sentence]:
     """
     try:
         origins = np.asarray(response["origins"], dtype=object).reshape(-1)
-        return [_sentence(json.loads(item)) for item in origins]
+        return Sentences((_sentence(json.loads(item)) for item in origins), parse_dropped(response))
     except (KeyError, ValueError, TypeError) as error:
         raise InternalError(f"the server's answer cannot be read: {error!r}; run `gsv doctor`") from error
 

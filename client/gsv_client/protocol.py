@@ -20,7 +20,7 @@ from typing import Any, TypeAlias, TypedDict
 import numpy as np
 import soundfile
 
-from gsv_client.audio import Chunk, Samples
+from gsv_client.audio import Chunk, Dropped, Samples
 from gsv_client.errors import InternalError, InvalidRequest
 
 TTS_MODEL = "tts"
@@ -79,6 +79,7 @@ TTS_OUTPUTS = (
     "finish_reason",
     "final",
     "source",
+    "dropped",
 )
 
 
@@ -204,6 +205,17 @@ def tts_inputs(text: str, options: Mapping[str, Any], encoding: str) -> Tensors:
     return tensors_of({"text": text, **options, "encoding": encoding}, TTS_INPUTS)
 
 
+def with_text(inputs: Tensors, text: str) -> Tensors:
+    """The inputs of a synthesis with another text, for a part of a long one."""
+    return {**inputs, **tensors_of({"text": text}, TTS_INPUTS)}
+
+
+def pause_between_s(options: Mapping[str, Any]) -> float:
+    """Silence between two sentences that a request asks for, or the server's own."""
+    asked = options.get("pause_s")
+    return float(ALLOWED["pause_s"].default if asked is None else asked)
+
+
 def voices_inputs(action: str, **values: Any) -> Tensors:
     """Build the inputs of one call to `voices`; `action` is "register", "list" or "delete"."""
     return tensors_of({"action": action, **values}, VOICES_INPUTS)
@@ -304,9 +316,25 @@ def parse_chunk(response: Response) -> Chunk:
             finish_reason=_text(response.get("finish_reason")),
             final=bool(_scalar(response.get("final", False))),
             source=_text(response.get("source")),
+            dropped=parse_dropped(response),
         )
     except (KeyError, ValueError, TypeError, AttributeError, binascii.Error) as error:
         raise InternalError(f"the server's answer cannot be read: {error!r}; run `gsv doctor`") from error
+
+
+def parse_dropped(response: Response) -> tuple[Dropped, ...]:
+    """What of a text is not said, as `tts` and `text_frontend` answer it; nothing where a server does not say."""
+    return tuple(
+        Dropped(str(item["text"]), str(item["reason"]), int(item.get("times", 1)))
+        for item in map(json.loads, texts_of(response.get("dropped", ())))
+    )
+
+
+def texts_of(values: Any) -> list[str]:
+    """Texts of a tensor, from a gRPC array, a JSON list, or the one value that a list of one is over HTTP."""
+    if isinstance(values, (str, bytes)):
+        return [_text(values)] if values else []
+    return [_text(item) for item in np.asarray(values, dtype=object).reshape(-1)]
 
 
 def pcm16_samples(data: bytes) -> Samples:
@@ -316,9 +344,7 @@ def pcm16_samples(data: bytes) -> Samples:
 
 def parse_voices(response: Response) -> list[Voice]:
     """The voices of a `voices` answer."""
-    values = response.get("voices", ())
-    items = [values] if isinstance(values, (str, bytes)) else list(np.asarray(values, dtype=object).reshape(-1))
-    return [_voice(json.loads(_text(item))) for item in items]
+    return [_voice(json.loads(item)) for item in texts_of(response.get("voices", ()))]
 
 
 def _voice(item: Mapping[str, Any]) -> Voice:

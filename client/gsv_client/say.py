@@ -17,7 +17,7 @@ import tqdm
 
 from gsv_client.audio import Audio, Chunk, Samples, join_chunks
 from gsv_client.client import SpeechStream
-from gsv_client.errors import InvalidRequest
+from gsv_client.errors import InvalidRequest, SynthesisError
 
 _OPEN_LENGTH_BYTES = 0xFFFFFFFF - 36  # what players take for "until the stream ends"
 
@@ -57,6 +57,18 @@ def listen(chunks: SpeechStream, destination: Destination) -> Audio:
         OSError: The file cannot be written.
     """
     taken: list[Chunk] = []
+    try:
+        _take(chunks, taken, destination)
+    except SynthesisError as error:
+        raise _kept(error, taken, chunks, destination) from error.__cause__
+    audio = join_chunks(taken, chunks.playback)
+    if destination.path and not destination.incremental:
+        _write_whole(audio, destination.path)
+    return audio
+
+
+def _take(chunks: SpeechStream, taken: list[Chunk], destination: Destination) -> None:
+    """Fill `taken` and the destination's sinks."""
     with ExitStack() as stack:
         progress = stack.enter_context(
             tqdm.tqdm(unit="s", desc="speaking", disable=None, bar_format="{desc}: {n:.1f} s [{elapsed}]")
@@ -66,13 +78,22 @@ def listen(chunks: SpeechStream, destination: Destination) -> Audio:
             if not taken:
                 sinks = _sinks(destination, chunk.sample_rate, stack)
             taken.append(chunk)
+            if chunks.parts.total > 1:
+                part = min(chunks.parts.done + 1, chunks.parts.total)
+                progress.set_description(f"speaking, part {part} of {chunks.parts.total}", refresh=False)
             progress.update(chunk.duration_s)
             for sink in sinks:
                 sink(chunk.samples)
+
+
+def _kept(error: SynthesisError, taken: list[Chunk], chunks: SpeechStream, destination: Destination) -> SynthesisError:
+    """Keep what was said of a text of several parts before one failed, and say where it is."""
+    if not taken or chunks.parts.total == 1 or not destination.path or destination.path == "-":
+        return error
     audio = join_chunks(taken, chunks.playback)
-    if destination.path and not destination.incremental:
+    if not destination.incremental:
         _write_whole(audio, destination.path)
-    return audio
+    return type(error)(f"{error}; the {audio.duration_s:.1f} s before it are in {destination.path}")
 
 
 def _sinks(destination: Destination, sample_rate: int, stack: ExitStack) -> list[Sink]:

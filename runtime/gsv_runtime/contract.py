@@ -176,6 +176,7 @@ TTS = Model(
         Tensor("finish_reason", "STRING", (1,), f"why its sentence ended here: {_FINISH}; else empty"),
         Tensor("final", "BOOL", (1,), "whether this is the last chunk of the text"),
         Tensor("source", "STRING", (1,), f"who had its audio: {_SOURCES}; several by commas"),
+        Tensor("dropped", "STRING", ("D",), "with the first chunk: what of the text is not said, as of text_frontend"),
     ),
     decoupled=True,
 )

@@ -55,3 +55,22 @@ def test_a_lexicon_changes_what_is_spoken(url, registered):
 def test_ssml_that_is_not_understood_is_refused_by_name(url, registered):
     with Client(url) as client, pytest.raises(InvalidRequest, match="<voice> is not understood"):
         client.synthesize("<speak><voice>a</voice></speak>", voice="low")
+
+
+def test_what_is_not_said_is_told_with_the_first_chunk(url, registered):
+    with Client(url) as client:
+        options = {"voice": "low", "seed": 3, "language": "en", "cache": "off"}
+        chunks = client.synthesize("<i>Hello</i> there, my friend ☂ ☂.", **options).chunks
+        plain = client.synthesize("Hello there, my friend.", **options)
+        shown = client.phones("<i>Hello</i> there, my friend ☂ ☂.", "en")
+    told = [(piece.text, piece.reason, piece.times) for piece in chunks[0].dropped]
+    assert told == [("<i>", "markup", 1), ("</i>", "markup", 1), ("☂", "no reading in English", 2)]
+    assert shown.dropped == chunks[0].dropped
+    assert not any(chunk.dropped for chunk in chunks[1:])
+    assert plain.dropped == ()
+
+
+def test_a_text_longer_than_a_request_may_be_is_read_whole(url):
+    with Client(url) as client:
+        sentences = client.phones("The old captain opened the door. " * 155, "en")
+    assert [sentence.normalized for sentence in sentences] == ["The old captain opened the door."] * 155

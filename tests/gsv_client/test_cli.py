@@ -163,3 +163,11 @@ def test_every_command_explains_itself(command: list[str]) -> None:
     result = CliRunner().invoke(main, [*command, "--help"])
     assert result.exit_code == 0
     assert result.stdout.startswith("Usage: ")
+
+
+def test_what_is_not_said_is_told_on_stderr(url: str, speaker: Any, chunk_answer: Any, tmp_path: Any) -> None:
+    told = [json.dumps({"text": text, "reason": "markup", "times": 1}) for text in ("<i>", "</i>")]
+    speaker.answers = [{**chunk_answer(0), "dropped": told}, chunk_answer(1)]
+    result = gsv(url, "say", "<i>Hi</i>", "--voice", "ann", "-o", str(tmp_path / "a.wav"), "--json")
+    assert "not said: '<i>' (markup), '</i>' (markup)" in result.stderr
+    assert json.loads(result.stdout)["dropped"][0] == {"text": "<i>", "reason": "markup", "times": 1}

@@ -15,6 +15,7 @@ from gsv_client.protocol import (
     infer_body,
     json_inputs,
     parse_chunk,
+    parse_dropped,
     parse_voices,
     tts_inputs,
     voices_inputs,
@@ -114,3 +115,14 @@ def test_one_voice_none_and_unknown_fields_are_all_read() -> None:
     assert parse_voices({"voices": ann}) == [Voice("ann", "Hi.", seconds=4.5)]
     assert parse_voices({"voices": np.array([ann.encode()] * 2, object)})[1].voice == "ann"
     assert parse_voices({"voices": []}) == []
+
+
+@pytest.mark.parametrize("wrap", [lambda rows: np.array(rows, dtype=object), list, lambda rows: rows[0]])
+def test_what_is_not_said_comes_with_its_reason_however_it_travels(wrap: Any) -> None:
+    row = json.dumps({"text": "☂", "reason": "no reading in English", "times": 2}, ensure_ascii=False)
+    (dropped,) = parse_dropped({"dropped": wrap([row])})
+    assert str(dropped) == "'☂' (no reading in English, 2 times)"
+
+
+def test_a_server_that_does_not_say_what_it_drops_drops_nothing() -> None:
+    assert parse_dropped({}) == parse_dropped({"dropped": np.array([], dtype=object)}) == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gsv_client import protocol
+from gsv_client import long_texts, protocol
 from gsv_runtime import contract, errors
 
 KSERVE = {"STRING": "BYTES"}
@@ -23,6 +23,10 @@ def test_the_client_knows_every_tensor_of_the_public_models(
     assert name == model.name
     assert inputs == {tensor.name: KSERVE.get(tensor.dtype, tensor.dtype) for tensor in model.inputs}
     assert outputs == tuple(tensor.name for tensor in model.outputs)
+
+
+def test_the_client_cuts_texts_where_the_servers_bound_is() -> None:
+    assert long_texts.MAX_REQUEST_CHARACTERS == contract.MAX_TEXT_CHARACTERS
 
 
 def test_the_client_can_ask_after_every_model() -> None:

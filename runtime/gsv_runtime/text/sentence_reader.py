@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from gsv_runtime.contract import MAX_TEXT_CHARACTERS
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.language_modes import Mode, check_mode
-from gsv_runtime.text import figure_signs, numerals
 from gsv_runtime.text.clean import clean, plain_forms
 from gsv_runtime.text.codes import say_codes
 from gsv_runtime.text.dropped import NOTHING_BESIDE, Dropped, no_reading, sayable, unread
 from gsv_runtime.text.languages import FRONTENDS, Unit, check_table, reader
 from gsv_runtime.text.lexicon import Marks, Pronounced, parse_lexicon
 from gsv_runtime.text.markup import plain_text
+from gsv_runtime.text.normalize import figure_signs, numerals
 from gsv_runtime.text.segment import Run, dominant_language, segment
 from gsv_runtime.text.split import ADDED_PAUSE, CUT_METHODS, NO_SPLIT, STOPS, split_long_piece, split_sentences
 from gsv_runtime.text.ssml import Passage, is_ssml, passages

@@ -6,7 +6,7 @@ Triton tensors are rectangular, sentences are not: the front end answers with al
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,6 +37,7 @@ class Sentence:
     runs: tuple[ChineseRun, ...]
     rate: float = 1.0  # beside the request's speed
     pause_after_s: float | None = None  # None: the request's, and none after the last
+    dropped: tuple[str, ...] = ()  # of the whole text, with its first sentence: what is not said
 
 
 def unflatten(answer: Arrays) -> list[Sentence]:
@@ -70,12 +71,14 @@ def unflatten(answer: Arrays) -> list[Sentence]:
     # The shortest decimal of a float32 is the number that was meant: 0.8, not 0.80000001.
     rates = answer.get("rates", np.ones(counts.size))
     pauses = answer.get("pause_after_s", np.full(counts.size, -1.0))
-    return [
+    sentences = [
         Sentence(str(text), phones[end - count : end], tuple(runs), float(str(rate)), _given(pause))
         for text, count, end, runs, rate, pause in zip(
             answer["sentences"], counts, phone_ends, runs_of, rates, pauses, strict=True
         )
     ]
+    dropped = tuple(map(str, answer.get("dropped", ())))
+    return [replace(sentences[0], dropped=dropped), *sentences[1:]] if dropped and sentences else sentences
 
 
 def _given(pause_s: float) -> float | None:

@@ -34,7 +34,7 @@ from gsv_runtime.text.normalize.english_words import (
     ROMAN_AFTER_NAME,
     SYMBOLS,
 )
-from gsv_runtime.text.numerals import roman_value
+from gsv_runtime.text.normalize.numerals import roman_value
 
 Say = Callable[[re.Match[str]], str]
 Rule = tuple[re.Pattern[str], Say | str]

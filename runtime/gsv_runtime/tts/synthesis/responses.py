@@ -26,6 +26,7 @@ class Chunk:
     last: bool
     finish_reason: str = ""  # why its sentence ended with it; empty if that goes on
     source: str = ""  # of its audio; several by commas
+    dropped: tuple[str, ...] = ()  # what of the text is not said, with the first chunk
 
 
 def join_pieces(pieces: Iterator[AudioPiece], streaming: str) -> Iterator[Chunk]:
@@ -56,6 +57,7 @@ class _Joined:
         self._sources: dict[str, None] = {}
         self._timing_ms: dict[str, float] = {}
         self._last = False
+        self._dropped: tuple[str, ...] = ()
 
     def add(self, piece: AudioPiece) -> None:
         self._waveforms.append(piece.waveform)
@@ -64,6 +66,7 @@ class _Joined:
         self._sources[piece.source] = None
         self._timing_ms = added(self._timing_ms, piece.times_ms)
         self._last = piece.is_last
+        self._dropped += piece.task.sentence.dropped if not self._dropped else ()
 
     def chunk(self, number: int) -> Chunk:
         return Chunk(
@@ -75,6 +78,7 @@ class _Joined:
             last=self._last,
             finish_reason=_worst(self._reasons),
             source=",".join(self._sources),
+            dropped=self._dropped if number == 0 else (),
         )
 
 
@@ -109,4 +113,5 @@ def chunk_outputs(chunk: Chunk, encoding: str) -> Arrays:
         "finish_reason": np.array([chunk.finish_reason], dtype=np.object_),
         "final": np.array([chunk.last], dtype=np.bool_),
         "source": np.array([chunk.source], dtype=np.object_),
+        "dropped": np.array(chunk.dropped, dtype=np.object_),
     }

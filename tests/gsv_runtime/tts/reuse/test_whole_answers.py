@@ -185,6 +185,7 @@ def response(num_samples, sentence="A sentence of some length."):
                 "finish_reason": "eos",
                 "final": [True],
                 "source": "memory",
+                "dropped": [],
             },
         ),
         audio_s=num_samples / 32_000,

@@ -98,6 +98,11 @@ def test_a_lexicon_goes_to_the_front_end(speak, make_stages):
     assert stages.inputs_of("text_frontend")[0]["lexicon"] == ["ab = cd"]
 
 
+def test_what_is_not_said_is_told_with_the_first_chunk_and_only_there(speak, stages_with_manner):
+    chunks = speak(stages_with_manner(dropped=["a", "b"]), text="ab,cde")
+    assert [chunk.dropped for chunk in chunks] == [("a", "b"), ()]
+
+
 def test_t2s_gets_the_prompt_once_before_the_target(speak, make_stages):
     stages = make_stages()
     speak(stages, text="ab")
