@@ -95,4 +95,3 @@ class SpeakerEncoderSizes:
     base_width: int = 24
     scale: int = 4
     expansion: int = 4
-    fbank_bins: int = 80

@@ -108,9 +108,6 @@ class FakeTriton:
     async def is_ready(self, model: str = "") -> bool:
         return self.ready
 
-    async def model_parameters(self, model: str) -> dict[str, str]:
-        return {"model_version": "v2"}
-
     async def close(self) -> None:
         pass
 

@@ -6,8 +6,6 @@ Deliberately different: padding is masked before every convolution, so that a pa
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -62,11 +60,6 @@ class Vocoder(nn.Module):
             )
         self.leave = nn.Conv1d(channels, 1, EDGE_KERNEL, padding=EDGE_KERNEL // 2, bias=False)
 
-    @property
-    def samples_per_frame(self) -> int:
-        """Samples of waveform for one latent frame."""
-        return math.prod(self.rates)
-
     def forward(self, latents: Tensor, frame_lengths: Tensor, global_condition: Tensor) -> Tensor:
         """Synthesise: the exported stage.
 
@@ -76,7 +69,7 @@ class Vocoder(nn.Module):
             global_condition: [B, global_dim].
 
         Returns:
-            waveform: [B, N] in [-1, 1], N = samples_per_frame * F, zero beyond frame_lengths.
+            waveform: [B, N] in [-1, 1], N the product of its rates times F, zero beyond frame_lengths.
         """
         frames = latents.shape[2]
         mask = length_mask(frame_lengths, frames)

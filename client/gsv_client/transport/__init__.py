@@ -80,10 +80,6 @@ class Transport(Protocol):
         """Names of a model's inputs."""
         ...
 
-    def model_parameters(self, model: str) -> dict[str, str]:
-        """Parameters in a model's config.pbtxt."""
-        ...
-
     def close(self) -> None:
         """Let the connection go."""
         ...

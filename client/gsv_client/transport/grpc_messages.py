@@ -6,7 +6,6 @@ versions, and none of its clients: the threaded one leaves a thread behind a str
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -74,9 +73,3 @@ def readable(error: SynthesisError, url: str) -> SynthesisError:
 def repository_states(index: Any) -> dict[str, str]:
     """State of each model in a repository index."""
     return {model.name: f"{model.state} {model.reason}".strip() or "not loaded" for model in index.models}
-
-
-def parameters_of(config: Any) -> dict[str, str]:
-    """Parameters of a model configuration."""
-    parameters: Mapping[str, Any] = config.config.parameters
-    return {key: value.string_value for key, value in parameters.items()}

@@ -19,7 +19,6 @@ from gsv_client.transport.grpc_messages import (
     CHANNEL_OPTIONS,
     error_of,
     infer_request,
-    parameters_of,
     repository_states,
     response_of,
     streamed_response_of,
@@ -99,10 +98,6 @@ class GrpcTransport:
         """Names of a model's inputs."""
         metadata = self._call(self._stub.ModelMetadata, messages.ModelMetadataRequest(name=model))
         return tuple(tensor.name for tensor in metadata.inputs)
-
-    def model_parameters(self, model: str) -> dict[str, str]:
-        """Parameters in a model's config.pbtxt."""
-        return parameters_of(self._call(self._stub.ModelConfig, messages.ModelConfigRequest(name=model)))
 
     def close(self) -> None:
         """Let the connection go."""

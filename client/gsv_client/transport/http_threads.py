@@ -136,11 +136,6 @@ class HttpTransport:
         """Names of a model's inputs."""
         return tuple(tensor["name"] for tensor in self._json("GET", f"/v2/models/{model}")["inputs"])
 
-    def model_parameters(self, model: str) -> dict[str, str]:
-        """Parameters in a model's config.pbtxt."""
-        parameters = self._json("GET", f"/v2/models/{model}/config").get("parameters", {})
-        return {key: value["string_value"] for key, value in parameters.items()}
-
     def close(self) -> None:
         """Let the connections go; an idle one would keep a stopping server waiting."""
         self._pool.clear()

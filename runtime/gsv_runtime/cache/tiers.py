@@ -76,11 +76,6 @@ class Cache:
         return cls(())
 
     @property
-    def enabled(self) -> bool:
-        """Whether it keeps anything: without, nobody needs to make a key."""
-        return bool(self._levels)
-
-    @property
     def memory(self) -> Memory | None:
         """Where the first level keeps what it has, for other things that are quick to find there."""
         return next((level.memory for level in self._levels if isinstance(level, MemoryLevel)), None)

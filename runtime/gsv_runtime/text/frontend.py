@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from gsv_runtime.language_modes import AUTO
 from gsv_runtime.text.languages import LANGUAGES, Reader, Unit, reader
-from gsv_runtime.text.sentence_reader import DEFAULT_VARIANT, ReadSentence, Variant, read_text
+from gsv_runtime.text.sentence_reader import ReadSentence, Variant, read_text
 from gsv_runtime.text.split import MAX_SENTENCE_CHARACTERS
 from gsv_runtime.text.symbols import UNKNOWN, phone_table
 
@@ -38,7 +38,7 @@ class FrontendResult:
         run_phone_starts: `[R]` index into phones where each run begins.
         pause_after_s: `[K]` silence after each sentence, negative for the request's.
         rates: `[K]` speed of each sentence beside the request's.
-        origins: K JSON objects as `describe` gives them, or none.
+        origins: K JSON objects as `_described` gives them, or none.
         dropped: what of the text is not said, JSON objects as `dropped.Dropped.rows` gives them.
     """
 
@@ -153,20 +153,14 @@ def _bounded_parts(units: tuple[Unit, ...], start: int) -> Iterator[tuple[int, t
         start += sum(len(said) for _, said in part)
 
 
-def describe(
-    text: str, language: str = AUTO, split_method: str = "cut5", variant: Variant = DEFAULT_VARIANT, lexicon: str = ""
-) -> list[dict[str, Any]]:
-    """What becomes of a text, for people: sentences, their runs, and the phones of each word or character.
+def _described(sentence: ReadSentence) -> dict[str, Any]:
+    """What became of a sentence, for people: its runs, and the phones of each word or character.
 
     Returns:
-        One dict a sentence: ``text``, ``normalized``, ``rate``, ``pause_after_s`` (null: the request's) and ``runs``,
-        each with ``language``, ``text``, ``normalized``, ``given`` (the client gave the phones) and ``units``, a list
-        of [word or character, phones]. JSON can hold it.
+        ``text``, ``normalized``, ``rate``, ``pause_after_s`` (null: the request's) and ``runs``, each with
+        ``language``, ``text``, ``normalized``, ``given`` (the client gave the phones) and ``units``, a list of
+        [word or character, phones]. JSON can hold it.
     """
-    return [_described(sentence) for sentence in read_text(text, language, split_method, variant, lexicon)[0]]
-
-
-def _described(sentence: ReadSentence) -> dict[str, Any]:
     return {
         "text": sentence.text,
         "normalized": sentence.normalized,

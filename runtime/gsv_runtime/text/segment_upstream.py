@@ -164,11 +164,3 @@ def parts(sentence: str, mode: Mode) -> list[Part]:
         found = [(code if code == "en" else mode.fixed, text) for code, text in found]
     named = [(mode.han if code == "zh" else code, text) for code, text in _merged(found)]
     return [(code, text) if code in ("zh", "ja", "ko", "yue", "en") else ("en", " ") for code, text in named]
-
-
-def han_and_kana(stretch: str) -> list[Part]:
-    """Cut a stretch of Han characters and kana into Mandarin and Japanese words; joined they are the stretch."""
-    found: list[Part] = []
-    for piece in _splitter().split_by_lang(text=stretch):
-        found.append(("zh" if piece.lang == "zh" else "ja", str(piece.text)))
-    return _merged(found)

@@ -3,8 +3,10 @@
 import pytest
 
 from gsv_runtime.errors import InvalidRequest
-from gsv_runtime.text.frontend import TextFrontend, describe
+from gsv_runtime.text.frontend import TextFrontend
 from gsv_runtime.text.lexicon import MAX_ENTRIES, Marks, Pronounced, parse_lexicon, pronounce
+
+from .described import describe
 
 
 def said(text, lexicon, language="auto"):

@@ -85,11 +85,6 @@ class SpeechCache:
         return RequestSentences(self._sentences, request, voice, schedule, check)
 
     @property
-    def num_single_flights(self) -> int:
-        """Sentences that are being computed, or looked for, for whoever wants them."""
-        return len(self._sentences.flights)
-
-    @property
     def num_following(self) -> int:
         """Requests that wait for what another one computes."""
         return self._sentences.flights.num_following + self._once.num_following

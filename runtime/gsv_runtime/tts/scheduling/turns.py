@@ -30,16 +30,6 @@ class TurnQueue:
         self._running: set[Turn] = set()
         self._arrived = 0
 
-    @property
-    def num_waiting(self) -> int:
-        """Turn without a slot."""
-        return len(self._waiting)
-
-    @property
-    def num_running(self) -> int:
-        """Places taken."""
-        return len(self._running)
-
     def join(self, due_s: float) -> Turn:
         """Ask for a slot; `due_s` is on the same clock for all."""
         turn = Turn(due_s, self._arrived)

@@ -82,11 +82,6 @@ class SentenceDecoder:
         """Whether the piece handed out last was the sentence's last."""
         return self._is_complete
 
-    @property
-    def tokens_wanted(self) -> int:
-        """How many more tokens the next piece needs; it comes earlier if the sentence ends earlier."""
-        return max(self._schedule.tokens_before_chunk(self._next_chunk) - self._tokens.size, 0)
-
     def push(self, tokens: Array, finished: bool) -> Iterator[Array]:
         """Take tokens; the stages are called as the pieces are asked for.
 

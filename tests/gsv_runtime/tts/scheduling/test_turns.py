@@ -15,11 +15,16 @@ def in_order(queue, turns):
     return order
 
 
+def places(queue):
+    """How many are taken, and how many turns wait for one."""
+    return len(queue._running), len(queue._waiting)
+
+
 def test_places_are_given_while_there_are_any():
     queue = TurnQueue(2)
     turns = [queue.join(0.0) for _ in range(3)]
     assert [queue.is_running(turn) for turn in turns] == [True, True, False]
-    assert (queue.num_running, queue.num_waiting) == (2, 1)
+    assert places(queue) == (2, 1)
 
 
 def test_who_is_due_first_is_next_and_equals_go_as_they_came():
@@ -35,7 +40,7 @@ def test_a_turn_given_up_while_waiting_takes_no_place():
     queue.leave(given_up)
     queue.leave(first)
     assert queue.is_running(last)
-    assert (queue.num_running, queue.num_waiting) == (1, 0)
+    assert places(queue) == (1, 0)
 
 
 def test_a_turn_cannot_be_left_twice():
@@ -54,7 +59,8 @@ def test_no_place_is_free_while_anyone_waits_and_none_is_given_twice(slots, even
             inside.append(queue.join(number))
         else:
             queue.leave(inside.pop(number % len(inside)))
-        assert queue.num_running == min(slots, len(inside))
-        assert queue.num_running + queue.num_waiting == len(inside)
+        num_running, num_waiting = places(queue)
+        assert num_running == min(slots, len(inside))
+        assert num_running + num_waiting == len(inside)
         running = [turn for turn in inside if queue.is_running(turn)]
-        assert len(running) == queue.num_running
+        assert len(running) == num_running
