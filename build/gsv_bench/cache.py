@@ -105,7 +105,7 @@ class Listener:
         self._voice = server.voice
         self._log = server.log
 
-    def ask(self, text: str, **options: Any) -> Answer:
+    def ask(self, text: str, **options: Any) -> CacheAnswer:
         """Speak, and wait for the line in the log."""
         asked = cast(Options, {"voice": self._voice, "language": "en", "seed": SEED, **options})
         before = len(self._ended())
@@ -118,7 +118,7 @@ class Listener:
                 raise TimeoutError(f"{self._log} does not say that the request has ended")
             time.sleep(0.002)
         sources = {source for chunk in audio.chunks for source in chunk.source.split(",")}
-        return Answer(float(ended[-1]), client_ms, audio.duration_s, audio.samples.tobytes(), sources)
+        return CacheAnswer(float(ended[-1]), client_ms, audio.duration_s, audio.samples.tobytes(), sources)
 
     def _ended(self) -> list[str]:
         text = self._log.read_text(encoding="utf-8", errors="replace")
@@ -126,7 +126,7 @@ class Listener:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CacheAnswer:
     """One request."""
 
     server_ms: float

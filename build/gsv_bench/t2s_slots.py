@@ -39,7 +39,7 @@ _ROUNDS_A_TURN = 5
 
 
 @dataclass
-class Timings:
+class SlotTimings:
     """Seconds of each round, by slots, and of each prefill; one engine."""
 
     rounds_s: dict[int, list[float]] = field(default_factory=dict)
@@ -90,7 +90,7 @@ def engine_rows(engine: Engine) -> int:
     return engine.capacity.cache_rows // 2
 
 
-def measure(engines: Mapping[str, Engine], sizes: T2SSizes, slots: Sequence[int], turns: int) -> dict[str, Timings]:
+def measure(engines: Mapping[str, Engine], sizes: T2SSizes, slots: Sequence[int], turns: int) -> dict[str, SlotTimings]:
     """Time rounds by turns.
 
     Args:
@@ -100,9 +100,9 @@ def measure(engines: Mapping[str, Engine], sizes: T2SSizes, slots: Sequence[int]
         turns: each of a few rounds; one more before is not counted.
 
     Returns:
-        Timings by engine.
+        SlotTimings by engine.
     """
-    timings = {name: Timings({n: [] for n in slots}) for name in engines}
+    timings = {name: SlotTimings({n: [] for n in slots}) for name in engines}
     running = {(name, n): _begin(engine, sizes, n) for n in slots for name, engine in engines.items()}
     for (name, n), decoder in running.items():
         for _ in range(n):  # one joins a round
@@ -130,7 +130,7 @@ def _finish_round(decoder: Decoder) -> None:
         raise failure
 
 
-def table(found: Mapping[str, Timings]) -> str:
+def table(found: Mapping[str, SlotTimings]) -> str:
     """Tokens per second and round times, as Markdown."""
     slots = next(iter(found.values())).rounds_s
     lines = ["| slots | " + " | ".join(f"{name} round ms | {name} tokens/s" for name in found) + " |"]

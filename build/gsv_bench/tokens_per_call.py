@@ -38,7 +38,7 @@ _PATIENCE_S = 600.0
 
 
 @dataclass
-class Timings:
+class CallTimings:
     """Of one number of tokens; one value for each round."""
 
     alone_ttfa_s: list[float] = field(default_factory=list)
@@ -57,7 +57,7 @@ async def _hear(client: AsyncClient, text: str, voice: str, seed: int) -> tuple[
     return chunks.playback.ttfa_s or 0.0, audio.duration_s
 
 
-async def _turn(url: str, voices: Sequence[str], timings: Timings) -> None:
+async def _turn(url: str, voices: Sequence[str], timings: CallTimings) -> None:
     """One stream alone, then ten at once; the first of a loaded model does not count."""
     async with AsyncClient(url, timeout_s=_PATIENCE_S, busy_wait_s=_PATIENCE_S) as client:
         await _hear(client, TEXTS[0], voices[0], 0)
@@ -84,9 +84,9 @@ def _ask_for(tokens: int, repository: Path, control: ModelControl) -> None:
         raise RuntimeError(f"{TTS.name} cannot be loaded with tokens_per_call={tokens}")
 
 
-def measure(repository: Path, running: ServerState, candidates: Sequence[int], rounds: int) -> dict[int, Timings]:
+def measure(repository: Path, running: ServerState, candidates: Sequence[int], rounds: int) -> dict[int, CallTimings]:
     """Let each number have its turn in each round."""
-    found = {tokens: Timings() for tokens in candidates}
+    found = {tokens: CallTimings() for tokens in candidates}
     url, ports = f"{running.ports.host}:{running.ports.grpc}", running.ports
     control, voices = ModelControl(f"{ports.host}:{ports.http}", running.admin_key), register(url)
     for number in tqdm(range(rounds), desc="rounds"):

@@ -57,7 +57,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Utterance:
+class JudgedUtterance:
     """One sentence from one source, and what was found."""
 
     voice: str
@@ -89,7 +89,7 @@ def assigned(texts: Sequence[str], voices: Sequence[str]) -> Iterator[tuple[str,
 
 
 @dataclass(frozen=True)
-class Spoken:
+class SpokenSentence:
     """One sentence from one source, before it is measured."""
 
     voice: str
@@ -110,14 +110,14 @@ class Speaker:
         for one in references:
             self._client.register_voice(one.voice, one.audio, one.prompt_text, one.prompt_language)
 
-    def speak(self, text: str, voice: str) -> Iterator[Spoken]:
+    def speak(self, text: str, voice: str) -> Iterator[SpokenSentence]:
         """The sentence from each source."""
         original = data.original(text, voice)
         resynthesised = at_16k(self._resynthesis.speak(original, text, voice), SAMPLE_RATE_HZ)
         spoken = self._client.synthesize(text, voice=voice, language="en", seed=_SEED, cache="off")
         sources = (original, None), (resynthesised, None), (at_16k(spoken.samples, spoken.sample_rate), spoken.rtf)
         for source, (samples, rtf) in zip(SOURCES, sources, strict=True):
-            yield Spoken(voice, source, text, samples, original, rtf)
+            yield SpokenSentence(voice, source, text, samples, original, rtf)
 
 
 class Judge:
@@ -127,11 +127,11 @@ class Judge:
         """Load the recogniser."""
         self._recogniser, self._space = Recogniser(), space
 
-    def measure(self, spoken: Spoken) -> Utterance:
+    def measure(self, spoken: SpokenSentence) -> JudgedUtterance:
         """Everything that is measured of one utterance."""
         heard = self._recogniser.words(spoken.samples)
         seconds, original_s = (len(samples) / metrics.RATE_HZ for samples in (spoken.samples, spoken.original))
-        return Utterance(
+        return JudgedUtterance(
             spoken.voice,
             spoken.source,
             spoken.text,
@@ -151,17 +151,17 @@ def _appoint(space: metrics.SpeakerSpace) -> None:
     _judges.append(Judge(space))
 
 
-def _judge(spoken: Spoken) -> Utterance:
+def _judge(spoken: SpokenSentence) -> JudgedUtterance:
     return _judges[0].measure(spoken)
 
 
-def measure_all(spoken: Sequence[Spoken], space: metrics.SpeakerSpace, workers: int) -> list[Utterance]:
+def measure_all(spoken: Sequence[SpokenSentence], space: metrics.SpeakerSpace, workers: int) -> list[JudgedUtterance]:
     """Measure in several processes, after all speech is there: so that measuring does not slow the server down."""
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_appoint, initargs=(space,)) as pool:
         return list(tqdm(pool.map(_judge, spoken), desc="measured", total=len(spoken), mininterval=5))
 
 
-def summary(utterances: Sequence[Utterance], voices: Sequence[str]) -> dict[str, Any]:
+def summary(utterances: Sequence[JudgedUtterance], voices: Sequence[str]) -> dict[str, Any]:
     """All figures.
 
     Args:
@@ -184,7 +184,7 @@ def summary(utterances: Sequence[Utterance], voices: Sequence[str]) -> dict[str,
     return {"sentences": len(utterances) // len(SOURCES), "sources": sources, "wer_lost": lost, "claims": claims}
 
 
-def _figures(utterances: Sequence[Utterance], voices: Sequence[str]) -> dict[str, Any]:
+def _figures(utterances: Sequence[JudgedUtterance], voices: Sequence[str]) -> dict[str, Any]:
     faults = [one.fault for one in utterances if one.fault]
     speeds = [one.rtf for one in utterances if one.rtf is not None]
 

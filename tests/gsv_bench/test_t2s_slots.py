@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from gsv_bench.t2s_cases import never_end, open_cuda_engine, open_engine
-from gsv_bench.t2s_slots import Timings, measure, table
+from gsv_bench.t2s_slots import SlotTimings, measure, table
 from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
@@ -12,7 +12,7 @@ SIZES = T2SSizes(hidden=32, heads=4, layers=2, feed_forward=48, num_phones=20, v
 
 
 def test_the_ratios_compare_ten_slots_with_one():
-    timings = Timings({1: [0.010, 0.010, 0.500], 10: [0.025, 0.025, 0.001]}, [0.2])
+    timings = SlotTimings({1: [0.010, 0.010, 0.500], 10: [0.025, 0.025, 0.001]}, [0.2])
     values = timings.to_json()
     assert values["tokens_per_s"] == {"1": 100.0, "10": 400.0}
     assert values["tokens_per_s_ratio"] == 4.0

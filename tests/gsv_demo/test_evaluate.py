@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from gsv_demo import evaluate, plots
-from gsv_demo.evaluate import SOURCES, Utterance
+from gsv_demo.evaluate import SOURCES, JudgedUtterance
 
 VOICES = ["slt", "rms"]
 
 
 def utterance(source, voice="slt", heard="hello there", fault="", toward=None, rtf=None):
     similarities = {other: 0.9 if other == (toward or voice) else -0.2 for other in VOICES}
-    return Utterance(voice, source, "Hello there.", heard, 1.0, fault, 5.0, similarities, rtf)
+    return JudgedUtterance(voice, source, "Hello there.", heard, 1.0, fault, 5.0, similarities, rtf)
 
 
 def spoken(**changes):

@@ -1,8 +1,10 @@
 """Rules that hold for the repository as a whole."""
 
+import ast
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,18 @@ def test_modules_stay_short_enough_to_hold_in_mind(path):
 def test_no_module_has_a_name_that_says_nothing():
     empty = {"utils.py", "helpers.py", "misc.py", "common.py"}
     assert not [path for path in SOURCES if path.name in empty]
+
+
+@pytest.mark.parametrize("package", [package for package in PACKAGES if "gateway" not in package])
+def test_a_class_has_a_name_of_its_own_in_its_package(package):
+    places = defaultdict(list)
+    for path in sorted((ROOT / package).rglob("*.py")):
+        classes = (
+            node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ClassDef)
+        )
+        for node in classes:
+            places[node.name].append(str(path.relative_to(ROOT)))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 _DOOR = ("messages", "metrics", "stage_calls", "streams")

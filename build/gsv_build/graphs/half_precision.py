@@ -23,9 +23,7 @@ SCOPES = "pkg.torch.onnx.name_scopes"  # metadata of the exporter: the modules t
 # Parts of each stage that are computed in float32 throughout.
 FLOAT32_PARTS: Mapping[str, tuple[str, ...]] = {
     "hubert": ("convs.0",),  # a group norm follows, which makes the quietest recording as loud as any other
-    "speech_tokenizer": (
-        "",
-    ),  # names the nearest code; rounding would choose between two as near; it is small
+    "speech_tokenizer": ("",),  # names the nearest code; rounding would choose between two as near; it is small
     "reference_encoder": ("spectral_enter",),  # magnitudes of a spectrum range over more than half precision has
     "acoustic": ("prior",),  # the logarithm of the deviation goes through an exponential
     "vocoder": ("leave",),  # the waveform itself; its noise would be heard
