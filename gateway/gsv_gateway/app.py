@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gsv_client import AsyncClient, SynthesisError
-from gsv_gateway import operations
+from gsv_gateway import operations, page_routes
 from gsv_gateway.edge import OriginGuard, RequestRecord
 from gsv_gateway.gateway import Gateway
 from gsv_gateway.live import deepgram, page_socket
@@ -65,16 +65,12 @@ def create_app(settings: Settings, clients: Sequence[AsyncClient] | None = None)
     app.include_router(openai_routes.router(gateway))
     app.include_router(deepgram.router(gateway))
     app.include_router(page_socket.router(gateway))
-    sovits = sovits_routes.router(gateway, page)
+    sovits = sovits_routes.router(gateway, page_routes.index)
     app.include_router(sovits)
+    app.mount("/page", page_routes.PageFiles())
     app.include_router(gsvi.router(gateway))
     _answer_errors(app, {route.path for route in sovits.routes if isinstance(route, APIRoute)})
     return app
-
-
-async def page(_: Request) -> Response:
-    """The page."""
-    return Response("gsv-triton gateway; see /docs", media_type="text/plain")
 
 
 def _answer_errors(app: FastAPI, sovits_paths: Collection[str]) -> None:

@@ -35,8 +35,8 @@ def test_every_dockerfile_and_mount_named_exists_or_is_made_by_make_build():
 
 def test_ports_are_published_on_loopback_unless_asked_otherwise():
     ports = [port for service in COMPOSE["services"].values() for port in service.get("ports", ())]
-    assert len(ports) == 4
-    assert all(port.startswith("${GSV_HOST:-127.0.0.1}:") for port in ports)
+    assert len(ports) == 5
+    assert all(port.startswith(("${GSV_HOST:-127.0.0.1}:", "${GSV_GATEWAY_HOST:-127.0.0.1}:")) for port in ports)
 
 
 def test_every_file_mounted_from_the_repository_is_there():

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import gsv_runtime
 from gsv_runtime.model_files import DEFAULT_REPOSITORY, file_digest, joined_digest
-from gsv_runtime.server import preload, triton_process, workarounds
+from gsv_runtime.server import gateway_process, preload, triton_process, workarounds
 from gsv_runtime.server.model_processes import server_process
 from gsv_runtime.server.triton_process import Ports, ServerFailed, Wheel
 from gsv_runtime.server.watchdog import watchdog_command
@@ -190,9 +190,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit status."""
     try:
         if arguments.command == "up":
-            up(arguments.repository, arguments.state, ports_from_environment(os.environ))
-        elif arguments.command == "down" and not down(arguments.state):
-            logger.info("no server to stop state=%s", arguments.state)
+            ports = ports_from_environment(os.environ)
+            port = gateway_process.port_from_environment(os.environ)
+            up(arguments.repository, arguments.state, ports)
+            if port is not None:
+                gateway_process.up(arguments.state.resolve(), port, f"{ports.host}:{ports.grpc}", os.environ)
+        elif arguments.command == "down":
+            gateway_process.down(arguments.state)
+            if not down(arguments.state):
+                logger.info("no server to stop state=%s", arguments.state)
         elif arguments.command == "status":
             return _status(arguments.state)
         elif arguments.command == "logs":

@@ -121,7 +121,7 @@ class ModelReloader:
         self._down: dict[str, _Down] = {}
 
     @property
-    def has_seen_a_model(self) -> bool:
+    def has_served(self) -> bool:
         """Whether any model was ever ready."""
         return bool(self._num_expected)
 

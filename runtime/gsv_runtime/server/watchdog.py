@@ -40,6 +40,17 @@ class Process(Protocol):
         """Ask it to end."""
 
 
+class Watched(Protocol):
+    """What is asked about a server that runs."""
+
+    @property
+    def has_served(self) -> bool:
+        """Whether it was ever ready."""
+
+    def look(self) -> object:
+        """See whether all is well, and mend what is not."""
+
+
 class ServerWatchdog:
     """Keeps one server running until it is told to stop.
 
@@ -49,16 +60,19 @@ class ServerWatchdog:
         clear: removes what a dead server has left.
         sleep: waits for some seconds.
         clock: seconds that only grow.
+        name: of the server, for the log.
     """
 
     def __init__(
         self,
         start: Callable[[], Process],
-        reloader: Callable[[int], ModelReloader],
+        reloader: Callable[[int], Watched],
         clear: Callable[[], None],
         sleep: Callable[[float], Any] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        name: str = "tritonserver",
     ) -> None:
+        self._name = name
         self._start = start
         self._reloader = reloader
         self._clear = clear
@@ -89,7 +103,7 @@ class ServerWatchdog:
                 return status if status >= 0 else 128 - status
             lived_s = self._clock() - began_s
             pause_s = _next_pause_s(pause_s, lived_s)
-            logger.error("tritonserver died status=%d lived_s=%.0f started_again_in_s=%g", status, lived_s, pause_s)
+            logger.error("%s died status=%d lived_s=%.0f started_again_in_s=%g", self._name, status, lived_s, pause_s)
             self._clear()
             self._pause(pause_s)
             if self._stopping:
@@ -105,10 +119,10 @@ class ServerWatchdog:
         while server.poll() is None:
             failure = self._look(reloader, failure)
             self._sleep(POLL_S)
-        return server.poll() or 0, reloader.has_seen_a_model
+        return server.poll() or 0, reloader.has_served
 
     @staticmethod
-    def _look(reloader: ModelReloader, told: str) -> str:
+    def _look(reloader: Watched, told: str) -> str:
         """Have the models looked at; whatever an answer of a server in trouble does to that, the watching goes on.
 
         Args:

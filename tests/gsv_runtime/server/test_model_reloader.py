@@ -183,12 +183,12 @@ def test_a_model_that_never_became_ready_is_not_loaded(server):
     assert watcher.look() == ["vocoder"]
 
 
-def test_it_has_seen_a_model_once_one_was_ready(server):
+def test_it_has_served_once_one_was_ready(server):
     server.ready.clear()
     watcher = watching(server)
-    assert not watcher.has_seen_a_model
+    assert not watcher.has_served
     server.ready.add("tts")
     watcher.look()
     server.ready.clear()
     watcher.look()
-    assert watcher.has_seen_a_model
+    assert watcher.has_served

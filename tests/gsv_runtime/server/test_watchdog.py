@@ -64,7 +64,7 @@ class Server:
 class Looking:
     def __init__(self, script):
         self.script = script
-        self.has_seen_a_model = script.ready
+        self.has_served = script.ready
 
     def look(self):
         return []
@@ -114,7 +114,7 @@ def test_a_server_that_had_models_is_started_again_even_if_it_does_not_come_up_a
 
     def supervise(pid):
         looking = Looking(script)
-        looking.has_seen_a_model = next(seen)
+        looking.has_served = next(seen)
         return looking
 
     script.watchdog._reloader = supervise
