@@ -13,6 +13,7 @@ from typing import Any
 BENCHES = {
     "cache": "gsv_bench.cache",
     "concurrency": "gsv_bench.concurrency",
+    "gateway": "gsv_bench.gateway",
     "kills": "gsv_bench.kills",
     "stages": "gsv_bench.stages",
     "streaming": "gsv_bench.streaming",

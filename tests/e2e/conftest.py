@@ -1,13 +1,20 @@
 """A real tritonserver with a small random checkpoint, and a client that can send anything."""
 
+import contextlib
 import importlib.util
 import io
 import queue
+import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -210,3 +217,39 @@ def registered(server):
         inputs = {"action": "register", "voice": voice, "reference_audio": recording(pitch_hz=pitch_hz)}
         server.client.voices(inputs | {"prompt_text": "the same words", "prompt_language": "en"})
     return ("low", "high")
+
+
+@contextlib.contextmanager
+def gateway_before(grpc_port, folder, *options):
+    """A gateway process; yields a client of it."""
+    command = [sys.executable, "-m", "gsv_gateway", "--port", "0", "--triton", f"127.0.0.1:{grpc_port}"]
+    log = folder / "gateway.log"
+    with log.open("wb") as written:
+        process = subprocess.Popen([*command, "--keys", str(folder / "keys.json"), *options], stderr=written)
+    try:
+        found = None
+        deadline_s = time.monotonic() + LIMIT_S
+        while found is None:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline_s, log.read_text()
+            found = re.search(r"running on (http://127\.0\.0\.1:\d+)", log.read_text())
+            time.sleep(0.02)
+        with httpx.Client(base_url=found[1], timeout=LIMIT_S) as client:
+            yield client
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(LIMIT_S)
+    assert process.returncode == 0
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture(scope="session")
+def start_gateway():
+    """Starts a gateway before a server: (its gRPC port, a folder, further options)."""
+    return gateway_before
+
+
+@pytest.fixture(scope="session")
+def gateway(server, registered, tmp_path_factory):
+    with gateway_before(server.ports.grpc, tmp_path_factory.mktemp("gateway"), "--default-voice", "low") as client:
+        yield client

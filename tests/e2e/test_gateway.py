@@ -1,19 +1,13 @@
 """The gateway as a process of its own before a real tritonserver."""
 
-import contextlib
 import io
 import json
 import os
-import re
 import signal
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import numpy as np
-import pytest
 import soundfile
 from websockets.sync.client import connect
 
@@ -21,36 +15,6 @@ from gsv_client import Client
 
 PATIENCE_S = 60.0
 SENTENCE = "The young woman found a good book on the table. "
-
-
-@contextlib.contextmanager
-def gateway_before(grpc_port, folder, *options):
-    """A gateway process; yields a client of it."""
-    command = [sys.executable, "-m", "gsv_gateway", "--port", "0", "--triton", f"127.0.0.1:{grpc_port}"]
-    log = folder / "gateway.log"
-    with log.open("wb") as written:
-        process = subprocess.Popen([*command, "--keys", str(folder / "keys.json"), *options], stderr=written)
-    try:
-        found = None
-        deadline_s = time.monotonic() + PATIENCE_S
-        while found is None:
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline_s, log.read_text()
-            found = re.search(r"running on (http://127\.0\.0\.1:\d+)", log.read_text())
-            time.sleep(0.02)
-        with httpx.Client(base_url=found[1], timeout=PATIENCE_S) as client:
-            yield client
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE_S)
-    assert process.returncode == 0
-    assert "Traceback" not in log.read_text()
-
-
-@pytest.fixture(scope="module")
-def gateway(server, registered, tmp_path_factory):
-    with gateway_before(server.ports.grpc, tmp_path_factory.mktemp("gateway")) as client:
-        yield client
 
 
 def speech(gateway, **fields):
@@ -132,7 +96,7 @@ def test_clients_that_leave_free_their_streams_on_the_server(gateway, server):
 
 
 def test_a_server_that_dies_is_503_and_the_next_request_after_it_is_back_is_served(
-    repository, start_server, make_recording, tmp_path
+    repository, start_server, start_gateway, make_recording, tmp_path
 ):
     from gsv_runtime.server import local_server
 
@@ -141,7 +105,7 @@ def test_a_server_that_dies_is_503_and_the_next_request_after_it_is_back_is_serv
     try:
         with Client(f"127.0.0.1:{running.ports.grpc}") as client:
             client.register_voice("low", make_recording(), "the same words", "en")
-        with gateway_before(running.ports.grpc, tmp_path, "--default-voice", "low") as gateway:
+        with start_gateway(running.ports.grpc, tmp_path, "--default-voice", "low") as gateway:
             assert speech(gateway).status_code == 200
             os.kill(local_server.ServerState.read(running.state).server_pid, signal.SIGKILL)
             refused = speech(gateway)
