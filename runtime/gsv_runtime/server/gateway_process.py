@@ -157,7 +157,7 @@ def _installed() -> Path | None:
 
 
 def _settings(environment: Mapping[str, str]) -> list[str]:
-    return sorted(f"{name}={value}" for name, value in environment.items() if name.startswith("GSV_GATEWAY_"))
+    return sorted(f"{name}={value}" for name, value in environment.items() if "_GATEWAY_" in name)
 
 
 def _digest(package: Path, words: list[str]) -> str:
