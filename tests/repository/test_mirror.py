@@ -1,0 +1,86 @@
+"""Who looks for the tests of a module finds them: in its mirror, or where the list below says."""
+
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("runtime/gsv_runtime", "client/gsv_client", "loadtest/gsv_loadtest")
+
+# Modules without a test file of their own, and where they are tested.
+TESTED_BY = {
+    # names, types and constants, which every test uses
+    "gsv_runtime/contract.py": "tests/gsv_build/test_pbtxt.py",
+    "gsv_runtime/errors.py": "tests/gsv_runtime/triton/test_stage_calls.py",
+    "gsv_runtime/jobs.py": "tests/gsv_runtime/triton/test_streams.py",
+    "gsv_runtime/language_modes.py": "tests/gsv_runtime/text/test_segment.py",
+    "gsv_runtime/metrics.py": "tests/gsv_runtime/triton/test_metrics.py",
+    "gsv_runtime/model_files.py": "tests/gsv_build/test_build_repository.py",
+    "gsv_runtime/stages.py": "tests/gsv_runtime/tts/synthesis/test_pipeline.py",
+    "gsv_runtime/versions.py": "tests/gsv_build/checkpoints/test_versions.py",
+    "gsv_runtime/t2s/engine.py": "tests/gsv_build/graphs/test_t2s_decoding.py",
+    "gsv_runtime/tts/synthesis/pieces.py": "tests/gsv_runtime/tts/synthesis/test_pipeline.py",
+    # halves of one thing
+    "gsv_runtime/cache/disk_files.py": "tests/gsv_runtime/cache/test_disk.py",
+    "gsv_runtime/cache/levels.py": "tests/gsv_runtime/cache/test_tiers.py",
+    "gsv_runtime/cache/redis_level.py": "tests/gsv_runtime/cache/test_redis.py",
+    "gsv_runtime/server/triton_process.py": "tests/gsv_runtime/server/test_local_server.py",
+    "gsv_runtime/tts/job.py": "tests/gsv_runtime/tts/test_service.py",
+    "gsv_runtime/tts/reuse/computed_once.py": "tests/gsv_runtime/tts/reuse/test_joined_requests.py",
+    "gsv_runtime/tts/reuse/inline_voices.py": "tests/gsv_runtime/tts/reuse/test_speech_cache.py",
+    "gsv_runtime/tts/reuse/sentence_reuse.py": "tests/gsv_runtime/tts/reuse/test_speech_cache.py",
+    "gsv_runtime/tts/reuse/stage_answers.py": "tests/gsv_runtime/tts/reuse/test_speech_cache.py",
+    "gsv_runtime/voices/cloning.py": "tests/gsv_runtime/voices/test_store.py",
+    # engines and the decoder need graphs, which the builder makes
+    "gsv_runtime/t2s/cpu_engine.py": "tests/gsv_build/graphs/test_t2s_decoding.py",
+    "gsv_runtime/t2s/cuda_engine.py": "tests/gsv_build/graphs/test_t2s_decoding.py",
+    "gsv_runtime/t2s/decoder.py": "tests/gsv_build/graphs/test_t2s_decoding.py",
+    "gsv_runtime/t2s/opening.py": "tests/gsv_build/graphs/test_t2s_opening.py",
+    "gsv_runtime/triton/graph_model.py": "tests/e2e/test_served_stages.py",
+    # a language is read by many modules together: by what is heard of it, and against upstream
+    "gsv_runtime/text/*": "tests/gsv_runtime/text/test_reading_corpus.py",
+    # the four transports and the commands give the same answers, so one test asks each of them
+    "gsv_client/transport/*": "tests/gsv_client/test_client.py",
+    "gsv_client/server_info.py": "tests/gsv_client/test_client.py",
+    "gsv_client/cli_errors.py": "tests/gsv_client/test_cli.py",
+    "gsv_client/say.py": "tests/gsv_client/test_cli.py",
+    "gsv_client/pregenerate_cli.py": "tests/gsv_client/test_pregenerate.py",
+    # what a run does from its beginning to its page
+    "gsv_loadtest/on_gevent.py": "tests/gsv_loadtest/test_load.py",
+    "gsv_loadtest/plots.py": "tests/gsv_loadtest/test_report.py",
+    "gsv_loadtest/run.py": "tests/gsv_loadtest/test_load.py",
+    "gsv_loadtest/scenarios.py": "tests/gsv_loadtest/test_load.py",
+    "gsv_loadtest/user.py": "tests/gsv_loadtest/test_load.py",
+}
+
+
+def modules():
+    """Each module, as `gsv_runtime/tts/job.py`."""
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if path.name not in ("__init__.py", "__main__.py"):
+                yield path.relative_to((ROOT / package).parent).as_posix()
+
+
+def mirror_of(module):
+    """Where its tests would lie."""
+    path = Path(module)
+    return ROOT / "tests" / path.with_name(f"test_{path.name}")
+
+
+@pytest.mark.parametrize("module", list(modules()))
+def test_a_module_has_its_mirror_or_stands_in_the_list(module):
+    listed = [pattern for pattern in TESTED_BY if fnmatch(module, pattern)]
+    assert mirror_of(module).is_file() or listed, (
+        f"write {mirror_of(module).relative_to(ROOT)}, or say in TESTED_BY where {module} is tested"
+    )
+
+
+def test_the_list_names_tests_that_exist_and_no_module_that_is_gone_or_has_its_mirror():
+    every = list(modules())
+    for pattern, test in TESTED_BY.items():
+        assert (ROOT / test).is_file(), test
+        found = [module for module in every if fnmatch(module, pattern)]
+        assert found, f"{pattern} is gone"
+        assert "*" in pattern or not mirror_of(pattern).is_file(), f"{pattern} has its mirror now"
