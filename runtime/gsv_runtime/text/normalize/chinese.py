@@ -93,6 +93,8 @@ def _rules(*pairs: tuple[str, Say | str]) -> tuple[tuple[re.Pattern[str], Say | 
     return tuple((re.compile(pattern), say) for pattern, say in pairs)
 
 
+_FIGURELESS = ("周一-周五", "元/㎡", "一+一")  # what the rules that need no figure are for
+
 _DAY = r"(0?[1-9]|[12]\d|3[01])"
 _MONTH = r"(0?[1-9]|1[0-2])"
 _TIME = r"(?<!\d)([01]?\d|2[0-4])[:：]([0-5]\d)(?:[:：]([0-5]\d))?(?![\d:：])"
@@ -171,6 +173,9 @@ _RULES = _rules(
 )  # fmt: skip
 
 
+_FIGURE = re.compile(r"\d")
+# Most texts have none, and most rules need one.
+_RULES_WITHOUT_FIGURES = tuple(rule for rule in _RULES if rule[0].search("…") or any(map(rule[0].search, _FIGURELESS)))
 _FIRST_HAN = 0x3400
 _DASHES = re.compile(r"[—―]{2,}|\s-+\s|--+")
 _PER = re.compile(r"(?<=[元块角分克升米秒次瓦斤字节兆个人])/(?=[一-龥])")
@@ -191,7 +196,7 @@ def say(text: str) -> str:
     """
     while _REPEATS.search(text):
         text = _REPEATS.sub(r"\1\1", text)
-    for pattern, wording in _RULES:
+    for pattern, wording in _RULES if _FIGURE.search(text) else _RULES_WITHOUT_FIGURES:
         text = pattern.sub(wording, text)
     text = _DASHES.sub(",", _PER.sub("每", text)).replace("—", "-").translate(_SAID_SYMBOLS).translate(_MARKS)
     text = "".join(unicodedata.normalize("NFKC", char) if "\u2e80" <= char <= "\u33ff" else char for char in text)

@@ -182,6 +182,9 @@ _RULES: tuple[Rule, ...] = tuple(
         (_NUMBER, lambda m: figures_said(m[0])),
     )
 )  # fmt: skip
+_FIGURE = re.compile("[0-9]")
+# Most texts have none, and most rules need one.
+_RULES_WITHOUT_FIGURES = tuple(rule for rule in _RULES if any(map(rule[0].search, ("월~금", "서울~부산 구간"))))
 _QUOTES = re.compile("[\"'“”‘’`´《》〈〉「」『』<>*_#^|\\\\]")
 _BRACKETS = re.compile(r"\s*[()\[\]{}（）【】:：;；/]+\s*|\s+[-–—―]+\s+|[–—―]+")
 _REPEATED_MARKS = re.compile(r"([!?…,.\-~])[!?…,.\-~\s]*(?=[!?…,.\-~])")
@@ -193,7 +196,7 @@ def normalize(text: str) -> str:
     text = re.sub("[\uff01-\uff5e]+", lambda m: unicodedata.normalize("NFKC", m[0]), unicodedata.normalize("NFC", text))
     text = text.translate({ord("。"): ".", ord("、"): ",", ord("，"): ",", ord("·"): "·"})
     text = in_hangul(text)
-    for pattern, said in _RULES:
+    for pattern, said in _RULES if _FIGURE.search(text) else _RULES_WITHOUT_FIGURES:
         text = pattern.sub(said, text)
     for sign, said_sign in _SYMBOLS.items():
         text = text.replace(sign, said_sign)
