@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
@@ -22,9 +22,11 @@ from gsv_client.phones import lines as phone_lines
 from gsv_client.pregenerate_cli import command as pregenerate_command
 from gsv_client.protocol import ALLOWED
 from gsv_client.say import Destination, listen
+from gsv_client.text_input import TextCommand, decoded, text_of_file
 
 _LANGUAGE, _SPLIT = ALLOWED["language"], ALLOWED["split_method"]
 _MAX_TOLD = 8  # pieces of a text that are not said
+_TEXT_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
 
 
@@ -75,7 +77,7 @@ def _client(context: click.Context) -> Client:
     return Client(url, timeout_s, busy_wait_s=busy_wait_s)
 
 
-@main.command(context_settings=_CONTEXT)
+@main.command(cls=TextCommand, context_settings=_CONTEXT)
 @click.argument("text")
 @click.option("-v", "--voice", help="Id of a registered voice (see `gsv voices list`).")
 @click.option("--reference", type=click.Path(dir_okay=False), help="Imitate this clip (3 to 10 s) instead of a voice.")
@@ -85,7 +87,7 @@ def _client(context: click.Context) -> Client:
 @click.option("--play", is_flag=True, help="Play it as it arrives (needs the extra gsv-client[play]).")
 @click.option("--stream", is_flag=True, help="Write to OUTPUT as audio arrives, instead of when all is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout.")
-@click.option("-l", "--language", help=ALLOWED["language"].help("Of the text"))
+@click.option("-l", "--language", "--lang", help=ALLOWED["language"].help("Of the text"))
 @click.option("--speed", type=float, help=ALLOWED["speed"].help("How fast"))
 @click.option("--seed", type=int, help="The same seed gives the same audio. [default: random]")
 @click.option("--top-k", type=int, help=ALLOWED["top_k"].help("Candidates kept, where 1 is greedy"))
@@ -99,7 +101,7 @@ def _client(context: click.Context) -> Client:
 @click.option("--noise-scale", type=float, help=ALLOWED["noise_scale"].help("How much each take differs"))
 @click.option("--pause", "pause_s", type=float, help=ALLOWED["pause_s"].help("Seconds of silence between sentences"))
 @click.option("--split-method", help=ALLOWED["split_method"].help("How text is cut into sentences"))
-@click.option("--lexicon", type=click.File(encoding="utf-8"), help="Your pronunciations, see `gsv phones --help`.")
+@click.option("--lexicon", type=_TEXT_FILE, callback=text_of_file, help="Your pronunciations, see `gsv phones --help`.")
 @click.option("--streaming", help=ALLOWED["streaming"].help("What a piece of audio holds, off being everything"))
 @click.option("--priority", help=ALLOWED["priority"].help("Batch yields to interactive"))
 @click.option("--cache", help=ALLOWED["cache"].help("What may be reused, by default audio with --seed, else features"))
@@ -114,10 +116,10 @@ def say(
     stream: bool,
     as_json: bool,
     reference: str | None,
-    lexicon: TextIO | None,
+    lexicon: str | None,
     **options: Any,
 ) -> None:
-    """Say TEXT, or what is read from stdin where TEXT is a dash.
+    """Say TEXT, or what is read from stdin where TEXT is a dash. A text may begin with a dash: "-5 degrees."
 
     \b
     Examples:
@@ -138,7 +140,7 @@ def say(
         raise click.UsageError(str(error)) from None
     if text == "-":
         text = _text_from_stdin()
-    options |= {"reference_audio": reference, "lexicon": lexicon.read() if lexicon else None}
+    options |= {"reference_audio": reference, "lexicon": lexicon}
     with friendly_errors(), _client(context) as client, client.stream(text, **options) as chunks:
         audio = listen(chunks, destination)
     if as_json:
@@ -150,7 +152,7 @@ def say(
 main.add_command(pregenerate_command)
 
 
-@main.command(context_settings=_CONTEXT)
+@main.command(cls=TextCommand, context_settings=_CONTEXT)
 @click.argument("text")
 @click.option(
     "-l",
@@ -159,12 +161,12 @@ main.add_command(pregenerate_command)
     default=_LANGUAGE.default,
     help=f"Of the text: {_LANGUAGE.values}.",
 )
-@click.option("--lexicon", type=click.File(encoding="utf-8"), help="Your pronunciations.")
+@click.option("--lexicon", type=_TEXT_FILE, callback=text_of_file, help="Your pronunciations.")
 @click.option("--split-method", default=_SPLIT.default, help=f"How text is cut: {_SPLIT.values}.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def phones(
-    context: click.Context, text: str, language: str, lexicon: TextIO | None, split_method: str, as_json: bool
+    context: click.Context, text: str, language: str, lexicon: str | None, split_method: str, as_json: bool
 ) -> None:
     """Show how TEXT (a dash: stdin) would be read: sentences, languages, and the phones of each word.
 
@@ -181,9 +183,7 @@ def phones(
     """
     text = _text_from_stdin() if text == "-" else text
     with friendly_errors(), _client(context) as client:
-        sentences = client.phones(
-            text, language, split_method=split_method, lexicon=lexicon.read() if lexicon else None
-        )
+        sentences = client.phones(text, language, split_method=split_method, lexicon=lexicon)
     if as_json:
         click.echo(json.dumps([asdict(sentence) for sentence in sentences], ensure_ascii=False))
         return
@@ -194,9 +194,9 @@ def phones(
 
 def _text_from_stdin() -> str:
     try:
-        return sys.stdin.buffer.read().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Failed(f"stdin is no UTF-8 at byte {error.start}; convert it, such as with iconv -t UTF-8") from None
+        return decoded(sys.stdin.buffer.read(), "stdin")
+    except ValueError as error:
+        raise Failed(str(error)) from None
 
 
 def _tell_dropped(dropped: Sequence[Dropped]) -> None:
@@ -236,7 +236,7 @@ def voices() -> None:
 @click.argument("name")
 @click.argument("clip", type=click.Path(dir_okay=False))
 @click.option("-t", "--text", "prompt_text", help="What is said in CLIP; without it only the timbre is copied.")
-@click.option("-l", "--language", "prompt_language", help=ALLOWED["prompt_language"].help("Of that text"))
+@click.option("-l", "--language", "--lang", "prompt_language", help=ALLOWED["prompt_language"].help("Of that text"))
 @click.option("--trim", is_flag=True, help="Cut a longer clip at a silence.")
 @click.pass_context
 def voices_register(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -13,9 +14,11 @@ from typing import Any, cast
 from gsv_client.client import Client
 from gsv_client.errors import InvalidRequest, SynthesisError
 from gsv_client.protocol import TTS_INPUTS, Options
+from gsv_client.text_input import decoded
 
 # How live requests may ask for audio: pieces cut for streaming, and sentences decoded as a whole, are other audio.
 CUTS = ("chunk", "sentence")
+_COMMENT = re.compile(r"#(?:\s|$)")  # "#5 is alive" is a phrase
 _KEPT = frozenset({"memory", "redis", "disk"})
 _CHOSEN_HERE = ("text", "encoding", "streaming", "cache")
 COLUMNS = ("text", *(name for name in TTS_INPUTS if name not in _CHOSEN_HERE))
@@ -68,21 +71,22 @@ def read_phrases(path: Path, defaults: Options) -> list[Phrase]:
     """Read phrases from a file in UTF-8.
 
     Args:
-        path: a phrase on each line, lines that are empty or begin with # left out; or, where its name ends in .csv, a
-            table whose first row names its columns: text, and any of COLUMNS. An empty cell is the default.
+        path: a phrase on each line, lines that are empty or begin with # and a space left out; or, where its name
+            ends in .csv, a table whose first row names its columns: text, and any of COLUMNS. An empty cell is the
+            default.
         defaults: of what a phrase does not say.
 
     Raises:
         InvalidRequest: the file is no UTF-8, or no such table; with the line.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(f"{path} is no UTF-8 at byte {error.start}; convert it, such as with iconv") from None
+        text = decoded(path.read_bytes(), str(path))
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None
     if path.suffix.lower() == ".csv":
         return list(_rows(path, text.splitlines(keepends=True), defaults))
     lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), start=1))
-    return [Phrase(line, defaults, number) for number, line in lines if line and not line.startswith("#")]
+    return [Phrase(line, defaults, number) for number, line in lines if line and not _COMMENT.match(line)]
 
 
 def _rows(path: Path, lines: Sequence[str], defaults: Options) -> Iterator[Phrase]:

@@ -23,7 +23,7 @@ _MOST_FAILURES_SHOWN = 10
 @click.command("pregenerate", context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.argument("phrases", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-v", "--voice", help="Id of a registered voice.")
-@click.option("-l", "--language", help=ALLOWED["language"].help("Of the phrases"))
+@click.option("-l", "--language", "--lang", help=ALLOWED["language"].help("Of the phrases"))
 @click.option("--seed", type=int, help="Keep the take of this seed. [default: any take]")
 @click.option("--speed", type=float, help=ALLOWED["speed"].help("How fast"))
 @click.option("--streaming", type=click.Choice([*CUTS, "both"]), default="both", help="How it will be asked for.")
@@ -42,8 +42,9 @@ def command(
     """Have the server speak PHRASES now and keep them, so that they are there when somebody asks.
 
     \b
-    PHRASES is a text with a phrase on each line, or a .csv whose first row names its columns: text, and any of
-    voice, language, seed, speed and the other parameters of `gsv say`; a cell left empty is the default.
+    PHRASES is a text with a phrase on each line (one that begins with # and a space is a comment), or a .csv whose
+    first row names its columns: text, and any of voice, language, seed, speed and the other parameters of `gsv say`;
+    a cell left empty is the default.
     Without a seed any take will do: ask for it with --cache audio, or give both the same --seed.
     What is there already is not spoken again, so that a run that was stopped goes on where it was.
 

@@ -52,6 +52,45 @@ def test_a_dash_reads_text_from_stdin_and_writes_a_wav_to_stdout(url: str, speak
     assert np.frombuffer(result.stdout_bytes[44:46], "<i2") == pytest.approx(3277, abs=1)
 
 
+@pytest.mark.parametrize("text", ["-5 degrees outside.", "- Hello there.", "-v is a letter.", "-only today", "-5"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_text_may_begin_with_a_dash(url: str, speaker: Any, tmp_path: Path, text: str, first: bool) -> None:
+    options = ["--voice", "ann", "-o", str(tmp_path / "x.wav")]
+    result = gsv(url, "say", *([text, *options] if first else [*options, text]))
+    assert result.exit_code == 0, result.output
+    assert speaker.asked[0]["text"] == text
+
+
+def test_an_option_may_have_a_value_that_begins_with_a_dash(url: str, speaker: Any, tmp_path: Path, clip: str) -> None:
+    options = ["--reference", clip, "--prompt-text", "-3 is cold.", "-o", str(tmp_path / "x.wav")]
+    assert gsv(url, "say", "-5 degrees.", *options).exit_code == 0
+    assert (speaker.asked[0]["text"], speaker.asked[0]["prompt_text"]) == ("-5 degrees.", "-3 is cold.")
+
+
+def test_an_option_that_does_not_exist_is_still_refused(url: str) -> None:
+    result = gsv(url, "say", "Hello.", "--voise", "ann", "-o", "x.wav")
+    assert result.exit_code == 2
+    assert "--voise" in result.stderr
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_lexicon_that_windows_wrote_is_sent_without_its_mark(
+    url: str, speaker: Any, tmp_path: Path, encoding: str
+) -> None:
+    (tmp_path / "words.txt").write_bytes("长公主 zhang3 gong1 zhu3\r\n".encode(encoding))
+    options = ["--voice", "ann", "-o", str(tmp_path / "x.wav"), "--lexicon", str(tmp_path / "words.txt")]
+    assert gsv(url, "say", "长公主来了。", *options).exit_code == 0
+    assert speaker.asked[0]["lexicon"] == "长公主 zhang3 gong1 zhu3\r\n"
+
+
+@pytest.mark.parametrize("name", ["-l", "--language", "--lang"])
+def test_the_language_is_called_the_same_in_every_command(url: str, speaker: Any, tmp_path: Path, name: str) -> None:
+    assert gsv(url, "say", "你好", name, "zh", "--voice", "ann", "-o", str(tmp_path / "x.wav")).exit_code == 0
+    assert speaker.asked[0]["language"] == "zh"
+    for command in ("phones", "pregenerate", "say"):
+        assert "--language, --lang" in gsv(url, command, "--help").output
+
+
 def test_text_that_is_no_utf8_is_refused_with_the_place(dead_url: str) -> None:
     result = CliRunner().invoke(main, ["--url", dead_url, "say", "-", "--voice", "a", "-o", "a.wav"], input=b"ab\xff")
     assert result.exit_code == 1

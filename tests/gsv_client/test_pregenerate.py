@@ -137,6 +137,14 @@ def test_a_server_without_a_cache_is_no_success(url: str, write: Any) -> None:
     assert "it has no cache" in result.stderr
 
 
+def test_a_line_is_a_comment_only_where_a_space_follows_the_sign(
+    url: str, speaker: Any, write: Any, from_source: Any
+) -> None:
+    from_source("computed")
+    gsv(url, str(write("\ufeff#5 is alive.\r\n# a remark\r\n#\r\n#happy\r\nOne.")), "--voice", "ann", "-j", "1")
+    assert list(dict.fromkeys(asked["text"] for asked in speaker.asked)) == ["#5 is alive.", "#happy", "One."]
+
+
 def test_a_file_without_phrases_is_misuse(url: str, write: Any) -> None:
     result = gsv(url, str(write("# nothing\n")), "--voice", "ann")
     assert result.exit_code == 2

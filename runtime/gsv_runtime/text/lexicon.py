@@ -1,6 +1,6 @@
 """A request's own pronunciations: words whose phones, or other words to say instead, the client gives.
 
-One entry a line, comments after ``#``::
+One entry a line, comments after a ``#`` that begins the line or stands behind a space::
 
     GSV  JH IY1 EH1 S V IY1      phones of the table, as `gsv phones` prints them
     行长  hang2 zhang3            or pinyin with tone figures
@@ -29,6 +29,9 @@ MAX_WORD_PHONES = 200
 _FIRST_MARK = 0xF0000  # private use: request text has none, see `frontend`
 _MARKED = re.compile("([\U000f0000-\U000ffffd])x")
 _LATIN = re.compile(r"[A-Za-z0-9À-ɏ' .-]+")
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_HAN = re.compile("[\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]+")
+_PINYIN = re.compile("[a-zü]+[1-5]")
 _ARPABET = re.compile(r"[A-Z]{1,2}[0-2]?")
 
 
@@ -88,9 +91,18 @@ def pronounce(word: str, said: str, symbols: str) -> Pronounced:
             f"pronunciation of {word[:40]!r} has {len(phones)} phones; need a word of 1 to {MAX_WORD_CHARACTERS} "
             f"characters with 1 to {MAX_WORD_PHONES} phones"
         )
+    if _HAN.fullmatch(word) and all(map(_PINYIN.fullmatch, said.split())) and len(syllables) != len(word):
+        raise InvalidRequest(
+            f"{word[:40]} has {_counted(len(word), 'character')} and {_counted(len(syllables), 'reading')}; "
+            "need a reading for each character"
+        )
     if all(len(syllable) == 2 for syllable in syllables) and len(syllables) == len(word):
         return Pronounced(word, "zh", tuple(zip(word, syllables, strict=True)))
     return Pronounced(word, _language(phones), ((word, phones),))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _syllable(token: str, table: Mapping[str, int], word: str) -> tuple[str, ...]:
@@ -148,7 +160,8 @@ def parse_lexicon(text: str, symbols: str) -> Lexicon:
     """
     if len(text) > MAX_LEXICON_CHARACTERS:
         raise InvalidRequest(f"lexicon has {len(text):,} characters; need at most {MAX_LEXICON_CHARACTERS:,}")
-    rows = [(number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1)]
+    lines = text.removeprefix("\ufeff").splitlines()  # the mark of a file that Windows wrote
+    rows = [(number, _COMMENT.sub("", line).strip()) for number, line in enumerate(lines, 1)]
     words = dict(_entry(number, row, symbols) for number, row in rows if row)
     if len(words) > MAX_ENTRIES:
         raise InvalidRequest(f"lexicon has {len(words):,} entries; need at most {MAX_ENTRIES:,}")
@@ -165,7 +178,10 @@ def _entry(number: int, row: str, symbols: str) -> tuple[str, str | Pronounced]:
         raise InvalidRequest(
             f"lexicon line {number} is {row[:40]!r}; need a word, a space and its phones, or word = what to say instead"
         )
-    return word, pronounce(word, said, symbols)
+    try:
+        return word, pronounce(word, said, symbols)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"lexicon line {number}: {error}") from None
 
 
 def _word_pattern(word: str) -> str:

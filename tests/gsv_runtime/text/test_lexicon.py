@@ -72,6 +72,28 @@ def test_a_lexicon_that_cannot_be_read_is_refused_with_the_reason(lexicon, messa
         parse_lexicon(lexicon.replace("a b", "# a"), "v2")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\f", "\u2028"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_files_of_every_system_are_read_alike(end, mark):
+    lexicon = mark + end.join(["长公主 zhang3 gong1 zhu3", "曝 bao4", "# a remark", "C# = C sharp"])
+    found = said("长公主来了。他被曝出轨。", lexicon, "zh")
+    assert [text for _, text, given, _ in found if given] == ["长公主", "曝"]
+    assert describe("Learn C# now.", "en", lexicon=lexicon)[0]["normalized"] == "Learn C sharp now."
+
+
+@pytest.mark.parametrize(
+    ("entry", "counts"),
+    [
+        ("行长 hang2", "2 characters and 1 reading"),
+        ("行 hang2 zhang3", "1 character and 2 readings"),
+        ("重庆市 chong2 qing4", "3 characters and 2 readings"),
+    ],
+)
+def test_an_entry_with_too_few_or_too_many_readings_is_refused_with_its_line(entry, counts):
+    with pytest.raises(InvalidRequest, match=f"lexicon line 2: {entry.split()[0]} has {counts}; need a reading for"):
+        parse_lexicon(f"# mine\n{entry}\n", "v2")
+
+
 def test_phones_that_a_checkpoint_does_not_have_are_refused():
     with pytest.raises(InvalidRequest, match="'Yaa1' is no phone of this checkpoint"):
         pronounce("呀", "Yaa1", "v1")

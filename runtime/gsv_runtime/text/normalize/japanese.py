@@ -104,7 +104,9 @@ _WIDE = re.compile(
 )
 _FIGURE = re.compile("[0-9]")
 # Most texts have none, and most rules need one.
-_RULES_WITHOUT_FIGURES = tuple(rule for rule in _RULES if any(map(rule[0].search, ("月～金", "東京～大阪", "三％", "三℃"))))
+_RULES_WITHOUT_FIGURES = tuple(
+    rule for rule in _RULES if any(map(rule[0].search, ("月～金", "東京～大阪", "三％", "三℃")))
+)
 _PAUSES = re.compile(r"[：；:;／/]|\s*[—―–]+\s*|…+|‥+|・・+|\n")
 _LAUGHTER = re.compile(r"(?<![A-Za-z])[wｗ]{2,}(?![A-Za-z])")
 _SAID = re.compile(r"[A-Za-z0-9\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30fe\u3400-\u9fff、。!?,.]")
