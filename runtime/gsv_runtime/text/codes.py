@@ -29,7 +29,11 @@ _DIGIT_NAMES = {
 
 
 def say_codes(runs: Sequence[Run]) -> list[Run]:
-    """Runs of one sentence, the long figures of its codes in words."""
+    """Put the long figures of a sentence's codes in words.
+
+    Args:
+        runs: of one sentence.
+    """
     sentence = "".join(run.text for run in runs)
     languages = [run.language for run in runs for _ in run.text]
     edits = sorted(_edits(sentence, languages)) if re.search(r"[A-Za-z].?\s?\d|\d[A-Z@.]", sentence) else []

@@ -20,8 +20,8 @@ Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 _UNKNOWN_TOKEN = "[UNK]"
-# 我用 is in no dictionary of words, so that the model for such words is loaded, too.
-_WARM_UP_TEXT = "我用了2杯。Hello, 2 friends! これは私のペンです。"
+# Han characters beside kana load what tells Mandarin and Japanese apart.
+_WARM_UP_TEXT = "我用了2杯ラテ。Hello, 2 friends! これは私のペンです。"
 
 
 @dataclass(frozen=True)

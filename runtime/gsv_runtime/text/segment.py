@@ -1,11 +1,12 @@
 """Which language each part of a sentence is in, decided by its script.
 
 Letters are English, kana Japanese, hangul Korean. Han characters are Mandarin or Japanese: Japanese in a text that is
-mostly Japanese, in words with kana (which split-lang finds) and in forms that only Japan writes (経済); Mandarin
-elsewhere, and in forms that Japan does not write (们, 吗). Figures and marks have no script; they go with a neighbour.
-Source: what upstream's `LangSegmenter` decides. Deliberately different: a word of Han characters alone is not given to
-a model that guesses its language; figures go with the side that they are written against; a unit after a figure in
-Chinese (``10kg``) stays Chinese. With frontend=upstream `segment_upstream` decides.
+mostly Japanese, in words with kana and in forms that only Japan writes (経済); Mandarin elsewhere, in forms that Japan
+does not write (们, 吗), and clause by clause where Mandarin's words stand among kana (`han_and_kana`). Figures, with
+unit and sign, are in the language of the sentence; other marks go with a neighbour.
+Source: what upstream's `LangSegmenter` decides. Deliberately different: no model guesses at a lone word; no figure is
+English in a Chinese, Japanese or Korean sentence; a mode's language leaves what it cannot read to its own (kana in
+Chinese). With frontend=upstream `segment_upstream` decides.
 """
 
 from __future__ import annotations
@@ -162,7 +163,7 @@ def _neighbour(sentence: str, scripts: list[str], indices: range) -> tuple[str, 
 
 
 def _give_marks(sentence: str, scripts: list[str], default: str) -> None:
-    """Marks go with what stands before them, opening brackets and quotes with what follows; in place."""
+    """Give marks to what stands before them, opening brackets and quotes to what follows, in place."""
     index = 0
     while index < len(scripts):
         end = index

@@ -233,4 +233,15 @@ def _without_added_pause(run: ReadRun) -> ReadRun:
 def _read_runs(runs: Sequence[Run], variant: Variant) -> list[ReadRun]:
     if variant.frontend == "improved":
         runs = say_codes(runs)
-    return [_read_run(run.language, part, variant) for run in runs for part in split_long_piece(run.text)]
+    read = [_read_run(run.language, part, variant) for run in runs for part in split_long_piece(run.text)]
+    if variant.frontend == "upstream":
+        return read
+    return [
+        _without_added_pause(run) if before and _is_one_code(before.text, run.text) else run
+        for before, run in zip([None, *read], read, strict=False)
+    ]
+
+
+def _is_one_code(figures: str, letters: str) -> bool:
+    """Whether figures and the letters behind them are one word: 5G, 3D."""
+    return figures[-1:].isnumeric() and letters[:1].isascii() and letters[:1].isalpha()
