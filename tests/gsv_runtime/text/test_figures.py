@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gsv_runtime.text.frontend import describe
 from gsv_runtime.text.normalize.units import UNIT, unit_said
+
+from .described import describe
 
 # Sentences with a place for a figure, none of which has English in it but names and units.
 PLACES = {

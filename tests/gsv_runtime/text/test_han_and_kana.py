@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gsv_runtime.language_modes import MODES
-from gsv_runtime.text.frontend import describe
 from gsv_runtime.text.han_and_kana import stretch_languages
 from gsv_runtime.text.segment import dominant_language, segment
+
+from .described import describe
 
 DATA = Path(__file__).parent / "data"
 WORDS = ["さくら", "ワンピース", "すし", "ラーメン", "たこ焼き", "ありがとう", "한국", "오빠", "アニメ", "ゆき"]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from gsv_runtime.language_modes import MODES
-from gsv_runtime.text.frontend import describe
 from gsv_runtime.text.symbols import PUNCTUATION
+
+from .described import describe
 
 CORPUS = Path(__file__).parents[2] / "data/reading"
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}

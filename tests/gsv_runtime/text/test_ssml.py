@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gsv_runtime.errors import InvalidRequest
-from gsv_runtime.text.frontend import describe
 from gsv_runtime.text.ssml import is_ssml
+
+from .described import describe
 
 
 def sentences(body, language="auto"):
