@@ -17,7 +17,7 @@ import numpy as np
 
 from gsv_bench import burst_clients
 from gsv_bench.burst_clients import Heard
-from gsv_bench.server_watch import ServerWatch
+from gsv_bench.server_metrics import ServerMetrics
 
 _PATIENCE_S = 600.0
 
@@ -62,7 +62,7 @@ class _Clients:
         return [Heard(**each) for each in json.loads(written)]
 
 
-def burst(url: str, voices: Sequence[str], requests: int, processes: int, watch: ServerWatch) -> Burst:
+def burst(url: str, voices: Sequence[str], requests: int, processes: int, metrics: ServerMetrics) -> Burst:
     """Send `requests` at the same moment from `processes` processes, which share them evenly.
 
     Raises:
@@ -72,14 +72,14 @@ def burst(url: str, voices: Sequence[str], requests: int, processes: int, watch:
     each, rest = divmod(requests, processes)
     if rest:
         raise ValueError(f"{requests} requests cannot be shared evenly by {processes} processes")
-    before = watch.refusals()
+    before = metrics.refusals()
     clients = [_Clients(url, number * each, each, voices) for number in range(processes)]
     for client in clients:
         client.wait_until_connected()
     for client in clients:
         client.go()
     heard = [one for client in clients for one in client.heard()]
-    count, seconds = (after - was for after, was in zip(watch.refusals(), before, strict=True))
+    count, seconds = (after - was for after, was in zip(metrics.refusals(), before, strict=True))
     return summary(heard, processes, 1e3 * seconds / max(count, 1))
 
 

@@ -28,12 +28,13 @@ from tqdm import tqdm
 
 from gsv_bench.burst import burst
 from gsv_bench.burst_clients import TEXTS
-from gsv_bench.server_watch import ServerWatch
+from gsv_bench.server_metrics import ServerMetrics
 from gsv_bench.stages import lay_out, limited_deployment
 from gsv_build.build_repository import build
 from gsv_build.checks.parity import snr_db
 from gsv_build.deployment import PRESETS
 from gsv_client import Client, ServerBusy, SynthesisError
+from gsv_loadtest.server_watch import ServerWatch
 from gsv_runtime.server import local_server
 from gsv_runtime.server.triton_process import Ports
 
@@ -81,7 +82,7 @@ class Killed:
     rounds: int
     killed_per_round: int
     slowest_slots_free_ms: float  # from the end of their process until only the others hold slots
-    growth: dict[str, int]  # from after the second round to after the last
+    growth: dict[str, float]  # memory in MB; from after the second round to after the last
 
 
 @dataclass(frozen=True)
@@ -132,40 +133,48 @@ def mixed(url: str, voices: list[str], texts: Sequence[str], requests: int, at_o
     )
 
 
-def killed(url: str, voices: list[str], watch: ServerWatch, rounds: int, clients: int) -> Killed:
+def killed(
+    url: str, voices: list[str], metrics: ServerMetrics, watch: ServerWatch, rounds: int, clients: int
+) -> Killed:
     """Let a process with half of the clients die in mid-stream, `rounds` times; the other half is served."""
     half = clients // 2
     free_ms: list[float] = []
-    footprints: list[dict[str, int]] = []
+    footprints: list[dict[str, float]] = []
     with Client(url, timeout_s=_PATIENCE_S, busy_wait_s=_PATIENCE_S) as client, ThreadPoolExecutor(half) as pool:
         for _ in tqdm(range(rounds), desc="killed"):
             survivors = [pool.submit(listen, client, TEXTS[0] * 3, voices[0], seed) for seed in range(half)]
-            free_ms.append(_kill(url, voices[-1], half, watch, survivors))
+            free_ms.append(_kill(url, voices[-1], half, metrics, survivors))
             if not all(survivor.result().whole for survivor in survivors):
                 raise RuntimeError("a client that was not killed was not served")
-            watch.wait_until(lambda: watch.streams == 0 and watch.slots_in_use == 0)
+            metrics.wait_until(lambda: metrics.streams == 0 and metrics.slots_in_use == 0)
             footprints.append(_at_rest(watch))
     before, after = footprints[min(1, rounds - 1)], footprints[-1]
-    return Killed(rounds, half, round(max(free_ms), 1), {name: after[name] - before[name] for name in after})
+    return Killed(rounds, half, round(max(free_ms), 1), {name: round(after[name] - before[name], 3) for name in after})
 
 
-def _at_rest(watch: ServerWatch) -> dict[str, int]:
-    """The least of a few footprints: a connection that is being closed, or a reloader's question, is no growth."""
-    seen = []
+def _at_rest(watch: ServerWatch) -> dict[str, float]:
+    """The least of a few samples: a connection that is being closed, or a reloader's question, is no growth."""
+    first = len(watch.samples)
     for _ in range(5):
-        seen.append(asdict(watch.footprint()))
+        watch.sample(time.perf_counter())
         time.sleep(0.1)
-    return {name: min(each[name] for each in seen) for name in seen[0]}
+    seen = watch.samples[first:]
+    if not seen:
+        raise RuntimeError("there is no tritonserver; see its log")
+    least = {
+        name: min(getattr(sample, name) for sample in seen) for name in ("threads", "files", "shared_mb", "resident_mb")
+    }
+    return {"processes": min(len(sample.processes) for sample in seen), **least}
 
 
-def _kill(url: str, voice: str, count: int, watch: ServerWatch, survivors: list[Future[Answer]]) -> float:
+def _kill(url: str, voice: str, count: int, metrics: ServerMetrics, survivors: list[Future[Answer]]) -> float:
     """Start a process with `count` streams, which dies after the first chunk of each; milliseconds to free slots."""
     command = [sys.executable, "-c", _VICTIMS, url, LONG_TEXT, voice, str(count)]
     ended = subprocess.run(command, timeout=_PATIENCE_S, check=False).returncode
     died_s = time.perf_counter()
     if ended != 7:
         raise RuntimeError(f"the clients to be killed ended with {ended}")
-    watch.wait_until(lambda: watch.slots_in_use <= sum(not survivor.done() for survivor in survivors))
+    metrics.wait_until(lambda: metrics.slots_in_use <= sum(not survivor.done() for survivor in survivors))
     return 1e3 * (time.perf_counter() - died_s)
 
 
@@ -175,14 +184,15 @@ def _next_is_served(url: str, voices: list[str]) -> bool:
 
 
 @contextmanager
-def _served(arguments: argparse.Namespace) -> Iterator[tuple[str, ServerWatch]]:
+def _served(arguments: argparse.Namespace) -> Iterator[tuple[str, ServerMetrics, ServerWatch]]:
     repository, state = arguments.concurrency_work / "model_repository", arguments.concurrency_work / "concurrency"
     lay_out(repository)
     deployment = limited_deployment() if arguments.sentences_of_3_s else PRESETS["cpu"]
     build(repository, deployment, arguments.concurrency_weights)
     running = local_server.up(repository, state, Ports.free())
     try:
-        yield f"127.0.0.1:{running.ports.grpc}", ServerWatch(running)
+        watch = ServerWatch(running.pid, running.shm_prefix)
+        yield f"127.0.0.1:{running.ports.grpc}", ServerMetrics(running.ports), watch
     finally:
         local_server.down(state)
 
@@ -216,14 +226,16 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """Measure; return Markdown for people and values for machines."""
     arguments.concurrency_work = arguments.concurrency_work.resolve()
     values: dict[str, Any] = {}
-    with _served(arguments) as (url, watch):
+    with _served(arguments) as (url, metrics, watch):
         voices = register(url)
         if arguments.mixed:
             texts = _FIRST_SENTENCES if arguments.one_sentence else TEXTS
             values["mixed"] = asdict(mixed(url, voices, texts, arguments.mixed, arguments.at_once))
         if arguments.burst:
-            values["burst"] = asdict(burst(url, voices, arguments.burst, arguments.burst_processes, watch))
+            values["burst"] = asdict(burst(url, voices, arguments.burst, arguments.burst_processes, metrics))
             values["next_is_served"] = _next_is_served(url, voices)
         if arguments.kill_rounds:
-            values["killed"] = asdict(killed(url, voices, watch, arguments.kill_rounds, arguments.kill_clients))
+            values["killed"] = asdict(
+                killed(url, voices, metrics, watch, arguments.kill_rounds, arguments.kill_clients)
+            )
     return "\n".join(f"- {name}: {json.dumps(value)}" for name, value in values.items()), {"concurrency": values}
