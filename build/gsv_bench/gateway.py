@@ -31,7 +31,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gsv_bench.concurrency import register
-from gsv_bench.server_watch import ServerWatch
+from gsv_bench.server_metrics import ServerMetrics
 from gsv_bench.stages import lay_out
 from gsv_build.build_repository import build
 from gsv_build.deployment import PRESETS
@@ -152,7 +152,7 @@ async def throughput(grpc: Hear, gateway: Hear, streams: int, rounds: int) -> Th
 
 
 async def interrupts(
-    session: aiohttp.ClientSession, address: str, voice: str, watch: ServerWatch, count: int
+    session: aiohttp.ClientSession, address: str, voice: str, metrics: ServerMetrics, count: int
 ) -> Interrupts:
     """Interrupt long speech at its first sound, again and again."""
     told, free = [], []
@@ -167,7 +167,7 @@ async def interrupts(
             while not await _is_told(socket):
                 pass
             told.append(time.perf_counter() - sent_s)
-            while await asyncio.to_thread(lambda: watch.streams) > 0:
+            while await asyncio.to_thread(lambda: metrics.streams) > 0:
                 await asyncio.sleep(_POLL_S)
             free.append(time.perf_counter() - sent_s)
     return Interrupts(count, *(round(1000 * statistics.median(each), 1) for each in (told, free)))
@@ -201,8 +201,8 @@ def _decoded_s(found: Format, data: bytes, rate_hz: int) -> float:
 
 
 @contextmanager
-def served(arguments: argparse.Namespace) -> Iterator[tuple[str, str, ServerWatch]]:
-    """Start a server and a gateway before it: their addresses, and a watch on the server."""
+def served(arguments: argparse.Namespace) -> Iterator[tuple[str, str, ServerMetrics]]:
+    """Start a server and a gateway before it: their addresses, and the metrics of the server."""
     repository, state = arguments.gateway_work / "model_repository", arguments.gateway_work / "gateway"
     lay_out(repository)
     build(repository, PRESETS["cpu"], arguments.gateway_weights)
@@ -219,14 +219,14 @@ def served(arguments: argparse.Namespace) -> Iterator[tuple[str, str, ServerWatc
                 if gateway.poll() is not None or time.monotonic() > deadline_s:
                     raise triton_process.ServerFailed(f"the gateway does not start; see {log.name}")
                 time.sleep(0.05)
-            yield f"127.0.0.1:{ports.grpc}", address, ServerWatch(running)
+            yield f"127.0.0.1:{ports.grpc}", address, ServerMetrics(running.ports)
         finally:
             gateway.terminate()
             gateway.wait(_READY_S)
             local_server.down(state)
 
 
-async def measure(arguments: argparse.Namespace, url: str, address: str, watch: ServerWatch) -> dict[str, Any]:
+async def measure(arguments: argparse.Namespace, url: str, address: str, metrics: ServerMetrics) -> dict[str, Any]:
     """Measure all that needs a server."""
     voice = (await asyncio.to_thread(register, url))[0]
     grpc = Grpc(url, voice)
@@ -235,7 +235,7 @@ async def measure(arguments: argparse.Namespace, url: str, address: str, watch: 
         computed = await first_audio(grpc.hear, gateway.hear, arguments.gateway_rounds, "off")
         cached = await first_audio(grpc.hear, gateway.hear, arguments.gateway_rounds, "audio")
         many = await throughput(grpc.hear, gateway.hear, arguments.gateway_streams, arguments.gateway_throughput_rounds)
-        stopped = await interrupts(session, address, voice, watch, arguments.gateway_interrupts)
+        stopped = await interrupts(session, address, voice, metrics, arguments.gateway_interrupts)
     await grpc.close()
     return {
         "first_audio": asdict(computed),
@@ -258,7 +258,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """Measure; return Markdown for people and values for machines."""
     arguments.gateway_work = arguments.gateway_work.resolve()
-    with served(arguments) as (url, address, watch):
-        values = asyncio.run(measure(arguments, url, address, watch))
+    with served(arguments) as (url, address, metrics):
+        values = asyncio.run(measure(arguments, url, address, metrics))
     values["formats"] = {name: delay_of(found) for name, found in OPENAI_FORMATS.items()}
     return "\n".join(f"- {name}: {json.dumps(value)}" for name, value in values.items()), {"gateway": values}
