@@ -331,7 +331,7 @@ def parse_dropped(response: Response) -> tuple[Dropped, ...]:
 
 
 def texts_of(values: Any) -> list[str]:
-    """Texts of a tensor, from a gRPC array, a JSON list, or the one value that a list of one is over HTTP."""
+    """Take the texts of a tensor, from a gRPC array, a JSON list, or the one value that a list of one is over HTTP."""
     if isinstance(values, (str, bytes)):
         return [_text(values)] if values else []
     return [_text(item) for item in np.asarray(values, dtype=object).reshape(-1)]

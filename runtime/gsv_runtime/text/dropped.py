@@ -18,6 +18,7 @@ MAX_PIECE_CHARACTERS = 60
 _ALWAYS_READ = re.compile(
     "[\x00-\x7f\u3041-\u3096\u30a1-\u30fa\u30fc\uac00-\ud7a3\u3005\u303b\u309d\u309e\u30fd\u30fe]+"
 )
+_NOTHING_TO_REPEAT = re.compile("(?<![\u3041-\u30ff\u3400-\u9fff\u3005])[\u3005\u303b\u309d\u309e\u30fd\u30fe]")
 _SAYABLE = frozenset("LNS")
 _MODIFIERS = frozenset(("Lm", "Sk"))
 
@@ -54,7 +55,7 @@ def _is_sayable(char: str) -> bool:
 
 def unread(text: str, has_sound: Callable[[str], bool]) -> list[str]:
     """Characters of a run that its language has no sound for; `has_sound` tries one alone."""
-    return [char for char in sayable(text) if not has_sound(char)]
+    return [*_NOTHING_TO_REPEAT.findall(text), *(char for char in sayable(text) if not has_sound(char))]
 
 
 def no_reading(language: str) -> str:

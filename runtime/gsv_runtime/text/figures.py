@@ -13,7 +13,10 @@ from gsv_runtime.text.normalize.units import UNIT
 CURRENCY = (
     r"(?:(?:HK|US|NT|CA|AU|SG|RMB|CNY|A|C|S)?\s?[$€£￥¥₩￦₹₽＄]|(?<![A-Za-z])(?:RMB|CNY|HKD|USD|NTD|JPY|KRW)(?=\s?\d))"
 )
-_NUMBER = r"\d+(?:[.,:：/·⁄]\d+)*"
+_ONE_CHARACTER = (
+    "\u00bc-\u00be\u2150-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793\u3220-\u3229\u3280-\u3289"  # ½ Ⅳ ① ㈠
+)
+_NUMBER = rf"(?:\d+(?:[.,:：/·⁄]\d+)*[{_ONE_CHARACTER}]?|[{_ONE_CHARACTER}]+)"
 _MEASURED = rf"{_NUMBER}[⁰¹²³⁴-⁹]*(?:\s?(?:{UNIT}|[%％‰])|\s?[aApP]\.?[mM](?![A-Za-z])\.?)?"
 # Whole in English wherever they stand: links, 21st, 1990s, B2B, 7-Eleven.
 _ENGLISH = (

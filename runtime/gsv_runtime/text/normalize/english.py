@@ -101,11 +101,11 @@ def _day_month(match: re.Match[str]) -> str:
 def _clock(match: re.Match[str]) -> str:
     period = f"{match[4][0].lower()}.m." if match[4] else ""
     seconds = int(match[3]) if match[3] else None
-    return numbers.clock(int(match[1]), int(match[2]), seconds, period)
+    return f" {numbers.clock(int(match[1]), int(match[2]), seconds, period)} "
 
 
 def _whole_hour(match: re.Match[str]) -> str:
-    return f"{numbers.cardinal(match[1])} {match[2][0].lower()}.m."
+    return f" {numbers.cardinal(match[1])} {match[2][0].lower()}.m. "
 
 
 def _unit(match: re.Match[str]) -> str:
