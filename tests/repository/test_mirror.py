@@ -44,6 +44,7 @@ TESTED_BY = {
     "gsv_client/transport/*": "tests/gsv_client/test_client.py",
     "gsv_client/server_info.py": "tests/gsv_client/test_client.py",
     "gsv_client/cli_errors.py": "tests/gsv_client/test_cli.py",
+    "gsv_client/text_input.py": "tests/gsv_client/test_cli.py",
     "gsv_client/say.py": "tests/gsv_client/test_cli.py",
     "gsv_client/pregenerate_cli.py": "tests/gsv_client/test_pregenerate.py",
     # what a run does from its beginning to its page
