@@ -17,7 +17,7 @@ REFERENCE ?= build/gsv_demo/weights/references/slt.flac
 PROMPT ?= The young woman found a good book on the table, and the children laughed.
 NOTE ?= $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),the demo voice: small and trained on two cores; a recogniser mishears a quarter of the words (build/gsv_demo/weights/MODEL_CARD.md),$(WEIGHTS))
 
-.PHONY: help setup demo build up down logs test test-fast docs lint format bench eval loadtest capacity verify weights configs
+.PHONY: help setup demo build up down logs test test-fast docs lint format bench bench-gpu eval loadtest capacity verify weights configs
 
 help: ## print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -118,6 +118,9 @@ demo: $(VENV)/.server ## build the demo voice, start the server, three sentences
 
 bench: setup ## time one sentence through every stage beside eager PyTorch (ARGS="--only stages --json")
 	$(BIN)/python -m gsv_bench $(ARGS)
+
+bench-gpu: setup ## what an NVIDIA GPU makes of this, in parts (ARGS="--device cpu --size small --short" is a dry run)
+	$(BIN)/python -m gsv_bench.gpu $(ARGS)
 
 eval: setup ## how well the demo voice speaks: 100 held-out sentences through the running server
 	$(BIN)/python -m gsv_demo.evaluate --url $${GSV_URL:-127.0.0.1:$${GSV_GRPC_PORT:-8001}} $(ARGS)

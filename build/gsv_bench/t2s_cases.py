@@ -24,7 +24,6 @@ from gsv_runtime.speech_request import ReferenceRequest, Sampling
 from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
 from gsv_runtime.t2s.request import Prompt
-from gsv_runtime.text.frontend import TextFrontend
 from gsv_runtime.voices.cloning import derive_voice
 
 PROMPT_PHONES, PROMPT_TOKENS = 60, 100
@@ -75,6 +74,8 @@ def random_prompt(sizes: T2SSizes, seed: int) -> Prompt:
 
 def spoken_prompts(weights_directory: Path) -> tuple[T2S, list[Prompt]]:
     """The T2S network of a voice model, and prompts of its references with sentences that it has not read."""
+    from gsv_runtime.text.frontend import TextFrontend  # its libraries are not on every machine that measures
+
     weights = Weights(find_weights(weights_directory))
     hubert = checkpoints.load_hubert(weights.files.hubert).module
     frontend = TextFrontend(weights.sovits.sizes.version.symbols, None)

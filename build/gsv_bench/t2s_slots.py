@@ -65,7 +65,7 @@ class SlotTimings:
         }
 
 
-def _begin(engine: Engine, sizes: T2SSizes, slots: int) -> Decoder:
+def begin(engine: Engine, sizes: T2SSizes, slots: int) -> Decoder:
     """A decoder in which `slots` sequences are running; decoders may share an engine, times do not depend on values."""
     decoder = Decoder(
         engine, repetition_window=0, repetition_least_distinct=0, limit=TextLimit(tokens_at_least=engine_rows(engine))
@@ -103,10 +103,10 @@ def measure(engines: Mapping[str, Engine], sizes: T2SSizes, slots: Sequence[int]
         SlotTimings by engine.
     """
     timings = {name: SlotTimings({n: [] for n in slots}) for name in engines}
-    running = {(name, n): _begin(engine, sizes, n) for n in slots for name, engine in engines.items()}
+    running = {(name, n): begin(engine, sizes, n) for n in slots for name, engine in engines.items()}
     for (name, n), decoder in running.items():
         for _ in range(n):  # one joins a round
-            _finish_round(decoder)
+            finish_round(decoder)
         started = time.perf_counter()
         engines[name].prefill(0, random_prompt(sizes, 0))
         timings[name].prefills_s.append(time.perf_counter() - started)
@@ -121,11 +121,12 @@ def measure(engines: Mapping[str, Engine], sizes: T2SSizes, slots: Sequence[int]
 def _timed_rounds(decoder: Decoder) -> Iterator[float]:
     for _ in range(_ROUNDS_A_TURN):
         started = time.perf_counter()
-        _finish_round(decoder)
+        finish_round(decoder)
         yield time.perf_counter() - started
 
 
-def _finish_round(decoder: Decoder) -> None:
+def finish_round(decoder: Decoder) -> None:
+    """Run one round; raise the failure of a sequence."""
     for _, failure in decoder.advance():
         raise failure
 

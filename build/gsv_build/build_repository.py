@@ -15,7 +15,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from gsv_build import configs
 from gsv_build.build_record import BuildRecord, builder_digest, built_digest
 from gsv_build.checkpoints import CheckpointError
-from gsv_build.deployment import PRESETS, Deployment, with_frontend
+from gsv_build.deployment import PRESETS, Deployment, Runtime, with_frontend
 from gsv_build.engines import EngineFailed, build_engines, graph_input_shapes
 from gsv_build.export import ExportFailed
 from gsv_build.graphs.graph_quantisation import T2SPrecision
@@ -100,7 +100,7 @@ def _finish(repository: Path, deployment: Deployment, weights: Weights, record: 
         record.files[name] = built_digest(repository / name / "1")
     record.files = dict(sorted(record.files.items()))
     sizes = None
-    if deployment.preset != "cpu":
+    if any(how.runtime is not Runtime.PYTHON for how in deployment.models.values()):
         sizes = CheckpointSizes(
             axes=weights.sizes,
             absent=frozenset({"speaker_embedding"} if contract.SPEAKER_ENCODER.name in absent else ()),

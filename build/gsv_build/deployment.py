@@ -13,7 +13,8 @@ from typing import Any
 
 from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.graphs.precision import Precision
-from gsv_runtime.contract import MODELS, TEXT_FRONTEND, Model
+from gsv_runtime.contract import FRAMES_PER_TOKEN, MODELS, TEXT_FRONTEND, Model
+from gsv_runtime.graphs.shape_buckets import render_shapes
 from gsv_runtime.settings import (
     BLS_THREADS,
     OnnxStageSettings,
@@ -140,13 +141,56 @@ _CPU = Deployment(
             model.name: ModelDeployment(
                 # On two cores a vocoder batch is no faster than its rows, and padding adds work.
                 max_batch_size=(1 if model.name == "vocoder" else 4) if model.batchable else 0,
-                settings=OnnxStageSettings(intra_op_threads=_CPU_THREADS),
+                settings=OnnxStageSettings(intra_op_threads=_CPU_THREADS, device="cpu", shapes=""),
             )
             for model in MODELS
             if model.graph
         },
     },
 )
+
+
+# Shapes that acoustic model and vocoder are captured at; a chunk of the schedule and what lies around it fit one.
+_CAPTURED_ROWS, _CAPTURED_TOKENS, _CAPTURED_PHONES = (1, 2, 4, 8), (32, 48, 80, 112, 176), 128
+_CAPTURED_SHAPES: Mapping[str, str] = {
+    "acoustic": render_shapes(
+        _CAPTURED_ROWS,
+        [{"T": tokens, "P": _CAPTURED_PHONES, "F": FRAMES_PER_TOKEN * tokens} for tokens in _CAPTURED_TOKENS],
+    ),
+    "vocoder": render_shapes(_CAPTURED_ROWS, [{"F": FRAMES_PER_TOKEN * tokens} for tokens in _CAPTURED_TOKENS]),
+}
+_CUDA_SLOTS = 64
+
+
+def _with_pip_alone() -> Deployment:
+    """A GPU server without a container: the wheel's tritonserver, and every graph on ONNX Runtime's CUDA provider."""
+    models = dict(_CPU.models)
+    tts, t2s = models["tts"], models["t2s"]
+    models["tts"] = replace(
+        tts,
+        settings=replace(
+            tts.settings,
+            max_start_s=5.0,
+            t2s_slots=_CUDA_SLOTS,
+            stage_slots=2 * _GPU_BATCH,
+            tokens_per_call=11,  # two calls before the first chunk can be decoded
+            first_chunk_tokens=10,
+            window_bucket=8,
+            cache_memory_bytes=2**30,
+            cache_disk_bytes=16 * 2**30,
+        ),
+    )
+    settings = replace(t2s.settings, slots=_CUDA_SLOTS, device="cuda", cuda_graph=True)
+    models["t2s"] = replace(t2s, max_batch_size=_CUDA_SLOTS, settings=settings)
+    for model in MODELS:
+        if model.graph:
+            models[model.name] = ModelDeployment(
+                max_batch_size=_GPU_BATCH if model.batchable else 0,
+                settings=OnnxStageSettings(
+                    intra_op_threads=_CPU_THREADS, device="cuda", shapes=_CAPTURED_SHAPES.get(model.name, "")
+                ),
+            )
+    return Deployment("cuda", Precision.FP16, models)
 
 
 def _on_gpu(preset: str, runtime: Runtime, precision: Precision = Precision.FP16) -> Deployment:
@@ -183,6 +227,7 @@ def _on_gpu(preset: str, runtime: Runtime, precision: Precision = Precision.FP16
 
 PRESETS: Mapping[str, Deployment] = {
     "cpu": _CPU,
+    "cuda": _with_pip_alone(),
     "onnx": _on_gpu("onnx", Runtime.ONNX_RUNTIME),
     "tensorrt": _on_gpu("tensorrt", Runtime.TENSORRT),
 }

@@ -64,7 +64,9 @@ class TextFrontendSettings:
 class OnnxStageSettings:
     """A stage run by ONNX Runtime inside the Python backend."""
 
-    intra_op_threads: int
+    intra_op_threads: int  # on a CPU
+    device: str  # "cpu", or "cuda": the first that the process sees
+    shapes: str  # captured at start on a GPU, as `shape_buckets.parse_shapes` reads them; empty: none, any shape runs
 
 
 @dataclass(frozen=True)

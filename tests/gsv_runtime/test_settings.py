@@ -25,16 +25,17 @@ def test_parameters_become_typed_fields():
 
 
 def test_parameters_are_read_from_what_triton_hands_over():
-    config = {"parameters": {"intra_op_threads": {"string_value": "3"}, "EXECUTION_ENV_PATH": {"string_value": "x"}}}
-    assert read(OnnxStageSettings, {"model_config": json.dumps(config)}) == OnnxStageSettings(3)
+    values = {"intra_op_threads": "3", "device": "cuda", "shapes": "B1 F64", "EXECUTION_ENV_PATH": "x"}
+    config = {"parameters": {name: {"string_value": value} for name, value in values.items()}}
+    assert read(OnnxStageSettings, {"model_config": json.dumps(config)}) == OnnxStageSettings(3, "cuda", "B1 F64")
 
 
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({}, "missing: \\['intra_op_threads'\\]"),
-        ({"intra_op_threads": "2", "threads": "1"}, "unknown: \\['threads'\\]"),
-        ({"intra_op_threads": "two"}, "'two'; need int"),
+        ({}, "missing: \\['device', 'intra_op_threads', 'shapes'\\]"),
+        ({"intra_op_threads": "2", "device": "cpu", "shapes": "", "threads": "1"}, "unknown: \\['threads'\\]"),
+        ({"intra_op_threads": "two", "device": "cpu", "shapes": ""}, "'two'; need int"),
     ],
 )
 def test_a_wrong_parameter_stops_the_model_with_its_name(values, told):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -40,6 +41,7 @@ def open_session(
     entries: Mapping[str, str] | None = None,
     device: Device = CPU,
     provider_options: Mapping[str, str] | None = None,
+    sizes: Mapping[str, int] | None = None,
 ) -> onnxruntime.InferenceSession:
     """Load `graph`.
 
@@ -49,6 +51,7 @@ def open_session(
         entries: entries of the session's configuration that replace ours, for measurements.
         device: where it runs.
         provider_options: of the device's execution provider.
+        sizes: axis letter to the one size that it shall have; the graph is simplified for it.
 
     Raises:
         RuntimeError: ONNX Runtime cannot run on that device here; it would have gone to the CPU without a word.
@@ -59,6 +62,11 @@ def open_session(
     ours = {"session.intra_op.allow_spinning": "1", "session.intra_op.spin_duration_us": str(SPIN_US)}
     for key, value in {**ours, **(entries or {})}.items():
         options.add_session_config_entry(key, value)
+    for axis, size in (sizes or {}).items():
+        options.add_free_dimension_override_by_name(axis, size)
+    if device.kind == "cuda":
+        options.log_severity_level = 3  # it warns of every shape that it computes on the CPU, on purpose
+        _load_cuda_libraries()
     of_device = {"device_id": str(device.number)} if device != CPU else {}
     chosen = [(device.provider, {**of_device, **(provider_options or {})})]
     if device.is_here():
@@ -69,3 +77,10 @@ def open_session(
         f"ONNX Runtime {onnxruntime.__version__} has no {device.provider} that works here; install onnxruntime-gpu, "
         f"the CUDA libraries that it needs and a driver, or choose device cpu in build/gsv_build/deployment.py"
     )
+
+
+@functools.cache
+def _load_cuda_libraries() -> None:
+    """Load CUDA's libraries from their wheels, where they are installed: the loader does not look there itself."""
+    if hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()

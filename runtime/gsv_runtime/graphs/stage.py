@@ -12,7 +12,7 @@ import numpy as np
 
 from gsv_runtime.contract import SAMPLES_PER_FRAME, Model
 from gsv_runtime.errors import InvalidRequest
-from gsv_runtime.graphs.session import open_session
+from gsv_runtime.graphs.session import CPU, Device, open_session
 from gsv_runtime.tensors import NUMPY_DTYPES, Array, Arrays
 
 # Which axis each length input counts.
@@ -24,9 +24,9 @@ WARM_UP_SIZES = {"B": 1, "C": 12, "T": 25, "P": 30, "F": 50, "N": 57_600}
 class OnnxStage:
     """One graph, its session and its contract."""
 
-    def __init__(self, model: Model, graph: Path, intra_op_threads: int) -> None:
+    def __init__(self, model: Model, graph: Path, intra_op_threads: int, device: Device = CPU) -> None:
         self._model = model
-        self._session = open_session(graph, intra_op_threads)
+        self._session = open_session(graph, intra_op_threads, device=device)
         self._inputs = {value.name: value.shape for value in self._session.get_inputs()}
         self._outputs = [tensor.name for tensor in model.outputs]
 
@@ -42,14 +42,22 @@ class OnnxStage:
         Raises:
             InvalidRequest: a request lacks an input that this checkpoint's graph needs.
         """
-        for request in requests:
-            missing = self._inputs.keys() - request.keys()
-            if missing:
-                raise InvalidRequest(f"{self._model.name}: input {', '.join(sorted(missing))} is missing")
+        self.check(requests)
         if not self._model.batchable:
             return [self._run_graph(request) for request in requests]
         outputs = self._run_graph(stack(self._model, requests))
         return split(self._model, requests, outputs)
+
+    def check(self, requests: list[Arrays]) -> None:
+        """Check that every request has what the graph takes.
+
+        Raises:
+            InvalidRequest: one lacks an input that this checkpoint's graph needs.
+        """
+        for request in requests:
+            missing = self._inputs.keys() - request.keys()
+            if missing:
+                raise InvalidRequest(f"{self._model.name}: input {', '.join(sorted(missing))} is missing")
 
     def _run_graph(self, inputs: Mapping[str, Array]) -> Arrays:
         values = self._session.run(self._outputs, {name: inputs[name] for name in self._inputs})

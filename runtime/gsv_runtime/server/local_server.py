@@ -26,6 +26,7 @@ from gsv_runtime.settings import BUILD_FILE, read_build
 
 DEFAULT_STATE = Path("var")
 READY_LIMIT_S = 300.0
+WITHOUT_CONTAINER = ("cpu", "cuda")  # presets that this server can run
 _LOG_TAIL_LINES = 30
 
 logger = logging.getLogger("gsv.server")
@@ -67,7 +68,7 @@ def up(repository: Path, state_directory: Path, ports: Ports) -> ServerState:
     """Start the server and return when it is ready; one that already serves this build is left running.
 
     Args:
-        repository: a repository made by `build --preset cpu`.
+        repository: a repository made by `build` for one of `WITHOUT_CONTAINER`.
         state_directory: where state and log are kept.
         ports: where to listen.
 
@@ -92,10 +93,10 @@ def _models(repository: Path) -> list[str]:
         build = read_build(repository)
     except ValueError as failure:
         raise ServerFailed(str(failure)) from None
-    if build["preset"] != "cpu":
+    if build["preset"] not in WITHOUT_CONTAINER:
         raise ServerFailed(
             f"{repository.name} was built for preset {build['preset']}, which runs in NVIDIA's container: "
-            "`docker compose up`; for this server run `make build PRESET=cpu`"
+            "`docker compose up`; for this server run `make build` with PRESET=cpu or PRESET=cuda"
         )
     models: list[str] = build["models"]
     return models

@@ -59,7 +59,8 @@ class CudaEngine:
         self._device = device
         self._prefill = open_session(prefill, 1, device=device)
         captured = {"enable_cuda_graph": "1"} if capture else None
-        self._decode_step = open_session(decode_step, 1, device=device, provider_options=captured)
+        sizes = {"B": slots}  # nothing is left to compute on the host then, which a captured step could not
+        self._decode_step = open_session(decode_step, 1, device=device, provider_options=captured, sizes=sizes)
         self._capacity = read_capacity(self._decode_step, slots, cache_rows)
         inputs = {value.name: value for value in self._decode_step.get_inputs()}
         self._layers = sum(name.startswith("key_cache_") for name in inputs)
@@ -80,6 +81,11 @@ class CudaEngine:
         self._step_io = self._bind_step()
 
     @property
+    def device(self) -> Device:
+        """Where all of it lies."""
+        return self._device
+
+    @property
     def capacity(self) -> Capacity:
         """What it can take."""
         return self._capacity
@@ -92,7 +98,7 @@ class CudaEngine:
             io.bind_ortvalue_input(name, value)
         logits = self._empty((1, self._capacity.vocabulary), np.float32)
         io.bind_ortvalue_output("logits", logits)
-        self._bind_caches(io, slot, 1)
+        self.bind_caches(io, slot, 1)
         self._prefill.run_with_iobinding(io)
         return np.array(logits.numpy()[0])
 
@@ -129,11 +135,11 @@ class CudaEngine:
         io = self._decode_step.io_binding()
         for name, value in self._step_values.items():
             io.bind_ortvalue_input(name, value)
-        self._bind_caches(io, 0, self._capacity.slots)
+        self.bind_caches(io, 0, self._capacity.slots)
         io.bind_ortvalue_output("logits", self._logits)
         return io
 
-    def _bind_caches(self, io: onnxruntime.IOBinding, slot: int, num_slots: int) -> None:
+    def bind_caches(self, io: onnxruntime.IOBinding, slot: int, num_slots: int) -> None:
         """Bind the memory of so many slots from one on, as what is read and as what is written."""
         for name, place in self._caches(slot).items():
             io.bind_input(name, *self._at(place, num_slots))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gsv_runtime import contract
-from gsv_runtime.graphs.stage import OnnxStage
+from gsv_runtime.graphs.opening import open_stage
 from gsv_runtime.model_files import GRAPH_FILE
 from gsv_runtime.settings import OnnxStageSettings, read
 from gsv_runtime.triton import messages
@@ -24,7 +24,7 @@ class OnnxStageModel:
         graph = Path(args["model_repository"]) / args["model_version"] / GRAPH_FILE
         if not graph.is_file():
             raise ValueError(f"{self._model.name} has no {GRAPH_FILE}; run `make build PRESET=cpu`")
-        self._stage = OnnxStage(self._model, graph, read(OnnxStageSettings, args).intra_op_threads)
+        self._stage = open_stage(self._model, graph, read(OnnxStageSettings, args))
         self._stage.warm_up()
 
     def execute(self, requests: list[Any]) -> list[Any]:

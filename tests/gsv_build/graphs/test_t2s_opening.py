@@ -36,7 +36,7 @@ def asked(monkeypatch):
     """How sessions for a GPU were asked for; they are opened on the host."""
     asked = []
 
-    def open_on_host(graph, threads, device, provider_options=None):
+    def open_on_host(graph, threads, device, provider_options=None, sizes=None):
         asked.append((graph.name, device, provider_options))
         return open_session(graph, threads)
 
@@ -61,6 +61,20 @@ def test_the_presets_for_a_gpu_run_a_pair_on_it_and_capture_the_step_where_told(
     logits = engine.prefill(3, warming_prompt(engine.capacity))
     assert np.isfinite(logits).all()
     assert engine.decode_step([StepRow(rows=1)] * engine.capacity.slots).shape == (16, SIZES.vocabulary)
+
+
+def test_a_step_that_cannot_be_captured_is_launched_and_the_log_says_why(folder, monkeypatch, caplog):
+    def refuse_to_capture(graph, threads, device, provider_options=None, sizes=None):
+        if provider_options:
+            raise RuntimeError("a node lies on the CPU")
+        return open_session(graph, threads, sizes=sizes)
+
+    monkeypatch.setattr(cuda_engine, "open_session", refuse_to_capture)
+    monkeypatch.setattr(opening, "CUDA", CPU)
+    engine = opening.open_engine(folder, replace(SETTINGS["cuda"], cache_rows=64, slots=4))
+    assert engine.decode_step([StepRow(rows=1)] * 4).shape == (4, SIZES.vocabulary)
+    assert "not captured" in caplog.text
+    assert "a node lies on the CPU" in caplog.text
 
 
 @pytest.mark.skipif(CUDA.is_here(), reason="there is one")

@@ -1,0 +1,125 @@
+"""`make bench-gpu` on the CPU at demo size, so that it cannot rot; the stages' graphs take minutes and are not made."""
+
+import json
+import subprocess
+
+import pytest
+import torch
+
+from gsv_bench.gpu import __main__ as bench_gpu
+from gsv_bench.gpu import prepare, t2s_onnxruntime
+from gsv_bench.gpu.figures import Figures
+from gsv_bench.gpu.listeners import Heard
+from gsv_bench.gpu.options import Options
+from gsv_bench.gpu.recorded_texts import PROMPT_TEXT, TEXTS, RecordedTexts, record
+from gsv_bench.gpu.torch_steps import TorchSteps
+from gsv_bench.gpu.utterance import decoding_inputs
+from gsv_build.checks.module_stages import SeededWeights
+from gsv_runtime import contract
+from gsv_runtime.tensors import to_wire
+from gsv_runtime.text.frontend import TextFrontend
+from gsv_runtime.versions import ModelVersion
+
+
+@pytest.fixture
+def options(tmp_path):
+    return Options("cpu", "small", tmp_path / "work", tmp_path / "out", None, short=True)
+
+
+def figures(options, part):
+    return json.loads((options.out / f"{part}.json").read_text())
+
+
+def test_the_parts_that_need_no_stage_run_here_and_leave_their_figures(options):
+    options.work.mkdir()
+    prepare.SETS[prepare.T2S](options)
+    (options.work / "prepared-t2s-small").touch()
+    for part in ("machine", "t2s-torch", "t2s-onnxruntime"):
+        bench_gpu.run_part(part, options)
+        assert figures(options, part)["failures"] == {}, part
+    assert figures(options, "machine")["onnxruntime_providers"] == ["CPUExecutionProvider"]
+    assert all(rate > 0 for rates in figures(options, "t2s-torch")["tokens_per_s"].values() for rate in rates.values())
+    found = figures(options, "t2s-onnxruntime")["figures"]
+    assert found["fp16, launched, tokens/s of 8 steps with their draws"].keys() == {"1", "2"}
+    assert t2s_onnxruntime.STEPS_A_LAUNCH == (1, 8)
+
+
+def test_a_part_that_dies_loses_no_figures_that_it_had(tmp_path):
+    path = tmp_path / "part.json"
+    kept = Figures(path)
+    kept.put("first", 1)
+    with kept.attempt("second"):
+        raise RuntimeError("no such kernel")
+    values = json.loads(path.read_text())
+    assert values["first"] == 1
+    assert values["failures"]["second"]["error"] == "RuntimeError: no such kernel"
+
+
+def test_a_part_that_takes_too_long_is_stopped_and_told(options, monkeypatch, capsys):
+    def never_ends(command, timeout, check):
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(subprocess, "run", never_ends)
+    words = options.arguments()
+    assert bench_gpu.main([*words, "--parts=machine"]) == 1
+
+
+def test_an_unknown_part_is_named(options, capsys):
+    with pytest.raises(SystemExit):
+        bench_gpu.main([*options.arguments(), "--parts=machine,t3s"])
+    assert "no part is called t3s" in capsys.readouterr().err
+
+
+def test_graphs_that_nobody_made_are_asked_for(options, monkeypatch):
+    monkeypatch.setattr(prepare, "_WAIT_S", 0.0)
+    with pytest.raises(TimeoutError, match="run the part prepare"):
+        prepare.wait_for(options, prepare.T2S)
+
+
+def test_the_reference_steps_draw_tokens_and_move_on(options):
+    sizes = options.sizes(ModelVersion.V2)
+    steps = TorchSteps(SeededWeights(sizes).t2s().eval(), 3, 200, torch.float32, "cpu")
+    before = steps.rows.clone()
+    steps.step()
+    assert (steps.rows == before + 1).all()
+    assert ((steps.tokens >= 0) & (steps.tokens < sizes.t2s.vocabulary)).all()
+
+
+def test_recorded_texts_are_what_the_front_end_says(tmp_path):
+    record(tmp_path / "texts.json")
+    frontend = TextFrontend("v2", None)
+    for text in (PROMPT_TEXT, *TEXTS):
+        (answer,) = RecordedTexts(tmp_path / "texts.json").answer([{"text": [text]}])
+        to_wire(contract.TEXT_FRONTEND, contract.TEXT_FRONTEND.outputs, answer)
+        assert answer["phones"].tolist() == frontend.process(text, "en", "cut5").phones.tolist()
+
+
+def test_the_utterance_fits_the_shapes_that_preset_cuda_captures(options):
+    inputs = decoding_inputs(options.sizes(ModelVersion.V2), 75)
+    assert inputs["acoustic"].keys() == {tensor.name for tensor in contract.ACOUSTIC.inputs}
+    assert inputs["vocoder"]["latents"].shape[2] == 150
+
+
+def test_the_server_of_the_benchmark_ends_a_sentence_after_three_seconds(options):
+    limited = prepare.limited(options)
+    settings = limited.model(contract.T2S).settings
+    assert settings.limit_tokens_per_phone * 30 == 75
+    assert settings.device == "cpu"
+    assert {limited.model(model).settings.device for model in contract.MODELS if model.graph} == {"cpu"}
+
+
+def test_a_load_is_summed_up_from_what_its_listeners_heard(monkeypatch):
+    from gsv_bench.gpu import served
+
+    monkeypatch.setattr(served, "_counters", lambda state: {"gsv_t2s_rounds_total": 7.0})
+    heard = [
+        Heard(0.0, 0.0, 0.1, 1.0, 3.0, ()),
+        Heard(1.0, 0.2, 0.3, 1.0, 3.0, (0.5,)),
+        Heard(1.0, 0.0, 0.0, 0.1, 0.0, (), refused=True, error="ServerBusy()"),
+    ]
+    summary = served.summary(heard, 2.0, None, {"gsv_t2s_rounds_total": 2.0})
+    assert (summary["requests"], summary["whole"], summary["refused"]) == (3, 2, 1)
+    assert summary["first_audio_s"]["max"] == 0.3
+    assert (summary["streams_with_underrun"], summary["longest_underrun_s"]) == (1, 0.5)
+    assert summary["audio_s_per_s"] == 3.0
+    assert summary["server"] == {"gsv_t2s_rounds_total": 5.0}
