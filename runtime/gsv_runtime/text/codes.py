@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from gsv_runtime.text.figures import ADDRESS
 from gsv_runtime.text.normalize import chinese_numbers
+from gsv_runtime.text.normalize.units import UNIT
 from gsv_runtime.text.segment import Run
 
 _CODE = re.compile(
@@ -20,6 +21,7 @@ _CODE = re.compile(
 )
 _ADDRESS_MARKS = {".": " dot ", "@": " at ", "_": " underscore ", "-": " dash "}
 _FIGURES = re.compile(r"(?:([·•-])|(?<![\d.]))(\d+)(?!\.?\d)")
+_UNIT = re.compile(UNIT)
 _COUNTED = re.compile(r"(?<!\d{4})次|\s?[万萬億亿元块塊個个人円원명개%％]")
 _LONG = {"zh": 3, "yue": 3, "ja": 5, "ko": 4}
 _DIGIT_NAMES = {
@@ -64,6 +66,8 @@ def _edits(sentence: str, languages: Sequence[str]) -> Iterator[tuple[int, int, 
         for figures in _FIGURES.finditer(sentence, *code.span()):
             language = languages[figures.start(2)]
             if language not in _LONG:
+                continue
+            if _UNIT.match(sentence, figures.end()) and languages[figures.end()] == language:
                 continue
             if figures[1]:
                 yield (*figures.span(1), "")

@@ -17,7 +17,14 @@ _ONE_CHARACTER = (
     "\u00bc-\u00be\u2150-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793\u3220-\u3229\u3280-\u3289"  # ½ Ⅳ ① ㈠
 )
 _NUMBER = rf"(?:\d+(?:[.,:：/·⁄]\d+)*[{_ONE_CHARACTER}]?|[{_ONE_CHARACTER}]+)"
-_MEASURED = rf"{_NUMBER}[⁰¹²³⁴-⁹]*(?:\s?(?:{UNIT}|[%％‰])|\s?[aApP]\.?[mM](?![A-Za-z])\.?)?"
+_SCALE = r"(?:\s?(?:[千百]万|百萬|[千百十]?[万萬亿億兆]|[만억천])(?=\s?[A-Za-zμµ°℃㎏㎞㎡%％]))?"
+_POWERS = "[⁰¹²³⁴-⁹]*"
+_BEHIND = rf"(?:\s?(?:{UNIT}|[%％‰])|\s?[aApP]\.?[mM](?![A-Za-z])\.?)?"
+# 1m75 is a height; 6L in A6L no volume.
+_MEASURED = (
+    rf"(?:(?<![A-Za-z])[12]m[0-9]{{1,2}}(?![A-Za-z0-9])|(?:(?<![A-Za-z])|(?<=\d[mhVkgs])){_NUMBER}{_POWERS}{_SCALE}{_BEHIND}"
+    rf"|{_NUMBER}{_POWERS})"
+)
 # Whole in English wherever they stand: links, 21st, 1990s, B2B, 7-Eleven.
 _ENGLISH = (
     r"https?://[^\s\u3000-\u9fff\uac00-\ud7ff\uff00-\uffef]+"

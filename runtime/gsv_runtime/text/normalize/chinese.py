@@ -81,7 +81,13 @@ def _bare_number(match: re.Match[str]) -> str:
     if len(figures) < 3 or figures[0] == "0":
         coded = figures[0] == "0" and len(figures) > 1 and re.search(rf"(?:{CODES})", before)
         return numbers.telephone_digits(figures) if coded else numbers.cardinal(figures)
-    if re.search(rf"(?:{CODES})[是为係系：:，,\s]*$|[A-Za-z-]$", before) or after in ("房", "室", "航", "路", "号"):
+    if re.search(rf"(?:{CODES})(?:号码?|码)?[是为係系：:，,\s]*$|[A-Za-z-]$", before) or after in (
+        "房",
+        "室",
+        "航",
+        "路",
+        "号",
+    ):
         return numbers.telephone_digits(figures)
     is_round = figures.endswith("00") and (len(figures) < 8 or figures.endswith("0000"))
     if re.search("(?:第|等于|大于|小于|[加减乘约共达]|除以|超过)$", before) or is_round:
@@ -130,6 +136,10 @@ _RULES = _rules(
      lambda m: f"{m[1] or ''}到"),
     (r"(?<!\d)([5-9]0|0[05])后(?![面来卫的天续果退勤])", lambda m: f"{numbers.digits(m[1])}后"),
     (r"[>＞](?=\s?\d)(?<!\d>)(?<!\d＞)", "大于"),
+    (r"((?:比分[^\d，。,]{0,8}|(?<![可所])以|[战打扳追]成了?))(\d+)[:：](\d+)(?![\d:：])",
+     lambda m: f"{m[1]}{numbers.cardinal(m[2])}比{numbers.cardinal(m[3])}"),
+    (r"(?<![\d.])(\d+)比(\d+)(?![\d.])", lambda m: f"{numbers.cardinal(m[1])}比{numbers.cardinal(m[2])}"),
+    (r"(?<![\d.])([12])m(\d{1,2})(?![\dA-Za-z])", lambda m: f"{numbers.counted(m[1])}米{numbers.digits(m[2])}"),
     (r"(?<![\d:])(1?\d)(?:[:：]([0-5]\d))?\s?([aApP])\.?[mM](?![A-Za-z])\.?", _half_day),
     (_TIME, lambda m: numbers.clock(m[1], m[2], m[3])),
     (r"(?<!\d)([01]?\d|2[0-4])点([0-5]?\d)分?",
@@ -154,6 +164,7 @@ _RULES = _rules(
     (r"(?<!\d)(\d+)([⁰¹²³⁴⁵⁶⁷⁸⁹]+)",
      lambda m: f"{numbers.cardinal(m[1])}的{numbers.cardinal(m[2].translate(_POWERS))}次方"),
     (rf"(-?)({NUMBER})\s?({UNIT})", _signed_unit),
+    (rf"(?<=\d)((?:千|百|十)?[万亿兆])\s?({UNIT})", lambda m: m[1] + unit_said(m[2], "zh")),
     (r"(?<![\d.])(\d+)/(\d+)(?![\d/])", lambda m: f"{numbers.cardinal(m[2])}分之{numbers.cardinal(m[1])}"),
     (rf"(?<!\d)([-−]?)({NUMBER})\s?([%‰])",
      lambda m: f"{'负' if m[1] else ''}{'百' if m[3] == '%' else '千'}分之{numbers.decimal(m[2])}"),

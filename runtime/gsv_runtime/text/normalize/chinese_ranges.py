@@ -24,7 +24,7 @@ _NOT_LIANG = re.compile(rf"\s?(?:{NOT_LIANG}|折)")
 _SCORE_BEFORE = re.compile(rf"(?:{SPORTS})[^，。；！？,.;!?]{{0,14}}$|(?<![所可难给用])以\s?$")
 _TEAM_BEFORE = re.compile(rf"(?:{TEAMS}|队)\s?$")
 _SCORE_BEHIND = re.compile(rf"\s?(?:{RESULTS})")
-_CODE_BEFORE = re.compile(rf"(?:{CODES})[是为係系：:\s]*$")
+_CODE_BEFORE = re.compile(rf"(?:{CODES})(?:号码?|码)?[是为係系：:\s]*$")
 _YEAR = re.compile("(?:1[5-9]|20)\\d\\d")
 
 

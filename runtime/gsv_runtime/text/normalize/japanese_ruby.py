@@ -29,6 +29,8 @@ _REMARKS = frozenset(
 _REMARK_CLASSES = ("助動詞", "助詞", "接続詞")
 _REPEATS = re.compile("([ぁ-ゖァ-ヺ])([ゝゞヽヾ])")
 _POSITIONAL = re.compile("[一二三四五六七八九〇]*〇[一二三四五六七八九〇]*")
+_WINDS = re.compile("([東西南北])々([東西南北])")  # 南々西
+_WIND_NAMES = {"東": "トウ", "西": "セイ", "南": "ナン", "北": "ホク"}
 _FIGURES = str.maketrans("〇一二三四五六七八九", "0123456789")
 _TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 
@@ -114,4 +116,10 @@ def repeats_written_out(text: str) -> str:
             else plain
         )
         text = text[: match.start(2)] + said + text[match.end() :]
-    return _POSITIONAL.sub(lambda m: m[0].translate(_FIGURES) if len(m[0]) > 1 else m[0], text)
+    text = _WINDS.sub(lambda m: _WIND_NAMES[m[1]] * 2 + _WIND_NAMES[m[2]], text)
+    return _POSITIONAL.sub(_positional, text)
+
+
+def _positional(match: re.Match[str]) -> str:
+    """二〇二四 is a number, 〇〇さん a blank."""
+    return "まる" * len(match[0]) if set(match[0]) == {"〇"} else match[0].translate(_FIGURES)

@@ -85,7 +85,7 @@ _CASELESS = "|".join(sorted(map(re.escape, _FOLDED), key=len, reverse=True))
 _ONE_LETTER = "|".join(re.escape(atom) for atom in _ATOMS if len(atom) == 1)
 _ATOM = f"(?:[{''.join(_SPELLINGS)}]|(?i:{_CASELESS})|°(?i:[CF])|{_ONE_LETTER})(?:[²³]|\\^?[23](?![0-9]))?"
 # Nothing else may follow but the figures of a smaller unit (1m50cm); 5A级, A型 and the like are letters.
-_END = r"(?![A-Za-z]|[0-9](?![0-9]*\s?(?:cm|mm|min|g|s|ml)(?![A-Za-z])))"
+_END = r"(?![A-Za-z]|[0-9](?![0-9]*\s?(?:cm|mm|min|g|s|ml|A|W|Hz)(?![A-Za-z])))"
 _NO_LETTER = r"(?<![0-9]\s[ABFJN])(?!(?<=A)[级級景股座卷区栋类類型型面罩])"
 UNIT = rf"(?:{_ATOM}(?:\s?[/·⋅]\s?{_ATOM})*){_END}{_NO_LETTER}"
 _ATOM_PARTS = re.compile(rf"((?:[{''.join(_SPELLINGS)}]|[A-Za-zμµΩ\u2126°]+))([²³23]|\^[23])?")
