@@ -17,12 +17,13 @@ REFERENCE ?= build/gsv_demo/weights/references/slt.flac
 PROMPT ?= The young woman found a good book on the table, and the children laughed.
 NOTE ?= $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),the demo voice: small and trained on two cores; a recogniser mishears a quarter of the words (build/gsv_demo/weights/MODEL_CARD.md),$(WEIGHTS))
 
-.PHONY: help setup demo build up down logs test test-fast docs lint format bench bench-gpu eval loadtest capacity verify weights configs
+.PHONY: help setup judges demo build up down logs test test-fast docs lint format bench bench-gpu eval loadtest capacity verify weights configs
 
 help: ## print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+JUDGES := .venv-judges
 PACKAGES := constraints.txt runtime/pyproject.toml runtime/gsv_runtime/server/_preload.c build/pyproject.toml client/pyproject.toml gateway/pyproject.toml
 
 setup: $(VENV)/.workbench ## create .venv with everything: build, serve, test, train, measure
@@ -60,10 +61,20 @@ $(VENV)/.workbench: requirements-dev.txt $(VENV)/.server
 environment:
 	@test -x $(BIN)/python || { echo "no environment in $(VENV); run \`make setup\`"; exit 1; }
 
+# Resemblyzer asks for webrtcvad, which has to be compiled; webrtcvad-wheels is the same.
+judges: $(JUDGES)/.ready ## create .venv-judges: teachers of the demo voice, and judges of speech (docs/judging.md)
+
+$(JUDGES)/.ready: requirements-judges.txt
+	@test -x $(JUDGES)/bin/python || { echo "creating $(JUDGES)"; $(PYTHON) -m venv $(JUDGES); }
+	@echo "installing teachers and judges (1.5 GB) into $(JUDGES)"
+	$(JUDGES)/bin/pip install --quiet --disable-pip-version-check -r requirements-judges.txt
+	$(JUDGES)/bin/pip install --quiet --disable-pip-version-check --no-deps resemblyzer==0.1.4 -e client -e build -e runtime
+	@touch $@
+
 lint: setup ## ruff, mypy, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy runtime/gsv_runtime build/gsv_build build/gsv_bench build/gsv_demo client/gsv_client gateway/gsv_gateway loadtest/gsv_loadtest tests
+	$(BIN)/mypy runtime/gsv_runtime build/gsv_build build/gsv_bench build/gsv_demo build/gsv_judge client/gsv_client gateway/gsv_gateway loadtest/gsv_loadtest tests
 	$(BIN)/lint-imports
 
 format: setup ## rewrite the code in house format

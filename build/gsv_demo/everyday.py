@@ -19,7 +19,8 @@ PHRASES: Mapping[str, Sequence[str]] = {
         "name": "Anna|Peter|Maria|Tom|Julia|David|Sarah|Michael|Emma|Paul|Laura|Daniel|Helen|George|Alice|Robert|Nina|"
         "Frank|Susan|Oliver|Grace|Henry|Sophie|Martin|Claire|Jack|Ruth|Simon|Eva|Victor",
         "family": "my sister|my brother|my mother|my father|my aunt|my cousin|our neighbor|my grandfather|my wife|"
-        "my husband|my best friend|your daughter|their son|her uncle|his roommate|our landlord|my boss|a friend of mine",
+        "my husband|my best friend|your daughter|their son|her uncle|his roommate|our landlord|my boss|"
+        "a friend of mine",
         "who": "{name}|{name}|{family}|{family}|someone at work|the woman next door|the new teacher|nobody|everyone",
         "day": "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday",
         "month": "January|February|March|April|May|June|July|August|September|October|November|December",
@@ -44,8 +45,10 @@ PHRASES: Mapping[str, Sequence[str]] = {
         "mashed potatoes|lemon juice|black coffee|a pot of tea|hot chocolate|orange juice",
         "object": "umbrella|passport|glasses|wallet|laptop|phone charger|jacket|notebook|guitar|camera|suitcase|"
         "toothbrush|scarf|briefcase|bicycle|key to the garage|ticket|earrings|gloves|library card|shopping list",
-        "place": "the airport|the supermarket|the dentist|the train station|the swimming pool|the museum|the post office|"
-        "the theater|the town hall|the bakery on the corner|the pharmacy|the beach|the gym|the library|a hotel downtown|"
+        "place": "the airport|the supermarket|the dentist|the train station|the swimming pool|the museum|"
+        "the post office|"
+        "the theater|the town hall|the bakery on the corner|the pharmacy|the beach|the gym|the library|"
+        "a hotel downtown|"
         "the mountains|the conference center|the old harbor|my office|the bus stop|a little cafe|the zoo|Oxford Street",
         "town": "London|Paris|New York|Chicago|Berlin|Tokyo|Boston|Madrid|Dublin|Rome|Seattle|Vienna|Sydney|Toronto|"
         "Edinburgh|San Francisco|Cape Town|Shanghai",
@@ -73,7 +76,8 @@ PHRASES: Mapping[str, Sequence[str]] = {
         "measure": "miles|kilometers|pages|minutes|hours|days|weeks|meters|steps|percent|degrees|people|questions",
         "yes": "Yes|Sure|Of course|Absolutely|No problem|All right|I think so|Why not",
         "no": "No|Not really|I'm afraid not|Not yet|Never|Unfortunately not|I don't think so",
-        "said": "{name} said|{name} asked|she whispered|he shouted|{name} answered|they told us|he admitted|she laughed",
+        "said": "{name} said|{name} asked|she whispered|he shouted|{name} answered|they told us|he admitted|"
+        "she laughed",
         "opener": "Well|Honestly|By the way|As far as I know|To be fair|In the end|Strangely enough|Actually|"
         "If you ask me|For some reason|Believe it or not|On the other hand|Fortunately",
         "verb": "forgot|lost|found|borrowed|bought|broke|returned|wanted|sold|needed",
@@ -167,8 +171,8 @@ PATTERNS: Sequence[str] = (
     "Hello, this is {name}. I'm calling about {subject}.",
     "Good morning, {name}. How was {subject}?",
     "I'm sorry, I didn't catch that. Did you say {number}?",
-    "\"I can't {do},\" {said}, \"because {reason}.\"",
-    "\"Where is the {object}?\" {said}.",
+    '"I can\'t {do}," {said}, "because {reason}."',
+    '"Where is the {object}?" {said}.',
     "{said} that {subject} was {quality}.",
     "What a surprise, {name}!",
     "Congratulations! You must be {feeling}.",
@@ -236,8 +240,8 @@ LONG_HELD_OUT: Sequence[str] = tuple(
     The old captain told the children that the whale had followed his ship for three days before it vanished again.
     If you walk along the river for about ten minutes, you will see a small yellow house with a garden full of bees.
     She had studied the map all night long, and yet she took the wrong road at the very first corner she reached.
-    Because the heating had failed in the middle of January, the whole orchestra played in coats and woolen gloves that evening.
-    My neighbor grows tomatoes on his balcony every summer and gives most of them away before they are even properly ripe.
+    Because the heating had failed in the middle of January, the orchestra played in coats and gloves all evening.
+    My neighbor grows tomatoes on his balcony every summer and gives most of them away before they are ripe.
     The museum on the hill was closed for years, but they say that it will open again at the end of spring.
     He put the kettle on, fed the cat, opened the window, and only then remembered why he had come downstairs so early.
     """.strip().splitlines()

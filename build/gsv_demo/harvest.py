@@ -58,11 +58,12 @@ class Part:
 _JUDGED_BY = (*voices.HELD_OUT, *voices.KOKORO[:4], voices.HIBARI[2], voices.JOE[1])
 # In this order: first what takes minutes, Kokoro's hours last. The training takes what is there.
 PARTS = (
-    Part("hibari", "en", voices.HIBARI, 6000, 101, judged_every=4),
+    Part("hibari", "en", voices.HIBARI, 6000, 101, judged_every=10),
+    Part("joe", "en", voices.JOE, 1200, 102, judged_every=10),
     Part("references", "en", _JUDGED_BY, 60, 104),
     Part("held-out", "en", _JUDGED_BY, 100, 0),
-    Part("joe", "en", voices.JOE, 4000, 102, judged_every=4),
     Part("kokoro", "en", voices.KOKORO, 8100, 103),
+    Part("joe-more", "en", voices.JOE, 2800, 107, judged_every=10),
     Part("kokoro-zh", "zh", voices.KOKORO, 1620, 105),
     Part("kokoro-ja", "ja", voices.KOKORO, 1620, 106),
 )

@@ -185,7 +185,18 @@ def grammar_sentence(rng: random.Random) -> str:
 
 def long_sentence(rng: random.Random) -> str:
     """Draw one sentence of three clauses, about 15 to 30 words: what a voice must hold out to the end of."""
-    joints = (" because ", ", and ", " and ", ", but ", " when ", " while ", ", so ", " before ", " after ", " although ")
+    joints = (
+        " because ",
+        ", and ",
+        " and ",
+        ", but ",
+        " when ",
+        " while ",
+        ", so ",
+        " before ",
+        " after ",
+        " although ",
+    )
     first, second = rng.sample(joints, 2)
     text = f"{_clause(rng)}{first}{_clause(rng)}{second}{_clause(rng)}"
     return text[0].upper() + text[1:] + "."

@@ -10,7 +10,7 @@ from gsv_demo import everyday, sentences
 from gsv_demo.japanese import japanese_sentence
 
 _HELD_OUT_SEED = 40_000
-# What is left are rare words. Drawn by share, not by length: nearly half of all words stand in sentences of 15 and more.
+# What is left are rare words. Drawn by share, not by length: half of all words stand in sentences of 15 and more.
 _EVERYDAY_SHARE, _GRAMMAR_SHARE, _LONG_SHARE = 0.48, 0.2, 0.15
 _LANGUAGES = ("en", "zh", "ja")
 

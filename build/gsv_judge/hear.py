@@ -1,7 +1,7 @@
-"""`python -m gsv_judge hear FOLDER [SHARD ...]`: what Whisper understands of a corpus, shard by shard; shards heard are kept.
+"""`python -m gsv_judge hear FOLDER [SHARD ...]`: what Whisper understands of a corpus; shards that were heard are kept.
 
-A shard is `NAME.flac` beside `NAME.json`, a list of utterances end to end (`text`, `language`, `samples`). What is heard
-goes to `NAME.heard.json`: for each utterance the units said, the units heard and the errors.
+A shard is `NAME.flac` beside `NAME.json`, a list of utterances end to end (`text`, `language`, `samples`). What is
+heard goes to `NAME.heard.json`: for each utterance the units heard, how many were said, and the errors.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def _mandarin(text: str) -> list[str]:
 def _japanese(text: str) -> list[str]:
     import pyopenjtalk
 
-    return list(_CANNOT_BE_HEARD.sub("", pyopenjtalk.g2p(text, kana=True)).replace("’", ""))
+    return list(_CANNOT_BE_HEARD.sub("", str(pyopenjtalk.g2p(text, kana=True))).replace("’", ""))
 
 
 def _readers() -> dict[str, Callable[[str], list[str]]]:

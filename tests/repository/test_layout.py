@@ -19,6 +19,7 @@ PACKAGES = (
     "build/gsv_build",
     "build/gsv_bench",
     "build/gsv_demo",
+    "build/gsv_judge",
     "client/gsv_client",
     "gateway/gsv_gateway",
     "loadtest/gsv_loadtest",

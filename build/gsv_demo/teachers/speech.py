@@ -36,7 +36,7 @@ class Speech:
         return len(self.audio) / self.rate_hz
 
 
-def ends_of(durations: Sequence[float] | NDArray[np.floating], unit_s: float) -> tuple[float, ...]:
+def ends_of(durations: Sequence[float] | NDArray[np.float32], unit_s: float) -> tuple[float, ...]:
     """Where each symbol ends, from how many units of time each lasts."""
     return tuple(float(end) for end in np.cumsum(np.asarray(durations, dtype=np.float64)) * unit_s)
 
@@ -72,5 +72,8 @@ def played_at(speech: Speech, factor: float) -> Speech:
 
     audio = soxr.resample(speech.audio, speech.rate_hz * factor, speech.rate_hz)
     return Speech(
-        np.asarray(audio, dtype=np.float32), speech.rate_hz, speech.symbols, tuple(end / factor for end in speech.ends_s)
+        np.asarray(audio, dtype=np.float32),
+        speech.rate_hz,
+        speech.symbols,
+        tuple(end / factor for end in speech.ends_s),
     )

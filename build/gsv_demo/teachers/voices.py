@@ -1,4 +1,4 @@
-"""The speakers: who is trained on, and who is not so that cloning can be judged on strangers. A table, computed once."""
+"""The speakers: who is trained on, and who is not, so that cloning can be judged on strangers. A table, computed."""
 
 from __future__ import annotations
 
