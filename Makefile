@@ -61,14 +61,15 @@ $(VENV)/.workbench: requirements-dev.txt $(VENV)/.server
 environment:
 	@test -x $(BIN)/python || { echo "no environment in $(VENV); run \`make setup\`"; exit 1; }
 
-# Resemblyzer asks for webrtcvad, which has to be compiled; webrtcvad-wheels is the same.
+# Resemblyzer asks for webrtcvad, which has to be compiled (webrtcvad-wheels is the same), DistillMOS for torchaudio.
 judges: $(JUDGES)/.ready ## create .venv-judges: teachers of the demo voice, and judges of speech (docs/judging.md)
 
 $(JUDGES)/.ready: requirements-judges.txt
 	@test -x $(JUDGES)/bin/python || { echo "creating $(JUDGES)"; $(PYTHON) -m venv $(JUDGES); }
 	@echo "installing teachers and judges (1.5 GB) into $(JUDGES)"
 	$(JUDGES)/bin/pip install --quiet --disable-pip-version-check -r requirements-judges.txt
-	$(JUDGES)/bin/pip install --quiet --disable-pip-version-check --no-deps resemblyzer==0.1.4 -e client -e build -e runtime
+	$(JUDGES)/bin/pip install --quiet --disable-pip-version-check -e client
+	$(JUDGES)/bin/pip install --quiet --disable-pip-version-check --no-deps resemblyzer==0.1.4 distillmos==0.9.1 -e build -e runtime
 	@touch $@
 
 lint: setup ## ruff, mypy, import rules

@@ -6,11 +6,7 @@ import argparse
 import logging
 from pathlib import Path
 
-import torch
-
-from gsv_demo.export import import_weights
-from gsv_demo.recipe import RECIPES
-from gsv_demo.train import STAGES, Workplace, run_all, run_stage, shortened
+from gsv_demo import harvest, packing
 
 _HERE = Path(__file__).resolve().parent
 _ROOT = _HERE.parents[1]
@@ -20,15 +16,22 @@ def parser() -> argparse.ArgumentParser:
     """Arguments of `python -m gsv_demo`."""
     top = argparse.ArgumentParser(prog="python -m gsv_demo", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
-    data = commands.add_parser("data", help="synthesise the corpus, resumable")
+    data = commands.add_parser("data", help="let the teachers speak the corpus, and a judge listen to it; resumable")
+    data.add_argument("--unjudged", action="store_true", help="no judge listens")
+    pack = commands.add_parser("pack", help="pack the corpus small, in parts, for a machine that trains")
+    pack.add_argument("--out", type=Path, help="folder of the parts; default <folder>/packed")
+    pack.add_argument("--part-mib", type=float, default=36.0, help="largest size of a part")
+    unpack = commands.add_parser("unpack", help="unpack the parts that have arrived")
+    unpack.add_argument("parts", type=Path, help="folder of the parts")
     train = commands.add_parser("train", help="train from nothing, or go on where it stopped")
-    for command in (data, train):
+    for command in (data, pack, unpack, train):
         command.add_argument("--folder", type=Path, default=_ROOT / "var" / "training", help="corpus and checkpoints")
-        command.add_argument("--recipe", choices=sorted(RECIPES), default="shipped", help="sizes, steps and batches")
+    train.add_argument("--recipe", choices=("natural", "shipped", "smoke"), default="natural", help="sizes and steps")
     train.add_argument("--weights", type=Path, help="directory for the official files; default <folder>/weights")
-    train.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
+    train.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     train.add_argument("--steps", type=int, help="at most so many steps of each stage")
-    train.add_argument("--stage", choices=STAGES, help="only this stage")
+    train.add_argument("--seconds", type=float, help="train so long in all; each stage gets its share")
+    train.add_argument("--stage", help="only this stage: data, content, autoencoder, bert, codes, language_model, ...")
     train.add_argument("--from-weights", type=Path, help="start s1 and s2 from exported weights, not at random")
     return top
 
@@ -37,21 +40,37 @@ def main() -> None:
     """Run what the command line asks for."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     asked = parser().parse_args()
-    recipe = RECIPES[asked.recipe]
-    if asked.command == "data":
-        run_stage("data", recipe, Workplace(asked.folder, asked.folder / "weights", "cpu"))
-        return
-    if asked.steps:
-        recipe = shortened(recipe, asked.steps)
-    place = Workplace(asked.folder, asked.weights or asked.folder / "weights", asked.device)
+    if asked.command == "data":  # in the teachers' environment, which has none of what training needs
+        harvest.make(asked.folder, judged=not asked.unjudged)
+    elif asked.command == "pack":
+        packing.pack(asked.folder, asked.out or asked.folder / "packed", asked.part_mib)
+    elif asked.command == "unpack":
+        packing.unpack(asked.parts, asked.folder)
+    else:
+        _train(asked)
+
+
+def _train(asked: argparse.Namespace) -> None:
+    """Train all stages, or one."""
+    import torch
+
+    from gsv_demo import train
+    from gsv_demo.export import import_weights
+    from gsv_demo.recipe import RECIPES
+
+    recipe, device = RECIPES[asked.recipe], asked.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    recipe = recipe.within(asked.seconds) if asked.seconds else recipe
+    recipe = train.shortened(recipe, asked.steps) if asked.steps else recipe
+    place = train.Workplace(asked.folder, asked.weights or asked.folder / "weights", device)
     if asked.from_weights:
         import_weights(asked.from_weights, place.run, recipe)
     if asked.stage:
-        run_stage(asked.stage, recipe, place)
+        train.run_stage(asked.stage, recipe, place)
         return
     arguments = ["--folder", str(place.folder), "--weights", str(place.weights), "--device", place.device]
     arguments += ["--recipe", asked.recipe, *(["--steps", str(asked.steps)] if asked.steps else [])]
-    run_all(arguments)
+    arguments += ["--seconds", str(asked.seconds)] if asked.seconds else []
+    train.run_all(arguments)
 
 
 if __name__ == "__main__":

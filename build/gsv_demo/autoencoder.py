@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from gsv_build.modules.reference_encoder import ReferenceEncoder
 from gsv_build.modules.vocoder import Vocoder
 from gsv_demo.corpus import Corpus
 from gsv_demo.posterior import Posterior, sample
 from gsv_demo.recipe import Recipe
-from gsv_demo.run import Run
+from gsv_demo.run import Run, ahead
 from gsv_demo.segments import Segments
 from gsv_demo.spectra import linear_spectrogram
 from gsv_demo.waveform_losses import ENVELOPE_WEIGHT, decode_segment, envelope_distance, spectral_distance
@@ -27,8 +28,8 @@ def train_autoencoder(corpus: Corpus, recipe: Recipe, folder: Path, device: str)
 
     Args:
         corpus: what is spoken.
-        recipe: its `autoencoder` stage; from step `encoders_until` on only the vocoder learns, so that the prior can
-            be trained beside it against latents that stand still.
+        recipe: its `autoencoder` stage; from the share `encoders_until` on only the vocoder learns, so that the prior
+            can be trained beside it against latents that stand still.
         folder: checkpoint and scalars.
         device: "cpu" or "cuda".
     """
@@ -43,13 +44,16 @@ def train_autoencoder(corpus: Corpus, recipe: Recipe, folder: Path, device: str)
     frames = recipe.segment_frames + 2 * _CONTEXT_FRAMES
     edge = _CONTEXT_FRAMES * SAMPLES_PER_FRAME
     mask = torch.ones(recipe.autoencoder.batch, 1, frames, device=device)
-    for step in run.steps():
+
+    def draw() -> dict[str, Tensor]:
         waveform, voices = segments.draw(recipe.autoencoder.batch, frames)
-        reference = segments.references(voices, recipe.reference_frames)
-        waveform, reference = waveform.to(device), reference.to(device)
+        return {"waveform": waveform, "reference": segments.references(voices, recipe.reference_frames)}
+
+    for batch in ahead(run.steps(), draw, device):
+        step, waveform, reference = run.step, batch["waveform"], batch["reference"]
         spectrum, reference_spectrum = linear_spectrogram(waveform), linear_spectrogram(reference)
         with torch.autocast(device, dtype=torch.bfloat16):
-            with torch.set_grad_enabled(run.step < recipe.encoders_until):
+            with torch.set_grad_enabled(run.progress < recipe.encoders_until):
                 condition = modules["reference_encoder"](reference_spectrum)
                 mean, log_std = modules["posterior"](spectrum, mask, condition)
             latents = sample(mean, log_std)[:, :, _CONTEXT_FRAMES:-_CONTEXT_FRAMES]

@@ -1,16 +1,21 @@
 """Content encoder and codes: HuBERT's architecture, small, and the quantizer that names 1024 kinds of 40 ms.
 
-Trained on what flite says it spoke, phone by phone, so frames are labelled directly; connectionist temporal
-classification (Graves et al. 2006) over the same phones runs along and keeps the features useful where borders are
-vague. Heads that read the projected features also want relative pitch and spectral shape, both relative to the voice:
-the codes then carry content and melody, and little of who speaks. From two thirds of the steps on the heads read the
-code instead of the features (straight-through, codes follow by moving averages; van den Oord et al. 2017).
+Trained on what the teachers say that they spoke, phone by phone, so frames are labelled directly. Heads that read the
+projected features also want relative pitch and spectral shape, both relative to the voice: the codes then carry content
+and melody. From two thirds of the training on the heads read the code instead of the features (straight-through, codes
+follow by moving averages; van den Oord et al. 2017).
+
+Two things keep who speaks out of the codes: what is heard is played faster or slower (ContentVec, Qian et al. 2022,
+perturbs formants and pitch; playing does both), and a head that guesses the voice from them is worked against
+(gradient reversal, Ganin et al. 2016).
 """
 
 from __future__ import annotations
 
+import math
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,16 +26,37 @@ from gsv_build.modules.hubert import Hubert
 from gsv_build.modules.quantizer import Quantizer
 from gsv_build.sizes import HubertSizes, SovitsSizes
 from gsv_demo.arrays import Array
-from gsv_demo.corpus import Corpus
-from gsv_demo.labels import BANDS, HOP, PHONES, UNLABELLED, Labels, frame_phones
+from gsv_demo.corpus import Corpus, Item, drawn_voices
+from gsv_demo.labels import BANDS, PHONES, UNLABELLED, Labels, first_token, frame_phones, num_tokens
 from gsv_demo.recipe import Recipe
-from gsv_demo.run import Run
-from gsv_demo.speech import SAMPLE_RATE_HZ
+from gsv_demo.run import Run, ahead
+from gsv_demo.spectra import halved
+from gsv_runtime.contract import SAMPLES_PER_TOKEN, TOKENS_PER_SECOND
 
 CLIP_TOKENS = 60
-_FRAME_HOP = 320
+_FACTORS = (0.84, 1.19)  # how fast a clip is played
+_REVERSAL = 0.05  # of the gradient of the head that guesses the voice
 _DECAY = 0.97
+_CODES_FROM = 2 / 3  # of the training
 _SURPLUS_SAMPLES = 80  # HuBERT's convolutions read 400 samples for the last frame's 320
+_VOICE_HIDDEN = 64
+_WEIGHTS = {
+    "frame": 0.5, "token": 1.0, "pitch": 1.0, "voiced": 0.3, "shape": 0.7, "commitment": 0.25, "voice": 1.0,
+}  # fmt: skip
+
+
+class Reversed(torch.autograd.Function):
+    """Passes values on and turns gradients round."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        """Pass on."""
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """Turn round."""
+        return -_REVERSAL * gradient
 
 
 class Listener(nn.Module):
@@ -43,7 +69,7 @@ class Listener(nn.Module):
         super().__init__()
         self.hubert = Hubert(hubert)
         self.quantizer = Quantizer(sovits)
-        self.frame_head = nn.Linear(hubert.hidden, len(PHONES) + 1)  # the last is CTC's blank
+        self.frame_head = nn.Linear(hubert.hidden, len(PHONES))
         self.token_head = nn.Linear(sovits.ssl_dim, 2 * len(PHONES) + BANDS + 2)
         self.register_buffer("cluster_size", torch.ones(sovits.codebook))
         self.register_buffer("cluster_sum", torch.zeros(sovits.codebook, sovits.ssl_dim))
@@ -107,32 +133,37 @@ class Clips:
     def __init__(self, corpus: Corpus, labels: Labels, seed: int) -> None:
         self.corpus, self.labels = corpus, labels
         self.rng = random.Random(seed)
-        self.indices = [index for index, item in enumerate(corpus.items) if item.flite_phones]
+        self.voices = sorted({item.voice for item in corpus.items if item.phones})
+        self.indices: dict[str, list[int]] = {voice: [] for voice in self.voices}
+        for index, item in enumerate(corpus.items):
+            if item.phones:
+                self.indices[item.voice].append(index)
 
     def draw(self, count: int) -> dict[str, Tensor]:
-        """A batch: audio [B, N], frames [B, 2 T], pitch, voiced [B, T], shape [B, T, 20], weight [B, T]."""
-        rows = [self._clip(self.rng.choice(self.indices)) for _ in range(count)]
-        return {name: torch.from_numpy(np.stack([row[name] for row in rows])) for name in rows[0]}
+        """A batch, played at one random speed.
 
-    def _clip(self, index: int) -> dict[str, Array]:
+        Returns:
+            audio [B, N] at 16 kHz, frames [B, 2 T], pitch and voiced [B, T], shape [B, T, 20], weight [B, T] (0 beyond
+            an utterance's ends), voice [B].
+        """
+        factor = math.exp(self.rng.uniform(math.log(_FACTORS[0]), math.log(_FACTORS[1])))
+        counts = {voice: len(indices) for voice, indices in self.indices.items()}
+        rows = [self._clip(voice, factor) for voice in drawn_voices(self.rng, counts, count)]
+        batch = {name: torch.from_numpy(np.stack([row[name] for row in rows])) for name in rows[0]}
+        size = CLIP_TOKENS * SAMPLES_PER_TOKEN + 2 * _SURPLUS_SAMPLES
+        played = functional.interpolate(batch["audio"][:, None], size=size, mode="linear")[:, 0]
+        return {**batch, "audio": halved(played)}
+
+    def _clip(self, voice: str, factor: float) -> dict[str, Array]:
+        index = self.rng.choice(self.indices[voice])
         item = self.corpus.items[index]
-        tokens = int(self.labels.starts[index + 1] - self.labels.starts[index])
+        tokens = num_tokens(item)
         first = self.rng.randint(-2, max(0, tokens - CLIP_TOKENS) + 12)
-        audio = np.zeros(CLIP_TOKENS * HOP + _SURPLUS_SAMPLES, np.float32)
-        begin, end = max(0, first * HOP), min(item.samples, first * HOP + len(audio))
-        audio[begin - first * HOP : end - first * HOP] = (
-            self.corpus.audio[item.start + begin : item.start + end] / 32768.0
-        )
-        if self.rng.random() < 0.5:
-            level = 10 ** self.rng.uniform(-4.5, -2.0)
-            audio += (
-                np.random.default_rng(self.rng.getrandbits(32)).standard_normal(len(audio)).astype(np.float32) * level
-            )
-        audio *= 10 ** self.rng.uniform(-0.4, 0.2)
-        times_s = (np.arange(2 * CLIP_TOKENS) + 0.5) * _FRAME_HOP / SAMPLE_RATE_HZ + first * HOP / SAMPLE_RATE_HZ
-        here = np.arange(first, first + CLIP_TOKENS)
+        audio = self._audio(item, first, factor)
+        times_s = (first + factor * (np.arange(2 * CLIP_TOKENS) + 0.5) / 2) / TOKENS_PER_SECOND
+        here = first + np.floor(factor * (np.arange(CLIP_TOKENS) + 0.5)).astype(int)
         inside = (here >= 0) & (here < tokens)
-        where = self.labels.starts[index] + np.clip(here, 0, tokens - 1)
+        where = first_token(item) + np.clip(here, 0, tokens - 1)
         weight = inside.astype(np.float32)
         return {
             "audio": audio,
@@ -141,10 +172,24 @@ class Clips:
             "voiced": self.labels.voiced[where] * weight,
             "shape": self.labels.shape[where],
             "weight": weight,
+            "voice": np.array(self.voices.index(voice)),
         }
 
+    def _audio(self, item: Item, first: int, factor: float) -> Array:
+        """Samples at 32 kHz from a token on, `factor` times a clip's length; half of them with noise, level random."""
+        begin = first * SAMPLES_PER_TOKEN
+        audio = np.zeros(round(factor * (CLIP_TOKENS * SAMPLES_PER_TOKEN + 2 * _SURPLUS_SAMPLES)), np.float32)
+        low, high = max(0, begin), min(item.samples, begin + len(audio))
+        audio[low - begin : high - begin] = self.corpus.audio[item.start + low : item.start + high] / 32768.0
+        if self.rng.random() < 0.5:
+            noise = np.random.default_rng(self.rng.getrandbits(32)).standard_normal(len(audio), dtype=np.float32)
+            audio += noise * np.float32(10 ** self.rng.uniform(-4.5, -2.0))
+        return audio * np.float32(10 ** self.rng.uniform(-0.4, 0.2))
 
-def content_loss(listener: Listener, batch: dict[str, Tensor], quantized: bool) -> tuple[Tensor, dict[str, Tensor]]:
+
+def content_loss(
+    listener: Listener, voice_head: nn.Module, batch: dict[str, Tensor], quantized: bool
+) -> tuple[Tensor, dict[str, Tensor]]:
     """All losses of the content encoder on one batch, and each by name."""
     ssl, projected = listener.features(batch["audio"])
     projected = projected.float()
@@ -158,31 +203,27 @@ def content_loss(listener: Listener, batch: dict[str, Tensor], quantized: bool) 
     frames = batch["frames"]
     weight = batch["weight"]
     parts = {
-        "frame": functional.cross_entropy(
-            frame_logits[..., :-1].flatten(0, 1), frames.flatten(), ignore_index=UNLABELLED
-        ),
+        "frame": functional.cross_entropy(frame_logits.flatten(0, 1), frames.flatten(), ignore_index=UNLABELLED),
         "token": functional.cross_entropy(phone_logits.flatten(0, 1), frames.flatten(), ignore_index=UNLABELLED),
-        "ctc": _ctc(frame_logits, frames),
         "pitch": ((heard[..., -2] - batch["pitch"]).square() * batch["voiced"]).sum()
         / batch["voiced"].sum().clamp(min=1),
         "voiced": functional.binary_cross_entropy_with_logits(heard[..., -1], batch["voiced"]),
         "shape": ((heard[..., 2 * num_phones : -2] - batch["shape"]).abs().mean(dim=2) * weight).sum() / weight.sum(),
         "commitment": commitment,
+        "voice": _voice_loss(voice_head, projected, batch),
     }
-    weights = {"frame": 0.5, "token": 1.0, "ctc": 0.02, "pitch": 0.4, "voiced": 0.3, "shape": 1.0, "commitment": 0.25}
     with torch.no_grad():
         right = (phone_logits.argmax(dim=2) == frames)[frames != UNLABELLED].float().mean()
-    return sum(weights[name] * part for name, part in parts.items()), {**parts, "accuracy": right}
+    return sum(_WEIGHTS[name] * part for name, part in parts.items()), {**parts, "accuracy": right}
 
 
-def _ctc(frame_logits: Tensor, frames: Tensor) -> Tensor:
-    """CTC of the phones that are heard in each clip, runs of equal frames counting once."""
-    logs = frame_logits.log_softmax(dim=2).transpose(0, 1)
-    rows = [torch.unique_consecutive(row[row >= 0]) for row in frames]
-    lengths = torch.tensor([len(row) for row in rows])
-    full = torch.full((len(rows),), logs.shape[0])
-    blank = logs.shape[2] - 1
-    return functional.ctc_loss(logs, torch.cat(rows), full, lengths, blank=blank, zero_infinity=True)
+def _voice_loss(voice_head: nn.Module, projected: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    """How badly the voice is guessed from each token: what the head lowers and, turned round, the encoder raises."""
+    guessed = voice_head(Reversed.apply(projected)).float()
+    each = functional.cross_entropy(
+        guessed.flatten(0, 1), batch["voice"][:, None].expand(guessed.shape[:2]).flatten(), reduction="none"
+    )
+    return (each * batch["weight"].flatten()).sum() / batch["weight"].sum()
 
 
 def train_content(corpus: Corpus, labels: Labels, recipe: Recipe, folder: Path, device: str) -> Run:
@@ -196,16 +237,23 @@ def train_content(corpus: Corpus, labels: Labels, recipe: Recipe, folder: Path, 
         device: "cpu" or "cuda".
     """
     listener = Listener(recipe.hubert, recipe.sovits).to(device)
-    run = Run("content", recipe.content, {"listener": listener}, folder)
-    clips = Clips(corpus, labels, recipe.seed + run.step)
-    from_step = recipe.content.steps * 2 // 3
-    for _ in run.steps():
-        if run.step == from_step:
+    clips = Clips(corpus, labels, recipe.seed)
+    voice_head = nn.Sequential(
+        nn.Linear(recipe.sovits.ssl_dim, _VOICE_HIDDEN), nn.ReLU(), nn.Linear(_VOICE_HIDDEN, len(clips.voices))
+    ).to(device)
+    run = Run("content", recipe.content, {"listener": listener, "voice_head": voice_head}, folder)
+    clips.rng.seed(recipe.seed + run.step)
+    quantized = run.progress >= _CODES_FROM
+    for batch in ahead(run.steps(), lambda: clips.draw(recipe.content.batch), device):
+        if not quantized and run.progress >= _CODES_FROM:
             listener.start_codes(_projections(listener, clips, recipe, device))
-        batch = {name: value.to(device) for name, value in clips.draw(recipe.content.batch).items()}
+            quantized = True
         with torch.autocast(device, dtype=torch.bfloat16):
-            loss, parts = content_loss(listener, batch, quantized=run.step >= from_step)
+            loss, parts = content_loss(listener, voice_head, batch, quantized)
         run.advance(loss, {name: part.detach() for name, part in parts.items()})
+    if not quantized:
+        listener.start_codes(_projections(listener, clips, recipe, device))
+        run.save()
     return run
 
 

@@ -1,6 +1,6 @@
 """Small discriminators: folded by period (Kong et al. 2020) and over spectrograms (Jang et al. 2021, "UnivNet").
 
-They hear 16 kHz: the speech that is learnt ends at 8 kHz. Losses are least squares, with feature matching.
+Losses are least squares, with feature matching.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from torch.nn import functional
 
 from gsv_demo.spectra import magnitudes
 
-_PERIODS = (2, 3, 5, 7)
-_PERIOD_CHANNELS = (12, 24, 48, 64)
-_SPECTRA = ((1024, 256), (512, 128), (256, 64))  # window, hop
-_SPECTRUM_CHANNELS = 12
+_PERIODS = (2, 3, 5, 7, 11)
+_PERIOD_WIDTHS = (1, 2, 4, 6)  # of the jury's width, layer by layer
+_SPECTRA = ((2048, 512), (1024, 256), (512, 128))  # window, hop
 _SLOPE = 0.1
 
 Judged = tuple[Tensor, list[Tensor]]  # verdict, and what each layer saw
@@ -25,10 +24,10 @@ Judged = tuple[Tensor, list[Tensor]]  # verdict, and what each layer saw
 class PeriodDiscriminator(nn.Module):
     """Convolutions over every n-th sample."""
 
-    def __init__(self, period: int) -> None:
+    def __init__(self, period: int, width: int) -> None:
         super().__init__()
         self.period = period
-        channels = (1, *_PERIOD_CHANNELS)
+        channels = (1, *(width * factor for factor in _PERIOD_WIDTHS))
         self.layers = nn.ModuleList(
             nn.Conv2d(inputs, outputs, (5, 1), (3, 1), padding=(2, 0))
             for inputs, outputs in itertools.pairwise(channels)
@@ -45,10 +44,9 @@ class PeriodDiscriminator(nn.Module):
 class SpectrumDiscriminator(nn.Module):
     """Convolutions over a log magnitude spectrogram."""
 
-    def __init__(self, size: int, hop: int) -> None:
+    def __init__(self, size: int, hop: int, width: int) -> None:
         super().__init__()
         self.size, self.hop = size, hop
-        width = _SPECTRUM_CHANNELS
         self.layers = nn.ModuleList(
             [
                 nn.Conv2d(1, width, (7, 3), (2, 1), padding=(3, 1)),
@@ -76,16 +74,20 @@ def _through(layers: nn.ModuleList, leave: nn.Conv2d, seen: Tensor) -> Judged:
 class Jury(nn.Module):
     """All discriminators."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
+        """Appoint.
+
+        Args:
+            width: channels of the first layers.
+        """
         super().__init__()
-        self.members = nn.ModuleList(
-            [*(PeriodDiscriminator(period) for period in _PERIODS), *(SpectrumDiscriminator(*s) for s in _SPECTRA)]
-        )
+        by_period = [PeriodDiscriminator(period, width) for period in _PERIODS]
+        by_spectrum = [SpectrumDiscriminator(size, hop, width) for size, hop in _SPECTRA]
+        self.members = nn.ModuleList([*by_period, *by_spectrum])
 
     def forward(self, waveform: Tensor) -> list[Judged]:
         """Judge [B, N] at 32 kHz."""
-        at_16k = waveform[:, : waveform.shape[1] // 2 * 2].unflatten(1, (-1, 2)).mean(dim=2)
-        return [member(at_16k) for member in self.members]
+        return [member(waveform) for member in self.members]
 
 
 def jury_loss(real: list[Judged], made: list[Judged]) -> Tensor:

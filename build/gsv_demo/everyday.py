@@ -240,8 +240,8 @@ LONG_HELD_OUT: Sequence[str] = tuple(
     The old captain told the children that the whale had followed his ship for three days before it vanished again.
     If you walk along the river for about ten minutes, you will see a small yellow house with a garden full of bees.
     She had studied the map all night long, and yet she took the wrong road at the very first corner she reached.
-    Because the heating had failed in the middle of January, the orchestra played in coats and gloves all evening.
-    My neighbor grows tomatoes on his balcony every summer and gives most of them away before they are ripe.
+    Because the heating had failed in January, the whole orchestra played in coats and in woolen gloves until the end.
+    My neighbor grows tomatoes on his balcony every summer and gives most of them away before they are properly ripe.
     The museum on the hill was closed for years, but they say that it will open again at the end of spring.
     He put the kettle on, fed the cat, opened the window, and only then remembered why he had come downstairs so early.
     """.strip().splitlines()

@@ -1,7 +1,7 @@
 """Trained stages to official GPT-SoVITS files, fp16, and back again to go on training.
 
 What inference has no use for (posterior encoder, heads, discriminators) lies beside them in one file of its own, so
-that a later training can start where this one stopped without its checkpoints.
+that a later training can start where this one stopped without its checkpoints. The repository does not keep that file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from gsv_demo.run import load_modules
 from gsv_demo.synthesis import Networks
 
 LOG = logging.getLogger(__name__)
-MAX_WEIGHTS_BYTES = 16 * 2**20
+MAX_WEIGHTS_BYTES = 20 * 2**20
 TRAINING_FILE = "training-only.pt"
 _INFERENCE = (HUBERT_DIRECTORY, BERT_DIRECTORY, T2S_FILE, SOVITS_FILE)
 
@@ -43,7 +43,8 @@ def export_weights(folder: Path, weights: Path, recipe: Recipe) -> int:
     Returns:
         Bytes of the files that inference needs.
     """
-    listener, networks, jury = Listener(recipe.hubert, recipe.sovits), Networks(recipe), Jury()
+    listener, networks = Listener(recipe.hubert, recipe.sovits), Networks(recipe)
+    jury = Jury(recipe.jury_width)
     t2s, bert = T2S(recipe.t2s), Bert(sizes_of(recipe))
     load_modules(folder / "bert.pt", {"bert": bert})
     load_modules(folder / "content.pt", {"listener": listener})
@@ -77,6 +78,7 @@ def import_weights(weights: Path, folder: Path, recipe: Recipe) -> None:
 
     Raises:
         ValueError: the sizes differ.
+        FileNotFoundError: `training-only.pt` is not there; the repository does not keep it.
     """
     hubert, t2s = load_hubert(weights / HUBERT_DIRECTORY), load_t2s(weights / T2S_FILE)
     sovits = load_sovits(weights / SOVITS_FILE)
@@ -90,11 +92,17 @@ def import_weights(weights: Path, folder: Path, recipe: Recipe) -> None:
                 f"{name} in {weights} has {found}; need the recipe's {wanted}; choose the recipe they are of"
             )
     t2s.module.head.weight.data /= recipe.sharpness
-    listener, networks, jury = Listener(recipe.hubert, recipe.sovits), Networks(recipe), Jury()
+    listener, networks = Listener(recipe.hubert, recipe.sovits), Networks(recipe)
+    jury = Jury(recipe.jury_width)
     listener.hubert, listener.quantizer = hubert.module, sovits.module.quantizer
     networks.reference_encoder, networks.vocoder = sovits.module.reference_encoder, sovits.module.vocoder
     networks.acoustic = sovits.module.acoustic
     _spread(networks, 1.0 / recipe.spread)
+    if not (weights / TRAINING_FILE).exists():
+        raise FileNotFoundError(
+            f"{weights / TRAINING_FILE} not found; need what only training needs, which `export` writes there and the "
+            "repository does not keep; train from nothing instead: leave --from-weights out"
+        )
     rest = torch.load(weights / TRAINING_FILE, weights_only=True)
     for name, module in _training_only(listener, networks, jury).items():
         module.load_state_dict({key: tensor.float() for key, tensor in rest[name].items()}, strict=False)

@@ -18,8 +18,9 @@ import numpy as np
 import soxr
 from tqdm import tqdm
 
-from gsv_demo import recordings, teachers, texts
+from gsv_demo import recordings, sentences, teachers, texts
 from gsv_demo.arrays import Array
+from gsv_demo.speech import ENGLISH_VOICES
 from gsv_demo.teachers import voices
 from gsv_demo.teachers.speech import Speech
 
@@ -51,8 +52,28 @@ class Part:
 
     def planned(self) -> list[tuple[str, str]]:
         """(text, voice) of every utterance."""
-        said = texts.training(self.language, self.count, self.seed) if self.seed else _held_out(self)
+        said = self._texts()
         return [(text, self.voices[index % len(self.voices)]) for index, text in enumerate(said)]
+
+    def _texts(self) -> Sequence[str]:
+        if self.seed:
+            return texts.training(self.language, self.count, self.seed)
+        return texts.held_out(self.language, self.count)
+
+
+@dataclass(frozen=True)
+class FlitePart:
+    """What flite speaks where no natural teacher is wanted: `sentences.training_texts`, four voices in turn."""
+
+    texts: tuple[tuple[int, int], ...]
+    name: str = "flite"
+    language: str = "en"
+    judged_every: int = 1
+
+    def planned(self) -> list[tuple[str, str]]:
+        """(text, voice) of every utterance."""
+        said = sentences.training_texts(self.texts)
+        return [(text, ENGLISH_VOICES[index % len(ENGLISH_VOICES)]) for index, text in enumerate(said)]
 
 
 _JUDGED_BY = (*voices.HELD_OUT, *voices.KOKORO[:4], voices.HIBARI[2], voices.JOE[1])
@@ -70,11 +91,7 @@ PARTS = (
 NEVER_TRAINED = ("held-out", "references")
 
 
-def _held_out(part: Part) -> Sequence[str]:
-    return texts.held_out(part.language, part.count)
-
-
-def make(folder: Path, parts: Sequence[Part] = PARTS, judged: bool = True) -> None:
+def make(folder: Path, parts: Sequence[Part | FlitePart] = PARTS, judged: bool = True) -> None:
     """Let the teachers speak what is planned; shards that exist are kept.
 
     Args:
@@ -87,7 +104,7 @@ def make(folder: Path, parts: Sequence[Part] = PARTS, judged: bool = True) -> No
     """
     corpus = folder / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
-    apart = {"voices": voices.HELD_OUT, "texts": {part.language: list(_held_out(part)) for part in parts}}
+    apart = {"voices": voices.HELD_OUT, "texts": {part.language: list(texts.held_out(part.language)) for part in parts}}
     (folder / HELD_OUT_FILE).write_text(json.dumps(apart, ensure_ascii=False, indent=1), encoding="utf-8")
     for part in parts:
         for index, (name, shard) in enumerate(tqdm(list(_shards(part)), desc=part.name, unit="shard", mininterval=5)):
@@ -97,14 +114,14 @@ def make(folder: Path, parts: Sequence[Part] = PARTS, judged: bool = True) -> No
                 subprocess.run([sys.executable, "-m", "gsv_judge", "hear", str(corpus), name], check=True)
 
 
-def _shards(part: Part) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def _shards(part: Part | FlitePart) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Name and utterances of each shard."""
     planned = part.planned()
     for index, at in enumerate(range(0, len(planned), _SHARD_UTTERANCES)):
         yield f"{part.name}-{index:04d}", planned[at : at + _SHARD_UTTERANCES]
 
 
-def _spoken(part: Part, shard: Sequence[tuple[str, str]]) -> Iterator[tuple[recordings.Entry, Array]]:
+def _spoken(part: Part | FlitePart, shard: Sequence[tuple[str, str]]) -> Iterator[tuple[recordings.Entry, Array]]:
     """Every utterance of a shard at `RATE_HZ`; one that a teacher cannot say is left out."""
     for text, voice in shard:
         try:

@@ -21,10 +21,10 @@ from torch import Tensor
 
 from gsv_build.modules.t2s import T2S, visible_keys
 from gsv_demo.arrays import Array
-from gsv_demo.corpus import Corpus
+from gsv_demo.corpus import Corpus, drawn_voices
 from gsv_demo.reading import Reading
 from gsv_demo.recipe import Recipe
-from gsv_demo.run import Run
+from gsv_demo.run import Run, ahead
 from gsv_demo.tokens import Codes
 from gsv_runtime.contract import TOKENS_PER_SECOND
 from gsv_runtime.text.symbols import phone_table
@@ -33,6 +33,7 @@ _IGNORED = -100
 _GUIDE_WEIGHT = 1.0
 REPETITION_PENALTY = 1.35  # the server's default
 _POOL = 8  # batches drawn together and sorted by length, so that little is padding
+_ROWS = 170  # positions of a sequence of average length
 _MARKS = ("!", "?", ",", ".")
 
 
@@ -76,7 +77,7 @@ class Sequences:
             voice: [index for index in indices if len(codes[index].reference)]
             for voice, indices in self.by_voice.items()
         }
-        self.voices = sorted(self.by_voice)
+        self.counts = {voice: len(indices) for voice, indices in self.by_voice.items()}
         table = phone_table("v2")
         self.marks = np.array([table[mark] for mark in _MARKS])
         self.comma = table[","]
@@ -92,7 +93,7 @@ class Sequences:
 
     def draw_one(self) -> Spoken:
         """An utterance, or two of one voice."""
-        voice = self.rng.choice(self.voices)
+        (voice,) = drawn_voices(self.rng, self.counts, 1)
         last = self._spoken(self.rng.choice(self.by_voice[voice]), as_reference=False)
         if self.rng.random() < 0.45:
             return last
@@ -106,7 +107,7 @@ class Sequences:
     def batch(self, rows: int) -> list[Spoken]:
         """Sequences of like length with about `rows` positions in all, padding counted."""
         if not self._waiting:
-            drawn = sorted((self.draw_one() for _ in range(_POOL * max(1, rows // 170))), key=lambda one: one.rows)
+            drawn = sorted((self.draw_one() for _ in range(_POOL * max(1, rows // _ROWS))), key=lambda one: one.rows)
             group: list[Spoken] = []
             for one in drawn:
                 if group and one.rows * (len(group) + 1) > rows:
@@ -201,11 +202,8 @@ def train_language_model(
     run = Run("language_model", recipe.language_model, {"t2s": model}, folder)
     sequences = Sequences(corpus, readings, codes, recipe.seed + run.step)
     eos = recipe.t2s.vocabulary - 1
-    for _ in run.steps():
-        batch = {
-            name: value.to(device)
-            for name, value in pack(sequences.batch(170 * recipe.language_model.batch), eos).items()
-        }
+    rows = _ROWS * recipe.language_model.batch
+    for batch in ahead(run.steps(), lambda: pack(sequences.batch(rows), eos), device):
         with torch.autocast(device, dtype=torch.bfloat16):
             logits, guide = guided_forward(model, batch)
         targets = batch["targets"].flatten()

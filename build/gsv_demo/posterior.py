@@ -1,7 +1,7 @@
 """Posterior encoder: what the audio itself says about the latent frames. Used in training only, never shipped.
 
 Source: Kim et al. 2021, "VITS", section 2.2. Different on purpose: it reads log mel energies instead of linear
-magnitudes, since the speech that it is trained on ends at 8 kHz.
+magnitudes, since the speech that it is trained on ends at 12 kHz.
 """
 
 from __future__ import annotations

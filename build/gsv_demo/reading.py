@@ -55,7 +55,7 @@ def read_corpus(corpus: Corpus, path: Path) -> list[Reading]:
     readings = []
     for item in corpus.items:
         names = known[item.text]
-        ends = align(names, item.flite_phones, item.ends_s) if item.flite_phones else np.zeros(0, np.float32)
+        ends = align(names, item.phones, item.ends_s) if item.phones else np.zeros(0, np.float32)
         readings.append(Reading(phone_ids(names), ends))
     return readings
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from gsv_build.sizes import BertSizes, HubertSizes, SovitsSizes, T2SSizes
 
@@ -23,6 +25,7 @@ class Stage:
         learning_rate: highest, reached after `warmup` steps and left along a half cosine.
         warmup: steps of linear rise.
         final_share: share of `learning_rate` left at the last step.
+        seconds: the training ends after so many, if the steps have not.
     """
 
     steps: int
@@ -30,12 +33,18 @@ class Stage:
     learning_rate: float
     warmup: int = 50
     final_share: float = 0.1
+    seconds: float | None = None
 
-    def rate_at(self, step: int) -> float:
-        """Learning rate of a step, counted from 0."""
+    def rate_at(self, step: int, progress: float) -> float:
+        """Learning rate of a step, counted from 0.
+
+        Args:
+            step: number of the step.
+            progress: share of the training that is done, 0 to 1.
+        """
         if step < self.warmup:
             return self.learning_rate * (step + 1) / self.warmup
-        done = min(1.0, (step - self.warmup) / max(1, self.steps - self.warmup))
+        done = min(1.0, progress)
         floor = self.final_share
         return self.learning_rate * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * done)))
 
@@ -68,15 +77,36 @@ class Recipe:
     prior: Stage = field(default_factory=lambda: Stage(337, 12, 1.5e-3))
     synthesis: Stage = field(default_factory=lambda: Stage(8000, 8, 8e-4, warmup=60, final_share=0.02))
     language_model: Stage = field(default_factory=lambda: Stage(15_500, 6, 1.6e-3, warmup=80, final_share=0.02))
-    encoders_until: int = 400  # step of `autoencoder`
-    adversary_from: int = 8000  # step of `synthesis`
+    encoders_until: float = 0.3  # share of `autoencoder`
+    adversary_from: float = 1.0  # share of `synthesis`
+    jury_width: int = 12  # channels of the adversary's first layers
     masked_characters: Stage = field(default_factory=lambda: Stage(300, 32, 3e-3))
     sharpness: float = 4.0  # factor on s1's logits in the shipped file: sampling at temperature 1 / sharpness
     spread: float = 0.3  # factor on the prior's standard deviation in the shipped file: noise_scale times this
     segment_frames: int = 32  # of waveform decoded for each utterance of a batch
     reference_frames: int = 60
     seed: int = 1
+    natural: bool = False  # whether the teachers of `harvest.PARTS` speak, or flite
+    cuda: Mapping[str, Any] = field(default_factory=dict)  # what differs where a GPU trains
 
+    def on(self, device: str) -> Recipe:
+        """The recipe as it is trained on "cpu" or "cuda"."""
+        return dataclasses.replace(self, cuda={}, **self.cuda) if device == "cuda" else self
+
+    def within(self, seconds: float) -> Recipe:
+        """The same, each stage ending after its share of so many seconds of training."""
+        stages = {
+            name: dataclasses.replace(getattr(self, name), seconds=share * seconds)
+            for name, share in TIME_SHARES.items()
+        }
+        return dataclasses.replace(self, **stages)
+
+
+# Stages side by side share the same time: content beside autoencoder, then language_model beside prior and synthesis.
+TIME_SHARES = {
+    "content": 0.26, "autoencoder": 0.26, "masked_characters": 0.05, "prior": 0.1, "synthesis": 0.64,
+    "language_model": 0.74,
+}  # fmt: skip
 
 SHIPPED = Recipe()
 
@@ -99,19 +129,33 @@ SMOKE = Recipe(
     synthesis=Stage(12, 4, 1e-3, warmup=2),
     language_model=Stage(12, 4, 1e-3, warmup=2),
     masked_characters=Stage(12, 4, 1e-3, warmup=2),
-    encoders_until=6,
-    adversary_from=6,
+    encoders_until=0.5,
+    adversary_from=0.5,
+    jury_width=4,
 )  # fmt: skip
 
-LONG = dataclasses.replace(  # the same networks with time to learn: hours on a CPU, well under one on a GPU
+# Natural speech of many speakers. On two cores it takes days, on a GPU ten minutes: `--seconds` ends it in time.
+NATURAL = dataclasses.replace(
     SHIPPED,
-    content=Stage(4000, 16, 1.5e-3),
-    autoencoder=Stage(20_000, 16, 1.5e-3, final_share=0.5),
-    encoders_until=10_000,
-    prior=Stage(6000, 16, 1.5e-3),
-    synthesis=Stage(40_000, 16, 5e-4, final_share=0.05),
-    adversary_from=8000,
-    language_model=Stage(12_000, 16, 1.2e-3, warmup=80, final_share=0.05),
+    natural=True,
+    hubert=dataclasses.replace(_HUBERT, layers=4),
+    sovits=dataclasses.replace(_SOVITS, resblock_kernels=(3, 7), resblock_dilations=((1, 3, 9), (1, 3, 9))),
+    t2s=T2SSizes(hidden=256, heads=4, layers=4, feed_forward=896, bert_dim=32),
+    content=Stage(20_000, 16, 1.2e-3, final_share=0.03),
+    autoencoder=Stage(30_000, 16, 1.2e-3, final_share=0.4),
+    encoders_until=0.6,
+    prior=Stage(10_000, 16, 1.2e-3),
+    synthesis=Stage(120_000, 12, 6e-4, warmup=200, final_share=0.05),
+    adversary_from=0.1,
+    jury_width=24,
+    language_model=Stage(60_000, 12, 1.2e-3, warmup=200, final_share=0.03),
+    cuda={
+        "content": Stage(20_000, 96, 2e-3, warmup=200, final_share=0.03),
+        "autoencoder": Stage(30_000, 64, 2e-3, warmup=200, final_share=0.4),
+        "prior": Stage(10_000, 64, 2e-3, warmup=100),
+        "synthesis": Stage(120_000, 48, 8e-4, warmup=200, final_share=0.05),
+        "language_model": Stage(60_000, 128, 2e-3, warmup=300, final_share=0.03),
+    },
 )
 
-RECIPES = {"shipped": SHIPPED, "long": LONG, "smoke": SMOKE}
+RECIPES = {"natural": NATURAL, "shipped": SHIPPED, "smoke": SMOKE}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -86,12 +86,11 @@ def agreements(folder: Path, name: str, count: int) -> tuple[bool, ...]:
     )
 
 
-def read(folder: Path) -> Iterator[Shard]:
-    """All whole shards of a folder, by name."""
-    for name in names(folder):
-        entries = read_entries(folder, name)
-        audio, rate_hz = soundfile.read(_sound(folder, name), dtype="int16")
-        yield Shard(entries, audio, rate_hz, agreements(folder, name, len(entries)))
+def read_shard(folder: Path, name: str) -> Shard:
+    """A whole shard."""
+    entries = read_entries(folder, name)
+    audio, rate_hz = soundfile.read(_sound(folder, name), dtype="int16")
+    return Shard(entries, audio, rate_hz, agreements(folder, name, len(entries)))
 
 
 def _sound(folder: Path, name: str) -> Path:

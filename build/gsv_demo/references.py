@@ -5,17 +5,52 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
+from gsv_demo.arrays import Array
 from gsv_demo.data import SAMPLE_RATE_HZ, VOICES, original
+from gsv_demo.recordings import Entry, names, read_shard
 
 FILE = "references.json"
+_SHORTEST_S, _LONGEST_S = 3.0, 10.0  # as the server takes them
 _TEXTS = {
     "slt": "The young woman found a good book on the table, and the children laughed.",
     "rms": "The captain watched the blue boat near the river, because the weather was so cold.",
     "awb": "My grandmother brought fresh milk and some bread to the small village.",
     "kal16": "The engineer fixed the machine on the second floor, and the work was easy.",
 }
+
+
+def write_natural_references(corpus: Path, directory: Path) -> None:
+    """Write one clip a voice from the corpus's part "references", which nothing was trained on.
+
+    Args:
+        corpus: folder of the shards.
+        directory: made if need be.
+
+    Raises:
+        ValueError: a voice has no clip of 3 to 10 s that the judge understood.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    clips: dict[str, tuple[Entry, Array, int]] = {}
+    voices: dict[str, None] = {}
+    for name in (name for name in names(corpus) if name.startswith("references-")):
+        shard = read_shard(corpus, name)
+        ends = np.cumsum([entry.samples for entry in shard.entries])
+        pieces = np.split(shard.audio, ends[:-1])
+        for entry, agreed, audio in zip(shard.entries, shard.agreed, pieces, strict=True):
+            voices[entry.voice] = None
+            if agreed and _SHORTEST_S <= entry.samples / shard.rate_hz <= _LONGEST_S:
+                clips.setdefault(entry.voice, (entry, audio, shard.rate_hz))
+    missing = [voice for voice in voices if voice not in clips]
+    if missing or not clips:
+        raise ValueError(f"no reference of 3 to 10 s for {', '.join(missing) or 'any voice'}; make more of that part")
+    about = []
+    for voice, (entry, audio, rate_hz) in clips.items():
+        soundfile.write(directory / f"{voice}.flac", audio, rate_hz)
+        about.append({"voice": voice, "audio": f"{voice}.flac", "prompt_text": entry.text, "prompt_language": "en"})
+    (directory / FILE).write_text(json.dumps(about, indent=2) + "\n")
 
 
 def write_references(directory: Path) -> None:
@@ -32,7 +67,7 @@ def write_references(directory: Path) -> None:
     for voice in VOICES:
         audio = original(_TEXTS[voice], voice)
         seconds = len(audio) / SAMPLE_RATE_HZ
-        if not 3.0 <= seconds <= 10.0:
+        if not _SHORTEST_S <= seconds <= _LONGEST_S:
             raise ValueError(f"reference of {voice} is {seconds:.1f} s; need 3 to 10 s; change its text")
         soundfile.write(directory / f"{voice}.flac", audio, SAMPLE_RATE_HZ)
         about.append({"voice": voice, "audio": f"{voice}.flac", "prompt_text": _TEXTS[voice], "prompt_language": "en"})

@@ -12,6 +12,7 @@ from torch.nn import functional
 from gsv_runtime.contract import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 FFT = 2048
+TOP_HZ = 12_000.0  # where the teachers' speech ends
 _MAGNITUDE_FLOOR = 1e-8  # upstream's, under the root
 _LOG_FLOOR = 1e-5
 
@@ -37,8 +38,25 @@ def magnitudes(waveform: Tensor, size: int, hop: int) -> Tensor:
     return (spectrum.real.square() + spectrum.imag.square() + _MAGNITUDE_FLOOR).sqrt()
 
 
+_HALF_BAND_TAPS = 63
+
+
 @functools.lru_cache
-def mel_filters(size: int, bands: int, rate_hz: int = SAMPLE_RATE_HZ, top_hz: float = 8000.0) -> Tensor:
+def _half_band() -> Tensor:
+    """Low-pass filter [1, 1, 63] that lets through what is below a quarter of the rate."""
+    place = torch.arange(_HALF_BAND_TAPS) - _HALF_BAND_TAPS // 2
+    taps = torch.sinc(place * 0.48) * torch.kaiser_window(_HALF_BAND_TAPS, periodic=False, beta=8.0)
+    return (taps / taps.sum())[None, None]
+
+
+def halved(waveform: Tensor) -> Tensor:
+    """[B, 2 N] at one rate to [B, N] at half of it."""
+    padded = functional.pad(waveform[:, None], (_HALF_BAND_TAPS // 2, _HALF_BAND_TAPS // 2))
+    return functional.conv1d(padded, _half_band().to(waveform), stride=2)[:, 0, : waveform.shape[1] // 2]
+
+
+@functools.lru_cache
+def mel_filters(size: int, bands: int, rate_hz: int = SAMPLE_RATE_HZ, top_hz: float = TOP_HZ) -> Tensor:
     """Triangular filters [bands, size / 2 + 1], equally wide on the mel scale (HTK formula), area normalised."""
     edges_mel = torch.linspace(0.0, 2595.0 * math.log10(1.0 + top_hz / 700.0), bands + 2)
     edges_hz = 700.0 * (10.0 ** (edges_mel / 2595.0) - 1.0)
@@ -70,17 +88,17 @@ def pitch(waveform: Tensor, rate_hz: int, hop: int, low_hz: float = 60.0, high_h
     size = 2 ** math.ceil(math.log2(2.5 * rate_hz / low_hz))
     padded = functional.pad(waveform, (size // 2, size // 2))
     frames = padded.unfold(0, size, hop)[: len(waveform) // hop]
-    frames = (frames - frames.mean(dim=1, keepdim=True)) * torch.hann_window(size)
+    window = torch.hann_window(size, device=waveform.device)
+    frames = (frames - frames.mean(dim=1, keepdim=True)) * window
     power = torch.fft.rfft(frames, 2 * size).abs().square()
     correlation = torch.fft.irfft(power)[:, :size]
-    window = torch.hann_window(size)
     window_correlation = torch.fft.irfft(torch.fft.rfft(window, 2 * size).abs().square())[:size]
     ratio = (
         correlation / correlation[:, :1].clamp(min=1e-6) / (window_correlation / window_correlation[0]).clamp(min=1e-2)
     )
     first, last = int(rate_hz / high_hz), int(rate_hz / low_hz)
-    lags = torch.arange(first, last + 1, dtype=torch.float32)
+    lags = torch.arange(first, last + 1, dtype=torch.float32, device=waveform.device)
     search = ratio[:, first : last + 1] - 0.02 * torch.log2(lags / first)  # prefer the shorter of equal periods
     height, best = search.max(dim=1)
     loud = frames.square().mean(dim=1) > 1e-5
-    return torch.where((height > 0.5) & loud, rate_hz / (best + first), torch.zeros(()))
+    return torch.where((height > 0.5) & loud, rate_hz / (best + first), torch.zeros((), device=waveform.device))

@@ -22,14 +22,14 @@ from gsv_build.modules.masks import length_mask
 from gsv_build.modules.reference_encoder import ReferenceEncoder
 from gsv_build.modules.vocoder import Vocoder
 from gsv_demo.arrays import Array
-from gsv_demo.corpus import Corpus
+from gsv_demo.corpus import Corpus, drawn_voices
 from gsv_demo.discriminators import Jury, feature_distance, fooling_loss, jury_loss
 from gsv_demo.posterior import Posterior, sample
 from gsv_demo.prefix import prefix_distance
 from gsv_demo.reading import Reading
 from gsv_demo.recipe import Recipe
-from gsv_demo.run import Run, load_modules
-from gsv_demo.segments import Segments, cut, upsample
+from gsv_demo.run import Run, ahead, load_modules
+from gsv_demo.segments import Segments, cut
 from gsv_demo.spectra import linear_spectrogram
 from gsv_demo.tokens import Codes
 from gsv_demo.waveform_losses import ENVELOPE_WEIGHT, decode_segment, envelope_distance, spectral_distance
@@ -85,7 +85,7 @@ class Batch:
 
 
 class Utterances:
-    """Draws batches of utterances of like length, all voices equally often."""
+    """Draws batches of utterances of like length."""
 
     def __init__(
         self, corpus: Corpus, readings: Sequence[Reading], codes: Sequence[Codes], recipe: Recipe, seed: int
@@ -95,15 +95,16 @@ class Utterances:
         self.clips = Segments(corpus, seed)
         self.by_voice: dict[str, list[int]] = {}
         for index, item in enumerate(corpus.items):
-            if recipe.segment_frames // FRAMES_PER_TOKEN < len(codes[index].spoken) <= _MAX_TOKENS:
+            if recipe.segment_frames // FRAMES_PER_TOKEN < len(codes[index].spoken):
                 self.by_voice.setdefault(item.voice, []).append(index)
         self._waiting: list[list[int]] = []
 
     def batch(self, count: int) -> Batch:
         """Draw `count` utterances; three batches of four are cut to a second and a half, which costs less."""
         if not self._waiting:
-            voices = sorted(self.by_voice)
-            drawn = [self.rng.choice(self.by_voice[voices[turn % len(voices)]]) for turn in range(_POOL * count)]
+            counts = {voice: len(indices) for voice, indices in self.by_voice.items()}
+            voices = drawn_voices(self.rng, counts, _POOL * count)
+            drawn = [self.rng.choice(self.by_voice[voice]) for voice in voices]
             drawn.sort(key=lambda index: len(self.codes[index].spoken))
             self._waiting = [drawn[at : at + count] for at in range(0, len(drawn), count)]
             self.rng.shuffle(self._waiting)
@@ -131,7 +132,7 @@ class Utterances:
         ]
         references = self.clips.references([item.voice for item in items], self.recipe.reference_frames)
         return Batch(
-            waveform=torch.from_numpy(upsample(np.stack(audio))),
+            waveform=torch.from_numpy(np.stack(audio)),
             reference=references,
             tokens=_padded(tokens),
             token_lengths=_lengths(tokens),
@@ -251,8 +252,7 @@ def train_prior(
     networks = _started(recipe, folder, device)
     run = Run("prior", recipe.prior, {"acoustic": networks.acoustic}, folder)
     utterances = Utterances(corpus, readings, codes, recipe, recipe.seed + run.step)
-    for _ in run.steps():
-        batch = utterances.batch(recipe.prior.batch).to(device)
+    for batch in ahead(run.steps(), lambda: utterances.batch(recipe.prior.batch), device):
         with torch.autocast(device, dtype=torch.bfloat16):
             gap = hear(networks, batch, learn_encoders=False).gap
         run.advance(gap / recipe.sovits.latent, {"divergence": gap.detach()})
@@ -272,13 +272,13 @@ def train_synthesis(
         folder: checkpoint and scalars; `autoencoder.pt`, `content.pt` and `prior.pt` are read from it.
         device: "cpu" or "cuda".
     """
-    networks, jury = _started(recipe, folder, device), Jury().to(device)
+    networks, jury = _started(recipe, folder, device), Jury(recipe.jury_width).to(device)
     load_modules(folder / "prior.pt", {"acoustic": networks.acoustic})
     run = Run("synthesis", recipe.synthesis, {"networks": networks}, folder, kept={"jury": jury})
     jury_optimizer = torch.optim.AdamW(jury.parameters(), recipe.synthesis.learning_rate, betas=(0.8, 0.98))
     utterances = Utterances(corpus, readings, codes, recipe, recipe.seed + run.step)
-    for step in run.steps():
-        batch = utterances.batch(recipe.synthesis.batch).to(device)
+    for batch in ahead(run.steps(), lambda: utterances.batch(recipe.synthesis.batch), device):
+        step = run.step
         with torch.autocast(device, dtype=torch.bfloat16):
             made, real, gap, moved = speak_segments(networks, batch, recipe.segment_frames)
         few = num_posterior(len(made))
@@ -294,7 +294,7 @@ def train_synthesis(
             "envelope": envelope.detach(),
             "prefix": moved.detach(),
         }
-        if step >= recipe.adversary_from:
+        if run.progress >= recipe.adversary_from:
             fooling, features, judged = _adversary(jury, jury_optimizer, made, real, device)
             loss = loss + _ADVERSARY_WEIGHT * fooling + _FEATURE_WEIGHT * features
             scalars |= {"fooling": fooling.detach(), "features": features.detach(), "jury": judged.detach()}

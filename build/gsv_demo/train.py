@@ -10,11 +10,14 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
 
 from gsv_demo import corpus as corpora
+from gsv_demo import harvest, recordings
 from gsv_demo.autoencoder import train_autoencoder
 from gsv_demo.bert import train_bert
 from gsv_demo.content import Listener, train_content
@@ -24,22 +27,21 @@ from gsv_demo.labels import make_labels
 from gsv_demo.language_model import train_language_model
 from gsv_demo.reading import read_corpus
 from gsv_demo.recipe import Recipe, Stage
-from gsv_demo.references import write_references
+from gsv_demo.references import write_natural_references, write_references
 from gsv_demo.run import load_modules
 from gsv_demo.synthesis import train_prior, train_synthesis
 from gsv_demo.tokens import tokenize_corpus
 
 LOG = logging.getLogger(__name__)
-# Stages of one row have nothing to wait for in each other and run side by side.
+# Rows follow one another; chains of one row run side by side, the stages of a chain one after the other.
 ORDER = (
-    ("data",),
-    ("content", "autoencoder", "bert"),
-    ("codes",),
-    ("prior", "language_model"),
-    ("synthesis",),
-    ("export",),
+    (("data",),),
+    (("content",), ("autoencoder",), ("bert",)),
+    (("codes",),),
+    (("language_model",), ("prior", "synthesis")),
+    (("export",),),
 )
-STAGES = tuple(stage for row in ORDER for stage in row)
+STAGES = tuple(stage for row in ORDER for chain in row for stage in chain)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,23 +72,35 @@ def run_stage(stage: str, recipe: Recipe, place: Workplace) -> None:
     """Run one stage to its end, from its checkpoint when it has one."""
     LOG.info("stage begins stage=%s folder=%s device=%s", stage, place.folder, place.device)
     torch.manual_seed(recipe.seed)
+    recipe = recipe.on(place.device)
     if stage == "data":
-        planned = corpora.plan(recipe.english_texts)
-        corpora.make(place.folder / "corpus", planned, os.cpu_count() or 1)
-        make_labels(place.corpus(), place.folder / "labels.npz")
-        read_corpus(place.corpus(), place.folder / "phones.json")
+        _make_data(recipe, place)
     elif stage == "content":
         corpus = place.corpus()
-        train_content(corpus, make_labels(corpus, place.folder / "labels.npz"), recipe, place.run, place.device)
+        labels = make_labels(corpus, place.folder / "labels.npz", place.device)
+        train_content(corpus, labels, recipe, place.run, place.device)
     elif stage == "autoencoder":
         train_autoencoder(place.corpus(), recipe, place.run, place.device)
     elif stage == "bert":
         train_bert(recipe, place.run, place.device)
     elif stage == "export":
         export_weights(place.run, place.weights, recipe)
-        write_references(place.weights / "references")
+        if recipe.natural:
+            write_natural_references(place.folder / "corpus", place.weights / "references")
+        else:
+            write_references(place.weights / "references")
     else:
         _run_coded_stage(stage, recipe, place)
+
+
+def _make_data(recipe: Recipe, place: Workplace) -> None:
+    """Join what there is of the corpus and read its phones; flite's is made first, the teachers' hours are not."""
+    corpus = place.folder / "corpus"
+    if not recipe.natural:
+        harvest.make(place.folder, [harvest.FlitePart(recipe.english_texts)], judged=False)
+    elif not recordings.names(corpus):
+        raise FileNotFoundError(f"{corpus} holds no speech; make it with .venv-judges/bin/python -m gsv_demo data")
+    read_corpus(place.corpus(), place.folder / "phones.json")
 
 
 def _run_coded_stage(stage: str, recipe: Recipe, place: Workplace) -> None:
@@ -113,15 +127,20 @@ def run_all(arguments: list[str]) -> None:
     for row in ORDER:
         threads = max(1, (os.cpu_count() or 1) // len(row))
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        started = {
-            stage: subprocess.Popen(
-                [sys.executable, "-m", "gsv_demo", "train", "--stage", stage, *arguments], env=environment
-            )
-            for stage in row
-        }
-        failed = [stage for stage, process in started.items() if process.wait() != 0]
+        with ThreadPoolExecutor(len(row)) as pool:
+            ended = [pool.submit(_run_chain, chain, arguments, environment) for chain in row]
+        failed = [stage.result() for stage in ended if stage.result()]
         if failed:
             raise RuntimeError(f"{' and '.join(failed)} failed; see above, then run the same command again to go on")
+
+
+def _run_chain(chain: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Run stages one after the other; the name of the one that failed, or nothing."""
+    for stage in chain:
+        command = [sys.executable, "-m", "gsv_demo", "train", "--stage", stage, *arguments]
+        if subprocess.run(command, env=environment, check=False).returncode != 0:
+            return stage
+    return ""
 
 
 def shortened(recipe: Recipe, steps: int) -> Recipe:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import sys
 import warnings
+from types import ModuleType
 from typing import Protocol
 
 import numpy as np
@@ -70,6 +72,8 @@ class RealPanel:
 
     @functools.cached_property
     def _distillmos(self):  # type: ignore[no-untyped-def]
+        # It reads files with torchaudio, whose wheels fit few versions of torch; we hand it samples.
+        sys.modules.setdefault("torchaudio", ModuleType("torchaudio"))
         import distillmos
 
         return distillmos.ConvTransformerSQAModel().eval()

@@ -99,6 +99,13 @@ def test_training_goes_on_from_exported_weights(place: Workplace, tmp_path: Path
     assert torch.load(again.run / "synthesis.pt", weights_only=True)["step"] == 2
 
 
+def test_weights_without_what_only_training_needs_say_so(place: Workplace, tmp_path: Path) -> None:
+    shutil.copytree(place.weights, tmp_path / "weights")
+    (tmp_path / "weights" / "training-only.pt").unlink()
+    with pytest.raises(FileNotFoundError, match="leave --from-weights out"):
+        import_weights(tmp_path / "weights", tmp_path / "run", SMOKE)
+
+
 def test_weights_of_other_sizes_are_refused(place: Workplace, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="choose the recipe they are of"):
         import_weights(place.weights, tmp_path, SHIPPED)
