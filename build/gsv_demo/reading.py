@@ -35,7 +35,8 @@ class Reading:
 
 def phone_names(text: str, language: str) -> list[str]:
     """Phones of one sentence, uncut."""
-    return [phone for sentence in read_text(text, language, "none") for run in sentence.runs for phone in run.phones]
+    sentences, _ = read_text(text, language, "none")
+    return [phone for sentence in sentences for run in sentence.runs for phone in run.phones]
 
 
 def phone_ids(names: Sequence[str]) -> Array:

@@ -86,7 +86,7 @@ def speak(client: Client, sayings: Sequence[Saying], folder: Path, streaming: Se
     """
     folder.mkdir(parents=True, exist_ok=True)
     for one in {saying.speaker.name: saying.speaker for saying in sayings}.values():
-        client.add_voice(one.name, one.audio, one.prompt_text, one.prompt_language)
+        client.register_voice(one.name, one.audio, one.prompt_text, one.prompt_language)
     clips = list(_clips(client, sayings, folder, streaming, seed))
     write_manifest(folder, clips)
     return clips

@@ -17,7 +17,7 @@ class Client:
     def __init__(self):
         self.voices, self.asked = [], []
 
-    def add_voice(self, voice, reference_audio, prompt_text=None, prompt_language=None):
+    def register_voice(self, voice, reference_audio, prompt_text=None, prompt_language=None):
         self.voices.append((voice, reference_audio.name, prompt_text, prompt_language))
 
     def synthesize(self, text, **options):
