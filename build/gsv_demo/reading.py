@@ -14,7 +14,6 @@ from tqdm import tqdm
 from gsv_demo.alignment import align
 from gsv_demo.arrays import Array
 from gsv_demo.corpus import Corpus
-from gsv_runtime.text.frontend import read_text
 from gsv_runtime.text.symbols import UNKNOWN, phone_table
 
 _SYMBOLS = "v2"
@@ -35,6 +34,8 @@ class Reading:
 
 def phone_names(text: str, language: str) -> list[str]:
     """Phones of one sentence, uncut."""
+    from gsv_runtime.text.frontend import read_text  # only here: where a GPU trains, phones have been read before
+
     sentences, _ = read_text(text, language, "none")
     return [phone for sentence in sentences for run in sentence.runs for phone in run.phones]
 
