@@ -8,6 +8,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from gsv_bench.gpu.figures import Figures
@@ -64,11 +66,16 @@ def t2s_files(options: Options, precision: Precision = Precision.FP16) -> T2SGpu
     )
 
 
-def graph_of(options: Options, version: ModelVersion, model: Model) -> Path:
-    """The graph of a stage."""
-    if version is SERVED:
+def graph_of(options: Options, version: ModelVersion, model: Model, precision: Precision = Precision.FP16) -> Path:
+    """The graph of the acoustic model or the vocoder; at half precision that of the served version is the server's."""
+    if version is SERVED and precision is Precision.FP16:
         return options.repository(version) / model.name / "1" / GRAPH_FILE
-    return options.work / f"{version.value}-{options.size}" / model.name / GRAPH_FILE
+    return options.work / set_of(version, precision) / options.size / model.name / GRAPH_FILE
+
+
+def set_of(version: ModelVersion, precision: Precision = Precision.FP16) -> str:
+    """The set that a version's graphs belong to."""
+    return version.value if precision is Precision.FP16 else f"{version.value}-{precision.value}"
 
 
 def wait_for(options: Options, *names: str) -> None:
@@ -115,13 +122,15 @@ def _make_served(options: Options) -> None:
     build(repository, limited(options), directory)
 
 
-def _make_pro_plus(options: Options) -> None:
-    version = ModelVersion.V2_PRO_PLUS
+def _make_decoding(options: Options, version: ModelVersion, precision: Precision) -> None:
+    """Acoustic model and vocoder alone."""
     sizes = options.sizes(version)
     modules = SeededWeights(sizes).sovits()
     axes = {"ssl_dim": sizes.sovits.ssl_dim, "latent_dim": sizes.sovits.latent, "global_dim": sizes.sovits.global_dim}
-    for model, module in ((contract.ACOUSTIC, modules.acoustic), (contract.VOCODER, modules.vocoder)):
-        export_graph(module, model, graph_of(options, version, model), axes)
+    omit = () if version.uses_speaker_embedding else ("speaker_embedding",)
+    for model, module in ((contract.VOCODER, modules.vocoder), (contract.ACOUSTIC, modules.acoustic)):
+        path = graph_of(options, version, model, precision)
+        export_graph(module, model, path, axes, omit, precision=precision)
 
 
 def _make_t2s(options: Options) -> None:
@@ -133,7 +142,14 @@ def _make_t2s(options: Options) -> None:
         write_t2s_gpu_graphs(module, folder, CACHE_ROWS, precision)
 
 
-SETS = {T2S: _make_t2s, SERVED.value: _make_served, ModelVersion.V2_PRO_PLUS.value: _make_pro_plus}
+SETS: dict[str, Callable[[Options], None]] = {
+    T2S: _make_t2s,
+    SERVED.value: _make_served,
+    **{
+        set_of(version, precision): partial(_make_decoding, version=version, precision=precision)
+        for version, precision in ((ModelVersion.V2_PRO_PLUS, Precision.FP16), (SERVED, Precision.FP32))
+    },
+}
 
 
 def _mark(options: Options, name: str) -> Path:
