@@ -17,7 +17,7 @@ REFERENCE ?= build/gsv_demo/weights/references/slt.flac
 PROMPT ?= The young woman found a good book on the table, and the children laughed.
 NOTE ?= $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),the demo voice: small and trained on two cores; a recogniser mishears a quarter of the words (build/gsv_demo/weights/MODEL_CARD.md),$(WEIGHTS))
 
-.PHONY: help setup judges demo build up down logs test test-fast docs lint format bench bench-gpu eval loadtest capacity verify weights configs
+.PHONY: help setup judges demo build up down logs test test-fast test-clients fuzz docs lint format bench bench-gpu eval loadtest capacity verify weights configs
 
 help: ## print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,10 +83,17 @@ format: setup ## rewrite the code in house format
 	$(BIN)/ruff format .
 
 test: setup ## every test that needs no GPU
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -m "not clients" $(ARGS)
+
+test-clients: setup ## real clients of OpenAI, Deepgram, LiveKit, Pipecat … and the page in Chromium, at a gateway
+	$(BIN)/python tests/e2e/clients/install.py
+	$(BIN)/pytest -m clients $(ARGS)
+
+fuzz: setup ## 10,000 requests that nobody would send, at a gateway; GSV_FUZZ_URL names one before a real server
+	GSV_FUZZ_EXAMPLES=10000 $(BIN)/pytest tests/gsv_gateway/test_fuzz.py $(ARGS)
 
 test-fast: setup ## the tests that need no server and build nothing
-	$(BIN)/pytest -m "not triton and not redis and not slow" --durations=20 $(ARGS)
+	$(BIN)/pytest -m "not triton and not redis and not slow and not clients" --durations=20 $(ARGS)
 
 # The site needs other packages than the code, and no torch, so it has an environment of its own.
 DOCS := var/docs-venv

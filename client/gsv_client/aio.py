@@ -15,7 +15,7 @@ from gsv_client.long_texts import Parts, parts_of
 from gsv_client.protocol import ReferenceAudio, Voice
 from gsv_client.retries import async_retrying
 from gsv_client.server_info import KNOWN_MODELS, NOT_READY, READY, ServerInfo
-from gsv_client.transport import Address, Arrival, AsyncTransport, open_async_transport, parse_url
+from gsv_client.transport import Address, Arrival, AsyncTransport, Headers, no_headers, open_async_transport, parse_url
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -78,7 +78,11 @@ async def _receive(send: AsyncSend, playback: Playback, parts: Parts) -> AsyncGe
 
 
 class AsyncClient:
-    """Speaks with one server from one event loop; arguments as `gsv_client.Client`."""
+    """Speaks with one server from one event loop; arguments as `gsv_client.Client`.
+
+    Args:
+        headers: Asked at each stream for what goes with it, such as a ``traceparent``.
+    """
 
     def __init__(
         self,
@@ -87,11 +91,13 @@ class AsyncClient:
         *,
         retries: int = 2,
         busy_wait_s: float = 0.0,
+        headers: Headers = no_headers,
         transport: AsyncTransport | None = None,
     ) -> None:
         self._address: Address = parse_url(url)
         self.url = self._address.url
         self._timeout_s = timeout_s
+        self._headers = headers
         self._opened = transport
         self._retrying = async_retrying(retries, busy_wait_s)
 
@@ -99,7 +105,7 @@ class AsyncClient:
     def _transport(self) -> AsyncTransport:
         """Opened at the first request, because it belongs to the event loop that is running then."""
         if self._opened is None:
-            self._opened = open_async_transport(self._address, self._timeout_s)
+            self._opened = open_async_transport(self._address, self._timeout_s, self._headers)
         return self._opened
 
     async def __aenter__(self) -> Self:

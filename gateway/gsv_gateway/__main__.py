@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import uvicorn
 
 from gsv_client import SynthesisError
 from gsv_client.transport import parse_url
+from gsv_gateway import tracing
 from gsv_gateway.app import create_app
 from gsv_gateway.keys import KeyStore, KeysUnreadable
 from gsv_gateway.settings import (
@@ -123,6 +125,7 @@ def main(drain_s: int, without_keys: bool, max_streams: int, stall_s: float, **o
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s")
     settings = Settings(**options, limits=Limits(streams=max_streams, stall_s=stall_s))
     _check(settings, without_keys=without_keys)
+    tracing.configure(os.environ)
     app = create_app(settings)
     config = uvicorn.Config(
         app,

@@ -15,6 +15,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gsv_gateway import tracing
 from gsv_gateway.metrics import Metrics
 from gsv_gateway.problems import Family, Problem, answer
 from gsv_gateway.settings import LOOPBACK_ORIGINS, Settings
@@ -49,7 +50,8 @@ class RequestRecord:
             await send(message)
 
         try:
-            await self._app(scope, receive, counted)
+            with tracing.request(scope):
+                await self._app(scope, receive, counted)
         finally:
             self._tell(scope, notes, sent, time.perf_counter() - began_s)
 

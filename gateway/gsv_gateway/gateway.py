@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from starlette.requests import HTTPConnection
 
 from gsv_client import AsyncClient, InvalidRequest, Options
+from gsv_gateway import tracing
 from gsv_gateway.access import Caller
 from gsv_gateway.door import Door
 from gsv_gateway.keys import KeyStore
@@ -29,7 +30,9 @@ class Gateway:
     def __init__(self, settings: Settings, clients: Sequence[AsyncClient] | None = None) -> None:
         self.settings = settings
         retries = 2 if len(settings.tritons) == 1 else 0  # where there are several, the next one is asked instead
-        made = [AsyncClient(url, settings.timeout_s, retries=retries) for url in settings.tritons]
+        made = [
+            AsyncClient(url, settings.timeout_s, retries=retries, headers=tracing.headers) for url in settings.tritons
+        ]
         self.tritons = Tritons(made if clients is None else clients)
         self.voices = Voices(self.tritons, settings)
         self.streams = StreamLimit(settings.limits.streams)
@@ -57,7 +60,7 @@ class Gateway:
             InvalidRequest: The text is empty or too long.
             RequestRefused: Too many answers are being spoken.
         """
-        with self.streams.taken(caller):
+        with self.streams.taken(caller), tracing.span("speech", characters=len(text), voice=options.get("voice") or ""):
             async with self.tritons.speak(text, options) as speech:
                 yield speech
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from gsv_client.errors import InvalidRequest
 from gsv_client.protocol import Response, Tensors
+
+Headers: TypeAlias = "Callable[[], Mapping[str, str]]"
+
+
+def no_headers() -> Mapping[str, str]:
+    """Add nothing to a request."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -126,15 +133,15 @@ def open_transport(address: Address, timeout_s: float) -> Transport:
     return GrpcTransport(address, timeout_s)
 
 
-def open_async_transport(address: Address, timeout_s: float) -> AsyncTransport:
-    """The transport for asyncio that fits the address."""
+def open_async_transport(address: Address, timeout_s: float, headers: Headers = no_headers) -> AsyncTransport:
+    """The transport for asyncio that fits the address; `headers` are asked for at each stream."""
     if address.http:
         from gsv_client.transport.http_asyncio import AsyncHttpTransport
 
-        return AsyncHttpTransport(address, timeout_s)
+        return AsyncHttpTransport(address, timeout_s, headers)
     from gsv_client.transport.grpc_asyncio import AsyncGrpcTransport
 
-    return AsyncGrpcTransport(address, timeout_s)
+    return AsyncGrpcTransport(address, timeout_s, headers)
 
 
 def no_answer(timeout_s: float) -> str:

@@ -12,7 +12,7 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from gsv_client.errors import SynthesisError
 from gsv_client.protocol import Response, Tensors
-from gsv_client.transport import Address, Arrival
+from gsv_client.transport import Address, Arrival, Headers, no_headers
 from gsv_client.transport.grpc_messages import (
     CHANNEL_OPTIONS,
     error_of,
@@ -29,9 +29,10 @@ class AsyncGrpcTransport:
 
     encoding = "float32"
 
-    def __init__(self, address: Address, timeout_s: float) -> None:
+    def __init__(self, address: Address, timeout_s: float, headers: Headers = no_headers) -> None:
         self._url = address.url
         self._timeout_s = timeout_s
+        self._headers = headers
         self._channel = (
             grpc.aio.secure_channel(address.netloc, grpc.ssl_channel_credentials(), CHANNEL_OPTIONS)
             if address.tls

@@ -12,7 +12,7 @@ import aiohttp
 from gsv_client.errors import ConnectionFailed, ConnectionLost, DeadlineExceeded, SynthesisError
 from gsv_client.protocol import Response, Tensors, infer_body, infer_outputs, json_inputs
 from gsv_client.sse import EventDecoder, error_from_body
-from gsv_client.transport import Address, Arrival, no_answer, unreachable
+from gsv_client.transport import Address, Arrival, Headers, no_answer, no_headers, unreachable
 from gsv_client.transport.http_messages import (
     JSON_HEADERS,
     REPOSITORY_INDEX,
@@ -33,9 +33,10 @@ class AsyncHttpTransport:
 
     encoding = "pcm16_base64"
 
-    def __init__(self, address: Address, timeout_s: float) -> None:
+    def __init__(self, address: Address, timeout_s: float, headers: Headers = no_headers) -> None:
         self._url = address.url
         self._timeout_s = timeout_s
+        self._headers = headers
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=timeout_s, sock_read=timeout_s)
         self._session = aiohttp.ClientSession(timeout=timeout, headers=JSON_HEADERS)
 
@@ -43,7 +44,8 @@ class AsyncHttpTransport:
         """Send one request and yield its answers; closing the generator closes the socket, which cancels."""
         decoder = EventDecoder()
         try:
-            post = self._session.post(self._url + stream_path(model), data=body_bytes(json_inputs(inputs)))
+            body, headers = body_bytes(json_inputs(inputs)), dict(self._headers())
+            post = self._session.post(self._url + stream_path(model), data=body, headers=headers)
             answer = await answer_of(post, self._timeout_s, model, self._is_gone)  # its head comes with the first event
             try:
                 if answer.status != 200:

@@ -1,0 +1,51 @@
+"""Install the clients that the tests use, each into an environment of its own under var/clients. Talk goes to stderr.
+
+A client that cannot be installed is named and left out; its test then says so.
+"""
+
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[3] / "var" / "clients"
+PYTHON = {
+    "deepgram": ["deepgram-sdk==7.17.0"],
+    "livekit": ["livekit-agents==1.8.9", "livekit-plugins-openai==1.8.9", "livekit-plugins-deepgram==1.8.9"],
+    "nonebot": ["nonebot-plugin-gpt-sovits==0.2.0", "nonebot2", "aiohttp", "pydub"],
+    "pipecat": ["pipecat-ai[openai]==1.14.0"],
+    "realtimetts": ["RealtimeTTS[openai]==0.8.10"],
+    "schemathesis": ["schemathesis==4.32.0"],
+}
+NODE = ["openai@6.49.0", "playwright-core@1.65.1", "axe-core"]
+
+
+def say(text):
+    sys.stderr.write(f"{text}\n")
+
+
+def main():
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, packages in PYTHON.items():
+        done = FOLDER / name / ".installed"
+        if done.exists() and done.read_text() == " ".join(packages):
+            continue
+        say(f"installing {' '.join(packages)}")
+        venv.create(FOLDER / name, with_pip=True, clear=True)
+        pip = [str(FOLDER / name / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+        if subprocess.run([*pip, *packages], check=False).returncode == 0:
+            done.write_text(" ".join(packages))
+        else:
+            say(f"{name} cannot be installed here; its test is skipped")
+    if shutil.which("npm") and not (FOLDER / "node" / ".installed").exists():
+        say(f"installing {' '.join(NODE)}")
+        node = FOLDER / "node"
+        node.mkdir(exist_ok=True)
+        npm = ["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(node)]
+        if subprocess.run([*npm, *NODE], check=False).returncode == 0:
+            (node / ".installed").write_text(" ".join(NODE))
+
+
+if __name__ == "__main__":
+    main()
