@@ -43,10 +43,11 @@ async def limited(request: Request, max_bytes: int, limits: Limits) -> AsyncGene
     while True:
         left_s = deadline_s - asyncio.get_running_loop().time()
         try:
-            piece = await asyncio.wait_for(anext(pieces), max(left_s, 0.001))
+            async with asyncio.timeout(max(left_s, 0.001)):
+                piece = await anext(pieces)
         except StopAsyncIteration:
             return
-        except asyncio.TimeoutError:
+        except TimeoutError:
             message = f"the body did not come within {limits.body_s:g} s; send it in one go"
             raise RequestRefused(408, message, code="body_timeout") from None
         size += len(piece)

@@ -220,8 +220,9 @@ async def in_time(sending: Awaitable[None], stall_s: float) -> None:
         ClientStalled: It did not.
     """
     try:
-        await asyncio.wait_for(sending, stall_s)
-    except asyncio.TimeoutError:
+        async with asyncio.timeout(stall_s):  # not wait_for, which loses a cancellation that comes with the result
+            await sending
+    except TimeoutError:
         raise ClientStalled from None
 
 

@@ -19,7 +19,7 @@ from gsv_gateway.audio.samples import split_speed
 from gsv_gateway.bodies import read_json
 from gsv_gateway.gateway import Gateway
 from gsv_gateway.live.session import Session
-from gsv_gateway.live.socket import JsonSocket, refuse
+from gsv_gateway.live.socket import JsonSocket, refuse, unless_client_left
 from gsv_gateway.problems import Family, RequestRefused, problem_of
 from gsv_gateway.speech_response import SpeechResponse, Wanted
 
@@ -72,7 +72,8 @@ def router(gateway: Gateway) -> APIRouter:
         )
         session.ended.add_done_callback(connection.hang_up)
         try:
-            await _converse(connection, session, listener, socket)
+            with unless_client_left():
+                await _converse(connection, session, listener, socket)
         finally:
             await session.close()
             told.ended(session.audio_s, "done")

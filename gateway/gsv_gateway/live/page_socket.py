@@ -18,7 +18,7 @@ from gsv_gateway.access import Caller
 from gsv_gateway.bodies import checked
 from gsv_gateway.gateway import Gateway
 from gsv_gateway.live.session import Session
-from gsv_gateway.live.socket import POLICY, JsonSocket
+from gsv_gateway.live.socket import POLICY, JsonSocket, unless_client_left
 from gsv_gateway.openai.fields import SpeechBody
 from gsv_gateway.problems import RequestRefused, problem_of
 
@@ -38,20 +38,21 @@ def router(gateway: Gateway) -> APIRouter:
         listener, told = _Listener(connection), gateway.record("live")
         session: Session | None = None
         try:
-            async for message in connection.messages(_START_WITHIN_S):
-                try:
-                    if isinstance(message, RequestRefused):
-                        raise message
-                    if session is None:
-                        session = await _started(gateway, socket, connection, listener, message)
-                    elif not await _obeyed(message, session, connection):
-                        break
-                except (SynthesisError, RequestRefused) as error:
-                    await listener.failed(error, fatal=session is None)
-                    if session is None:
-                        await connection.close(POLICY, str(error))
-                        return
-            await connection.close()
+            with unless_client_left():
+                async for message in connection.messages(_START_WITHIN_S):
+                    try:
+                        if isinstance(message, RequestRefused):
+                            raise message
+                        if session is None:
+                            session = await _started(gateway, socket, connection, listener, message)
+                        elif not await _obeyed(message, session, connection):
+                            break
+                    except (SynthesisError, RequestRefused) as error:
+                        await listener.failed(error, fatal=session is None)
+                        if session is None:
+                            await connection.close(POLICY, str(error))
+                            return
+                await connection.close()
         finally:
             if session is not None:
                 await session.close()

@@ -156,8 +156,9 @@ class Session:
             wait_s = self._text.wait_s(now_s)
             if wait_s is not None:
                 wait_s = max(wait_s, ahead_s - HUNGRY_S, 0.001)
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), wait_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
 
     async def _say(self, text: str) -> None:
         told_s = 0.0

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -13,12 +14,17 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from gsv_gateway.bodies import json_object
 from gsv_gateway.problems import Family, RequestRefused, answer, problem_of
 from gsv_gateway.settings import Limits
-from gsv_gateway.speech_response import in_time
+from gsv_gateway.speech_response import ClientStalled, in_time
 
 _IDLE_S = 600.0
 POLICY, INTERNAL = 1008, 1011
 
 logger = logging.getLogger("gsv.gateway")
+
+
+def unless_client_left() -> AbstractContextManager[None]:
+    """End what is done here quietly when the client has hung up or takes nothing."""
+    return suppress(WebSocketDisconnect, ClientStalled)
 
 
 class JsonSocket:
@@ -37,8 +43,9 @@ class JsonSocket:
         patience_s = first_within_s
         while True:
             try:
-                message = await asyncio.wait_for(self._socket.receive(), patience_s)
-            except asyncio.TimeoutError:
+                async with asyncio.timeout(patience_s):
+                    message = await self._socket.receive()
+            except TimeoutError:
                 await self.close(POLICY, f"nothing came for {patience_s:g} s")
                 return
             if message["type"] == "websocket.disconnect":

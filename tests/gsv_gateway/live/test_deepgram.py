@@ -33,14 +33,14 @@ def test_what_is_spoken_is_flushed_cleared_and_closed(running, triton):
         socket.send('{"type":"Flush"}')
         *audio, flushed = received(socket, "Flushed")
         assert flushed == {"type": "Flushed", "sequence_id": 0}
-        assert sum(audio) == pytest.approx(2 * 2 * 0.3 * 24_000, abs=8)
+        assert sum(audio) == pytest.approx(len(triton.spoken) * 2 * 0.3 * 24_000, abs=4 * len(triton.spoken))
         socket.send('{"type":"Clear"}')
         assert received(socket, "Cleared")[-1] == {"type": "Cleared", "sequence_id": 1}
         socket.send('{"type":"Close"}')
         with pytest.raises(ConnectionClosed):
             socket.recv(PATIENCE_S)
         assert socket.close_code == 1000
-    assert [asked["text"] for asked in triton.spoken] == ["Hello there.", "How are"]
+    assert " ".join(asked["text"] for asked in triton.spoken) == "Hello there. How are"
 
 
 @pytest.mark.parametrize(("encoding", "size"), [("mulaw", 1), ("alaw", 1), ("linear16", 2)])

@@ -33,9 +33,11 @@ def test_a_text_is_spoken_while_it_is_written_and_what_happens_is_told(running, 
         socket.send('{"type":"flush"}')
         found = received(socket, "flushed")
     told = [message["type"] for message in found if isinstance(message, dict)]
-    assert told == ["speaking", "spoken", "speaking", "spoken", "flushed"]
-    assert sum(size for size in found if isinstance(size, int)) == pytest.approx(2 * 2 * 0.3 * 48_000, abs=8)
-    assert [asked["text"] for asked in triton.spoken] == ["Hello there.", "How are you?"]
+    pieces = len(triton.spoken)  # two, or more where the words came slowly
+    assert told == ["speaking", "spoken"] * pieces + ["flushed"]
+    heard = sum(size for size in found if isinstance(size, int))
+    assert heard == pytest.approx(pieces * 2 * 0.3 * 48_000, abs=4 * pieces)
+    assert " ".join(asked["text"] for asked in triton.spoken) == "Hello there. How are you?"
     assert {"language": "en", "speed": 1.5, "seed": 3}.items() <= triton.spoken[0].items()
 
 

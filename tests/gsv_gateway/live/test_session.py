@@ -7,7 +7,7 @@ import pytest
 from gsv_client import Chunk, InternalError, InvalidRequest
 from gsv_gateway.audio.formats import OPENAI_FORMATS
 from gsv_gateway.live.session import Session
-from gsv_gateway.speech_response import Wanted
+from gsv_gateway.speech_response import Wanted, in_time
 from gsv_gateway.tritons import Speech
 
 WANTED = Wanted(OPENAI_FORMATS["pcm"], 32_000)
@@ -191,5 +191,31 @@ def test_a_listener_that_is_gone_ends_the_session():
         session.write("Hello there. ")
         await until(session.ended.done)
         assert isinstance(session.ended.exception(), ConnectionError)
+
+    within(body)
+
+
+def test_an_interrupt_at_any_moment_of_sending_frees_the_stream():
+    async def body(session, speaker, ear):
+        reached, go = asyncio.Event(), asyncio.Event()
+
+        async def slow(data):
+            async def send():
+                reached.set()
+                await go.wait()
+
+            await in_time(send(), 60.0)
+
+        ear.audio = slow
+        speaker.hold.clear()
+        for _ in range(20):
+            session.write("Hello there. ")
+            session.flush()
+            await reached.wait()
+            go.set()  # what is sent is taken in the very moment of the interrupt
+            await session.interrupt()
+            assert speaker.open == 0
+            reached.clear()
+            go.clear()
 
     within(body)
