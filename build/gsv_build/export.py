@@ -18,7 +18,7 @@ import torch
 from onnx import TensorProto
 from torch import Tensor, nn
 
-from gsv_build.graphs.half_precision import FLOAT32_PARTS, to_precision
+from gsv_build.graphs.half_precision import FLOAT32_PARTS, SCOPES, to_precision
 from gsv_build.graphs.precision import Precision
 from gsv_build.tensorrt_operators import lint_graph
 from gsv_runtime import contract
@@ -169,13 +169,16 @@ def _data_path(path: Path) -> Path:
 
 
 def _strip_traces(proto: onnx.ModelProto) -> None:
-    """Drop stack traces and the builder's paths: the same module gives the same bytes everywhere."""
+    """Drop stack traces and the builder's paths, so that a module gives the same bytes everywhere; keep its scopes."""
     del proto.metadata_props[:]
     del proto.graph.metadata_props[:]
     proto.doc_string = proto.graph.doc_string = ""
     values = [*proto.graph.value_info, *proto.graph.input, *proto.graph.output]
     for item in [*proto.graph.node, *proto.graph.initializer, *values]:
+        scopes = [each.value for each in item.metadata_props if each.key == SCOPES]
         del item.metadata_props[:]
+        for value in scopes:
+            item.metadata_props.add(key=SCOPES, value=value)
         item.doc_string = ""
 
 

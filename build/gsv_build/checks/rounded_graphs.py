@@ -7,9 +7,12 @@ Sums inside a product or a convolution are float32 here and on a GPU.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+_MOVES = ("TensorScatter",)  # rounds nothing that is not rounded; in place only where its output is the graph's
 _HALVES = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 
@@ -44,7 +47,7 @@ def _rounding(node: onnx.NodeProto, types: dict[str, int]) -> list[onnx.NodeProt
             attribute.i = TensorProto.FLOAT
     nodes = [node]
     for place, name in enumerate(node.output):
-        if types.get(name) in _HALVES:
+        if types.get(name) in _HALVES and node.op_type not in _MOVES:
             node.output[place], half = f"{name}_wide", f"{name}_half"
             nodes.append(helper.make_node("Cast", [node.output[place]], [half], to=types[name]))
             nodes.append(helper.make_node("Cast", [half], [name], to=TensorProto.FLOAT))
@@ -55,3 +58,11 @@ def _widened(weight: TensorProto) -> TensorProto:
     if weight.data_type not in _HALVES:
         return weight
     return numpy_helper.from_array(numpy_helper.to_array(weight).astype("float32"), weight.name)
+
+
+def write_rounded(model: onnx.ModelProto, path: Path) -> Path:
+    """Write `with_rounding` of a graph to `path`, its weights beside it; return `path`."""
+    data = path.with_suffix(".data")
+    data.unlink(missing_ok=True)  # it would be appended to
+    onnx.save(with_rounding(model), path, save_as_external_data=True, location=data.name)
+    return path

@@ -210,6 +210,14 @@ def _served_logits(engine: Engine, prompt: Prompt, tokens: Sequence[int]) -> Ten
     return torch.from_numpy(np.stack(logits))
 
 
+def waveform(run: Callable[[str, Tensors], Tensor], reference: Tensors, row: Tensors) -> Tensor:
+    """Run each stage with the output of the one before; [1, N]."""
+    condition = run("reference_encoder", reference)
+    latents = run("acoustic", {**row, "global_condition": condition})
+    frames = {"latents": latents, "frame_lengths": row["frame_lengths"], "global_condition": condition}
+    return run("vocoder", frames)
+
+
 def snr_db(found: Tensor, expected: Tensor) -> float:
     """Signal to noise in dB: energy of `expected` over that of the difference; at most 200."""
     noise = (found.double() - expected.double()).square().sum()

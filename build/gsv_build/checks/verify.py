@@ -20,16 +20,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import onnx
 import onnxruntime
 import torch
-from torch import Tensor
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from gsv_build import checkpoints, deployment
 from gsv_build.checks import stage_errors
+from gsv_build.checks.precision_errors import (
+    MIN_HALF_SNR_DB,
+    MIN_HALF_STAGE_SNR_DB,
+    HalfGraphs,
+    HalfReport,
+    prompt_token_changes,
+    voice_report,
+)
 from gsv_build.checks.random_checkpoints import write_encoders, write_voice
-from gsv_build.checks.stage_errors import StageDifference, Tensors, run_graph
+from gsv_build.checks.rounded_graphs import write_rounded
+from gsv_build.checks.stage_errors import StageDifference, run_graph
 from gsv_build.deployment import with_settings
 from gsv_build.graphs.precision import Precision
 from gsv_build.graphs.t2s_graphs import write_t2s_gpu_graphs
@@ -70,10 +79,11 @@ class VersionReport:
     stages: dict[str, StageDifference] = field(default_factory=dict)
     changed_prompt_tokens: int = 0
     waveform_snr_db: float = float("-inf")
+    half: HalfReport | None = None
 
     def failures(self) -> list[str]:
         """The bounds exceeded, each as a sentence."""
-        found = []
+        found = self.half.failures() if self.half else []
         for name, error in self.stages.items():
             bound = _LOGIT_BOUNDS.get(name, MAX_RELATIVE_ERROR * error.peak)
             if not error.largest_error <= bound:
@@ -90,6 +100,7 @@ class VersionReport:
             "stages": {name: asdict(error) for name, error in self.stages.items()},
             "changed_prompt_tokens": self.changed_prompt_tokens,
             "waveform_snr_db": round(self.waveform_snr_db, 2),
+            "half": asdict(self.half) if self.half else None,
             "failures": self.failures(),
         }
 
@@ -114,6 +125,7 @@ class Verifier:
         report.stages |= self._t2s(weights, sizes, builds)
         report.stages |= self._encoders(weights, sizes, builds)
         self._voice(weights, builds, report)
+        self._half_encoders(weights, sizes, report)
         return report
 
     def _once(
@@ -134,6 +146,28 @@ class Verifier:
         build.write(folder)
         return folder / GRAPH_FILE
 
+    def _half_graphs(self) -> HalfGraphs:
+        """Those of the version whose graphs were exported last."""
+        return HalfGraphs(lambda name: self._folder / name / GRAPH_FILE)
+
+    def _half_encoders(self, weights: Weights, sizes: NetworkSizes, report: VersionReport) -> None:
+        """HuBERT with the prompt tokens that come of it, BERT and, where there is one, the speaker encoder."""
+        assert report.half is not None
+        graphs, files, generator = self._half_graphs(), weights.files, self._generator()
+        hubert, quantizer = checkpoints.load_hubert(files.hubert).module, weights.sovits.module.quantizer
+        audio = stage_errors.hubert_inputs(generator)
+        ties = prompt_token_changes(hubert, quantizer, graphs, audio)
+        report.half.tied_prompt_tokens, report.half.changed_prompt_tokens = ties.count(True), ties.count(False)
+        report.half.snr_db["hubert"] = graphs.stage_snr_db("hubert", hubert, audio)
+        if files.bert is not None:
+            _batch, rows = stage_errors.bert_batch(sizes.bert, generator)
+            module = checkpoints.load_bert(files.bert).module
+            report.half.snr_db["bert"] = graphs.stage_snr_db("bert", module, rows[0])
+        if weights.sovits.sizes.version.uses_speaker_embedding and files.speaker_encoder is not None:
+            speaker = checkpoints.load_speaker_encoder(files.speaker_encoder).module
+            fbank = stage_errors.fbank_inputs(generator)
+            report.half.snr_db["speaker_encoder"] = graphs.stage_snr_db("speaker_encoder", speaker, fbank)
+
     def _generator(self) -> torch.Generator:
         return torch.Generator().manual_seed(self._seed)
 
@@ -149,11 +183,15 @@ class Verifier:
         return self._once("t2s", sizes.t2s, measure)
 
     def _gpu_engine(self, weights: Weights, precision: Precision) -> CudaEngine:
-        """That of a GPU, with its memory on the host."""
+        """That of a GPU, with its memory on the host and its rounding."""
         folder = self._folder / f"t2s_{precision.value}"
         folder.mkdir(exist_ok=True)
         files = write_t2s_gpu_graphs(weights.t2s.module, folder, CACHE_ROWS, precision)
-        return CudaEngine(files.prefill, files.decode_step, _SLOTS, CACHE_ROWS, CPU)
+        pair = (
+            write_rounded(onnx.load(path), path.with_name(f"rounded_{path.name}"))
+            for path in (files.prefill, files.decode_step)
+        )
+        return CudaEngine(*pair, _SLOTS, CACHE_ROWS, CPU)
 
     def _encoders(
         self, weights: Weights, sizes: NetworkSizes, builds: dict[str, StageBuild]
@@ -207,17 +245,11 @@ class Verifier:
         error = stage_errors.batch_error(graphs["vocoder"], modules["vocoder"], batch, frames, axis=1)
         report.stages["vocoder"] = error
         report.waveform_snr_db = stage_errors.snr_db(
-            _waveform(lambda name, inputs: run_graph(graphs[name], inputs)[0], reference, rows[0]),
-            _waveform(lambda name, inputs: modules[name](**inputs), reference, rows[0]),
+            stage_errors.waveform(lambda name, inputs: run_graph(graphs[name], inputs)[0], reference, rows[0]),
+            stage_errors.waveform(lambda name, inputs: modules[name](**inputs), reference, rows[0]),
         )
-
-
-def _waveform(run: Callable[[str, Tensors], Tensor], reference: Tensors, row: Tensors) -> Tensor:
-    """[1, N]: each stage fed with the output of the one before."""
-    condition = run("reference_encoder", reference)
-    latents = run("acoustic", {**row, "global_condition": condition})
-    frames = {"latents": latents, "frame_lengths": row["frame_lengths"], "global_condition": condition}
-    return run("vocoder", frames)
+        stages = {model.name: modules[name] for name, model in _SOVITS.items()}
+        report.half = voice_report(stages, self._half_graphs(), reference, rows[0])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -253,6 +285,8 @@ def run(arguments: argparse.Namespace) -> int:
                 "t2s_half_logit_error": MAX_HALF_LOGIT_ERROR,
                 "waveform_snr_db": MIN_SNR_DB,
                 "relative_error": MAX_RELATIVE_ERROR,
+                "half_waveform_snr_db": MIN_HALF_SNR_DB,
+                "half_stage_snr_db": MIN_HALF_STAGE_SNR_DB,
             },
             "torch": torch.__version__,
             "onnxruntime": onnxruntime.__version__,
@@ -270,4 +304,9 @@ def _table(version: ModelVersion, report: VersionReport) -> str:
     lines += [f"{'':<10} {name:<18} {e.largest_error:>13.2e} {e.peak:>13.3g}" for name, e in report.stages.items()]
     lines.append(f"{'':<10} {'speech_tokenizer':<18} {report.changed_prompt_tokens:>13} tokens differ")
     lines.append(f"{'':<10} {'waveform':<18} {report.waveform_snr_db:>13.1f} dB SNR")
+    if report.half is not None:
+        halves = {**report.half.snr_db, "waveform": report.half.waveform_snr_db}
+        lines += [f"{'':<10} {name + ', fp16':<24} {snr:>7.1f} dB SNR" for name, snr in halves.items()]
+        changed, tied = report.half.changed_prompt_tokens, report.half.tied_prompt_tokens
+        lines.append(f"{'':<10} {'prompt tokens, fp16':<24} {changed:>7} differ, {tied} more between codes that tie")
     return "\n".join(lines) + "\n"

@@ -4,9 +4,9 @@ Standard operators only, so that ONNX Runtime and TensorRT read the same files: 
 the cache, whose input and output are bound to the same memory, and Attention reads as many rows as were written
 (docs/decisions/0023-one-standard-t2s-graph.md). Letters for axes as in `t2s_graphs`.
 
-Weights and arithmetic are of the graph's precision, but for what is kept in float32: embeddings and positions, of which
-few rows are read; softmax and the statistics of normalisations, which LayerNormalization and Attention keep in float32
-inside; and the head, because logits of 11 bits would tie, and a tie is decided by a token's number.
+Products are of the graph's precision, and so are keys and values. In float32 stay embeddings and positions, of which
+few rows are read; the sums between layers and their norms, where the rounding of 24 layers would add up; softmax, which
+Attention has in float32 inside; and the head, because logits of 11 bits tie, and the token's number decides a tie.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ from gsv_build.graphs.sampling_graph import StepState, add_draw
 from gsv_build.graphs.t2s_graph import T2SGraph
 from gsv_build.sizes import T2SSizes
 
-FLOAT32_WEIGHTS = ("phone_embedding.", "token_embedding.", "phone_position_", "token_position_", "position_", "head.")
+_FLOAT32 = ("phone_embedding.", "token_embedding.", "phone_position_", "token_position_", "position_", "head.")
+
+
+def stays_float32(weight: str) -> bool:
+    """Say whether a weight keeps its width."""
+    return weight.startswith(_FLOAT32) or "_norm." in weight
 
 
 class GpuT2SGraph(T2SGraph):
@@ -43,7 +48,16 @@ class GpuT2SGraph(T2SGraph):
 
     def logits(self, x: str) -> str:
         """Score rows: `[rows, V]` from `[rows, hidden]`, in float32."""
-        return self.linear(self.float32(x), "head", bias=False)
+        return self.linear(x, "head", bias=False)
+
+    def finish_layer(self, layer: int, x: str, attended: str) -> str:
+        """Close layer: `x` is `[rows, hidden]` float32, `attended` the same in the graph's precision."""
+        prefix = f"layers.{layer}"
+        change = self.float32(self.linear(attended, f"{prefix}.attention_output"))
+        x = self.add_and_norm(x, change, f"{prefix}.attention_norm")
+        expanded = self.b.add("Relu", self.linear(self.cast(x), f"{prefix}.expand"))
+        change = self.float32(self.linear(expanded, f"{prefix}.contract"))
+        return self.add_and_norm(x, change, f"{prefix}.feed_forward_norm")
 
     def write_cache(self, layer: int, key: str, value: str, rows: str) -> tuple[str, str]:
         """Write `[B, heads, L, head_dim]` keys and values to the layer's cache, from each slot's row `rows` on.
@@ -82,10 +96,10 @@ class PrefillGraph(GpuT2SGraph):
         bias = self._attention_bias(index, is_text, b.add("Less", index, lengths))
         last = b.add("Sub", lengths, b.constant(1))
 
-        x = self.cast(self.embed_rows(phones, tokens, self.cast(bert_features), is_text, positions))
+        x = self.embed_rows(phones, tokens, self.cast(bert_features), is_text, positions)
         packed_shape = b.constant([1, -1, 3 * sizes.hidden])
         for layer in range(sizes.layers):
-            qkv = b.add("Reshape", self.linear(x, f"layers.{layer}.qkv"), packed_shape)
+            qkv = b.add("Reshape", self.linear(self.cast(x), f"layers.{layer}.qkv"), packed_shape)
             query, key, value = self.split_heads(qkv)
             # Read from the cache, not from what is written to it: TensorRT needs to see which of the two comes first.
             written = self.write_cache(layer, key, value, b.constant([0]))
@@ -103,10 +117,11 @@ class PrefillGraph(GpuT2SGraph):
     def _attend(self, query: str, key: str, value: str, bias: str) -> str:
         """`[rows, hidden]`; written out, for RTX 1.7 has no kernel for Attention with a mask in float32."""
         b = self.b
-        query = b.add("Mul", query, b.constant(self.head_dim**-0.5, self.precision.dtype))
-        scores = self.float32(b.add("MatMul", query, b.add("Transpose", key, perm=[0, 1, 3, 2])))
-        weights = self.cast(b.add("Softmax", b.add("Add", scores, bias), axis=-1))
-        return self.flat_rows(b.add("Transpose", b.add("MatMul", weights, value), perm=[0, 2, 1, 3]))
+        query, key, value = (self.float32(each) for each in (query, key, value))
+        query = b.add("Mul", query, b.constant(self.head_dim**-0.5, np.float32))
+        scores = b.add("Add", b.add("MatMul", query, b.add("Transpose", key, perm=[0, 1, 3, 2])), bias)
+        attended = b.add("MatMul", b.add("Softmax", scores, axis=-1), value)
+        return self.flat_rows(b.add("Transpose", self.cast(attended), perm=[0, 2, 1, 3]))
 
     def _attention_bias(self, index: str, is_text: str, is_real: str) -> str:
         """`[1, 1, L, L]` float32: 0 where row i sees row j, else large and negative."""
@@ -135,11 +150,11 @@ class DecodeStepGraph(GpuT2SGraph):
         b, sizes = self.b, self.sizes
         tokens, positions, rows = (b.input(name, np.int64, ["B"]) for name in ("tokens", "token_positions", "rows"))
         written = b.add("Add", rows, b.constant(1))
-        x = self.cast(self.embed_tokens(tokens, positions))
+        x = self.embed_tokens(tokens, positions)
         one_row = b.constant([0, sizes.heads, 1, self.head_dim])
         for layer in range(sizes.layers):
             names = [f"{each}_{layer}" for each in ("query", "key", "value")]
-            parts = b.add_many("Split", names, self.linear(x, f"layers.{layer}.qkv"), axis=1, num_outputs=3)
+            parts = b.add_many("Split", names, self.linear(self.cast(x), f"layers.{layer}.qkv"), axis=1, num_outputs=3)
             query, key, value = (b.add("Reshape", part, one_row) for part in parts)
             key, value = self.write_cache(layer, key, value, rows)
             attended = b.add("Attention", query, key, value, "", "", "", written)

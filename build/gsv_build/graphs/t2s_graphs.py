@@ -24,11 +24,11 @@ from gsv_build.graphs.graph_builder import WeightFile
 from gsv_build.graphs.graph_quantisation import BITS, BLOCK_VALUES, T2SPrecision, quantise
 from gsv_build.graphs.precision import Precision
 from gsv_build.graphs.t2s_gpu_graphs import (
-    FLOAT32_WEIGHTS,
     DecodeSampleGraph,
     DecodeStepGraph,
     GpuT2SGraph,
     PrefillGraph,
+    stays_float32,
 )
 from gsv_build.graphs.t2s_graph import MICROSOFT, POSITION_TABLE, QUERY_SCALE, FusedT2SGraph
 from gsv_build.modules.t2s import T2S, sinusoids
@@ -104,7 +104,7 @@ def write_t2s_gpu_graphs(
         Paths of the files.
     """
     tensors = {
-        name: tensor if name.startswith(FLOAT32_WEIGHTS) else tensor.astype(precision.dtype)
+        name: tensor if stays_float32(name) else tensor.astype(precision.dtype)
         for name, tensor in _tensors(model, cache_rows).items()
     }
     weights = WeightFile(folder / t2s_gpu_weights_file(precision.value), tensors)
