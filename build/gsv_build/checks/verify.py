@@ -187,11 +187,11 @@ class Verifier:
         folder = self._folder / f"t2s_{precision.value}"
         folder.mkdir(exist_ok=True)
         files = write_t2s_gpu_graphs(weights.t2s.module, folder, CACHE_ROWS, precision)
-        pair = (
+        prefill, decode_step = (
             write_rounded(onnx.load(path), path.with_name(f"rounded_{path.name}"))
             for path in (files.prefill, files.decode_step)
         )
-        return CudaEngine(*pair, _SLOTS, CACHE_ROWS, CPU)
+        return CudaEngine(prefill, decode_step, _SLOTS, CACHE_ROWS, CPU)
 
     def _encoders(
         self, weights: Weights, sizes: NetworkSizes, builds: dict[str, StageBuild]

@@ -24,7 +24,8 @@ SCOPES = "pkg.torch.onnx.name_scopes"  # metadata of the exporter: the modules t
 FLOAT32_PARTS: Mapping[str, tuple[str, ...]] = {
     "hubert": ("convs.0",),  # a group norm follows, which makes the quietest recording as loud as any other
     "speech_tokenizer": ("",),  # names the nearest code; rounding would choose between two as near; it is small
-    "reference_encoder": ("spectral_enter",),  # magnitudes of a spectrum range over more than half precision has
+    # Magnitudes of a spectrum range over more than half precision has: from 0 to 650 a bin, and every bin is added.
+    "reference_encoder": ("spectral_enter", "spectral_leave"),
     "acoustic": ("prior",),  # the logarithm of the deviation goes through an exponential
     "vocoder": ("leave",),  # the waveform itself; its noise would be heard
 }

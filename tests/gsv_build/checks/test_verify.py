@@ -6,6 +6,7 @@ import pytest
 
 from gsv_build.__main__ import main
 from gsv_build.checks import verify
+from gsv_build.checks.precision_errors import HalfReport
 from gsv_build.checks.stage_errors import StageDifference
 from gsv_build.checks.verify import VersionReport
 
@@ -28,6 +29,11 @@ def report(**changes):
         ({"waveform_snr_db": 59.9}, "waveform: SNR 59.9 dB, need at least 60"),
         ({"waveform_snr_db": float("nan")}, "waveform: SNR nan dB"),
         ({"changed_prompt_tokens": 1}, "speech_tokenizer: 1 tokens differ, need none"),
+        ({"half": HalfReport({"bert": 40.0}, 45.0, tied_prompt_tokens=2)}, None),
+        ({"half": HalfReport({"bert": 39.9}, 45.0)}, "bert at half precision: SNR 39.9 dB, need at least 40"),
+        ({"half": HalfReport({"bert": float("nan")}, 45.0)}, "bert at half precision: SNR nan dB"),
+        ({"half": HalfReport({}, 44.9)}, "waveform at half precision: SNR 44.9 dB, need at least 45"),
+        ({"half": HalfReport({}, 45.0, changed_prompt_tokens=1)}, "hubert at half precision: 1 prompt tokens differ"),
     ],
 )
 def test_each_bound_is_held(changes, failure):

@@ -149,7 +149,7 @@ def test_graphs_refer_to_one_weight_file_that_holds_each_weight_once(model, file
 
 
 @pytest.mark.parametrize("precision", Precision)
-def test_graphs_for_a_gpu_are_standard_and_keep_embeddings_and_head_in_float32(gpu_files, precision):
+def test_graphs_for_a_gpu_are_standard_and_keep_embeddings_norms_and_head_in_float32(gpu_files, precision):
     for path in vars(gpu_files[precision]).values():
         if path.suffix == ".onnx":
             onnx.checker.check_model(str(path), full_check=True)
@@ -157,7 +157,8 @@ def test_graphs_for_a_gpu_are_standard_and_keep_embeddings_and_head_in_float32(g
         assert [(each.domain, each.version) for each in graph.opset_import] == [("", 24)]
         types = {each.name: each.data_type for each in graph.graph.initializer}
         assert types["head.weight"] == types["token_embedding.weight"] == onnx.TensorProto.FLOAT
-        assert types["layers.0.qkv.weight"] == types["layers.2.feed_forward_norm.bias"] == precision.onnx_type
+        assert types["layers.2.feed_forward_norm.bias"] == onnx.TensorProto.FLOAT
+        assert types["layers.0.qkv.weight"] == types["layers.2.contract.bias"] == precision.onnx_type
         outputs = {value.name: value.type.tensor_type.elem_type for value in graph.graph.output}
         assert outputs["new_key_cache_0"] == precision.onnx_type
         assert outputs.get("logits", onnx.TensorProto.FLOAT) == onnx.TensorProto.FLOAT
