@@ -113,6 +113,7 @@ class Verifier:
         self._folder = folder
         self._seed = seed
         self._shared: dict[tuple[str, object], dict[str, StageDifference]] = {}
+        self._half_bert: dict[object, float] = {}
         write_encoders(folder / "weights", network_sizes(ModelVersion.V2_PRO_PLUS, preset), seed)
 
     def verify(self, version: ModelVersion) -> VersionReport:
@@ -160,9 +161,11 @@ class Verifier:
         report.half.tied_prompt_tokens, report.half.changed_prompt_tokens = ties.count(True), ties.count(False)
         report.half.snr_db["hubert"] = graphs.stage_snr_db("hubert", hubert, audio)
         if files.bert is not None:
-            _batch, rows = stage_errors.bert_batch(sizes.bert, generator)
-            module = checkpoints.load_bert(files.bert).module
-            report.half.snr_db["bert"] = graphs.stage_snr_db("bert", module, rows[0])
+            if sizes.bert not in self._half_bert:
+                _batch, rows = stage_errors.bert_batch(sizes.bert, generator)
+                module = checkpoints.load_bert(files.bert).module
+                self._half_bert[sizes.bert] = graphs.stage_snr_db("bert", module, rows[0])
+            report.half.snr_db["bert"] = self._half_bert[sizes.bert]
         if weights.sovits.sizes.version.uses_speaker_embedding and files.speaker_encoder is not None:
             speaker = checkpoints.load_speaker_encoder(files.speaker_encoder).module
             fbank = stage_errors.fbank_inputs(generator)
