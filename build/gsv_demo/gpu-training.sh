@@ -5,7 +5,7 @@
 # (what has arrived stays in /tmp/training), and wheels of soundfile and soxr:
 #   pip download --no-deps --only-binary=:all: --python-version 3.12 --platform manylinux_2_28_x86_64 \
 #     --platform manylinux_2_17_x86_64 -d .gpu soundfile soxr
-# `seconds` 0 unpacks only. What is trained comes back in $OUT: weights.tar, and training.log. Not run on a GPU yet.
+# `seconds` 0 unpacks only. What is trained comes back in $OUT: weights.tar.part-aa, -ab (cat them together), and training.log. Not run on a GPU yet.
 set -euo pipefail
 seconds="${1:-400}"
 cd "$(dirname "$0")/../.."
@@ -16,4 +16,4 @@ python3 -m gsv_demo unpack .gpu --folder "$folder"
 [ "$seconds" = 0 ] && exit 0
 python3 -m gsv_demo train --recipe natural --device cuda --seconds "$seconds" --folder "$folder" 2>&1 |
   tee "${OUT:-/tmp}/training.log" | tr '\r' '\n' | grep -E "joined|begins|resumed|written|rror|step=[0-9]*00 " || true
-tar -C "$folder" -cf "${OUT:-/tmp}/weights.tar" weights
+tar -C "$folder" -c weights | split -b 15M - "${OUT:-/tmp}/weights.tar.part-"  # a file that comes back has 16 MiB at most

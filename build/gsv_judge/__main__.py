@@ -17,7 +17,7 @@ from gsv_judge.judging import Judging
 from gsv_judge.measures import KINDS
 from gsv_judge.run_files import JUDGED, JudgedRun
 from gsv_judge.speakers import pairs, to_references
-from gsv_judge.summary import differences, figures
+from gsv_judge.summary import beside_aligned, differences, figures
 from gsv_judge.whisper import MODELS, Whisper
 
 PAGE = "judged.html"
@@ -67,12 +67,14 @@ def judge_clips(name: str, clips: Sequence[Clip], panel: Panel, kinds: Sequence[
     """
     judging = Judging(panel, kinds)
     rows = judging.judge(clips)
+    aligned = {clip.name: clip.aligned.stem for clip in clips if clip.aligned is not None}
+    beside = beside_aligned(rows, aligned)
     speaking = [clip for clip in clips if clip.speaker and clip.reference is not None]
     if not speaking or "speakers" not in kinds:
-        return JudgedRun(name, rows, figures(rows))
+        return JudgedRun(name, rows, figures(rows), beside=beside)
     vectors = [(clip.speaker, judging.embedding(clip.audio)) for clip in speaking]
     references = {clip.speaker: judging.embedding(clip.reference) for clip in speaking if clip.reference is not None}
-    return JudgedRun(name, rows, figures(rows), pairs(vectors), to_references(vectors, references))
+    return JudgedRun(name, rows, figures(rows), pairs(vectors), to_references(vectors, references), beside)
 
 
 def _judge(asked: argparse.Namespace, panel: Panel) -> str:

@@ -31,6 +31,16 @@ def table(run: JudgedRun) -> str:
     lines = [f"| {run.name} | value (95 % interval) | clips |", "|---|---|---|"]
     for key, figure in run.figures.items():
         lines.append(f"| {BY_KEY[key].title} | {figure.shown(BY_KEY[key])} | {figure.clips} |")
+    if run.beside:
+        lines += [
+            "",
+            "| clips minus what they are aligned with | difference (95 % interval) | pairs | |",
+            "|---|---|---|---|",
+        ]
+        for key, figure in run.beside.items():
+            lines.append(
+                f"| {BY_KEY[key].title} | {figure.shown(BY_KEY[key])} | {figure.clips} | {verdict(key, figure)} |"
+            )
     if run.pairs is not None:
         lines += ["", "| similarity of pairs of clips | mean | 5 % are beyond |", "|---|---|---|"]
         lines.append(f"| of one speaker | {run.pairs.same:.2f} | below {run.pairs.same_low:.2f} |")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class JudgedRun:
         figures: by measure.
         pairs: what similarities mean here; None where no speakers were judged.
         likeness: mean similarity of each speaker's clips to each reference.
+        beside: streams minus wholes (clips minus what they are aligned with), by measure; empty without such clips.
     """
 
     name: str
@@ -33,6 +34,7 @@ class JudgedRun:
     figures: Mapping[str, Figure]
     pairs: Pairs | None = None
     likeness: Mapping[str, Mapping[str, float]] | None = None
+    beside: Mapping[str, Figure] = field(default_factory=dict)
 
 
 def as_json(run: JudgedRun) -> dict[str, Any]:
@@ -42,6 +44,7 @@ def as_json(run: JudgedRun) -> dict[str, Any]:
         "figures": {key: asdict(figure) for key, figure in run.figures.items()},
         "pairs": None if run.pairs is None else {key: _plain(value) for key, value in asdict(run.pairs).items()},
         "likeness": run.likeness,
+        "beside": {key: asdict(figure) for key, figure in run.beside.items()},
         "rows": [asdict(row) for row in run.rows],
     }
 
@@ -70,4 +73,5 @@ def load(path: Path) -> JudgedRun:
         **{key: float("nan") if value is None else value for key, value in found["pairs"].items()}
     )
     figures = {key: Figure(**figure) for key, figure in found["figures"].items()}
-    return JudgedRun(found["name"], rows, figures, pairs, found["likeness"])
+    beside = {key: Figure(**figure) for key, figure in found["beside"].items()}
+    return JudgedRun(found["name"], rows, figures, pairs, found["likeness"], beside)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,23 @@ def differences(first: Sequence[Row], second: Sequence[Row]) -> dict[str, Figure
         if parts:
             found[key] = _bootstrap(np.array(parts, dtype=np.float64).transpose(0, 2, 1))
     return found
+
+
+def beside_aligned(rows: Sequence[Row], aligned: Mapping[str, str]) -> dict[str, Figure]:
+    """Clips minus what they are aligned with, over those of the run that are aligned with another of it.
+
+    Args:
+        rows: of all clips.
+        aligned: name of a clip to name of the clip that holds the same speech: of a stream to that of the whole.
+
+    Returns:
+        Nothing where no clip is aligned with another of the run.
+    """
+    by_name = {row.name: row for row in rows}
+    pairs = [(by_name[other], by_name[name]) for name, other in aligned.items() if other in by_name and other != name]
+    if not pairs:
+        return {}
+    return differences([replace(whole, name=stream.name) for whole, stream in pairs], [stream for _, stream in pairs])
 
 
 def significant(difference: Figure) -> bool:

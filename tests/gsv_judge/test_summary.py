@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gsv_judge.judging import Row
-from gsv_judge.summary import differences, figures, significant
+from gsv_judge.summary import beside_aligned, differences, figures, significant
 
 
 def rows(errors, said=10.0, mos=None):
@@ -51,6 +51,12 @@ def test_a_difference_of_chance_is_not_significant():
 def test_runs_without_a_clip_in_common_are_refused():
     with pytest.raises(ValueError, match="need the same texts in both"):
         differences(rows([1]), [Row("other", "other.wav")])
+
+
+def test_streams_are_compared_with_their_wholes() -> None:
+    found = [Row("0-off", "0-off.wav", parts={"plcmos": (4.0, 1.0)}), Row("0-chunk", "c", parts={"plcmos": (3.5, 1.0)})]
+    assert beside_aligned(found, {"0-chunk": "0-off"})["plcmos"].value == pytest.approx(-0.5)
+    assert beside_aligned(found, {"0-chunk": "elsewhere", "0-off": "0-off"}) == {}
 
 
 def test_the_same_rows_give_the_same_interval():
