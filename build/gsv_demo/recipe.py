@@ -139,7 +139,9 @@ NATURAL = dataclasses.replace(
     SHIPPED,
     natural=True,
     hubert=dataclasses.replace(_HUBERT, layers=4),
-    sovits=dataclasses.replace(_SOVITS, resblock_kernels=(3, 7), resblock_dilations=((1, 3, 9), (1, 3, 9))),
+    sovits=dataclasses.replace(
+        _SOVITS, upsample_channels=192, resblock_kernels=(3, 7), resblock_dilations=((1, 3, 9), (1, 3, 9))
+    ),
     t2s=T2SSizes(hidden=256, heads=4, layers=4, feed_forward=896, bert_dim=32),
     content=Stage(20_000, 16, 1.2e-3, final_share=0.03),
     autoencoder=Stage(30_000, 16, 1.2e-3, final_share=0.4),

@@ -121,7 +121,7 @@ class Run:
     def _resume(self) -> None:
         if not self.checkpoint.exists():
             return
-        state = torch.load(self.checkpoint, weights_only=True)
+        state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         for name, module in {**self.modules, **self.kept}.items():
             if name in state["modules"]:  # shipped weights have none of what only training needs
                 module.load_state_dict(state["modules"][name])
@@ -185,6 +185,6 @@ def load_modules(checkpoint: Path, modules: Mapping[str, nn.Module]) -> None:
     """
     if not checkpoint.exists():
         raise FileNotFoundError(f"{checkpoint} not found; train that stage first")
-    state = torch.load(checkpoint, weights_only=True)["modules"]
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["modules"]
     for name, module in modules.items():
         module.load_state_dict(state[name])

@@ -240,7 +240,7 @@ def _started(recipe: Recipe, folder: Path, device: str) -> Networks:
     networks = Networks(recipe)
     learnt = {name: getattr(networks, name) for name in ("posterior", "reference_encoder", "vocoder")}
     load_modules(folder / "autoencoder.pt", learnt)
-    listener = torch.load(folder / "content.pt", weights_only=True)["modules"]["listener"]
+    listener = torch.load(folder / "content.pt", map_location="cpu", weights_only=True)["modules"]["listener"]
     networks.acoustic.codebook.copy_(listener["quantizer.codebook"])
     return networks.to(device)
 
