@@ -8,7 +8,7 @@ from gsv_demo.export import MAX_WEIGHTS_BYTES
 from gsv_demo.recipe import NATURAL, Recipe
 from gsv_demo.synthesis import Networks
 
-_NAMES_AND_HEADERS = 400_000  # bytes of the files that are not these weights, BERT with them; 275,396 where it was tried
+_NAMES_AND_HEADERS = 400_000  # bytes of the files that are not these weights; 275,396 where it was tried
 
 
 def inference_bytes(recipe: Recipe) -> int:
