@@ -30,11 +30,10 @@ _ASCII = {"，": ",", "：": ":", "．": ".", "－": "-"}
 def clean(text: str) -> str:
     """Text without what no language can use: controls, zero-width marks, half-width forms."""
     text = _LINE_END.sub("\n", text).replace("\t", " ")
-    if not text.isascii():
+    if not text.replace("\n", "").isprintable():  # what is not printable is a control, unassigned, private or a blank
         text = "".join(char for char in text if char == "\n" or unicodedata.category(char) not in _UNUSABLE)
+    if not text.isascii():
         text = _FULL_WIDTH.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
-    else:
-        text = "".join(char for char in text if char == "\n" or " " <= char < "\x7f")
     return re.sub(" {2,}", " ", text)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 import unicodedata
@@ -14,13 +13,10 @@ from gsv_runtime.text.languages import LANGUAGES
 NOTHING_BESIDE = "nothing to say beside it"
 MAX_ROWS = 100
 MAX_PIECE_CHARACTERS = 60
-# Read by every language that such characters go to; everything else is tried.
-_ALWAYS_READ = re.compile(
-    "[\x00-\x7f\u3041-\u3096\u30a1-\u30fa\u30fc\uac00-\ud7a3\u3005\u303b\u309d\u309e\u30fd\u30fe]+"
-)
-_NOTHING_TO_REPEAT = re.compile("(?<![\u3041-\u30ff\u3400-\u9fff\u3005])[\u3005\u303b\u309d\u309e\u30fd\u30fe]")
-_SAYABLE = frozenset("LNS")
-_MODIFIERS = frozenset(("Lm", "Sk"))
+_REPETITION = re.compile("[\u3005\u303b\u309d\u309e\u30fd\u30fe]")
+_NOTHING_TO_REPEAT = re.compile(f"(?<![\u3041-\u30ff\u3400-\u9fff\u3005]){_REPETITION.pattern}")
+_READ_IN_CONTEXT = re.compile("[\x00-\x7f\u3041-\u3096\u30a1-\u30fe\u3005\u303b\u309d\u309e\uac00-\ud7a3]")
+_SIGN = re.compile(r"[^\w\s\x00-\x7f\u3000-\u303f\uff00-\uffef\u2010-\u2027·]")
 
 
 class Dropped:
@@ -41,21 +37,29 @@ class Dropped:
         )
 
 
-def sayable(text: str) -> list[str]:
-    """Characters that somebody might expect to hear: letters, figures and signs beyond ASCII."""
-    rest = _ALWAYS_READ.sub("", text)
-    return [char for char in rest if _is_sayable(char)] if rest else []
+def signs(text: str) -> Counter[str]:
+    """Count the signs beyond ASCII that somebody might expect to hear, such as emoji."""
+    return Counter(char for char in _SIGN.findall(text) if _is_sayable(char))
 
 
-@functools.lru_cache(maxsize=65_536)
+def unread(text: str, heard: set[str], has_sound: Callable[[str], bool]) -> list[str]:
+    """Letters, figures and signs of a run that its language has no sound for.
+
+    Args:
+        text: the run.
+        heard: characters that are known to need no look; those that are found are added.
+        has_sound: tries one character alone.
+    """
+    fresh = set(text) - heard
+    silent = {char for char in fresh if _is_sayable(char) and not _READ_IN_CONTEXT.match(char) and not has_sound(char)}
+    heard |= fresh - silent
+    alone = _NOTHING_TO_REPEAT.findall(text) if _REPETITION.search(text) else []
+    return [*alone, *(char for char in text if char in silent)] if silent or alone else []
+
+
 def _is_sayable(char: str) -> bool:
     category = unicodedata.category(char)
-    return category[0] in _SAYABLE and category not in _MODIFIERS
-
-
-def unread(text: str, has_sound: Callable[[str], bool]) -> list[str]:
-    """Characters of a run that its language has no sound for; `has_sound` tries one alone."""
-    return [*_NOTHING_TO_REPEAT.findall(text), *(char for char in sayable(text) if not has_sound(char))]
+    return category[0] in "LNS" and category not in ("Lm", "Sk")
 
 
 def no_reading(language: str) -> str:

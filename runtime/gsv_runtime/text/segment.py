@@ -106,6 +106,8 @@ def segment(sentence: str, mode: Mode, default: str, frontend: str = "improved")
     """
     if frontend == "upstream":
         return [Run(language, text) for language, text in segment_upstream.parts(sentence, mode)]
+    if default == "en" and sentence.isascii():
+        return [Run("en", sentence)] if sentence else []
     scripts = _in_mode(sentence, mode, default)
     _give_figures(sentence, scripts, mode, default)
     _give_marks(sentence, scripts, default)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,7 +12,7 @@ from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.language_modes import Mode, check_mode
 from gsv_runtime.text.clean import clean, plain_forms
 from gsv_runtime.text.codes import say_codes
-from gsv_runtime.text.dropped import NOTHING_BESIDE, Dropped, no_reading, sayable, unread
+from gsv_runtime.text.dropped import NOTHING_BESIDE, Dropped, no_reading, signs, unread
 from gsv_runtime.text.languages import FRONTENDS, Unit, check_table, reader
 from gsv_runtime.text.lexicon import Marks, Pronounced, parse_lexicon
 from gsv_runtime.text.markup import plain_text
@@ -100,6 +99,15 @@ def _has_sound(char: str, language: str, variant: Variant) -> bool:
     return not PUNCTUATION.issuperset(_read_run.__wrapped__(language, char, variant).phones)
 
 
+@functools.cache
+def _heard(language: str, variant: Variant) -> set[str]:
+    return set()
+
+
+def _unread(language: str, text: str, variant: Variant) -> list[str]:
+    return unread(text, _heard(language, variant), lambda char: _has_sound(char, language, variant))
+
+
 def _check(text: str) -> None:
     """Check that request text can be read at all.
 
@@ -171,10 +179,10 @@ class _Reading:
         full_stop = "." if self.mode.name == "en" else "。"
         for index, passage in enumerate(found):
             text = passage.text if index == len(found) - 1 else _paused(passage.text, full_stop)
-            beside = Counter(sayable(text))  # characters of pieces that hold nothing to say
+            beside = signs(text)  # of pieces that hold nothing to say
             for part in split_sentences(text, self.split_method, full_stop, self.variant.frontend):
                 sentence = self._sentence(part)
-                beside -= Counter(sayable(part))
+                beside -= signs(part) if beside else beside
                 if not PUNCTUATION.issuperset(sentence.phones):
                     spoken.append(replace(sentence, rate=passage.rate))
             for char in beside.elements():
@@ -187,9 +195,8 @@ class _Reading:
         opened, text = text.startswith(ADDED_PAUSE), text.removeprefix(ADDED_PAUSE)
         read = self._runs(text)
         for run in read:
-            if not run.given:
-                for char in unread(run.text, lambda each, run=run: _has_sound(each, run.language, self.variant)):  # type: ignore[misc]
-                    self.dropped.tell(char, no_reading(run.language))
+            for char in () if run.given else _unread(run.language, run.text, self.variant):
+                self.dropped.tell(char, no_reading(run.language))
         if opened or sum(len(run.phones) for run in read) < MIN_SENTENCE_PHONES:
             # Once, as upstream: short sentences come out garbled. There the pause is read with the text: .10
             read = self._runs("." + text) if self.variant.frontend == "upstream" else _opened(read)

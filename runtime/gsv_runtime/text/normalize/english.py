@@ -37,7 +37,7 @@ from gsv_runtime.text.normalize.english_words import (
 from gsv_runtime.text.normalize.numerals import roman_value
 
 Say = Callable[[re.Match[str]], str]
-Rule = tuple[re.Pattern[str], Say | str]
+Rule = tuple[re.Pattern[str], Say | str, str]  # pattern, what to say, and characters of which a text must have one
 
 _NUMBER = sums.NUMBER
 _MONTH = "|".join(sorted(MONTH_NUMBERS, key=len, reverse=True))
@@ -153,8 +153,15 @@ def _decimal(match: re.Match[str]) -> str:
     return f" {numbers.decimal(match[0])} "
 
 
-def _rules(*pairs: tuple[str, Say | str]) -> tuple[Rule, ...]:
-    return tuple((re.compile(pattern), said) for pattern, said in pairs)
+def _rules(*rows: tuple[str, Say | str] | tuple[str, Say | str, str]) -> tuple[Rule, ...]:
+    return tuple((re.compile(row[0]), row[1], row[2] if len(row) == 3 else "") for row in rows)
+
+
+def _apply(rules: tuple[Rule, ...], text: str) -> str:
+    for pattern, said, needed in rules:
+        if not needed or any(char in text for char in needed):
+            text = pattern.sub(said, text)
+    return text
 
 
 _PER = rf"(?:/({_alternatives(PER_UNITS)}))?"
@@ -163,71 +170,80 @@ _ANY_UNIT = _alternatives(UNITS | ATTACHED_UNITS)
 _ROMAN = r"((?:X{1,3}|X?)(?:IX|IV|V?I{1,3}|V)|X{1,3})"
 
 _ADDRESSES = _rules(
-    (r"(?i)\b[\w.+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+", _web_address),
-    (r"(?i)\b(?:https?|ftp)://[^\s,;!\"'<>()]*[^\s,.;:!?\"'<>()]", _web_address),
-    (r"\bwww\.[\w.-]+\.\w+(?:/[\w./#?=&%~+-]*\w)?", _web_address),
+    (r"(?i)\b[\w.+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+", _web_address, "@"),
+    (r"(?i)\b(?:https?|ftp)://[^\s,;!\"'<>()]*[^\s,.;:!?\"'<>()]", _web_address, "/"),
+    (r"\bwww\.[\w.-]+\.\w+(?:/[\w./#?=&%~+-]*\w)?", _web_address, "."),
     (r"(?i)\b[a-z][a-z0-9-]{0,62}(?:\.[a-z0-9-]{1,63}){0,4}\.(?:com|org|net|edu|gov|io|ai|co\.uk|dev|cn)\b(?:/[\w./-]*\w)?",
-     _web_address),
+     _web_address, "."),
 )  # fmt: skip
 
 _DATES = _rules(
     (r"^\s*(\d{1,2})\. +(?=[^\s\d])", _opening_ordinal),
     (r"\b([12]\d{3})[-/.](0?[1-9]|1[0-2])[-/.](0?[1-9]|[12]\d|3[01])\b", _iso_date),
-    (r"\b(\d{1,2})/(\d{1,2})/([12]\d{3})\b", _slash_date),
+    (r"\b(\d{1,2})/(\d{1,2})/([12]\d{3})\b", _slash_date, "/"),
     (rf"(?i)\b({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?![:.]\d|%){_CAP_YEAR}", _month_day),
     (rf"(?i)\b(the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+({_MONTH})\b\.?{_CAP_YEAR}", _day_month),
-    (r"(?i)(?<=\d[ap]m)\s?[-–]\s?(?=\d)|(?<=[ap]\.m\.)\s?[-–]\s?(?=\d)|(?<=\d:\d\d)\s?[-–]\s?(?=\d{1,2}:\d\d)", " to "),
-    (r"(?i)\b([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?:\s?([ap])\.?m\b\.?)?(?!\d)", _clock),
+    (r"(?i)(?<=\d[ap]m)\s?[-–]\s?(?=\d)|(?<=[ap]\.m\.)\s?[-–]\s?(?=\d)|(?<=\d:\d\d)\s?[-–]\s?(?=\d{1,2}:\d\d)",
+     " to ", "-–"),
+    (r"(?i)\b([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?:\s?([ap])\.?m\b\.?)?(?!\d)", _clock, ":"),
     (r"(?i)\b(1[0-2]|[1-9])\s?([ap])\.?m\b\.?", _whole_hour),
-    (r"(?<![\d:])(\d{1,4}):(\d{1,4})(?![\d:])", r"\1 to \2"),
+    (r"(?<![\d:])(\d{1,4}):(\d{1,4})(?![\d:])", r"\1 to \2", ":"),
     sums.DAY_RANGE,
-    (r"(?<!\d)(\d)'(\d{1,2})(?:\"|''|(?!\d))", r"\1 foot \2 "),
+    (r"(?<!\d)(\d)'(\d{1,2})(?:\"|''|(?!\d))", r"\1 foot \2 ", "'"),
 )  # fmt: skip
 
 _WORDS = _rules(
-    (r"(?<![A-Za-z.])([A-Za-z]+)\.(\d+)(?!\d)", _stop_before_figures),
+    (r"(?<![A-Za-z.])([A-Za-z]+)\.(\d+)(?!\d)", _stop_before_figures, "."),
     (rf"(?i)(?<![\w.])({_alternatives(KEYS)})(?![\w'])", lambda m: KEYS[m[1].lower()]),
     (rf"(?<![\w.])({_alternatives(COMMANDS)})(?![\w'])", lambda m: COMMANDS[m[1]]),
-    (r"(?<=\+)\s?[Dd]el\b|\b[Dd]el(?= key)", "delete"),
+    (r"(?<=\+)\s?[Dd]el\b|\b[Dd]el(?= key)", "delete", "Dd"),
     (rf"\b({'|'.join(ROMAN_AFTER_COUNT)}) {_ROMAN}\b", _roman_count),
     (rf"\b({'|'.join(ROMAN_AFTER_NAME)}) {_ROMAN}\b", _roman_ordinal),
     (r"\b([A-Z][a-z]+) (X{0,2}(?:II|III|IV|VI|VII|VIII|IX)|XX?|XI|XV|XXX)\b(?! (?:drip|fluid|line|bag|pole)s?\b)",
      _roman_count),
-    *((pattern, said) for pattern, said in ABBREVIATIONS),
 )  # fmt: skip
+_ABBREVIATIONS = _rules(*ABBREVIATIONS)
+# Those that a text may have: a stop before its end, or one that needs no stop.
+_MAY_BE_ABBREVIATED = re.compile(
+    r"\.(?!\s*$)|\b(?:Mrs?|Ms|Dr|St|Jr|[BM]Sc|Inc|Ltd|Corp|Blvd|etc|ETC|Etc|[Vv]s|PhD)\b|AT&T|\.NET|w/"
+    r"|\b(?:St|Rd|Ave|Co|Sr|al|[A-Z])\.\s*$"
+)
 
 _FIGURES = _rules(
-    (rf"(?i)(?:US|USD|CA|AU|HK|NZ)?([{numbers.CURRENCY_SIGNS}])\s?({_NUMBER}){sums.SCALE}", _money),
-    (rf"({_NUMBER})([{numbers.CURRENCY_SIGNS}])", _money_after),
-    (r"(?<![A-Za-z])[vV]\.?\s?(?=\d+(?:\.\d+)*\b)", "version "),
-    (r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d.]*\d)", _version),
-    (r"(?<![\d-])\d+(?:[-–—]\d+){2,}(?![\d-])", lambda m: re.sub("[-–—]", " ", m[0])),
-    (r"(?<![\d.,])(\d{3,})-(\d{3,})(?![\d%-]|[.,]\d)", _range_or_type),
-    (r"(?<![\d.])(\d[\d.,]*\d|\d)\s?[-–—~]\s?(?=\d)(?!\d+[-–—])", r"\1 to "),
-    (rf"({_NUMBER}\s?(?:{_ANY_UNIT}))\s?[-–—~]\s?(?={_NUMBER}\s?(?:{_ANY_UNIT})(?![A-Za-z]))", r"\1 to "),
+    (rf"(?i)(?:US|USD|CA|AU|HK|NZ)?([{numbers.CURRENCY_SIGNS}])\s?({_NUMBER}){sums.SCALE}", _money,
+     numbers.CURRENCY_SIGNS),
+    (rf"({_NUMBER})([{numbers.CURRENCY_SIGNS}])", _money_after, numbers.CURRENCY_SIGNS),
+    (r"(?<![A-Za-z])[vV]\.?\s?(?=\d+(?:\.\d+)*\b)", "version ", "vV"),
+    (r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d.]*\d)", _version, "."),
+    (r"(?<![\d-])\d+(?:[-–—]\d+){2,}(?![\d-])", lambda m: re.sub("[-–—]", " ", m[0]), "-–—"),
+    (r"(?<![\d.,])(\d{3,})-(\d{3,})(?![\d%-]|[.,]\d)", _range_or_type, "-"),
+    (r"(?<![\d.])(\d[\d.,]*\d|\d)\s?[-–—~]\s?(?=\d)(?!\d+[-–—])", r"\1 to ", "-–—~"),
+    (rf"({_NUMBER}\s?(?:{_ANY_UNIT}))\s?[-–—~]\s?(?={_NUMBER}\s?(?:{_ANY_UNIT})(?![A-Za-z]))", r"\1 to ", "-–—~"),
     (rf"({_NUMBER})\s?({_alternatives(UNITS)})([²³])?{_PER}(?![A-Za-z\d])", _unit),
     (rf"({_NUMBER})({_alternatives(ATTACHED_UNITS)})([²³23])?{_PER}(?![A-Za-z\d])", _unit),
-    (r"(\d|[A-Za-z])\s*²", r"\1 squared "),
-    (r"(\d|[A-Za-z])\s*³", r"\1 cubed "),
-    (r"\b(\d\d)/\1\b", lambda m: f"{numbers.cardinal(m[1])} {numbers.cardinal(m[1])}"),
-    (r"(?<=\d) / (?=\d)", " divided by "),
-    (r"\b[fF]/(?=\d)", "F "),
-    (r"\^(\d+)", r" to the power of \1"),
-    (r"\b(\d+) (\d{1,2})/(\d{1,3})\b", lambda m: f"{m[1]} and {numbers.fraction(m[2], m[3])} "),
-    (r"(?<![\d/])(\d{1,4})/(\d{1,4})(?![\d/])", lambda m: f" {numbers.fraction(m[1], m[2])} "),
+    (r"(\d|[A-Za-z])\s*²", r"\1 squared ", "²"),
+    (r"(\d|[A-Za-z])\s*³", r"\1 cubed ", "³"),
+    (r"\b(\d\d)/\1\b", lambda m: f"{numbers.cardinal(m[1])} {numbers.cardinal(m[1])}", "/"),
+    (r"(?<=\d) / (?=\d)", " divided by ", "/"),
+    (r"\b[fF]/(?=\d)", "F ", "/"),
+    (r"\^(\d+)", r" to the power of \1", "^"),
+    (r"\b(\d+) (\d{1,2})/(\d{1,3})\b", lambda m: f"{m[1]} and {numbers.fraction(m[2], m[3])} ", "/"),
+    (r"(?<![\d/])(\d{1,4})/(\d{1,4})(?![\d/])", lambda m: f" {numbers.fraction(m[1], m[2])} ", "/"),
     (r"(?i)(?<![\d,.])(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)\b", lambda m: f" {numbers.ordinal(m[1])} "),
-    (r"(?<=[\d)a-z])\s*([+×÷=])\s*(?=[-\d(a-zA-Z])", lambda m: f" {SYMBOLS[m[1]]} "),
-    (r"(?<=[\d\w)]) +([<>]) +(?=[-\w(])|(?<=\d)([<>])(?=\d)", _comparison),
-    (r"(?<=\d) +[-−] +(?=\d)", " minus "),
-    (r"(?:(?<=^)|(?<=[\s(]))[-−](?=\.?\d)", "negative "),
-    (r"#(?=\d)", "number "),
-    (r"~(?=\d)", "about "),
-    (rf"({_NUMBER})\s?%", r"\1 percent"),
-    (r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![,\d])(?:\.\d+)?", _decimal),
-    (r"(?<!\d)\d*\.\d+", _decimal),
+    (r"(?<=[\d)a-z])\s*([+×÷=])\s*(?=[-\d(a-zA-Z])", lambda m: f" {SYMBOLS[m[1]]} ", "+×÷="),
+    (r"(?<=[\d\w)]) +([<>]) +(?=[-\w(])|(?<=\d)([<>])(?=\d)", _comparison, "<>"),
+    (r"(?<=\d) +[-−] +(?=\d)", " minus ", "-−"),
+    (r"(?:(?<=^)|(?<=[\s(]))[-−](?=\.?\d)", "negative ", "-−"),
+    (r"#(?=\d)", "number ", "#"),
+    (r"~(?=\d)", "about ", "~"),
+    (rf"({_NUMBER})\s?%", r"\1 percent", "%"),
+    (r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![,\d])(?:\.\d+)?", _decimal, ","),
+    (r"(?<!\d)\d*\.\d+", _decimal, "."),
     (r"\d+", lambda m: f" {numbers.year_or_number(m[0])} "),
 )  # fmt: skip
 
+_SUMS = _rules(*sums.RULES)
+_FIGURE = re.compile("[0-9²³+=×÷<>/]")
 _MICRO = re.compile("(?<=\\d)(\\s?)[\u00b5\u03bc](?=(?:m|g|s|l|L|A|V|W|F|M|mol)(?![A-Za-z]))")
 _OHM = re.compile("(?<=\\d)(\\s?[kMm]?)[\u03a9\u2126](?![\u0391-\u03c9])")
 _LATIN = re.compile(r"[^\x00-\x7f]+")
@@ -259,11 +275,12 @@ def normalize(text: str) -> str:
     text = _fold_characters(text)
     shouted = shouted_words(text)
     stopped = text.rstrip(' "').endswith(".")  # an abbreviation at the end takes the full stop with it
-    for pattern, said in _ADDRESSES:
-        text = pattern.sub(said, text)
-    text = codes_said(text)
-    for pattern, said in (*_DATES, *_WORDS, *sums.RULES, *_FIGURES):
-        text = pattern.sub(said, text)
+    text = _apply(_ADDRESSES, text)
+    text = _apply(_WORDS, _apply(_DATES, codes_said(text)))
+    if _MAY_BE_ABBREVIATED.search(text):
+        text = _apply(_ABBREVIATIONS, text)
+    if _FIGURE.search(text):
+        text = _apply(_FIGURES, _apply(_SUMS, text))
     for sign, name in SYMBOLS.items():
         if sign in text:
             text = text.replace(sign, f" {name} ")

@@ -130,35 +130,34 @@ _IN_THOUSANDS = (
     "miles|steps|words|residents|inhabitants|customers"
 )
 _THREE_D = "print|model|movie|film|graphics|art|view|space|world|image|scan|effect|game|shape"
-RULES: tuple[tuple[re.Pattern[str], Say | str], ...] = tuple(
-    (re.compile(pattern), said)
-    for pattern, said in (
-        (r"(?<=\d)\s?\u2212\s?(?=\d)", " minus "),
-        (r"\b9/11\b", "nine eleven"),
-        (r"\b24/7\b", "twenty-four seven"),
-        (r"\b(\d{1,3})/(5|10|100)(?=\s+(?:stars?|points?|marks?)\b)|\b(10)/(10)\b",
-         lambda m: f" {numbers.cardinal(m[1] or m[3])} out of {numbers.cardinal(m[2] or m[4])} "),
-        (r"(?<![\d/.])(\d{1,2})/(\d{1,2})/(\d\d)(?![\d/])", _short_date),
-        (r"(?<![\d.])(0?[1-9]|[12]\d|3[01])\.(0?[1-9]|1[0-2])\.([12]\d{3})(?![\d.]*\d)", _dotted_date),
-        (rf"(?i)(?<=\bon ){_MONTH_FIGURE}/{_DAY_FIGURE}(?![\d/])", _month_day),
-        (rf"(?i)(?<=\b(?:by|of) ){_MONTH_FIGURE}/(1[3-9]|2\d|3[01])(?![\d/])", _month_day),
-        (r"(?<![\d/.])(1[0-2]|[2-9])/(1[345789]|2[1-9]|3[01])(?![\d/])"
-         r"(?!\s+(?:of|cup|inch|in\b|teaspoon|tablespoon|mile))", _month_day),
-        (rf"(?i){_MONEY}\s?[-–—~]\s?(?:([{numbers.CURRENCY_SIGNS}])\s?)?({NUMBER}){SCALE}(?![\d/-])", _money_range),
-        (rf"([{numbers.CURRENCY_SIGNS}]\s?{NUMBER}{_SCALED}|\b{NUMBER}(?:[ ][a-z]+)?|\b(?:{_COUNTED_IN_TIME}))"
-         rf"\s?/\s?({_PER_WORD})\b(?![/\w])", _per),
-        (r"(?<![\w.])\d+\s?d\s?\d+\s?h(?:\s?\d+\s?m(?:in)?)?(?!\w)|(?<![\w.])\d+\s?m\s?\d+\s?s(?:ecs?)?(?!\w)", _span),
-        (r"(?<![\w.])\d+\s?h\s?\d+(?:\s?m(?:ins?)?(?:\s?\d+\s?s(?:ecs?)?)?)?(?![\w:])", _span),
-        (rf"(?<![\w.])(\d+)d(?!\w)(?!\s(?:{_THREE_D}))", _days),
-        (r"\b(\d{3,5})\s?[x×]\s?(?=\d{3,5}\b)|\b(\d+)\s?x\s?(?=\d)", lambda m: f"{m[1] or m[2]} by "),
-        (_SUM, _sum),
-        (r"\b([a-z])\s?[-–]\s?(\d+)(?=\s?=)", r"\1 minus \2"),
-        (rf"(?<![\w.])({NUMBER}) ?[-–] ?({NUMBER})(?= (?:is|equals|makes|leaves|gives)\b)", r"\1 minus \2"),
-        (r"(?<=[=+×÷(])\s*[-–]\s?(?=[\d.])", " negative "),
-        (r"\b([12]\d\d0)'?s\b", lambda m: f" {numbers.plural_years(m[1])} "),
-        (r"(?<![\w.$£€])'?([2-9]0)'?s\b", _decade),
-        (rf"\b(\d{{2,3}})/(\d{{2,3}})(?=\s?mmHg)|{_AFTER_PRESSURE}(\d{{2,3}})/(\d{{2,3}})\b",
-         lambda m: f"{m[1] or m[3]} over {m[2] or m[4]}"),
-        (rf"\b({NUMBER})([km])(?=\s(?:{_IN_THOUSANDS})\b)", lambda m: f"{m[1]} {SCALES[m[2]]}"),
-    )
+RULES: tuple[tuple[str, Say | str] | tuple[str, Say | str, str], ...] = (
+    (r"(?<=\d)\s?\u2212\s?(?=\d)", " minus ", "\u2212"),
+    (r"\b9/11\b", "nine eleven", "/"),
+    (r"\b24/7\b", "twenty-four seven", "/"),
+    (r"\b(\d{1,3})/(5|10|100)(?=\s+(?:stars?|points?|marks?)\b)|\b(10)/(10)\b",
+     lambda m: f" {numbers.cardinal(m[1] or m[3])} out of {numbers.cardinal(m[2] or m[4])} ", "/"),
+    (r"(?<![\d/.])(\d{1,2})/(\d{1,2})/(\d\d)(?![\d/])", _short_date, "/"),
+    (r"(?<![\d.])(0?[1-9]|[12]\d|3[01])\.(0?[1-9]|1[0-2])\.([12]\d{3})(?![\d.]*\d)", _dotted_date, "."),
+    (rf"(?i)(?<=\bon ){_MONTH_FIGURE}/{_DAY_FIGURE}(?![\d/])", _month_day, "/"),
+    (rf"(?i)(?<=\b(?:by|of) ){_MONTH_FIGURE}/(1[3-9]|2\d|3[01])(?![\d/])", _month_day, "/"),
+    (r"(?<![\d/.])(1[0-2]|[2-9])/(1[345789]|2[1-9]|3[01])(?![\d/])"
+     r"(?!\s+(?:of|cup|inch|in\b|teaspoon|tablespoon|mile))", _month_day, "/"),
+    (rf"(?i){_MONEY}\s?[-–—~]\s?(?:([{numbers.CURRENCY_SIGNS}])\s?)?({NUMBER}){SCALE}(?![\d/-])",
+     _money_range, numbers.CURRENCY_SIGNS),
+    (rf"([{numbers.CURRENCY_SIGNS}]\s?{NUMBER}{_SCALED}|\b{NUMBER}(?:[ ][a-z]+)?|\b(?:{_COUNTED_IN_TIME}))"
+     rf"\s?/\s?({_PER_WORD})\b(?![/\w])", _per, "/"),
+    (r"(?<![\w.])\d+\s?d\s?\d+\s?h(?:\s?\d+\s?m(?:in)?)?(?!\w)|(?<![\w.])\d+\s?m\s?\d+\s?s(?:ecs?)?(?!\w)",
+     _span, "dm"),
+    (r"(?<![\w.])\d+\s?h\s?\d+(?:\s?m(?:ins?)?(?:\s?\d+\s?s(?:ecs?)?)?)?(?![\w:])", _span, "h"),
+    (rf"(?<![\w.])(\d+)d(?!\w)(?!\s(?:{_THREE_D}))", _days, "d"),
+    (r"\b(\d{3,5})\s?[x×]\s?(?=\d{3,5}\b)|\b(\d+)\s?x\s?(?=\d)", lambda m: f"{m[1] or m[2]} by ", "x×"),
+    (_SUM, _sum, "+×*÷="),
+    (r"\b([a-z])\s?[-–]\s?(\d+)(?=\s?=)", r"\1 minus \2", "="),
+    (rf"(?<![\w.])({NUMBER}) ?[-–] ?({NUMBER})(?= (?:is|equals|makes|leaves|gives)\b)", r"\1 minus \2", "-–"),
+    (r"(?<=[=+×÷(])\s*[-–]\s?(?=[\d.])", " negative ", "-–"),
+    (r"\b([12]\d\d0)'?s\b", lambda m: f" {numbers.plural_years(m[1])} ", "s"),
+    (r"(?<![\w.$£€])'?([2-9]0)'?s\b", _decade, "s"),
+    (rf"\b(\d{{2,3}})/(\d{{2,3}})(?=\s?mmHg)|{_AFTER_PRESSURE}(\d{{2,3}})/(\d{{2,3}})\b",
+     lambda m: f"{m[1] or m[3]} over {m[2] or m[4]}", "/"),
+    (rf"\b({NUMBER})([km])(?=\s(?:{_IN_THOUSANDS})\b)", lambda m: f"{m[1]} {SCALES[m[2]]}", "km"),
 )  # fmt: skip

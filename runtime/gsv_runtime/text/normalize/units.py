@@ -121,6 +121,8 @@ def _power_said(part: str, language: str, first: bool) -> str:
     if match is None:
         return ""
     atom = _atom(match[1])
+    if atom not in _ATOMS:
+        return atom  # μ without a unit is a letter
     column = LANGUAGES.index(language)
     name = _ATOMS[atom][column]
     if language == "ko" and not first:
