@@ -96,7 +96,12 @@ def _read_run(language: str, text: str, variant: Variant) -> ReadRun:
 
 @functools.lru_cache(maxsize=65_536)
 def _has_sound(char: str, language: str, variant: Variant) -> bool:
-    return not PUNCTUATION.issuperset(_read_run.__wrapped__(language, char, variant).phones)
+    """Whether a character is heard alone, or behind a figure: ² and ¢ are nothing without one."""
+
+    def phones(text: str) -> list[str]:
+        return [phone for phone in _read_run(language, text, variant).phones if phone not in PUNCTUATION]
+
+    return bool(phones(char)) or phones(f"1{char}") != phones("1")
 
 
 @functools.cache

@@ -40,6 +40,7 @@ Say = Callable[[re.Match[str]], str]
 Rule = tuple[re.Pattern[str], Say | str, str]  # pattern, what to say, and characters of which a text must have one
 
 _NUMBER = sums.NUMBER
+_MONTH_NAME = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)"
 _MONTH = "|".join(sorted(MONTH_NUMBERS, key=len, reverse=True))
 
 
@@ -145,6 +146,10 @@ def _range_or_type(match: re.Match[str]) -> str:
     return match[0] if int(match[1]) < int(match[2]) else f"{match[1]} {match[2]}"  # 747-400 is no range
 
 
+def _month_name(written: str) -> str:
+    return numbers.MONTHS[MONTH_NUMBERS[written[:3].lower()] - 1]
+
+
 def _comparison(match: re.Match[str]) -> str:
     return " less than " if (match[1] or match[2]) == "<" else " greater than "
 
@@ -189,6 +194,9 @@ _DATES = _rules(
     (r"(?i)\b(1[0-2]|[1-9])\s?([ap])\.?m\b\.?", _whole_hour),
     (r"(?<![\d:])(\d{1,4}):(\d{1,4})(?![\d:])", r"\1 to \2", ":"),
     sums.DAY_RANGE,
+    (rf"(?<![A-Za-z])({_MONTH_NAME})\.?\s?[-–—]\s?({_MONTH_NAME})(?![A-Za-z])",
+     lambda m: f"{_month_name(m[1])} to {_month_name(m[2])}", "-–—"),
+    (r"\b(\d{1,2})-(\d{1,2})-([12]\d{3})\b", _slash_date, "-"),
     (r"(?<!\d)(\d)'(\d{1,2})(?:\"|''|(?!\d))", r"\1 foot \2 ", "'"),
 )  # fmt: skip
 
@@ -196,6 +204,9 @@ _WORDS = _rules(
     (r"(?<![A-Za-z.])([A-Za-z]+)\.(\d+)(?!\d)", _stop_before_figures, "."),
     (rf"(?i)(?<![\w.])({_alternatives(KEYS)})(?![\w'])", lambda m: KEYS[m[1].lower()]),
     (rf"(?<![\w.])({_alternatives(COMMANDS)})(?![\w'])", lambda m: COMMANDS[m[1]]),
+    (rf"\b(Vol|Ch|Pt|Sec|Art|Fig)\.? {_ROMAN}\b", lambda m: f"{BEFORE_FIGURES[m[1].lower()]} {roman_value(m[2])}"),
+    (r"\bWW(I{1,3})\b", lambda m: f"World War {roman_value(m[1])}"),
+    (r"(?<![A-Za-z])([A-G])#(?!\w)", r"\1 sharp", "#"),
     (r"(?<=\+)\s?[Dd]el\b|\b[Dd]el(?= key)", "delete", "Dd"),
     (rf"\b({'|'.join(ROMAN_AFTER_COUNT)}) {_ROMAN}\b", _roman_count),
     (rf"\b({'|'.join(ROMAN_AFTER_NAME)}) {_ROMAN}\b", _roman_ordinal),
@@ -210,6 +221,16 @@ _MAY_BE_ABBREVIATED = re.compile(
 )
 
 _FIGURES = _rules(
+    (r"(?<![\w.])(\d+(?:\.\d+)?)[eE]([-−+]?)(\d{1,3})(?!\w)",
+     lambda m: f"{m[1]} times ten to the {'minus ' if m[2] in '-−' and m[2] else ''}{m[3]} "),
+    (r"(?<![\d.,])(\d{1,3}) 000(?![\d.,])", r"\g<1>000"),
+    (r"(?i)\b(part|page|chapter|step|episode|slide|lesson|round|level|day|week|question) (\d+)/(\d+)(?!\d|/)",
+     r"\1 \2 of \3", "/"),
+    (r"\b([A-Z]{1,4}-?|(?=7\d7s))(\d+)s\b", lambda m: f"{m[1]} {numbers.cardinal(m[2])}'s ", "s"),
+    (r"([A-Za-z]\d+(?:\.\d+)?)-(?=\d)", r"\1 ", "-"),
+    (r"\s*[=-]+>\s*", ", ", ">"),
+    (r"(?:(?<=^)|(?<=[\s(]))([<>])()\s?(?=\.?\d)", _comparison, "<>"),
+    (r"(?<=\d%)\s?[-–—~]\s?(?=\d)", " to ", "-–—~"),
     (rf"(?i)(?:US|USD|CA|AU|HK|NZ)?([{numbers.CURRENCY_SIGNS}])\s?({_NUMBER}){sums.SCALE}", _money,
      numbers.CURRENCY_SIGNS),
     (rf"({_NUMBER})([{numbers.CURRENCY_SIGNS}])", _money_after, numbers.CURRENCY_SIGNS),
