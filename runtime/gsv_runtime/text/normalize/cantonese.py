@@ -28,8 +28,8 @@ _FROM_PATTERNS = str.maketrans({pair[1]: pair[0] for pair in _PAIRS})
 _DOLLARS = re.compile(r"(?<![A-Za-z])(?:HK|港)?\$")
 # Counters and units of Cantonese that Mandarin does not have, or has 二 before.
 _COUNTERS = (
-    "呎|尺|吋|哩|里|磅|斤|両|蚊|毫|隻|條|歲|次|成|日|夜|晚|仔|女|房|廳|層|間|個|位|碗|杯|架|張|套|對|份|包|支|枝|"
-    "罐|樽|煲|碟|餐|轉|封|本|件|粒|條友|班|場|年|公里|鐘頭|點鐘"
+    "呎|尺|吋|哩|里|磅|斤|両|蚊|毫|隻|條|歲|次|成|日|夜|晚|仔|女|房|廳|廁|層|間|個|位|碗|杯|架|張|套|對|份|包|支|枝|"
+    "罐|樽|煲|碟|餐|轉|封|本|件|粒|條友|(?<!年[0-9])班|場|年(?!級|班|[0-9]班)|公里|鐘頭|點鐘"
 )
 _UNITS = (("千米", "公里"), ("千克", "公斤"))
 _TWO = re.compile(rf"(?<![\d第月])(?<!\d\.)2(?=\s?(?:{_COUNTERS}))")

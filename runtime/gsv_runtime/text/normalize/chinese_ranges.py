@@ -13,12 +13,12 @@ from gsv_runtime.text.normalize.units import UNIT, unit_said
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
 CURRENCY = "|".join(map(re.escape, sorted(CURRENCIES, key=len, reverse=True)))
-_SIDE = rf"({CURRENCY})?\s?(-)?({NUMBER})\s?(千万|百万|[百千万亿])?\s?({UNIT}|[%‰]|摄氏度|华氏度)?"
+_SIDE = rf"({CURRENCY})?\s?(-)?({NUMBER})\s?(千万|百万|[百千万亿])?\s?({UNIT}|[%‰]|摄氏度|华氏度|度(?!假|过))?"
 RANGE = re.compile(
     rf"(?<![\dA-Za-z.:/+×÷=-]){_SIDE}\s?([~～〜]{{1,2}}|—{{1,2}}|[-–]|至|到)\s?{_SIDE}(?!\d|[.:/-]\d|\s?[=+×÷*]|"
     rf"等于|[加减乘除]\d)"
 )
-_DEGREES = frozenset(("°C", "℃", "°", "°c", "º", "˚", "摄氏度", "华氏度", "°F", "℉"))
+_DEGREES = frozenset(("°C", "℃", "°", "°c", "º", "˚", "摄氏度", "华氏度", "度", "°F", "℉"))
 _COUNTER = re.compile(rf"\s?(?:{MEASURES}|号|月|日|折|后|路|页|赛季)")
 _NOT_LIANG = re.compile(rf"\s?(?:{NOT_LIANG}|折)")
 _SCORE_BEFORE = re.compile(rf"(?:{SPORTS})[^，。；！？,.;!?]{{0,14}}$|(?<![所可难给用])以\s?$")
@@ -60,7 +60,7 @@ def _side(side: tuple[str | None, ...], unit: str | None, other: str, liang: boo
     if unit in ("%", "‰"):
         return f"{'负' if sign else ''}{'百' if unit == '%' else '千'}分之{said}"
     negative = "" if not sign else "零下" if unit in _DEGREES else "负"
-    name = own if own in ("摄氏度", "华氏度") else unit_said(own, "zh") if own else ""
+    name = own if own in ("摄氏度", "华氏度", "度") else unit_said(own, "zh") if own else ""
     return negative + said + (scale or "") + name + (CURRENCIES[currency] if currency else "")
 
 

@@ -35,7 +35,7 @@ _NUMBERED = (
     "[을를] (?:누르|눌러|고르|선택)|(?:이|가|은|는|으로) (?:정답|맞)|(?:부터|까지)(?![가-힣])|으로 (?:전화|연락|"
     "문의|갈아)|에 (?:전화|신고)"
 )
-_NUMBERED_BEFORE = "기호|등번호|배번|채널|문제|번호|보기|정답은|답은|국도|버스|출구|교향곡|노선"
+_NUMBERED_BEFORE = "기호|등번호|배번|채널|[0-9]반|문제|번호|보기|정답은|답은|국도|버스|출구|교향곡|노선"
 _EVENTS = (
     "전쟁|운동|절|혁명|사태|사변|항쟁|민주|광복|테러|참사|사건|선언|공동|정변|쿠데타|남침|총선|대선|지방선거|합의|"
     "대책|만세|의거|계엄|비상|희생|유족|학살|경축|기념|정신|납북|"
@@ -93,12 +93,16 @@ def _counted_range(match: re.Match[str]) -> str:
 
 
 def _range(match: re.Match[str]) -> str:
-    counter = match[3]
-    first = f"{figures_said(match[1])}{counter if counter in _REPEATED_COUNTERS else ''}"
-    return f"{first}에서 {match[2]}{counter}"
+    counter = match[4]
+    own = match[2] or (counter if counter in _REPEATED_COUNTERS else "")
+    return f"{figures_said(match[1])}{own}에서 {match[3]}{counter}"
 
 
 _REPEATED_COUNTERS = ("월", "분", "초", "일", "년", "층", "호", "세", "회", "학년", "주", "위", "원", "인", "도")
+
+
+def _score(match: re.Match[str]) -> str:
+    return f"{figures_said(match[1])} 대 {figures_said(match[2])}"
 
 
 def _event(match: re.Match[str]) -> str:
@@ -143,6 +147,7 @@ _SINO = (
     "월|분|초|일|년|층|호|세|회|학년|주|위|원|인분|인|도|점|만|억|천|교시|주년|퍼센트|프로|평|리|킬로|미터|"
     "킬로그램|그램|권"
 )
+_WON = r"\s?(?:으로|로)\s?(?:이기|이겼|이긴|승|패|졌|진|앞|뒤|리드|역전|비기|비겼|끝|마무리|꺾|제압|완승|대승)"
 _WEEKDAY = "[월화수목금토일](?:요일)?"
 _RULES: tuple[Rule, ...] = tuple(
     (re.compile(pattern), said)
@@ -161,9 +166,12 @@ _RULES: tuple[Rule, ...] = tuple(
         (r"(?<![0-9:])([01]?[0-9]|2[0-4]):([0-5][0-9])(?![0-9:])", _clock),
         (r"(?<![0-9])(0?6|10)월", lambda m: f"{_MONTHS[m[1]]}월"),
         (rf"([₩￦$€£¥])\s?({_NUMBER})((?:\s?[만억조천])?)", lambda m: f"{figures_said(m[2])}{m[3]} {_MONEY[m[1]]}"),
+        (r"([0-9]+)\s?대\s?(?=[0-9])", lambda m: f"{figures_said(m[1])} 대 "),
+        (rf"(?<![0-9-])([0-9]{{1,3}})\s?-\s?([0-9]{{1,3}})(?![0-9-])(?={_WON})", _score),
+        (r"(?<=스코어 )([0-9]{1,3})-([0-9]{1,3})(?![0-9-])", _score),
         (rf"(?<![0-9.,])([0-9]{{1,2}})(?:{_NATIVE})?{_TO}([0-9]{{1,2}})\s?({_NATIVE})", _counted_range),
         (rf"({_NUMBER}){_TO}(?={_NUMBER}\s?(?:{UNIT}|[%％]))", lambda m: f"{figures_said(m[1])}에서 "),
-        (rf"({_NUMBER})(?:{_SINO})?{_TO}({_NUMBER})({_SINO})", _range),
+        (rf"({_NUMBER})({_SINO})?{_TO}({_NUMBER})({_SINO})", _range),
         (rf"({_NUMBER}){_WAVE}(?=[0-9])", lambda m: f"{figures_said(m[1])}에서 "),
         (rf"(?<=[0-9](?:시|분|월|일|년|원|명|개|살|도|세|층|회|부|장|권|호|%|％)){_WAVE}(?=[^\s~])", "에서 "),
         (rf"(?<![가-힣])({_WEEKDAY}){_WAVE}(?={_WEEKDAY}(?![가-힣]))", r"\1에서 "),
