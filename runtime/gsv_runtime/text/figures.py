@@ -31,10 +31,11 @@ _ENGLISH = (
     r"|(?<!\d)\d*(?:1st|2nd|3rd|\dth)(?![A-Za-z])|(?<!\d)[12]\d\d0s(?![A-Za-z])"
     r"|(?<![A-Za-z0-9])[A-Z]2[A-Z](?![A-Za-z0-9])|(?<!\d)\d-[A-Z][a-z]+"
 )
+# The first look tells most characters of a text that no figure begins with them.
 FIGURE = re.compile(
-    rf"(?P<english>{_ENGLISH})"
+    rf"(?=[\d{_ONE_CHARACTER}h$€£￥¥₩￦₹₽＄A-Z−－﹣–+±-])(?:(?P<english>{_ENGLISH})"
     rf"|(?:{CURRENCY}\s?)?(?:(?<![\w\])）-])[-−－﹣–+±]\s?)?{_MEASURED}"
-    rf"(?:\s?[-~～〜—–−－至到]+\s?(?:{CURRENCY}\s?)?[-−－﹣]?{_MEASURED})*"
+    rf"(?:\s?[-~～〜—–−－至到]+\s?(?:{CURRENCY}\s?)?[-−－﹣]?{_MEASURED})*)"
 )
 # An address with figures: its letters and marks stay English, 123456@qq.com 幺二三四五六 at qq dot com.
 ADDRESS = re.compile(

@@ -131,7 +131,7 @@ def _give_figures(sentence: str, scripts: list[str], mode: Mode, default: str) -
         return
     eastern = sum(script not in ("", "en") for script in scripts)
     in_english = default == "en" if not eastern else eastern < _english_words(sentence)
-    for address in ADDRESS.finditer(sentence) if eastern else ():
+    for address in ADDRESS.finditer(sentence) if eastern and "." in sentence else ():
         for index in range(*address.span()):
             scripts[index] = "" if sentence[index].isdecimal() else "en"
     for figure in figures:

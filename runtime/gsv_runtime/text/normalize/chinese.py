@@ -26,6 +26,7 @@ from gsv_runtime.text.normalize.chinese_words import (
     OPERATORS,
     SAID_SYMBOLS,
 )
+from gsv_runtime.text.normalize.units import SIGNS as UNIT_SIGNS
 from gsv_runtime.text.normalize.units import UNIT, unit_said
 
 Say = Callable[[re.Match[str]], str]
@@ -95,8 +96,21 @@ def _bare_number(match: re.Match[str]) -> str:
     return numbers.telephone_digits(figures)
 
 
-def _rules(*pairs: tuple[str, Say | str]) -> tuple[tuple[re.Pattern[str], Say | str], ...]:
-    return tuple((re.compile(pattern), say) for pattern, say in pairs)
+Rule = tuple[re.Pattern[str], Say | str, re.Pattern[str] | None]
+
+# Patterns with units and currencies are long: they are tried only where the text has a character that they need.
+_GUARDS = (
+    (RANGE.pattern, re.compile("[-~～〜—–至到]")),
+    (UNIT, re.compile(f"[A-Za-z{UNIT_SIGNS}]")),
+    ("[aApP]", re.compile("[aApP]")),
+)
+
+
+def _rules(*pairs: tuple[str, Say | str]) -> tuple[Rule, ...]:
+    def guard(pattern: str) -> re.Pattern[str] | None:
+        return next((needed for part, needed in _GUARDS if part in pattern), None)
+
+    return tuple((re.compile(pattern), say, guard(pattern)) for pattern, say in pairs)
 
 
 _FIGURELESS = ("周一-周五", "元/㎡", "一+一")  # what the rules that need no figure are for
@@ -207,8 +221,9 @@ def say(text: str) -> str:
     """
     while _REPEATS.search(text):
         text = _REPEATS.sub(r"\1\1", text)
-    for pattern, wording in _RULES if _FIGURE.search(text) else _RULES_WITHOUT_FIGURES:
-        text = pattern.sub(wording, text)
+    for pattern, wording, needed in _RULES if _FIGURE.search(text) else _RULES_WITHOUT_FIGURES:
+        if needed is None or needed.search(text):
+            text = pattern.sub(wording, text)
     text = _DASHES.sub(",", _PER.sub("每", text)).replace("—", "-").translate(_SAID_SYMBOLS).translate(_MARKS)
     text = "".join(unicodedata.normalize("NFKC", char) if "\u2e80" <= char <= "\u33ff" else char for char in text)
     return "".join(char for char in text if char in "!?…,.-" or ord(char) >= _FIRST_HAN)

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable
 
 from gsv_runtime.text.normalize.japanese_ruby import read_once, repeats_written_out
+from gsv_runtime.text.normalize.units import SIGNS as UNIT_SIGNS
 from gsv_runtime.text.normalize.units import UNIT, unit_said
 
 Rule = tuple[re.Pattern[str], "Callable[[re.Match[str]], str] | str"]
@@ -106,6 +107,8 @@ _WIDE = re.compile(
     "[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uff9f]+|(?<=[0-9０-９])[．，：／％](?=[0-9０-９])|－(?=[0-9０-９])"
 )
 _FIGURE = re.compile("[0-9]")
+_MAY_BE_MEASURED = re.compile(f"[A-Za-z{UNIT_SIGNS}]")  # patterns with units are long
+_WITH_UNITS = frozenset(pattern for pattern, _ in _RULES if f"({UNIT})" in pattern.pattern)
 # Most texts have none, and most rules need one.
 _RULES_WITHOUT_FIGURES = tuple(
     rule for rule in _RULES if any(map(rule[0].search, ("月～金", "東京～大阪", "三％", "三℃")))
@@ -130,8 +133,10 @@ def normalize(text: str) -> str:
     text = repeats_written_out(read_once(unicodedata.normalize("NFC", text)))
     text = _WIDE.sub(lambda m: unicodedata.normalize("NFKC", m[0]), text)
     text = _LAUGHTER.sub("", text)
+    measured = _MAY_BE_MEASURED.search(text) is not None
     for pattern, said in _RULES if _FIGURE.search(text) else _RULES_WITHOUT_FIGURES:
-        text = pattern.sub(said, text)
+        if measured or pattern not in _WITH_UNITS:
+            text = pattern.sub(said, text)
     for sign, said_sign in _SIGNS.items():
         text = text.replace(sign, said_sign)
     text = _PAUSES.sub("、", re.sub("[）)】》〉\\]}]", "、", re.sub("[（(【\\[{]", "、", text)))

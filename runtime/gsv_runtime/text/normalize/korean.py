@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from gsv_runtime.text.g2p.korean import number
 from gsv_runtime.text.normalize.korean_hanja import in_hangul
+from gsv_runtime.text.normalize.units import SIGNS as UNIT_SIGNS
 from gsv_runtime.text.normalize.units import UNIT, unit_said
 
 Rule = tuple[re.Pattern[str], "Callable[[re.Match[str]], str] | str"]
@@ -192,6 +193,8 @@ _RULES: tuple[Rule, ...] = tuple(
     )
 )  # fmt: skip
 _FIGURE = re.compile("[0-9]")
+_MAY_BE_MEASURED = re.compile(f"[A-Za-z{UNIT_SIGNS}]")  # patterns with units are long
+_WITH_UNITS = frozenset(pattern for pattern, _ in _RULES if f"({UNIT})" in pattern.pattern)
 # Most texts have none, and most rules need one.
 _RULES_WITHOUT_FIGURES = tuple(rule for rule in _RULES if any(map(rule[0].search, ("월~금", "서울~부산 구간"))))
 _QUOTES = re.compile("[\"'“”‘’`´《》〈〉「」『』<>*_#^|\\\\]")
@@ -205,8 +208,10 @@ def normalize(text: str) -> str:
     text = re.sub("[\uff01-\uff5e]+", lambda m: unicodedata.normalize("NFKC", m[0]), unicodedata.normalize("NFC", text))
     text = text.translate({ord("。"): ".", ord("、"): ",", ord("，"): ",", ord("·"): "·"})
     text = in_hangul(text)
+    measured = _MAY_BE_MEASURED.search(text) is not None
     for pattern, said in _RULES if _FIGURE.search(text) else _RULES_WITHOUT_FIGURES:
-        text = pattern.sub(said, text)
+        if measured or pattern not in _WITH_UNITS:
+            text = pattern.sub(said, text)
     for sign, said_sign in _SYMBOLS.items():
         text = text.replace(sign, said_sign)
     text = _BRACKETS.sub(", ", _QUOTES.sub("", text.replace("·", " ").replace("\n", ", ")))

@@ -73,6 +73,7 @@ _SPELLINGS = {
     "㎅": "kB", "㎆": "MB", "㎇": "GB", "㎃": "mA", "㎷": "mV", "㎸": "kV", "㎽": "mW", "㎿": "MW", "㎪": "kPa",
     "㍱": "hPa",
 }  # fmt: skip
+SIGNS = "".join(_SPELLINGS) + "μ°Ω"  # what is no letter and may begin a unit
 _EXPONENTS = {"²": 2, "³": 3, "2": 2, "3": 3, "^2": 2, "^3": 3}
 _POWERS = {2: ("平方", "平方", "제곱"), 3: ("立方", "立方", "세제곱")}
 # In capitals or small letters otherwise than they should be: 5KG, 500ML; single letters mean what they are.
