@@ -32,6 +32,7 @@ def pytest_collection_modifyitems(items):
     missing = importlib.util.find_spec("pytriton") is None
     for item in here:
         item.add_marker(pytest.mark.triton)
+        item.add_marker(pytest.mark.xdist_group("server"))  # one worker, so that one server serves all
         if missing:
             item.add_marker(pytest.mark.skip(reason="nvidia-pytriton is not installed"))
 
