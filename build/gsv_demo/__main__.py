@@ -6,7 +6,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from gsv_demo import harvest, packing
+from gsv_demo import harvest, packing, references
 
 _HERE = Path(__file__).resolve().parent
 _ROOT = _HERE.parents[1]
@@ -23,8 +23,10 @@ def parser() -> argparse.ArgumentParser:
     pack.add_argument("--part-mib", type=float, default=36.0, help="largest size of a part")
     unpack = commands.add_parser("unpack", help="unpack the parts that have arrived")
     unpack.add_argument("parts", type=Path, help="folder of the parts")
+    originals = commands.add_parser("originals", help="held-out texts as the teachers say them, a folder to judge")
+    originals.add_argument("out", type=Path, help="folder for clips, references/ and texts.txt")
     train = commands.add_parser("train", help="train from nothing, or go on where it stopped")
-    for command in (data, pack, unpack, train):
+    for command in (data, pack, unpack, originals, train):
         command.add_argument("--folder", type=Path, default=_ROOT / "var" / "training", help="corpus and checkpoints")
     train.add_argument("--recipe", choices=("natural", "shipped", "smoke"), default="natural", help="sizes and steps")
     train.add_argument("--weights", type=Path, help="directory for the official files; default <folder>/weights")
@@ -46,6 +48,9 @@ def main() -> None:
         packing.pack(asked.folder, asked.out or asked.folder / "packed", asked.part_mib)
     elif asked.command == "unpack":
         packing.unpack(asked.parts, asked.folder)
+    elif asked.command == "originals":
+        count = references.write_originals(asked.folder / "corpus", asked.out)
+        logging.info("%d clips in %s; next: python -m gsv_judge judge %s", count, asked.out, asked.out)
     else:
         _train(asked)
 

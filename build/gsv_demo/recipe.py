@@ -87,7 +87,7 @@ class Recipe:
     reference_frames: int = 60
     seed: int = 1
     natural: bool = False  # whether the teachers of `harvest.PARTS` speak, or flite
-    cuda: Mapping[str, Any] = field(default_factory=dict)  # what differs where a GPU trains
+    cuda: Mapping[str, Any] = field(default_factory=dict, hash=False)  # what differs where a GPU trains
 
     def on(self, device: str) -> Recipe:
         """The recipe as it is trained on "cpu" or "cuda"."""

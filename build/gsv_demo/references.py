@@ -47,10 +47,40 @@ def write_natural_references(corpus: Path, directory: Path) -> None:
     if missing or not clips:
         raise ValueError(f"no reference of 3 to 10 s for {', '.join(missing) or 'any voice'}; make more of that part")
     about = []
-    for voice, (entry, audio, rate_hz) in clips.items():
+    for voice in voices:  # in the turn in which they say the held-out texts
+        entry, audio, rate_hz = clips[voice]
         soundfile.write(directory / f"{voice}.flac", audio, rate_hz)
         about.append({"voice": voice, "audio": f"{voice}.flac", "prompt_text": entry.text, "prompt_language": "en"})
     (directory / FILE).write_text(json.dumps(about, indent=2) + "\n")
+
+
+def write_originals(corpus: Path, directory: Path) -> int:
+    """Write the held-out texts as the teachers say them, and `manifest.json`, for `python -m gsv_judge judge`.
+
+    Args:
+        corpus: folder of the shards.
+        directory: made if need be; references go to `references/` in it, the texts, one a line, to `texts.txt`.
+
+    Returns:
+        How many clips there are.
+
+    Raises:
+        ValueError: as `write_natural_references`.
+    """
+    write_natural_references(corpus, directory / "references")
+    rows: list[dict[str, str]] = []
+    for name in (name for name in names(corpus) if name.startswith("held-out-")):
+        shard = read_shard(corpus, name)
+        ends = np.cumsum([entry.samples for entry in shard.entries])
+        for entry, audio in zip(shard.entries, np.split(shard.audio, ends[:-1]), strict=True):
+            file = f"{len(rows):04d}-{entry.voice}.flac"
+            soundfile.write(directory / file, audio, shard.rate_hz)
+            reference = f"references/{entry.voice}.flac"
+            row = {"audio": file, "text": entry.text, "language": entry.language, "speaker": entry.voice}
+            rows.append({**row, "reference": reference})
+    (directory / "manifest.json").write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    (directory / "texts.txt").write_text("".join(f"{row['text']}\n" for row in rows), encoding="utf-8")
+    return len(rows)
 
 
 def write_references(directory: Path) -> None:

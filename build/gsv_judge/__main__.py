@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     speak.add_argument("--references", type=Path, required=True, help="folder with references.json: who is imitated")
     speak.add_argument("--streaming", nargs="+", default=["chunk"], choices=("off", "sentence", "chunk"),
                        help="several: each is judged beside the first, sample by sample")  # fmt: skip
+    speak.add_argument("--originals", type=Path, help="folder of the same texts by the imitated voices, for the melody")
     speak.add_argument("--seed", type=int, default=1)
     compare = commands.add_parser("compare", help="two judged folders side by side, second minus first")
     compare.add_argument("first", type=Path)
@@ -104,6 +105,8 @@ def _speak(asked: argparse.Namespace) -> str:
     sayings = speaking.in_turn(
         speaking.read_texts(asked.texts), asked.language, speaking.read_speakers(asked.references)
     )
+    if asked.originals:
+        sayings = speaking.with_originals(sayings, asked.originals)
     with Client(asked.url) as client:
         clips = speaking.speak(client, sayings, asked.folder, asked.streaming, asked.seed)
     return f"{len(clips)} clips in {asked.folder}; next: python -m gsv_judge judge {asked.folder}"

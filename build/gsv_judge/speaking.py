@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import soundfile
 from tqdm import tqdm
 
 from gsv_client import Audio, Client
-from gsv_judge.clips import Clip, write_manifest
+from gsv_judge.clips import Clip, read_folder, write_manifest
 
 REFERENCES = "references.json"
 
@@ -66,6 +66,25 @@ def read_texts(file: Path) -> list[str]:
 def in_turn(texts: Sequence[str], language: str, speakers: Sequence[Speaker]) -> list[Saying]:
     """Each text by one of the speakers, in turn."""
     return [Saying(text, language, speakers[index % len(speakers)]) for index, text in enumerate(texts)]
+
+
+def with_originals(sayings: Sequence[Saying], originals: Path) -> list[Saying]:
+    """The same, each with the clip in which its speaker says its text, where there is one.
+
+    Args:
+        sayings: what is said, by whom.
+        originals: a folder with a manifest.
+
+    Raises:
+        ValueError: nothing in the folder is said here.
+    """
+    clips = {(clip.text, clip.speaker): clip.audio for clip in read_folder(originals)}
+    found = [replace(one, original=clips.get((one.text, one.speaker.name))) for one in sayings]
+    if not any(one.original for one in found):
+        raise ValueError(
+            f"no clip of {originals} has a text and speaker that are said here; need the same turn of both"
+        )
+    return found
 
 
 def speak(client: Client, sayings: Sequence[Saying], folder: Path, streaming: Sequence[str], seed: int) -> list[Clip]:

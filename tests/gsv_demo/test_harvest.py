@@ -124,5 +124,16 @@ def test_each_judged_voice_gets_a_reference_that_the_judge_understood(tmp_path: 
     (folder / "references-0000.heard.json").write_text(json.dumps(heard))
     references.write_natural_references(folder, tmp_path / "references")
     rows = json.loads((tmp_path / "references" / "references.json").read_text())
-    assert sorted(row["voice"] for row in rows) == ["joe-1.00", "kokoro-03"]
+    assert [row["voice"] for row in rows] == ["kokoro-03", "joe-1.00"]
     assert entries[0].text not in {row["prompt_text"] for row in rows}
+
+
+def test_held_out_texts_by_their_teachers_are_a_folder_to_judge(tmp_path: Path, teacher: Teacher) -> None:
+    judged_by = ("kokoro-03", "joe-1.00")
+    parts = [Part("references", "en", judged_by, 4, 9), Part("held-out", "en", judged_by, 5, 0)]
+    harvest.make(tmp_path, parts, judged=False)
+    assert references.write_originals(tmp_path / "corpus", tmp_path / "originals") == 5
+    rows = json.loads((tmp_path / "originals" / "manifest.json").read_text())
+    assert [row["speaker"] for row in rows] == ["kokoro-03", "joe-1.00", "kokoro-03", "joe-1.00", "kokoro-03"]
+    assert all((tmp_path / "originals" / row[name]).exists() for row in rows for name in ("audio", "reference"))
+    assert (tmp_path / "originals" / "texts.txt").read_text().splitlines() == [row["text"] for row in rows]

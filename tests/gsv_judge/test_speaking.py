@@ -6,7 +6,7 @@ import soundfile
 
 from gsv_client import Audio, Chunk
 from gsv_judge.clips import read_folder
-from gsv_judge.speaking import in_turn, read_speakers, read_texts, speak
+from gsv_judge.speaking import in_turn, read_speakers, read_texts, speak, with_originals
 
 from .conftest import RATE_HZ, hum
 
@@ -64,6 +64,15 @@ def test_a_stream_is_judged_beside_the_whole(tmp_path, references):
     whole, streamed = read_folder(tmp_path / "out")
     assert whole.aligned is None
     assert streamed.aligned.resolve() == whole.audio.resolve()
+
+
+def test_an_original_is_found_by_text_and_speaker(tmp_path, references, folder):
+    sayings = in_turn(["The bakery opens early.", "Two."], "en", read_speakers(references))
+    found = with_originals(sayings, folder)
+    assert found[0].original.name == "1-ann.wav"
+    assert found[1].original is None
+    with pytest.raises(ValueError, match="need the same turn of both"):
+        with_originals(sayings[1:], folder)
 
 
 def test_texts_are_lines_without_comments(tmp_path):
