@@ -43,7 +43,7 @@ def signs(text: str) -> Counter[str]:
 
 
 def unread(text: str, heard: set[str], has_sound: Callable[[str], bool]) -> list[str]:
-    """Letters, figures and signs of a run that its language has no sound for.
+    """Find letters, figures and signs of a run that its language has no sound for.
 
     Args:
         text: the run.
