@@ -11,7 +11,7 @@ import functools
 import re
 
 from gsv_runtime.text.g2p.english_lexicon import names, pronunciations
-from gsv_runtime.text.g2p.english_sounds import is_interjection
+from gsv_runtime.text.g2p.english_sounds import is_interjection, shortened
 from gsv_runtime.text.normalize.english_words import (
     ALWAYS_SPELLED,
     ALWAYS_SPELLED_SHORT,
@@ -47,7 +47,8 @@ def is_shouted_alone(word: str) -> bool:
         return False
     if word in WORD_ACRONYMS or word in COMMON_SHORT_WORDS or is_interjection(word.lower()):
         return True
-    return len(word) > 3 and word.lower() in pronunciations() and not _is_said_as_letters(word.lower())
+    lower = shortened(word.lower()) or word.lower()
+    return len(word) > 3 and lower in pronunciations() and not _is_said_as_letters(lower)
 
 
 def _is_evident(word: str) -> bool:
