@@ -286,6 +286,9 @@ _FOLDS = str.maketrans(
      "＄": "$", "％": "%", "\u00a0": " ", "‑": "-", "‐": "-", "⁄": "/", "\n": ", "}
 )  # fmt: skip
 
+_GRADE = re.compile(r"(?<=\b[A-F])-(?=\s(?:grade|student|average|rating|level|score|in\b|on\b|for\b))")
+_LETTER_A = re.compile(r"[^A-Za-z0-9]*A(?:-?\d|[+-](?!\w))")  # A4, A+
+
 
 def normalize(text: str) -> str:
     """English text as words and marks: ``It's 9 a.m. & 3°C`` → ``It's nine a.m. and three degrees celsius``.
@@ -294,6 +297,8 @@ def normalize(text: str) -> str:
         Only ``A-Z a-z ' . , ? ! -`` and single spaces; letters to be spelled stand alone in capitals.
     """
     text = _fold_characters(text)
+    letter = _LETTER_A.match(text) is not None
+    text = _GRADE.sub(" minus", text)
     shouted = shouted_words(text)
     stopped = text.rstrip(' "').endswith(".")  # an abbreviation at the end takes the full stop with it
     text = _apply(_ADDRESSES, text)
@@ -308,6 +313,7 @@ def normalize(text: str) -> str:
     for pattern, mark in _MARKS:
         text = pattern.sub(mark, text)
     said = " ".join(_separate_capitals(token, shouted) for token in text.strip(" ").split(" "))
+    said = said.replace("A ", "A-", 1) if letter else said  # one word with what follows: no article
     return said + "." if stopped and said and said[-1] not in ".,?!" else said
 
 
