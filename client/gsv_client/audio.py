@@ -48,6 +48,7 @@ class Chunk:
         source: Where the server had its audio from: "computed"; "joined", made for another request at the same time;
             "memory", "redis" or "disk", a level of its cache; several joined by commas; empty where it does not say.
         dropped: What of the text is not said; with the first chunk.
+        warnings: What in the request's recording may harm its voice; with the first chunk.
     """
 
     samples: Samples
@@ -60,6 +61,7 @@ class Chunk:
     final: bool = False
     source: str = ""
     dropped: tuple[Dropped, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -133,6 +135,11 @@ class Audio:
     def dropped(self) -> tuple[Dropped, ...]:
         """What of the text is not said, with the reason of each piece."""
         return tuple(piece for chunk in self.chunks for piece in chunk.dropped)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What in the request's recording may harm its voice; each once, though parts of a long text repeat it."""
+        return tuple(dict.fromkeys(warning for chunk in self.chunks for warning in chunk.warnings))
 
     @property
     def timing_ms(self) -> dict[str, float]:

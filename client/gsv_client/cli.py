@@ -23,6 +23,7 @@ from gsv_client.pregenerate_cli import command as pregenerate_command
 from gsv_client.protocol import ALLOWED
 from gsv_client.say import Destination, listen
 from gsv_client.text_input import TextCommand, decoded, text_of_file
+from gsv_client.voice_report import lines as report_lines
 
 _LANGUAGE, _SPLIT = ALLOWED["language"], ALLOWED["split_method"]
 _MAX_TOLD = 8  # pieces of a text that are not said
@@ -83,6 +84,7 @@ def _client(context: click.Context) -> Client:
 @click.option("--reference", type=click.Path(dir_okay=False), help="Imitate this clip (3 to 10 s) instead of a voice.")
 @click.option("--prompt-text", help="What is said in --reference.")
 @click.option("--prompt-language", help=ALLOWED["prompt_language"].help("Of --prompt-text"))
+@click.option("--trim", "trim_reference", is_flag=True, default=None, help="Cut a longer --reference at a silence.")
 @click.option("-o", "--output", help="File to write: .wav, .flac, .ogg or .mp3; - is a WAV on stdout.")
 @click.option("--play", is_flag=True, help="Play it as it arrives (needs the extra gsv-client[play]).")
 @click.option("--stream", is_flag=True, help="Write to OUTPUT as audio arrives, instead of when all is there.")
@@ -147,6 +149,8 @@ def say(
         click.echo(json.dumps(figures(audio, output)))
     click.echo(_summary(audio, output, context.obj[0]), err=True)
     _tell_dropped(audio.dropped)
+    for warning in audio.warnings:
+        click.echo(f"warning: {warning}", err=True)
 
 
 main.add_command(pregenerate_command)
@@ -216,6 +220,7 @@ def figures(audio: Audio, output: str | None) -> dict[str, Any]:
         "rtf": round(audio.rtf, 4),
         "num_chunks": len(audio.chunks),
         "dropped": [asdict(piece) for piece in audio.dropped],
+        "warnings": list(audio.warnings),
         "timing_ms": {stage: round(ms, 1) for stage, ms in audio.timing_ms.items()},
     }
 
@@ -238,19 +243,29 @@ def voices() -> None:
 @click.option("-t", "--text", "prompt_text", help="What is said in CLIP; without it only the timbre is copied.")
 @click.option("-l", "--language", "--lang", "prompt_language", help=ALLOWED["prompt_language"].help("Of that text"))
 @click.option("--trim", is_flag=True, help="Cut a longer clip at a silence.")
+@click.option("--json", "as_json", is_flag=True, help="Print the voice, and what was found in CLIP, as JSON.")
 @click.pass_context
 def voices_register(
-    context: click.Context, name: str, clip: str, prompt_text: str | None, prompt_language: str | None, trim: bool
+    context: click.Context,
+    name: str,
+    clip: str,
+    prompt_text: str | None,
+    prompt_language: str | None,
+    trim: bool,
+    as_json: bool,
 ) -> None:
     """Register CLIP, 3 to 10 s of one speaker, as voice NAME.
 
     \b
-    NAME is 1 to 64 of a-z A-Z 0-9 _ -. CLIP is a WAV, FLAC, OGG or MP3 file. Example:
+    NAME is 1 to 64 of a-z A-Z 0-9 _ -. CLIP is a WAV, FLAC, OGG or MP3 file, or what phones and browsers record.
+    Silence at its ends is cut; what was found in it is told. Example:
       gsv voices register ann ann.wav --text "What is said in ann.wav." --language en
     """
     with friendly_errors(), _client(context) as client:
         voice = client.register_voice(name, clip, prompt_text, prompt_language, trim_reference=trim or None)
-    click.echo(f"registered {voice.voice} at {context.obj[0]}", err=True)
+    if as_json:
+        click.echo(json.dumps(asdict(voice), ensure_ascii=False))
+    click.echo("\n".join([f"registered {voice.voice} at {context.obj[0]}", *report_lines(voice.report)]), err=True)
 
 
 @voices.command("list", context_settings=_CONTEXT)

@@ -13,7 +13,7 @@ import json
 import operator
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 
@@ -80,6 +80,7 @@ TTS_OUTPUTS = (
     "final",
     "source",
     "dropped",
+    "warnings",
 )
 
 
@@ -179,13 +180,25 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Voice:
-    """A registered voice: its id, the reference's transcript, language and length in seconds, and when it was made."""
+    """A registered voice.
+
+    Attributes:
+        voice: Its id.
+        prompt_text: What is said in its reference.
+        prompt_language: Language of that.
+        seconds: Length of the reference, silence left out.
+        created: When it was made, ISO 8601.
+        report: What the server found in the reference: speech_s, silence_cut_s, level_dbfs, noise_dbfs,
+            clipped_share, offset, sample_rate_hz, phones_per_s, prompt_text_used, and warnings, a sentence each. Empty
+            where it does not say.
+    """
 
     voice: str
     prompt_text: str = ""
     prompt_language: str = ""
     seconds: float = 0.0
     created: str = ""
+    report: Mapping[str, Any] = field(default_factory=dict)
 
 
 def tts_inputs(text: str, options: Mapping[str, Any], encoding: str) -> Tensors:
@@ -317,6 +330,7 @@ def parse_chunk(response: Response) -> Chunk:
             final=bool(_scalar(response.get("final", False))),
             source=_text(response.get("source")),
             dropped=parse_dropped(response),
+            warnings=tuple(texts_of(response.get("warnings", ()))),
         )
     except (KeyError, ValueError, TypeError, AttributeError, binascii.Error) as error:
         raise InternalError(f"the server's answer cannot be read: {error!r}; run `gsv doctor`") from error
@@ -354,6 +368,7 @@ def _voice(item: Mapping[str, Any]) -> Voice:
         prompt_language=str(item.get("prompt_language", "")),
         seconds=float(item.get("seconds", 0.0)),
         created=str(item.get("created", "")),
+        report=dict(item.get("report") or {}),
     )
 
 

@@ -136,7 +136,7 @@ _REFERENCE = (
         "reference_audio",
         "STRING",
         (1,),
-        "a WAV, FLAC, OGG or MP3 file, or its base64; 3 to 10 s",
+        "a WAV, FLAC, OGG or MP3 file (M4A, WebM, AMR: by PyAV), or its base64; 3 to 10 s of speech",
         optional=True,
         binary=True,
     ),
@@ -177,6 +177,7 @@ TTS = Model(
         Tensor("final", "BOOL", (1,), "whether this is the last chunk of the text"),
         Tensor("source", "STRING", (1,), f"who had its audio: {_SOURCES}; several by commas"),
         Tensor("dropped", "STRING", ("D",), "with the first chunk: what of the text is not said, as of text_frontend"),
+        Tensor("warnings", "STRING", ("M",), "with the first chunk: what may harm the voice of reference_audio"),
     ),
     decoupled=True,
 )
@@ -190,7 +191,9 @@ VOICES = Model(
         *_REFERENCE,
     ),
     outputs=(
-        Tensor("voices", "STRING", ("V",), "JSON objects: voice, prompt_text, prompt_language, seconds, created"),
+        Tensor(
+            "voices", "STRING", ("V",), "JSON objects: voice, prompt_text, prompt_language, seconds, created, report"
+        ),
     ),
 )
 

@@ -33,7 +33,7 @@ REFERENCES = {
     "NaN": (changed(7, np.nan), "1 samples that are NaN or infinite"),
     "infinite": (changed(7, np.inf), "1 samples that are NaN or infinite"),
     "silent": (as_recording(np.zeros(64_000)), "silent (all zeros)"),
-    "clipped": (as_recording(np.clip(TONE * 10, -1, 1)), "clipped ("),
+    "integers as float": (as_recording(TONE * 20_000), "float audio is from -1 to 1; divide by 32768"),
     "empty": (b"", "reference_audio is empty"),
     "no audio": (b"hello", "cannot be decoded"),
     "truncated": (recording()[:40], "cannot be decoded"),

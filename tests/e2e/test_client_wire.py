@@ -70,7 +70,7 @@ import json
 import numpy as np
 from gsv_runtime import contract, errors
 from gsv_runtime.triton.streams import StreamServer
-from gsv_runtime.voices.references import decode_audio
+from gsv_runtime.voices.audio_files import decode_audio
 from gsv_runtime.jobs import StreamLimit, Reply
 
 VOICES = {}

@@ -54,6 +54,7 @@ class FakeSpeaker:
     inputs: dict[str, list[str]] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
     voices_error: str = ""
+    report: dict[str, Any] = field(default_factory=dict)
     index_is_open: bool = True
 
     def answer_voices(self, asked: dict[str, Any]) -> list[str]:
@@ -64,6 +65,8 @@ class FakeSpeaker:
         name = asked.get("voice", "")
         if asked["action"] == "register":
             self.voices[name] = {"voice": name, "prompt_text": asked["prompt_text"], "seconds": 4.5}
+            if self.report:
+                self.voices[name]["report"] = self.report
             return [json.dumps(self.voices[name])]
         if asked["action"] == "delete":
             if name not in self.voices:

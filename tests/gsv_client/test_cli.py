@@ -204,6 +204,34 @@ def test_every_command_explains_itself(command: list[str]) -> None:
     assert result.stdout.startswith("Usage: ")
 
 
+def test_what_was_found_in_a_clip_is_told_when_it_is_registered(url: str, speaker: Any, clip: str) -> None:
+    speaker.report = {
+        "speech_s": 3.7,
+        "silence_cut_s": 4.0,
+        "level_dbfs": -22.4,
+        "noise_dbfs": -51.0,
+        "phones_per_s": 13.0,
+        "prompt_text_used": True,
+        "warnings": ["4.0 of 7.7 s of the recording are silence or room noise, and were cut"],
+    }
+    told = gsv(url, "voices", "add", "ann", clip, "--text", "Words.", "--json")
+    assert told.stderr.splitlines()[1:] == [
+        "  3.7 s of speech, 4.0 s of silence cut, level -22 dBFS, noise -51 dBFS, text 13.0 phones a second (used)",
+        "  warning: 4.0 of 7.7 s of the recording are silence or room noise, and were cut",
+    ]
+    assert json.loads(told.stdout)["report"] == speaker.report
+
+
+def test_what_may_harm_the_voice_of_a_clip_is_told_when_it_speaks(
+    url: str, speaker: Any, chunk_answer: Any, clip: str, tmp_path: Path
+) -> None:
+    speaker.answers = [{**chunk_answer(0), "warnings": ["the speech is quiet"]}, chunk_answer(1)]
+    result = gsv(url, "say", "Hi", "--reference", clip, "--trim", "-o", str(tmp_path / "a.wav"), "--json")
+    assert result.stderr.endswith("warning: the speech is quiet\n")
+    assert json.loads(result.stdout)["warnings"] == ["the speech is quiet"]
+    assert speaker.asked[0]["trim_reference"] is True
+
+
 def test_what_is_not_said_is_told_on_stderr(url: str, speaker: Any, chunk_answer: Any, tmp_path: Any) -> None:
     told = [json.dumps({"text": text, "reason": "markup", "times": 1}) for text in ("<i>", "</i>")]
     speaker.answers = [{**chunk_answer(0), "dropped": told}, chunk_answer(1)]

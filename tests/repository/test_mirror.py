@@ -22,6 +22,10 @@ TESTED_BY = {
     "gsv_runtime/t2s/engine.py": "tests/gsv_build/graphs/test_t2s_decoding.py",
     "gsv_runtime/tts/synthesis/pieces.py": "tests/gsv_runtime/tts/synthesis/test_pipeline.py",
     # halves of one thing
+    "gsv_runtime/voices/file_kinds.py": "tests/gsv_runtime/voices/test_audio_files.py",
+    "gsv_runtime/voices/report.py": "tests/gsv_runtime/voices/test_cleaning.py",
+    "gsv_runtime/voices/speech_activity.py": "tests/gsv_runtime/voices/test_cleaning.py",
+    "gsv_client/voice_report.py": "tests/gsv_client/test_cli.py",
     "gsv_runtime/cache/disk_files.py": "tests/gsv_runtime/cache/test_disk.py",
     "gsv_runtime/cache/levels.py": "tests/gsv_runtime/cache/test_tiers.py",
     "gsv_runtime/cache/redis_level.py": "tests/gsv_runtime/cache/test_redis.py",

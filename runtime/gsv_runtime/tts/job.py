@@ -88,7 +88,7 @@ class SpeechJob:
         is_stored = answers.stores(self._request)
         for chunk in chunks:
             audio_s, is_computed = chunk.waveform.size / SAMPLE_RATE_HZ, COMPUTED in chunk.source.split(",")
-            outputs: Arrays = chunk_outputs(chunk, self._request.encoding)
+            outputs: Arrays = chunk_outputs(chunk, self._request.encoding, voice.report.get("warnings", ()))
             is_stored = is_stored and chunk.source == MEMORY
             if is_stored:
                 outputs["waveform"] = outputs["waveform"].copy()  # a view would keep all of its sentence

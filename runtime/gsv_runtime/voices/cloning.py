@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,9 @@ from gsv_runtime.stages import Stages
 from gsv_runtime.tensors import Array
 from gsv_runtime.text.sentences import bert_features, unflatten
 from gsv_runtime.versions import ModelVersion
+from gsv_runtime.voices.prompt_fit import fit_of
 from gsv_runtime.voices.references import read_reference
+from gsv_runtime.voices.report import ReferenceReport
 from gsv_runtime.voices.store import Voice, voice_digest
 
 
@@ -34,12 +38,8 @@ def derive_voice(request: ReferenceRequest, stages: Stages, facts: CheckpointFac
     if ModelVersion(facts.version).uses_speaker_embedding:
         encoder_inputs |= stages.call(contract.SPEAKER_ENCODER, fbank=reference.fbank)
     condition = stages.call(contract.REFERENCE_ENCODER, **encoder_inputs)["global_condition"]
-    if request.prompt_text:
-        phones, features = _prompt_features(request, stages, facts)
-        tokens = _prompt_tokens(reference.audio_16k, stages)
-    else:
-        phones, tokens = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-        features = np.zeros((facts.bert_dim, 0), dtype=np.float32)
+    phones, features, report = _prompt(request, reference.report, stages, facts)
+    tokens = _prompt_tokens(reference.audio_16k, stages) if phones.size else np.zeros(0, dtype=np.int64)
     return Voice(
         digest=voice_digest(request, facts.weights_digest),
         weights_digest=facts.weights_digest,
@@ -50,7 +50,23 @@ def derive_voice(request: ReferenceRequest, stages: Stages, facts: CheckpointFac
         prompt_phones=phones,
         prompt_features=features,
         global_condition=condition,
+        report=report.to_json(),
     )
+
+
+def _prompt(
+    request: ReferenceRequest, report: ReferenceReport, stages: Stages, facts: CheckpointFacts
+) -> tuple[Array, Array, ReferenceReport]:
+    """Phones and features of the transcript, none where it is not what is said; and the report with what was found."""
+    nothing = np.zeros(0, dtype=np.int64), np.zeros((facts.bert_dim, 0), dtype=np.float32)
+    if not request.prompt_text:
+        return *nothing, report
+    phones, features = _prompt_features(request, stages, facts)
+    fit = fit_of(request.prompt_text, request.prompt_language, phones.size, report.speech_s)
+    report = replace(report, phones_per_s=fit.phones_per_s, prompt_text_used=not fit.problem)
+    if fit.problem:
+        return *nothing, report.noticed(fit.problem)
+    return phones, features, report
 
 
 def _prompt_tokens(audio_16k: Array, stages: Stages) -> Array:
@@ -59,9 +75,11 @@ def _prompt_tokens(audio_16k: Array, stages: Stages) -> Array:
 
 
 def _prompt_features(request: ReferenceRequest, stages: Stages, facts: CheckpointFacts) -> tuple[Array, Array]:
-    answer = stages.call(
-        contract.TEXT_FRONTEND, text=request.prompt_text, language=request.prompt_language, split_method="none"
-    )
+    text, language = request.prompt_text, request.prompt_language
+    try:
+        answer = stages.call(contract.TEXT_FRONTEND, text=text, language=language, split_method="none")
+    except InvalidRequest as error:  # which text it was is known here
+        raise InvalidRequest(re.sub(r"^(the )?text\b", "prompt_text", str(error), count=1)) from None
     sentences = unflatten(answer)
     if not sentences:
         raise InvalidRequest("prompt_text has nothing that can be spoken; leave it out or write what is said")

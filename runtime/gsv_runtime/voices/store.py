@@ -16,7 +16,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -46,6 +46,7 @@ class Voice:
     prompt_phones: Array  # [P] int64
     prompt_features: Array  # [bert_dim, P] float32
     global_condition: Array  # [1, global_dim] float32
+    report: dict[str, Any] = field(default_factory=dict)  # report.ReferenceReport as JSON
 
     @cached_property
     def content(self) -> str:
@@ -67,6 +68,7 @@ class VoiceEntry:
     prompt_language: str
     seconds: float
     created: str  # ISO 8601, UTC
+    report: dict[str, Any] = field(default_factory=dict)  # of its recording; empty where an older server wrote it
 
     def to_json(self) -> str:
         """One JSON object."""
@@ -114,6 +116,7 @@ class VoiceStore:
             prompt_language=voice.prompt_language,
             seconds=voice.seconds,
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            report=voice.report,
         )
         record = {**asdict(entry), "digest": voice.digest, "weights_digest": voice.weights_digest}
         arrays = {array: getattr(voice, array) for array in Voice.ARRAYS}
@@ -143,7 +146,7 @@ class VoiceStore:
                 raise InvalidRequest(f"voice {name!r} was registered with other weights; register it again")
             try:
                 file = (self._content / f"{record['digest']}.npz").stat()
-                known = {field.name for field in fields(Voice)} & record.keys()
+                known = {kept.name for kept in fields(Voice)} & record.keys() - {"report"}  # a client has had that
                 facts = tuple((key, record[key]) for key in sorted(known))
                 return self._load(record["digest"], facts, (file.st_ino, file.st_mtime_ns, file.st_size))
             except FileNotFoundError:
@@ -152,9 +155,13 @@ class VoiceStore:
 
     def entries(self) -> list[VoiceEntry]:
         """All registered voices, by name."""
-        keys = [field.name for field in fields(VoiceEntry)]
+        keys = [kept.name for kept in fields(VoiceEntry)]
         records = (self._read_record(path.stem) for path in self._record_paths())
-        return [VoiceEntry(**{key: record[key] for key in keys}) for record in records if record is not None]
+        return [
+            VoiceEntry(**{key: record[key] for key in keys if key in record})
+            for record in records
+            if record is not None
+        ]
 
     def delete(self, name: str) -> None:
         """Remove a voice.

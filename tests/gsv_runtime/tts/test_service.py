@@ -48,7 +48,7 @@ def service(facts, tmp_path, counts):
 @pytest.fixture
 def inputs(make_recording):
     def make(text="ab,cde", **more):
-        texts = {"text": text, "prompt_text": "hi", "streaming": "sentence", **more}
+        texts = {"text": text, "prompt_text": "this is what is said in the clip", "streaming": "sentence", **more}
         arrays = {name: np.array([value], object) for name, value in texts.items() if isinstance(value, str)}
         numbers = {name: np.array([value]) for name, value in more.items() if not isinstance(value, str)}
         return arrays | numbers | {"reference_audio": np.array([make_recording()], object), "seed": np.array([4])}

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gsv_runtime.errors import InvalidRequest
-from gsv_runtime.voices.references import clipped_share, decode_audio, read_reference, trim_at_silence
+from gsv_runtime.voices.audio_files import decode_audio
+from gsv_runtime.voices.references import clipped_share, read_reference, trim_at_silence
 
 
 def test_features_have_the_sizes_that_the_encoders_expect(make_recording):
@@ -49,7 +50,6 @@ BAD = {
     "64000 samples that are NaN or infinite": np.full(64_000, np.inf),
     "silent \\(all zeros\\)": TONE * 0,
     "silent \\(-9\\d dBFS\\)": TONE * 1e-4,
-    "clipped \\(\\d+.\\d% of samples": np.clip(TONE * 10, -1, 1),
 }
 
 

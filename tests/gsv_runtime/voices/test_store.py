@@ -32,6 +32,8 @@ def test_a_voice_survives_a_restart(tmp_path, make_voice):
     VoiceStore(tmp_path).add("anna", voice)
     again = VoiceStore(tmp_path).get("anna", "w")
     for field in dataclasses.fields(voice):
+        if field.name == "report":  # told when it was registered, and by `list`
+            continue
         assert np.array_equal(getattr(again, field.name), getattr(voice, field.name))
 
 

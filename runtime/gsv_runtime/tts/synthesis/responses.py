@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,8 +97,14 @@ def pcm16(samples: Array) -> bytes:
     return np.clip(np.rint(samples * 32767.0), -32768, 32767).astype("<i2").tobytes()
 
 
-def chunk_outputs(chunk: Chunk, encoding: str) -> Arrays:
-    """Outputs of contract.TTS for a chunk, its audio as float32 or as base64 of PCM16."""
+def chunk_outputs(chunk: Chunk, encoding: str, warnings: Sequence[str] = ()) -> Arrays:
+    """Outputs of contract.TTS for a chunk, its audio as float32 or as base64 of PCM16.
+
+    Args:
+        chunk: the piece of speech.
+        encoding: one of ENCODINGS.
+        warnings: about the request's recording; they travel with the first chunk.
+    """
     as_text = encoding == PCM16_BASE64
     audio_base64 = base64.b64encode(pcm16(chunk.waveform)).decode() if as_text else ""
     timing = json.dumps({stage: round(ms, 3) for stage, ms in chunk.timing_ms.items()})
@@ -114,4 +120,5 @@ def chunk_outputs(chunk: Chunk, encoding: str) -> Arrays:
         "final": np.array([chunk.last], dtype=np.bool_),
         "source": np.array([chunk.source], dtype=np.object_),
         "dropped": np.array(chunk.dropped, dtype=np.object_),
+        "warnings": np.array(warnings if chunk.chunk_index == 0 else (), dtype=np.object_),
     }

@@ -58,7 +58,7 @@ def recording(make_recording):
 @pytest.fixture
 def ask(recording):
     def make(text="ab,cde", seed=4, reference=recording, **more):
-        given = {"text": text, "prompt_text": "hi", "streaming": "sentence", **more}
+        given = {"text": text, "prompt_text": "this is what is said in the clip", "streaming": "sentence", **more}
         arrays = {name: np.array([value], object) for name, value in given.items() if isinstance(value, str)}
         arrays |= {name: np.array([value]) for name, value in given.items() if not isinstance(value, str)}
         arrays["reference_audio"] = np.array([reference], object)

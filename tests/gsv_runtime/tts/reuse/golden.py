@@ -72,7 +72,7 @@ def read_texts():
     return found
 
 
-def noise(seconds=4.0, rate_hz=44_100):
+def noise(seconds=3.0, rate_hz=44_100):
     """Samples [N] with something of every frequency, at a rate that has to be changed."""
     return 0.2 * np.random.default_rng(0).standard_normal(round(seconds * rate_hz)), rate_hz
 
@@ -80,7 +80,7 @@ def noise(seconds=4.0, rate_hz=44_100):
 def speak(facts, make_stages, recording, folder):
     """A voice, and what it says in three ways: tokens and lengths as they are, audio and features as a few sums."""
     stages = _stages(make_stages, folder)
-    reference = ReferenceRequest(recording, "hi there", "en", trim=False)
+    reference = ReferenceRequest(recording, "hi there, this is what is said in it", "en", trim=False)
     voice = derive_voice(reference, stages, facts)
     said = [_say(request, voice, facts, stages, recording) for request in REQUESTS]
     (heard,) = stages.inputs_of("hubert")

@@ -177,6 +177,7 @@ def response(num_samples, sentence="A sentence of some length."):
             {
                 "waveform": np.zeros(num_samples, np.float32),
                 "audio_base64": "",
+                "warnings": [],
                 "sample_rate_hz": [32_000],
                 "chunk_index": [0],
                 "sentence_index": [0],

@@ -1,0 +1,94 @@
+"""What was found in a recording that a voice was made from, as a client is told it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+_TOLD_SILENCE_S = 0.5
+_QUIET_DBFS, _CLEAR_DB = -40.0, 20.0
+_WIDE_BAND_HZ = 16_000
+_CLIPPED_SHARE = 0.005
+
+
+@dataclass(frozen=True)
+class ReferenceReport:
+    """A recording in figures.
+
+    Attributes:
+        speech_s: seconds that the voice is made from.
+        silence_cut_s: seconds of silence and room noise that were taken out.
+        level_dbfs: of the speech, RMS.
+        noise_dbfs: of what is not speech; None where hardly anything is.
+        clipped_share: of samples, in runs at full scale.
+        offset: constant that was taken off, of full scale.
+        sample_rate_hz: of the file.
+        phones_per_s: of the transcript, against the speech; None without one.
+        prompt_text_used: whether the transcript is; it is not where it cannot be what is said.
+        warnings: a sentence for each thing that may harm the voice.
+    """
+
+    speech_s: float
+    silence_cut_s: float
+    level_dbfs: float
+    noise_dbfs: float | None
+    clipped_share: float
+    offset: float
+    sample_rate_hz: int
+    phones_per_s: float | None = None
+    prompt_text_used: bool = False
+    warnings: tuple[str, ...] = field(default=())
+
+    def noticed(self, *more: str) -> ReferenceReport:
+        """The same with further warnings."""
+        return replace(self, warnings=(*self.warnings, *more))
+
+    def to_json(self) -> dict[str, Any]:
+        """As an object of JSON, its numbers rounded to what can be heard."""
+        rounded = {
+            name: round(value, 4) if isinstance(value, float) and name in ("clipped_share", "offset") else value
+            for name, value in asdict(self).items()
+        }
+        for name in ("speech_s", "silence_cut_s", "phones_per_s"):
+            rounded[name] = None if rounded[name] is None else round(rounded[name], 2)
+        for name in ("level_dbfs", "noise_dbfs"):
+            rounded[name] = None if rounded[name] is None else round(rounded[name], 1)
+        return {**rounded, "warnings": list(self.warnings)}
+
+
+def warnings_of(report: ReferenceReport, has_rumble: bool) -> tuple[str, ...]:
+    """What may harm a voice, by the figures: a sentence each."""
+    return tuple(filter(None, (*_of_what_was_taken(report, has_rumble), *_of_what_is_left(report))))
+
+
+def _of_what_was_taken(report: ReferenceReport, has_rumble: bool) -> tuple[str, ...]:
+    whole_s = report.speech_s + report.silence_cut_s
+    return (
+        f"{report.silence_cut_s:.1f} of {whole_s:.1f} s of the recording are silence or room noise, and were cut"
+        if report.silence_cut_s > _TOLD_SILENCE_S
+        else "",
+        f"the recording has a constant offset of {report.offset:+.1%} of full scale, which was taken off; "
+        "the sound card adds it"
+        if report.offset
+        else "",
+        "the recording rumbles below 20 Hz, which was taken off" if has_rumble else "",
+    )
+
+
+def _of_what_is_left(report: ReferenceReport) -> tuple[str, ...]:
+    above_noise_db = None if report.noise_dbfs is None else report.level_dbfs - report.noise_dbfs
+    return (
+        f"the speech is at {report.level_dbfs:.0f} dBFS, which is quiet; record it nearer to -20 dBFS"
+        if report.level_dbfs < _QUIET_DBFS
+        else "",
+        f"the noise is only {above_noise_db:.0f} dB below the speech; record in a quieter room"
+        if above_noise_db is not None and above_noise_db < _CLEAR_DB
+        else "",
+        f"{report.clipped_share:.1%} of the samples are clipped at full scale; record it lower"
+        if report.clipped_share > _CLIPPED_SHARE
+        else "",
+        f"the recording has {report.sample_rate_hz:,} samples a second, which sounds dull; "
+        f"record at {_WIDE_BAND_HZ:,} Hz or more"
+        if report.sample_rate_hz < _WIDE_BAND_HZ
+        else "",
+    )
