@@ -81,7 +81,7 @@ _JUDGED_BY = (*voices.HELD_OUT, *voices.KOKORO[:4], voices.HIBARI[2], voices.JOE
 PARTS = (
     Part("hibari", "en", voices.HIBARI, 6000, 101, judged_every=10),
     Part("joe", "en", voices.JOE, 1200, 102, judged_every=10),
-    Part("references", "en", _JUDGED_BY, 60, 104),
+    Part("references", "en", _JUDGED_BY, 120, 104),
     Part("held-out", "en", _JUDGED_BY, 100, 0),
     Part("kokoro", "en", voices.KOKORO, 8100, 103),
     Part("joe-more", "en", voices.JOE, 2800, 107, judged_every=10),

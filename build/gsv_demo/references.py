@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from gsv_demo.arrays import Array
 from gsv_demo.data import SAMPLE_RATE_HZ, VOICES, original
 from gsv_demo.recordings import Entry, names, read_shard
 
+LOG = logging.getLogger(__name__)
 FILE = "references.json"
 _SHORTEST_S, _LONGEST_S = 3.0, 10.0  # as the server takes them
 _TEXTS = {
@@ -30,7 +32,7 @@ def write_natural_references(corpus: Path, directory: Path) -> None:
         directory: made if need be.
 
     Raises:
-        ValueError: a voice has no clip of 3 to 10 s that the judge understood.
+        ValueError: no voice has a clip of 3 to 10 s that the judge understood; one that has none is left out, and told.
     """
     directory.mkdir(parents=True, exist_ok=True)
     clips: dict[str, tuple[Entry, Array, int]] = {}
@@ -43,11 +45,13 @@ def write_natural_references(corpus: Path, directory: Path) -> None:
             voices[entry.voice] = None
             if agreed and _SHORTEST_S <= entry.samples / shard.rate_hz <= _LONGEST_S:
                 clips.setdefault(entry.voice, (entry, audio, shard.rate_hz))
+    if not clips:
+        raise ValueError(f"{corpus} has no reference of 3 to 10 s for any voice; make that part of the corpus first")
     missing = [voice for voice in voices if voice not in clips]
-    if missing or not clips:
-        raise ValueError(f"no reference of 3 to 10 s for {', '.join(missing) or 'any voice'}; make more of that part")
+    if missing:  # hours of training are not thrown away for want of a clip
+        LOG.warning("no reference of 3 to 10 s voices=%s; make more of that part of the corpus", ",".join(missing))
     about = []
-    for voice in voices:  # in the turn in which they say the held-out texts
+    for voice in (voice for voice in voices if voice in clips):  # in the turn in which they say the held-out texts
         entry, audio, rate_hz = clips[voice]
         soundfile.write(directory / f"{voice}.flac", audio, rate_hz)
         about.append({"voice": voice, "audio": f"{voice}.flac", "prompt_text": entry.text, "prompt_language": "en"})
@@ -73,9 +77,11 @@ def write_originals(corpus: Path, directory: Path) -> int:
         shard = read_shard(corpus, name)
         ends = np.cumsum([entry.samples for entry in shard.entries])
         for entry, audio in zip(shard.entries, np.split(shard.audio, ends[:-1]), strict=True):
+            reference = f"references/{entry.voice}.flac"
+            if not (directory / reference).exists():
+                continue
             file = f"{len(rows):04d}-{entry.voice}.flac"
             soundfile.write(directory / file, audio, shard.rate_hz)
-            reference = f"references/{entry.voice}.flac"
             row = {"audio": file, "text": entry.text, "language": entry.language, "speaker": entry.voice}
             rows.append({**row, "reference": reference})
     (directory / "manifest.json").write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

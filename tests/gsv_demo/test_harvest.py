@@ -137,3 +137,17 @@ def test_held_out_texts_by_their_teachers_are_a_folder_to_judge(tmp_path: Path, 
     assert [row["speaker"] for row in rows] == ["kokoro-03", "joe-1.00", "kokoro-03", "joe-1.00", "kokoro-03"]
     assert all((tmp_path / "originals" / row[name]).exists() for row in rows for name in ("audio", "reference"))
     assert (tmp_path / "originals" / "texts.txt").read_text().splitlines() == [row["text"] for row in rows]
+
+
+def test_a_voice_without_a_reference_is_left_out_and_told(
+    tmp_path: Path, teacher: Teacher, caplog: pytest.LogCaptureFixture
+) -> None:
+    harvest.make(tmp_path, [Part("references", "en", ("kokoro-03", "joe-1.00"), 2, 9)], judged=False)
+    folder = tmp_path / "corpus"
+    heard = [{"heard": "", "said": 5, "errors": 5 * index} for index in range(2)]
+    (folder / "references-0000.heard.json").write_text(json.dumps(heard))
+    references.write_natural_references(folder, tmp_path / "references")
+    assert [row["voice"] for row in json.loads((tmp_path / "references" / "references.json").read_text())] == [
+        "kokoro-03"
+    ]
+    assert "voices=joe-1.00" in caplog.text
