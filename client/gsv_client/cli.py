@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 import click
@@ -297,8 +298,16 @@ def voices_delete(context: click.Context, name: str) -> None:
 
 @main.command(context_settings=_CONTEXT)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--gateway",
+    "gateway_url",
+    envvar="GSV_GATEWAY_URL",
+    default="http://127.0.0.1:9880",
+    show_envvar=True,
+    help="The HTTP gateway to look at.",
+)
 @click.pass_context
-def doctor(context: click.Context, as_json: bool) -> None:
+def doctor(context: click.Context, as_json: bool, gateway_url: str) -> None:
     """Look at what is installed and at the server; say what is wrong and what to do.
 
     Exit status is 1 where anything failed; warnings do not count.
@@ -306,8 +315,9 @@ def doctor(context: click.Context, as_json: bool) -> None:
     from gsv_client import doctor as examination
 
     url, timeout_s, _ = context.obj
+    limit_s = min(timeout_s, 10.0)
     findings = []
-    for finding in examination.diagnose(url, timeout_s=min(timeout_s, 10.0)):
+    for finding in chain(examination.diagnose(url, limit_s), examination.gateway(gateway_url, limit_s)):
         findings.append(finding)
         if not as_json:
             mark = {"ok": "ok  ", "warning": "warn", "failed": "FAIL"}[finding.verdict.value]

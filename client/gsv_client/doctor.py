@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
+import urllib3
 
 from gsv_client import protocol
 from gsv_client.audio import Playback
@@ -65,6 +66,35 @@ def diagnose(url: str, timeout_s: float) -> Iterator[Finding]:
         yield from served(address, transport, timeout_s)
     finally:
         transport.close()
+
+
+def gateway(url: str, timeout_s: float) -> Iterator[Finding]:
+    """The HTTP gateway, which a server can do without."""
+    if not url.startswith(("http://", "https://")):
+        yield Finding("gateway", Verdict.WARNING, f"its address is {url!r}", "need http://host:port")
+        return
+    pool = urllib3.PoolManager(timeout=timeout_s, retries=False)
+    try:
+        status = pool.request("GET", f"{url.rstrip('/')}/readyz").status
+    except (urllib3.exceptions.HTTPError, ValueError) as error:
+        if isinstance(error, urllib3.exceptions.NewConnectionError):
+            yield Finding("gateway", Verdict.OK, f"none at {url}", "`make up` starts one; only HTTP clients need it")
+        else:
+            yield Finding("gateway", Verdict.WARNING, f"{url}: {error}", "look at its log, var/gateway.log")
+    else:
+        yield _gateway_status(url, status)
+    finally:
+        pool.clear()
+
+
+def _gateway_status(url: str, status: int) -> Finding:
+    if status == 200:
+        return Finding("gateway", Verdict.OK, f"ready at {url}")
+    if status == 503:
+        advice = "its --triton must be the gRPC address of a server that is ready"
+        return Finding("gateway", Verdict.WARNING, f"at {url}, but no server behind it is ready", advice)
+    advice = "set --gateway or GSV_GATEWAY_URL to the gateway, or stop what listens there"
+    return Finding("gateway", Verdict.WARNING, f"something else answers at {url} (status {status})", advice)
 
 
 def installed() -> Iterator[Finding]:

@@ -147,3 +147,12 @@ def test_the_page_is_for_everybody(page):
     assert {"text", "voice", "speak", "record", "clip", "compare", "theme-toggle"} <= set(page["tabbed"])
     assert (page["chinese"], page["lang"], page["wide"]) == ("朗读", "zh", False)
     assert page["strict"], "its own policy lets its scripts run"
+
+
+def test_schemathesis_finds_no_server_error(url):
+    command = str(Path(program("schemathesis")).parent / "schemathesis")
+    checks = ["--checks", "not_a_server_error", "--max-examples", "20", "--phases", "fuzzing", "--seed", "1"]
+    run = subprocess.run(
+        [command, "run", f"{url}/openapi.json", *checks], capture_output=True, text=True, check=False, timeout=LIMIT_S
+    )
+    assert run.returncode == 0, run.stdout[-4_000:]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import socket
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from click.testing import CliRunner
 
 from gsv_client import doctor
 from gsv_client.cli import main
-from gsv_client.doctor import Finding, Verdict, diagnose
+from gsv_client.doctor import Finding, Verdict, diagnose, gateway
 from gsv_client.protocol import TTS_INPUTS
 
 
@@ -146,3 +148,47 @@ def test_the_doctors_word_is_computed_or_a_dead_stage_would_hide_behind_the_cach
     healthy(speaker)
     assert findings(url)["speech"].verdict is Verdict.OK
     assert [asked["cache"] for asked in speaker.asked if "text" in asked] == ["off"]
+
+
+class Answers(BaseHTTPRequestHandler):
+    """A gateway, as far as the doctor sees it."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "words"),
+    [
+        (200, Verdict.OK, "ready at"),
+        (503, Verdict.WARNING, "no server behind"),
+        (404, Verdict.WARNING, "something else"),
+    ],
+)
+def test_a_gateway_is_looked_at(status: int, verdict: Verdict, words: str) -> None:
+    with HTTPServer(("127.0.0.1", 0), type("Answer", (Answers,), {"status": status})) as server:
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        (finding,) = gateway(f"http://127.0.0.1:{server.server_port}", timeout_s=10.0)
+        thread.join()
+    assert (finding.subject, finding.verdict) == ("gateway", verdict)
+    assert words in finding.found
+
+
+def test_a_server_without_a_gateway_is_healthy() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        (finding,) = gateway(f"http://127.0.0.1:{probe.getsockname()[1]}", timeout_s=10.0)
+    assert finding.verdict is Verdict.OK
+    assert "none at" in finding.found
+
+
+def test_an_address_that_is_none_is_a_warning() -> None:
+    (finding,) = gateway("nowhere", timeout_s=10.0)
+    assert finding.verdict is Verdict.WARNING

@@ -18,7 +18,7 @@ def words():
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        stream = TextToAudioStream(OpenAIEngine(response_format="pcm"), muted=True)
+        stream = TextToAudioStream(OpenAIEngine(response_format="pcm"), muted=True, tokenizer="rule-based")
         stream.feed(words())
         stream.play(muted=True, output_wavfile=f"{folder}/out.wav")
         with wave.open(f"{folder}/out.wav") as file:
