@@ -68,6 +68,11 @@ class Deployment:
     precision: Precision  # of exported graphs
     models: Mapping[str, ModelDeployment]
     t2s_precision: T2SPrecision = T2SPrecision.FP32  # on a CPU; int8 is faster and changes tokens: docs/decisions/0008
+    kept_float32: frozenset[str] = frozenset()  # models that do not run at `precision`
+
+    def precision_of(self, model: Model) -> Precision:
+        """Precision of a model's graph."""
+        return Precision.FP32 if model.name in self.kept_float32 else self.precision
 
     def model(self, model: Model) -> ModelDeployment:
         """How `model` is run here."""
@@ -160,6 +165,9 @@ _CAPTURED_SHAPES: Mapping[str, str] = {
     "vocoder": render_shapes(_CAPTURED_ROWS, [{"F": FRAMES_PER_TOKEN * tokens} for tokens in _CAPTURED_TOKENS]),
 }
 _CUDA_SLOTS = 64
+# ONNX Runtime 1.31.1 with cuDNN 9.19 on an H100 finds no algorithm for the vocoder's dilated convolutions at float16
+# (HEURISTIC_QUERY_FAILED; docs/benchmarks.md, "On an H100").
+_NOT_HALF_ON_CUDA = frozenset({"vocoder"})
 
 
 def _with_pip_alone() -> Deployment:
@@ -190,7 +198,7 @@ def _with_pip_alone() -> Deployment:
                     intra_op_threads=_CPU_THREADS, device="cuda", shapes=_CAPTURED_SHAPES.get(model.name, "")
                 ),
             )
-    return Deployment("cuda", Precision.FP16, models)
+    return Deployment("cuda", Precision.FP16, models, kept_float32=_NOT_HALF_ON_CUDA)
 
 
 def _on_gpu(preset: str, runtime: Runtime, precision: Precision = Precision.FP16) -> Deployment:
@@ -222,7 +230,8 @@ def _on_gpu(preset: str, runtime: Runtime, precision: Precision = Precision.FP16
                 queue_delay_us=1_000,
                 profile=_PROFILES[model.name],
             )
-    return Deployment(preset, precision, models)
+    kept_float32 = _NOT_HALF_ON_CUDA if runtime is Runtime.ONNX_RUNTIME else frozenset[str]()
+    return Deployment(preset, precision, models, kept_float32=kept_float32)
 
 
 PRESETS: Mapping[str, Deployment] = {

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from gsv_build.deployment import PRESETS, Deployment, ModelDeployment, Runtime, Span
 from gsv_build.graphs.precision import Precision
+from gsv_build.tensorrt_library import EngineFailed
 from gsv_runtime.contract import MODELS, Model
 from gsv_runtime.model_files import DEFAULT_REPOSITORY, ENGINE_FILE, GRAPH_FILE
 
@@ -28,10 +29,6 @@ logger = logging.getLogger("gsv.build")
 
 Shape = tuple[int, ...]
 _WORKSPACE_BYTES = 4 << 30
-
-
-class EngineFailed(Exception):
-    """An engine cannot be built; the message says what is missing and how to get it."""
 
 
 def input_profiles(

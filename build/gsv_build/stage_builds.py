@@ -124,7 +124,12 @@ def stage_builds(weights: Weights, deployment: Deployment) -> list[StageBuild]:
         _t2s_build(weights, deployment),
         StageBuild(contract.HUBERT, (files.hubert,), lambda folder: _write_hubert(weights, folder, precision), options),
         *(
-            StageBuild(model, (files.sovits,), _sovits_writer(weights, model, name, precision), options)
+            StageBuild(
+                model,
+                (files.sovits,),
+                _sovits_writer(weights, model, name, deployment.precision_of(model)),
+                deployment.precision_of(model).value,
+            )
             for model, name in (
                 (contract.SPEECH_TOKENIZER, "quantizer"),
                 (contract.REFERENCE_ENCODER, "reference_encoder"),

@@ -34,6 +34,7 @@ PARTS = {
     "t2s-onnxruntime": Part("t2s_onnxruntime", "run", 150),
     "stages-torch": Part("stage_times", "run_torch", 90),
     "stages-onnxruntime": Part("stage_times", "run_onnxruntime", 150),
+    "vocoder-options": Part("vocoder_options", "run", 120),
     "served": Part("served", "run", 240),
     "trace": Part("trace", "run", 60),
     "tensorrt": Part("tensorrt_engines", "run", 150),

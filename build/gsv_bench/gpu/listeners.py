@@ -1,7 +1,7 @@
 """One process of listeners: `python -m gsv_bench.gpu.listeners`, a plan as one line on stdin, then a line to begin.
 
-It prints `ready` when its connections are open, and ends with one line of JSON, a list of `Heard`. Of asyncio, so that
-a hundred listeners do not cost a hundred threads.
+It prints `ready` when its connections are open, and ends with one line of JSON, a list of `StreamHeard`. It runs on
+asyncio, so that a hundred listeners do not cost a hundred threads.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class ListenerPlan:
     """What this process's listeners do, in seconds after the line to begin."""
 
     url: str
@@ -34,7 +34,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Heard:
+class StreamHeard:
     """What became of one request; seconds count from when it was due."""
 
     due_s: float
@@ -47,7 +47,7 @@ class Heard:
     error: str = ""
 
 
-async def hear(client: AsyncClient, plan: Plan, number: int, due_s: float, began_s: float) -> Heard:
+async def hear(client: AsyncClient, plan: ListenerPlan, number: int, due_s: float, began_s: float) -> StreamHeard:
     """Speak, and say what became of it."""
     sent_s = time.monotonic() - began_s
     arrivals: list[tuple[float, float]] = []
@@ -58,7 +58,7 @@ async def hear(client: AsyncClient, plan: Plan, number: int, due_s: float, began
             arrivals.append((time.monotonic() - began_s - due_s, chunk.duration_s))
     except SynthesisError as failure:
         refused, error = isinstance(failure, ServerBusy), repr(failure)[:300]
-    return Heard(
+    return StreamHeard(
         due_s=due_s,
         late_s=sent_s - due_s,
         first_s=arrivals[0][0] if arrivals else 0.0,
@@ -70,7 +70,7 @@ async def hear(client: AsyncClient, plan: Plan, number: int, due_s: float, began
     )
 
 
-async def listen(plan: Plan) -> list[Heard]:
+async def listen(plan: ListenerPlan) -> list[StreamHeard]:
     """Connect, wait for a line, and let them come."""
     clients = [AsyncClient(plan.url, timeout_s=_PATIENCE_S) for _ in range(max(plan.users, 4))]
     await asyncio.gather(*(client.is_ready() for client in clients))
@@ -83,17 +83,17 @@ async def listen(plan: Plan) -> list[Heard]:
     return heard
 
 
-async def _come(plan: Plan, clients: Sequence[AsyncClient], began_s: float) -> list[Heard]:
-    async def one(index: int, due_s: float) -> Heard:
+async def _come(plan: ListenerPlan, clients: Sequence[AsyncClient], began_s: float) -> list[StreamHeard]:
+    async def one(index: int, due_s: float) -> StreamHeard:
         await asyncio.sleep(max(0.0, began_s + due_s - time.monotonic()))
         return await hear(clients[index % len(clients)], plan, plan.first_seed + index, due_s, began_s)
 
     return list(await asyncio.gather(*(one(index, due_s) for index, due_s in enumerate(plan.arrivals_s))))
 
 
-async def _ask_again(plan: Plan, clients: Sequence[AsyncClient], began_s: float) -> list[Heard]:
-    async def user(index: int) -> list[Heard]:
-        heard: list[Heard] = []
+async def _ask_again(plan: ListenerPlan, clients: Sequence[AsyncClient], began_s: float) -> list[StreamHeard]:
+    async def user(index: int) -> list[StreamHeard]:
+        heard: list[StreamHeard] = []
         while (now_s := time.monotonic() - began_s) < plan.duration_s:
             number = plan.first_seed + index + plan.users * len(heard)
             heard.append(await hear(clients[index], plan, number, now_s, began_s))
@@ -111,4 +111,4 @@ def _say(line: str) -> None:
 
 if __name__ == "__main__":
     told = json.loads(sys.stdin.readline())
-    _say(json.dumps([asdict(each) for each in asyncio.run(listen(Plan(**told)))]))
+    _say(json.dumps([asdict(each) for each in asyncio.run(listen(ListenerPlan(**told)))]))

@@ -5,6 +5,7 @@ It keeps the processor busy for a minute, so that it runs beside the parts that 
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import time
@@ -38,7 +39,7 @@ from gsv_runtime.t2s.request import TextLimit
 from gsv_runtime.versions import ModelVersion
 
 SERVED = ModelVersion.V2
-T2S = "t2s"
+T2S, SERVED_SET = "t2s", "served"
 _DONE = "prepared"
 _WAIT_S = 300.0
 
@@ -67,15 +68,15 @@ def t2s_files(options: Options, precision: Precision = Precision.FP16) -> T2SGpu
 
 
 def graph_of(options: Options, version: ModelVersion, model: Model, precision: Precision = Precision.FP16) -> Path:
-    """The graph of the acoustic model or the vocoder; at half precision that of the served version is the server's."""
-    if version is SERVED and precision is Precision.FP16:
+    """The graph of the acoustic model or the vocoder; where the server has that precision it is the server's."""
+    if version is SERVED and precision is PRESETS["cuda"].precision_of(model):
         return options.repository(version) / model.name / "1" / GRAPH_FILE
     return options.work / set_of(version, precision) / options.size / model.name / GRAPH_FILE
 
 
 def set_of(version: ModelVersion, precision: Precision = Precision.FP16) -> str:
     """The set that a version's graphs belong to."""
-    return version.value if precision is Precision.FP16 else f"{version.value}-{precision.value}"
+    return f"{version.value}-{precision.value}"
 
 
 def wait_for(options: Options, *names: str) -> None:
@@ -129,6 +130,8 @@ def _make_decoding(options: Options, version: ModelVersion, precision: Precision
     axes = {"ssl_dim": sizes.sovits.ssl_dim, "latent_dim": sizes.sovits.latent, "global_dim": sizes.sovits.global_dim}
     omit = () if version.uses_speaker_embedding else ("speaker_embedding",)
     for model, module in ((contract.VOCODER, modules.vocoder), (contract.ACOUSTIC, modules.acoustic)):
+        if version is SERVED and precision is PRESETS["cuda"].precision_of(model):
+            continue  # it is the server's
         path = graph_of(options, version, model, precision)
         export_graph(module, model, path, axes, omit, precision=precision)
 
@@ -144,10 +147,11 @@ def _make_t2s(options: Options) -> None:
 
 SETS: dict[str, Callable[[Options], None]] = {
     T2S: _make_t2s,
-    SERVED.value: _make_served,
+    SERVED_SET: _make_served,
     **{
         set_of(version, precision): partial(_make_decoding, version=version, precision=precision)
-        for version, precision in ((ModelVersion.V2_PRO_PLUS, Precision.FP16), (SERVED, Precision.FP32))
+        for version, precision in itertools.product((SERVED, ModelVersion.V2_PRO_PLUS), Precision)
+        if precision is not Precision.BF16
     },
 }
 

@@ -22,12 +22,11 @@ import numpy as np
 import soundfile
 
 from gsv_bench.gpu.figures import Figures
-from gsv_bench.gpu.listeners import Heard, Plan
+from gsv_bench.gpu.listeners import ListenerPlan, StreamHeard
 from gsv_bench.gpu.machine import memory_used_mib
 from gsv_bench.gpu.options import Options
-from gsv_bench.gpu.prepare import SERVED, wait_for
+from gsv_bench.gpu.prepare import SERVED, SERVED_SET, wait_for
 from gsv_bench.gpu.recorded_texts import FILE, PROMPT_TEXT, TEXTS, record
-from gsv_bench.server_watch import ServerWatch
 from gsv_client import Client
 from gsv_loadtest.shapes import poisson_arrivals
 from gsv_loadtest.summary import percentiles
@@ -47,7 +46,7 @@ _STAGE_SECONDS = ("gsv_stage_seconds_sum", "gsv_stage_seconds_count", "gsv_t2s_t
 
 def run(options: Options, figures: Figures) -> None:
     """Serve and listen: one alone, then closed loops, then open ones, the busiest last."""
-    wait_for(options, SERVED.value)
+    wait_for(options, SERVED_SET)
     _place_texts(options)
     duration_s = 2.0 if options.short else 6.0
     began_s = time.perf_counter()
@@ -93,7 +92,6 @@ def _served(options: Options, figures: Figures) -> Iterator[ServerState]:
             yield state
         finally:
             figures.put("memory_mib_at_the_end", memory_used_mib())
-            figures.put("footprint", asdict(ServerWatch(state).footprint()))
             local_server.down(directory)
     finally:
         if log.exists():
@@ -128,28 +126,30 @@ def _one_sentence(state: ServerState, options: Options) -> dict[str, Any]:
     }
 
 
-def _open(url: str, rate: float, duration_s: float, seed: int) -> list[Heard]:
+def _open(url: str, rate: float, duration_s: float, seed: int) -> list[StreamHeard]:
     arrivals = list(poisson_arrivals(rate, duration_s, seed)) or [0.0]
     processes = min(_PROCESSES, len(arrivals))
     return _listen(
         [
-            Plan(url, VOICE, tuple(arrivals[index::processes]), first_seed=1000 * seed + 100 * index)
+            ListenerPlan(url, VOICE, tuple(arrivals[index::processes]), first_seed=1000 * seed + 100 * index)
             for index in range(processes)
         ]
     )
 
 
-def _closed(url: str, users: int, duration_s: float) -> list[Heard]:
+def _closed(url: str, users: int, duration_s: float) -> list[StreamHeard]:
     processes = min(_PROCESSES, users)
     return _listen(
         [
-            Plan(url, VOICE, users=len(range(index, users, processes)), duration_s=duration_s, first_seed=1000 * index)
+            ListenerPlan(
+                url, VOICE, users=len(range(index, users, processes)), duration_s=duration_s, first_seed=1000 * index
+            )
             for index in range(processes)
         ]
     )
 
 
-def _listen(plans: Sequence[Plan]) -> list[Heard]:
+def _listen(plans: Sequence[ListenerPlan]) -> list[StreamHeard]:
     """Run a process for each plan; all begin at once."""
     command = [sys.executable, "-m", "gsv_bench.gpu.listeners"]
     processes = [
@@ -162,7 +162,7 @@ def _listen(plans: Sequence[Plan]) -> list[Heard]:
             _line(process)
         for process in processes:
             _tell(process, "go")
-        return [Heard(**each) for process in processes for each in json.loads(_line(process))]
+        return [StreamHeard(**each) for process in processes for each in json.loads(_line(process))]
     finally:
         for process in processes:
             process.kill()
@@ -183,7 +183,9 @@ def _line(process: subprocess.Popen[str]) -> str:
     return line.strip()
 
 
-def summary(heard: Sequence[Heard], duration_s: float, state: ServerState, before: dict[str, float]) -> dict[str, Any]:
+def summary(
+    heard: Sequence[StreamHeard], duration_s: float, state: ServerState, before: dict[str, float]
+) -> dict[str, Any]:
     """Figures of one load."""
     whole = [each for each in heard if not each.error]
     ended_s = max((each.due_s + each.whole_s for each in heard), default=duration_s)

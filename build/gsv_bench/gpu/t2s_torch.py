@@ -10,7 +10,7 @@ import torch
 
 from gsv_bench.gpu.figures import Figures
 from gsv_bench.gpu.options import Options
-from gsv_bench.gpu.timing import Timer
+from gsv_bench.gpu.timing import Timer, captured
 from gsv_bench.gpu.torch_steps import TorchSteps
 from gsv_bench.t2s_cases import CACHE_ROWS, PROMPT_PHONES, PROMPT_TOKENS, SAMPLING, never_end
 from gsv_build.checks.module_stages import SeededWeights
@@ -45,7 +45,7 @@ def _cases(module: T2S, slots: int, options: Options, figures: Figures) -> list[
             steps = TorchSteps(copy.deepcopy(module), slots, CACHE_ROWS, dtype, options.device)
             cases.append((f"fixed shapes, {label}, draw on the device", steps.step, 1))
             for number in STEPS_A_LAUNCH if on_gpu else ():
-                graph = steps.captured(number)
+                graph = captured(steps.step, number)
                 cases.append((f"CUDA graph, {label}, {number} steps a launch", graph.replay, number))
     return cases
 

@@ -16,8 +16,8 @@ from onnx import TensorProto, helper
 
 from gsv_bench.gpu.figures import Figures
 from gsv_bench.gpu.options import Options
-from gsv_bench.gpu.prepare import SERVED, T2S, graph_of, t2s_files, wait_for
-from gsv_bench.gpu.timing import Timer
+from gsv_bench.gpu.prepare import SERVED, SERVED_SET, T2S, graph_of, set_of, t2s_files, wait_for
+from gsv_bench.gpu.timing import Timer, captured
 from gsv_bench.gpu.utterance import NUM_TOKENS, decoding_inputs
 from gsv_bench.t2s_cases import CACHE_ROWS, PROMPT_PHONES, PROMPT_TOKENS
 from gsv_build.engines import graph_input_shapes
@@ -47,7 +47,7 @@ def run(options: Options, figures: Figures) -> None:
     figures.put("runs_on_this_gpu", runs)
     if on_gpu and not runs:
         return
-    wait_for(options, T2S, SERVED.value)
+    wait_for(options, T2S, SERVED_SET, set_of(SERVED))
     for model in (contract.VOCODER, contract.ACOUSTIC):
         with figures.attempt(model.name):
             figures.put(model.name, _stage(library, model, options, this_gpu))
@@ -122,19 +122,6 @@ class Bound:
         if not self._context.execute_async_v3(torch.cuda.current_stream().cuda_stream):
             raise RuntimeError("TensorRT refused to run the engine; its log above says why")
 
-    def captured(self, times: int = 1) -> torch.cuda.CUDAGraph:
-        """So many launches as one CUDA graph."""
-        stream = torch.cuda.Stream()
-        with torch.cuda.stream(stream):
-            for _ in range(3):
-                self.launch()
-        torch.cuda.synchronize()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            for _ in range(times):
-                self.launch()
-        return graph
-
 
 def _relu(options: Options) -> Path:
     value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [4]) for name in ("x", "y")]
@@ -150,7 +137,7 @@ def _times(bound: Callable[[], Bound], options: Options, steps: int = 1) -> dict
     timer, ready = Timer(options.device), bound()
     found = {"launch_ms": timer.median_ms(ready.launch, options.repeats)}
     for number in sorted({1, steps}):
-        graph = ready.captured(number)
+        graph = captured(ready.launch, number)
         found[f"captured_{number}_ms"] = round(timer.median_ms(graph.replay, options.repeats) / number, 4)
     return found
 

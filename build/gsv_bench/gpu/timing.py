@@ -34,3 +34,21 @@ class Timer:
     def median_ms(self, call: Callable[[], object], repeats: int, warm_ups: int = _WARM_UPS) -> float:
         """The median of `times_s`, in milliseconds."""
         return round(1e3 * statistics.median(self.times_s(call, repeats, warm_ups)), 3)
+
+
+def captured(call: Callable[[], object], times: int = 1) -> torch.cuda.CUDAGraph:
+    """So many calls as one CUDA graph.
+
+    What was begun before is waited for: calls on the stream of the warm-up would read memory that is not yet filled.
+    """
+    torch.cuda.synchronize()
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        for _ in range(_WARM_UPS):
+            call()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        for _ in range(times):
+            call()
+    return graph

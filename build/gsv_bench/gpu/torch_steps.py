@@ -56,16 +56,3 @@ class TorchSteps:
         drawn = index.gather(1, chosen)
         self._present.scatter_(1, drawn, True)
         self.tokens.copy_(drawn[:, 0])
-
-    def captured(self, steps: int) -> torch.cuda.CUDAGraph:
-        """`steps` steps as one CUDA graph."""
-        stream = torch.cuda.Stream()
-        with torch.cuda.stream(stream):
-            for _ in range(3):
-                self.step()
-        torch.cuda.synchronize()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            for _ in range(steps):
-                self.step()
-        return graph

@@ -16,10 +16,11 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from gsv_bench.gpu.figures import Figures
 from gsv_bench.gpu.options import Options
-from gsv_bench.gpu.prepare import SERVED, T2S, graph_of, t2s_files, wait_for
+from gsv_bench.gpu.prepare import SERVED, SERVED_SET, T2S, graph_of, t2s_files, wait_for
 from gsv_bench.gpu.utterance import NUM_TOKENS, decoding_inputs
 from gsv_bench.t2s_cases import CACHE_ROWS
 from gsv_bench.t2s_slots import begin, finish_round
+from gsv_build.deployment import PRESETS
 from gsv_runtime import contract
 from gsv_runtime.graphs.captured_stage import CapturedStage
 from gsv_runtime.graphs.shape_buckets import parse_shapes
@@ -30,7 +31,7 @@ _ROUNDS, _KERNELS, _MOST_BYTES = 4, 25, 8 << 20
 
 def run(options: Options, figures: Figures) -> None:
     """Trace a few rounds of 16 slots, captured and launched one by one, and one chunk."""
-    wait_for(options, T2S, SERVED.value)
+    wait_for(options, T2S, SERVED_SET)
     slots = 2 if options.short else 16
     for capture in (False, True) if options.device == "cuda" else (False,):
         name = "round, CUDA graph" if capture else "round, launched"
@@ -46,7 +47,12 @@ def run(options: Options, figures: Figures) -> None:
         with figures.attempt(model.name):
             inputs = decoding_inputs(options.sizes(SERVED), NUM_TOKENS)[model.name]
             shape = "B1 T80 P128 F160" if model is contract.ACOUSTIC else "B1 F160"
-            stage = CapturedStage(model, graph_of(options, SERVED, model), parse_shapes(shape), options.session_device)
+            stage = CapturedStage(
+                model,
+                graph_of(options, SERVED, model, PRESETS["cuda"].precision_of(model)),
+                parse_shapes(shape),
+                options.session_device,
+            )
             stage.warm_up()
             figures.put(model.name, _traced(partial(stage.run, [inputs]), 2, options, model.name))
 

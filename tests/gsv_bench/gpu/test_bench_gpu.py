@@ -1,7 +1,9 @@
 """`make bench-gpu` on the CPU at demo size, so that it cannot rot; the stages' graphs take minutes and are not made."""
 
+import importlib
 import json
 import subprocess
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -9,9 +11,10 @@ import torch
 from gsv_bench.gpu import __main__ as bench_gpu
 from gsv_bench.gpu import prepare, t2s_onnxruntime
 from gsv_bench.gpu.figures import Figures
-from gsv_bench.gpu.listeners import Heard
+from gsv_bench.gpu.listeners import StreamHeard
 from gsv_bench.gpu.options import Options
 from gsv_bench.gpu.recorded_texts import PROMPT_TEXT, TEXTS, RecordedTexts, record
+from gsv_bench.gpu.timing import captured
 from gsv_bench.gpu.torch_steps import TorchSteps
 from gsv_bench.gpu.utterance import decoding_inputs
 from gsv_build.checks.module_stages import SeededWeights
@@ -113,9 +116,9 @@ def test_a_load_is_summed_up_from_what_its_listeners_heard(monkeypatch):
 
     monkeypatch.setattr(served, "_counters", lambda state: {"gsv_t2s_rounds_total": 7.0})
     heard = [
-        Heard(0.0, 0.0, 0.1, 1.0, 3.0, ()),
-        Heard(1.0, 0.2, 0.3, 1.0, 3.0, (0.5,)),
-        Heard(1.0, 0.0, 0.0, 0.1, 0.0, (), refused=True, error="ServerBusy()"),
+        StreamHeard(0.0, 0.0, 0.1, 1.0, 3.0, ()),
+        StreamHeard(1.0, 0.2, 0.3, 1.0, 3.0, (0.5,)),
+        StreamHeard(1.0, 0.0, 0.0, 0.1, 0.0, (), refused=True, error="ServerBusy()"),
     ]
     summary = served.summary(heard, 2.0, None, {"gsv_t2s_rounds_total": 2.0})
     assert (summary["requests"], summary["whole"], summary["refused"]) == (3, 2, 1)
@@ -123,3 +126,20 @@ def test_a_load_is_summed_up_from_what_its_listeners_heard(monkeypatch):
     assert (summary["streams_with_underrun"], summary["longest_underrun_s"]) == (1, 0.5)
     assert summary["audio_s_per_s"] == 3.0
     assert summary["server"] == {"gsv_t2s_rounds_total": 5.0}
+
+
+def test_a_capture_waits_for_what_was_begun_before(monkeypatch):
+    order = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: order.append("wait"))
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: None)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: None)
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph: nullcontext())
+    captured(lambda: order.append("call"), times=2)
+    assert order == ["wait", *["call"] * 3, "wait", "call", "call"]
+
+
+def test_every_part_has_its_function():
+    for part in bench_gpu.PARTS.values():
+        module = importlib.import_module(f"gsv_bench.gpu.{part.module}")
+        assert callable(getattr(module, part.function))
