@@ -26,6 +26,7 @@ DOCUMENTS = {name for name in TRACKED if name.endswith(".md")}
 FOREIGN = {
     "docs/operators.md": "onnx-tensorrt",
     "OperatorKernels.md": "ONNX Runtime",
+    "EN_PHONES.md": "misaki",
     "Operations.md": "metrics.py, being edited",
 }
 # What name pages of the site, or patterns.

@@ -1,4 +1,4 @@
-"""Docstrings of functions say what to do: "Walk", not "Walks"."""
+"""Docstrings of functions say what to do: "Run it", not "Runs it"."""
 
 import ast
 import re
@@ -7,29 +7,28 @@ import pytest
 
 from .test_layout import ROOT, SOURCES
 
-# Nouns that begin docstrings and end in s.
-NOUNS = set(
-    """Addresses Arguments Arrays As Axes Bytes Callers Calls Changes Characters Checkpoints Codes Columns Cosines
-    Decibels Doubles Features Figures Files Flags Forms Frames Ids Imports Indices Inputs Items Its Keys Labels
-    Languages Lengths Lines Logits Magnitudes Marks Medians Milliseconds Models Names Networks Notes Options
-    Outcomes Outputs Parameters Parts Passages Perhaps Phones Pieces Places Ports Positions Probabilities
-    Processes Programs Requests Rows Rules Runs Samples Seconds Sentences Sequences Sizes Slots Stages Starts
-    Steps Streams Stretches Syllables Tensors This Thousands Times Tokens Triangles Tuples Users Utterances
-    Values Versions Words Zeros""".split()
+# Verbs with which docstrings began in the third person; nouns that look the same (Calls, Samples, Starts) are left out.
+THIRD_PERSON = set(
+    """Adds Answers Applies Appends Asks Builds Calculates Carries Checks Chooses Closes Compares Computes Connects
+    Converts Copies Counts Creates Cuts Decides Decodes Deletes Does Drops Encodes Ends Enters Exports Fetches Finds
+    Forgets Frees Gets Gives Goes Hands Holds Ignores Iterates Joins Keeps Lays Leaves Lets Loads Logs Looks Makes
+    Measures Moves Opens Pads Parses Passes Pauses Plots Prepares Prints Pulls Pushes Puts Raises Reads Receives Refuses
+    Registers Removes Renders Replaces Resamples Restarts Returns Rewrites Runs Says Sends Serves Sets Shows Speaks
+    Stops Takes Tells Tests Trains Turns Unloads Updates Validates Waits Wraps Writes Yields""".split()
 )
 
 
 def verbs_in_the_third_person(text):
-    """First words of functions' docstrings that are verbs as "Walks"."""
+    """First words of functions' docstrings that are verbs as "Runs"."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            first = re.match(r"[A-Z][a-z]+s\b", ast.get_docstring(node) or "")
-            if first and first[0] not in NOUNS and not first[0].endswith(("ss", "us")):
+            first = re.match(r"\w+", ast.get_docstring(node) or "")
+            if first and first[0] in THIRD_PERSON:
                 yield f"{node.name}: {first[0]}"
 
 
 def test_the_check_finds_such_a_verb():
-    assert list(verbs_in_the_third_person('def f():\n    """Walks it."""')) == ["f: Walks"]
+    assert list(verbs_in_the_third_person('def f():\n    """Runs it."""')) == ["f: Runs"]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
