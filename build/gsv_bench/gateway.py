@@ -50,7 +50,7 @@ Hear = Callable[[int, str], Awaitable[tuple[float, float]]]  # seed and cache, t
 
 
 @dataclass(frozen=True)
-class FirstAudio:
+class GatewayTimes:
     """Milliseconds from asking to the first sound, at one stream; `behind` is the gateway's less gRPC's."""
 
     rounds: int
@@ -124,7 +124,7 @@ def quantile(values: Sequence[float], share: float) -> float:
     return float(np.quantile(np.asarray(values), share))
 
 
-async def first_audio(grpc: Hear, gateway: Hear, rounds: int, cache: str) -> FirstAudio:
+async def first_audio(grpc: Hear, gateway: Hear, rounds: int, cache: str) -> GatewayTimes:
     """Ask both by turns, each first in half of the rounds; with a cache, for what it has."""
     times: dict[Hear, list[float]] = {grpc: [], gateway: []}
     for number in tqdm(range(rounds + 2), desc=f"first audio, cache {cache}", unit="round"):
@@ -135,7 +135,7 @@ async def first_audio(grpc: Hear, gateway: Hear, rounds: int, cache: str) -> Fir
     p50 = [quantile(times[hear], 0.5) for hear in (grpc, gateway)]
     p95 = [quantile(times[hear], 0.95) for hear in (grpc, gateway)]
     found = (p50[0], p95[0], p50[1], p95[1], p50[1] - p50[0], p95[1] - p95[0])
-    return FirstAudio(rounds, *(round(value, 2) for value in found))
+    return GatewayTimes(rounds, *(round(value, 2) for value in found))
 
 
 async def throughput(grpc: Hear, gateway: Hear, streams: int, rounds: int) -> Throughput:
