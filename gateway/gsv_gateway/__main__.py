@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 import signal
@@ -26,6 +25,7 @@ from gsv_gateway.settings import (
     OFFICIAL_WEIGHTS,
     Limits,
     Settings,
+    is_loopback,
 )
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
@@ -164,14 +164,6 @@ def _check(settings: Settings, *, without_keys: bool) -> None:
             f"--host {settings.host} lets other machines in and no API key is set; make one with "
             "`gsv keys add NAME`, or say --without-keys"
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 if __name__ == "__main__":

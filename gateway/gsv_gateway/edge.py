@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gsv_gateway import tracing
 from gsv_gateway.metrics import Metrics
 from gsv_gateway.problems import Family, Problem, answer
-from gsv_gateway.settings import LOOPBACK_ORIGINS, Settings
+from gsv_gateway.settings import LOOPBACK_ORIGINS, Settings, is_loopback
 
 _CLIENTS_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CLIENT_LEFT = 499
@@ -98,13 +98,15 @@ class OriginGuard:
     """Refuses what pages of other sites send without asking, and heads that are too large.
 
     A page may post to any address without a preflight where it says that it posts text; so a request that names an
-    origin needs one that is listed, or the gateway's own.
+    origin needs one that is listed, or the gateway's own. Where only this machine reaches the gateway, its own is this
+    machine's: a stranger's name that resolves to 127.0.0.1 is a stranger's.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._everyone, self._listed = "*" in settings.origins, frozenset(settings.origins)
         self._max_bytes = settings.limits.header_bytes
+        self._has_a_name = not is_loopback(settings.host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let through, or refuse."""
@@ -130,4 +132,4 @@ class OriginGuard:
         """Whether a page of that origin may call the gateway, which the browser knows as `host`."""
         if self._everyone or origin in self._listed or re.fullmatch(LOOPBACK_ORIGINS, origin):
             return True
-        return bool(host) and origin.partition("://")[2] == host
+        return self._has_a_name and bool(host) and origin.partition("://")[2] == host

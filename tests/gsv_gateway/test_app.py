@@ -92,9 +92,11 @@ def test_a_preflight_of_a_listed_page_is_answered(start):
     assert answer.headers["access-control-allow-headers"] == "authorization,content-type"
 
 
-def test_the_gateways_own_page_may_call_by_whatever_name_it_is_reached(running):
+@pytest.mark.parametrize(("host", "status"), [("0.0.0.0", 200), ("127.0.0.1", 403), ("localhost", 403)])
+def test_a_name_that_leads_here_is_the_gateways_own_only_where_others_reach_it(start, host, status):
+    running = start(host=host)
     answer = running.http.get("/v1/models", headers={"Origin": "https://box.lan", "Host": "box.lan"})
-    assert answer.status_code == 200
+    assert answer.status_code == status
 
 
 def test_a_head_that_is_too_large_is_refused(start):
