@@ -9,8 +9,19 @@ endif
 VENV := .venv
 BIN := $(VENV)/bin
 PRESET ?= cpu
-# The small voice trained by this repository; WEIGHTS names another directory.
-WEIGHTS ?= build/gsv_demo/weights
+# A voice by its two files (S1=ann-e15.ckpt S2=ann_e8_s96.pth), or by a directory that holds them (WEIGHTS); without
+# both, the small one trained by this repository. BASE: where HuBERT, BERT and the speaker encoder lie, if elsewhere.
+S1 ?=
+S2 ?=
+BASE ?=
+WEIGHTS ?= $(if $(strip $(S1)$(S2)),var/weights,build/gsv_demo/weights)
+# Paths reach the shell as variables of their own, so that they may hold spaces, quotes, $ and any script.
+NAMED := $(if $(filter file,$(origin WEIGHTS)),$(WEIGHTS),$(value WEIGHTS))
+export BUILD_WEIGHTS := $(NAMED)
+export BUILD_S1 := $(value S1)
+export BUILD_S2 := $(value S2)
+export BUILD_BASE := $(value BASE)
+VOICE_FILES = --weights "$$BUILD_WEIGHTS" $${BUILD_S1:+--t2s "$$BUILD_S1"} $${BUILD_S2:+--sovits "$$BUILD_S2"} $${BUILD_BASE:+--base "$$BUILD_BASE"}
 ARGS ?=
 # Where `make demo` takes its voice from, what is said there, and what to tell about the weights.
 REFERENCE ?= build/gsv_demo/weights/references/slt.flac
@@ -110,8 +121,8 @@ docs: $(DOCS)/.ready ## write the tables of docs/wire.md from the contract, and 
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
 	@echo "open var/site/index.html"
 
-build: $(VENV)/.server ## export WEIGHTS=dir into model_repository/ for PRESET=cpu|onnx|tensorrt; skips what is up to date
-	$(BIN)/python -m gsv_build build --preset $(PRESET) --weights $(WEIGHTS) $(ARGS)
+build: $(VENV)/.server ## export WEIGHTS=dir (or S1=file.ckpt S2=file.pth, BASE=dir) into model_repository/ for PRESET=cpu|onnx|tensorrt; skips what is up to date
+	$(BIN)/python -m gsv_build build --preset $(PRESET) $(VOICE_FILES) $(ARGS)
 
 weights: $(VENV)/.server ## fetch the published checkpoints (several GB) into var/weights
 	$(BIN)/python -m gsv_build weights $(ARGS)
@@ -133,7 +144,7 @@ logs: environment ## print its log; ARGS=-f follows
 	$(BIN)/python -m gsv_runtime.server logs $(ARGS)
 
 demo: $(VENV)/.server ## build the demo voice, start the server, three sentences to var/demo/, and where the time went
-	$(BIN)/python -m gsv_build build --preset cpu --weights $(WEIGHTS)
+	$(BIN)/python -m gsv_build build --preset cpu $(VOICE_FILES)
 	$(BIN)/python -m gsv_runtime.server up
 	GSV_URL=$${GSV_URL:-127.0.0.1:$${GSV_GRPC_PORT:-8001}} $(BIN)/python -m gsv_client.demo --reference $(REFERENCE) \
 	  --prompt-text "$(PROMPT)" --prompt-language en --weights-note "$(NOTE)" $(ARGS)
@@ -156,7 +167,7 @@ DURATION ?= $(if $(filter soak,$(SCENARIO)),600,60)
 TTFA ?= 1.0
 URLS ?=
 LOCAL_URLS = 127.0.0.1:$${GSV_GRPC_PORT:-8001} http://127.0.0.1:$${GSV_HTTP_PORT:-8000}
-LISTEN = $(if $(URLS),,$(BIN)/python -m gsv_build build --preset cpu --weights $(WEIGHTS) && $(BIN)/python -m gsv_runtime.server up &&) \
+LISTEN = $(if $(URLS),,$(BIN)/python -m gsv_build build --preset cpu $(VOICE_FILES) && $(BIN)/python -m gsv_runtime.server up &&) \
   $(BIN)/python -m gsv_loadtest
 TO = $(foreach url,$(or $(URLS),$(LOCAL_URLS)),--url $(url)) $(if $(URLS),,--references $(dir $(REFERENCE)))
 

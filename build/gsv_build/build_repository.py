@@ -19,10 +19,11 @@ from gsv_build.deployment import PRESETS, Deployment, Runtime, with_frontend
 from gsv_build.engines import EngineFailed, build_engines, graph_input_shapes
 from gsv_build.export import ExportFailed
 from gsv_build.graphs.graph_quantisation import T2SPrecision
+from gsv_build.pairing import check_pair
 from gsv_build.pbtxt import CheckpointSizes
 from gsv_build.stage_builds import Weights, remove_leftovers, stage_builds
 from gsv_build.text_resources import link_text_resources
-from gsv_build.weights import find_weights
+from gsv_build.weights import Chosen, find_weights
 from gsv_runtime import contract
 from gsv_runtime.contract import MODELS
 from gsv_runtime.graphs.stage import WARM_UP_SIZES, example_inputs
@@ -34,7 +35,13 @@ from gsv_runtime.versions import SUPPORTED, ModelVersion
 logger = logging.getLogger("gsv.build")
 
 
-def build(repository: Path, deployment: Deployment, directory: Path, version: ModelVersion | None = None) -> list[str]:
+def build(
+    repository: Path,
+    deployment: Deployment,
+    directory: Path,
+    version: ModelVersion | None = None,
+    chosen: Chosen | None = None,
+) -> list[str]:
     """Build what is not up to date.
 
     Args:
@@ -42,6 +49,7 @@ def build(repository: Path, deployment: Deployment, directory: Path, version: Mo
         deployment: the preset.
         directory: of the checkpoints.
         version: which, if the directory holds several.
+        chosen: files that were named, and are not looked for there.
 
     Returns:
         Stages that were built; empty if all was up to date.
@@ -51,7 +59,8 @@ def build(repository: Path, deployment: Deployment, directory: Path, version: Mo
         ExportFailed: a stage has no pure graph.
         EngineFailed: TensorRT is missing or refuses a graph.
     """
-    weights = Weights(find_weights(directory, version))
+    weights = Weights(find_weights(directory, version, chosen))
+    check_pair(weights.files, weights.t2s.sizes, weights.sovits.sizes)
     add_missing_models(repository)
     if weights.files.bert is None:
         logger.warning("no BERT in %s: Chinese will be spoken with zero features, less naturally", directory)
@@ -130,6 +139,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this command."""
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")
     parser.add_argument("--weights", type=Path, required=True, help="directory of checkpoints in the official formats")
+    parser.add_argument("--t2s", type=Path, help="the voice's .ckpt (GPT, s1), under any name")
+    parser.add_argument("--sovits", type=Path, help="the voice's .pth (SoVITS, s2), under any name")
+    parser.add_argument("--base", type=Path, help="directory of HuBERT, BERT and the speaker encoder")
     parser.add_argument("--version", choices=[version.value for version in SUPPORTED], help="if there are several")
     parser.add_argument(
         "--frontend", choices=FRONTENDS, default=FRONTENDS[0], help="whose phones: ours, or upstream's slips included"
@@ -146,10 +158,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Build; return the exit status."""
     version = ModelVersion(arguments.version) if arguments.version else None
+    chosen = Chosen(arguments.t2s, arguments.sovits, arguments.base)
     try:
         deployment = with_frontend(PRESETS[arguments.preset], arguments.frontend)
         deployment = replace(deployment, t2s_precision=T2SPrecision(arguments.t2s_precision))
-        built = build(arguments.repository, deployment, arguments.weights, version)
+        built = build(arguments.repository, deployment, arguments.weights, version, chosen)
     except (CheckpointError, ExportFailed, EngineFailed) as failure:
         logger.error("%s", failure)
         return 1

@@ -1,7 +1,8 @@
 """Where the checkpoints of a voice lie, and `python -m gsv_build weights`, which fetches the published ones.
 
-A weights directory holds either plain names (``s1.ckpt``, ``s2.pth``) or the names under which upstream publishes
-its files, so that an existing ``GPT_SoVITS/pretrained_models`` can be used as it is.
+A weights directory holds plain names (``s1.ckpt``, ``s2.pth``), a fine-tuned voice under the names that upstream's
+trainer gives, or the names under which upstream publishes its files, so that an existing
+``GPT_SoVITS/pretrained_models`` can be used as it is. HuBERT, BERT and the speaker encoder may lie elsewhere.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ PUBLISHED = {
     ModelVersion.V2_PRO_PLUS: ("s1v3.ckpt", "v2Pro/s2Gv2ProPlus.pth"),
 }
 
+_TRAINING = ("s2D", "G_", "D_")  # discriminators and states of training, which no voice speaks with
+_LISTED = 8
+
 logger = logging.getLogger("gsv.build")
 
 
@@ -48,38 +52,120 @@ class WeightFiles:
     speaker_encoder: Path | None
 
 
-def find_weights(directory: Path, version: ModelVersion | None = None) -> WeightFiles:
+@dataclass(frozen=True)
+class Chosen:
+    """Files that a user named; each is looked for where it is None.
+
+    Attributes:
+        t2s: the ``.ckpt`` of the voice.
+        sovits: its ``.pth``.
+        base: directory of HuBERT, BERT and the speaker encoder, which all voices share.
+    """
+
+    t2s: Path | None = None
+    sovits: Path | None = None
+    base: Path | None = None
+
+
+def find_weights(directory: Path, version: ModelVersion | None = None, chosen: Chosen | None = None) -> WeightFiles:
     """Find the checkpoints in a weights directory.
 
     Args:
-        directory: with plain or with published names.
-        version: which of several published models; needed only where more than one lies there. With plain names it
+        directory: with plain names, with those of upstream's trainer, or with published names.
+        version: which of several published models; needed only where more than one lies there. With other names it
             merely tells whether the speaker encoder must be present.
+        chosen: files that are not looked for.
 
     Raises:
-        UnreadableCheckpoint: something is missing, or several versions are there and none was named.
+        UnreadableCheckpoint: something is missing, or several voices are there and none was named.
     """
-    t2s, sovits = directory / T2S_FILE, directory / SOVITS_FILE
-    if not (t2s.is_file() and sovits.is_file()):
-        version = version or _only_version(directory)
-        t2s, sovits = (directory / name for name in PUBLISHED[version])
-    speaker_encoder: Path | None = directory / SPEAKER_ENCODER_FILE
-    if not (directory / SPEAKER_ENCODER_FILE).is_file() and not (version and version.uses_speaker_embedding):
+    chosen = chosen or Chosen()
+    t2s, sovits = _voice_files(directory, version, chosen)
+    base = chosen.base or next((place for place in _bases(directory) if (place / HUBERT_DIRECTORY).is_dir()), directory)
+    with_speaker = [place for place in (base, directory) if (place / SPEAKER_ENCODER_FILE).is_file()]
+    speaker_encoder: Path | None = (with_speaker or [base])[0] / SPEAKER_ENCODER_FILE
+    if not with_speaker and not (version and version.uses_speaker_embedding):
         speaker_encoder = None
-    bert: Path | None = directory / BERT_DIRECTORY
-    if not (directory / BERT_DIRECTORY).is_dir():
+    bert: Path | None = base / BERT_DIRECTORY
+    if not (base / BERT_DIRECTORY).is_dir():
         bert = None  # Chinese is then spoken with zero features
-    found = WeightFiles(t2s, sovits, directory / HUBERT_DIRECTORY, bert, speaker_encoder)
+    found = WeightFiles(t2s, sovits, base / HUBERT_DIRECTORY, bert, speaker_encoder)
     missing = [str(path) for path in vars(found).values() if path is not None and not path.exists()]
     if missing:
         raise UnreadableCheckpoint(
-            f"{directory} lacks {', '.join(missing)}; fetch them with `python -m gsv_build weights`, or make a random "
-            "set with `python -m gsv_build random`"
+            f"{directory} lacks {', '.join(missing)}; fetch them with `python -m gsv_build weights`, name the "
+            "directory where the shared ones lie (make build BASE=dir), or make a random set with "
+            "`python -m gsv_build random`"
         )
     return found
 
 
-def _only_version(directory: Path) -> ModelVersion:
+def _bases(directory: Path) -> tuple[Path, ...]:
+    """Where shared encoders may lie: beside the voice, in upstream's folders, or where `weights` fetches them to."""
+    upstream = ("pretrained_models", "GPT_SoVITS/pretrained_models")
+    above = (directory.parent, *(directory.parent / folder for folder in upstream))
+    return (directory, *(directory / folder for folder in upstream), *above, DEFAULT_DIRECTORY)
+
+
+def _voice_files(directory: Path, version: ModelVersion | None, chosen: Chosen) -> tuple[Path, Path]:
+    """The s1 and the s2 file."""
+    t2s, sovits = chosen.t2s or directory / T2S_FILE, chosen.sovits or directory / SOVITS_FILE
+    if (chosen.t2s or t2s.is_file()) and (chosen.sovits or sovits.is_file()):
+        return t2s, sovits
+    tuned = tuned_files(directory)
+    if chosen.t2s is None and chosen.sovits is None and (_has_published(directory, version) or not all(tuned)):
+        published = PUBLISHED[version or _only_version(directory, tuned)]
+        return directory / published[0], directory / published[1]
+    t2s = t2s if t2s.is_file() or chosen.t2s else _only(tuned[0], "S1", directory)
+    return t2s, sovits if sovits.is_file() or chosen.sovits else _only(tuned[1], "S2", directory)
+
+
+def _has_published(directory: Path, version: ModelVersion | None) -> bool:
+    return version is not None and all((directory / name).is_file() for name in PUBLISHED[version])
+
+
+def tuned_files(directory: Path) -> tuple[list[Path], list[Path]]:
+    """Files of voices under the names that trainers give: ``.ckpt``, then ``.pth``, in `directory` or in its folders.
+
+    Upstream writes ``GPT_weights_v2/ann-e15.ckpt`` and ``SoVITS_weights_v2/ann_e8_s96.pth``.
+    """
+    published = {Path(name).name for names in PUBLISHED.values() for name in names}
+
+    def lying(folders: str, suffix: str) -> list[Path]:
+        places = [directory, *sorted(path for path in directory.glob(folders) if path.is_dir())]
+        files = (path for place in places if place.is_dir() for path in sorted(place.iterdir()))
+        return [
+            path
+            for path in files
+            if path.is_file()
+            and path.suffix.lower() == suffix
+            and path.name not in published
+            and not path.name.startswith((*_TRAINING, "."))
+        ]
+
+    return lying("GPT_weights*", ".ckpt"), lying("SoVITS_weights*", ".pth")
+
+
+def _only(files: list[Path], option: str, directory: Path) -> Path:
+    """The one file of its kind.
+
+    Raises:
+        UnreadableCheckpoint: there is none, or there are several; the message lists them.
+    """
+    kind = ".ckpt (GPT, s1)" if option == "S1" else ".pth (SoVITS, s2)"
+    if len(files) == 1:
+        logger.info("checkpoint found %s=%s", option, files[0])
+        return files[0]
+    if not files:
+        raise UnreadableCheckpoint(f"{directory} has no {kind}; put it there, or name it: make build {option}=file")
+    names = ", ".join(str(path.relative_to(directory)) for path in files[:_LISTED])
+    more = f" and {len(files) - _LISTED} more" if len(files) > _LISTED else ""
+    raise UnreadableCheckpoint(
+        f"{directory} has {len(files)} files {kind}: {names}{more}; choose one: make build {option}='{files[-1]}'"
+    )
+
+
+def _only_version(directory: Path, tuned: tuple[list[Path], list[Path]]) -> ModelVersion:
     """The one version whose published files are all there."""
     complete = [each for each, names in PUBLISHED.items() if all((directory / name).is_file() for name in names)]
     if len(complete) == 1:
@@ -87,8 +173,13 @@ def _only_version(directory: Path) -> ModelVersion:
     if complete:
         names = ", ".join(version.value for version in complete)
         raise UnreadableCheckpoint(f"{directory} holds models of {names}; name one with --version")
+    seen = [path.name for path in (*tuned[0], *tuned[1])] or sorted(
+        path.name + "/" * path.is_dir() for path in (directory.iterdir() if directory.is_dir() else ())
+    )
+    lies = f" (there lie {', '.join(seen[:_LISTED])})" if seen else "" if directory.is_dir() else " (it does not exist)"
     raise UnreadableCheckpoint(
-        f"{directory} holds neither {T2S_FILE} and {SOVITS_FILE} nor a published model; fetch one with "
+        f"{directory} holds neither {T2S_FILE} and {SOVITS_FILE} nor a published model, nor one .ckpt and one .pth "
+        f"of a fine-tune{lies}; name its files (make build S1=voice.ckpt S2=voice.pth), fetch a published one with "
         "`python -m gsv_build weights`, or make a random one with `python -m gsv_build random`"
     )
 

@@ -85,7 +85,10 @@ def t2s_sizes(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> T2SSi
 
 def _shown_by(found: Mapping[str, Tensor], name: str, axis: int) -> int:
     if name not in found:
-        raise KeyMismatch(f"s1: tensor {_PREFIX}{name} is missing; check that this is an s1 (GPT, .ckpt) file")
+        raise KeyMismatch(
+            f"s1: tensor {_PREFIX}{name} is missing; check that this is an s1 (GPT, .ckpt) file, "
+            "and not an s2 (SoVITS, .pth)"
+        )
     if found[name].dim() != 2:
         raise KeyMismatch(f"s1: {_PREFIX}{name} is {list(found[name].shape)}; need 2 axes")
     return found[name].shape[axis]

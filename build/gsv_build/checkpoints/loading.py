@@ -14,6 +14,7 @@ from gsv_build.checkpoints import keys_bert, keys_hubert, keys_s1, keys_s2, keys
 from gsv_build.checkpoints.errors import CheckpointError, UnreadableCheckpoint
 from gsv_build.checkpoints.reading import read_config, read_pickled, read_tensors, tensors_of
 from gsv_build.checkpoints.sizes_s2 import sovits_sizes
+from gsv_build.checkpoints.spellings import with_weight_norm, without_wrappers
 from gsv_build.checkpoints.versions import file_clue, refuse_unsupported, version_of_weights
 from gsv_build.modules.bert import Bert
 from gsv_build.modules.hubert import Hubert
@@ -65,6 +66,7 @@ def load_sovits(path: Path) -> Checkpoint[SovitsSizes, keys_s2.SovitsModules]:
     if clue is not None:
         refuse_unsupported(path.name, clue.version, clue.lora, clue.reason)
     weights, config, info = _weight_config_info(path)
+    weights = with_weight_norm(weights)
     version = version_of_weights(path.name, weights, config, clue)
     sizes = sovits_sizes(config, weights, version)
     logger.info("checkpoint read file=%s stage=sovits version=%s", path.name, version.value)
@@ -119,7 +121,7 @@ def _weight_config_info(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], 
     config = content["config"]
     if not isinstance(config, dict):
         raise CheckpointError(f"{path.name}: config is a {type(config).__name__}; need a dict or utils.HParams")
-    return tensors_of(content["weight"], f"{path.name}: weight"), config, str(content.get("info", ""))
+    return without_wrappers(tensors_of(content["weight"], f"{path.name}: weight")), config, str(content.get("info", ""))
 
 
 def _directory(directory: Path, model_type: str) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -1,8 +1,8 @@
 """Reads checkpoint files without ever running what is in them.
 
 A ``.ckpt`` or ``.pth`` is a zip with a pickle inside, and a pickle is a program. It is read by PyTorch's
-restricted unpickler with an allow-list of two harmless stand-ins; any other name that the pickle asks for is
-refused before anything is called.
+restricted unpickler, which gets harmless stand-ins for what training scripts leave there; any other name that the
+pickle asks for is refused before anything is called.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gsv_build.checkpoints.errors import CheckpointError, HostileCheckpoint, UnreadableCheckpoint
+from gsv_build.checkpoints.stand_ins import plain, stand_ins
+from gsv_build.checkpoints.wrong_files import HEAD_BYTES, named
 
 MAX_FILE_BYTES = 4 * 1024**3  # the largest official file is 1.3 GB
 MAX_PICKLE_BYTES = 64 * 1024**2  # tensors lie beside the pickle; the pickle itself is small
@@ -36,29 +38,6 @@ _DAMAGE = (
     *(EOFError, OSError, MemoryError, struct.error),
 )
 _REQUESTED_GLOBAL = re.compile(r"GLOBAL (\S+)")
-
-
-class HParams:
-    """Stand-in for upstream's configuration object, which is pickled by class name."""
-
-    def __setstate__(self, state: object) -> None:
-        if not isinstance(state, dict):
-            raise pickle.UnpicklingError(f"utils.HParams holds a {type(state).__name__}, not a dict")
-        self.fields = {str(name): value for name, value in state.items()}
-
-
-class RecordedPath:
-    """Stand-in for a path of the machine that trained the model; only its text is kept."""
-
-    def __init__(self, *parts: object) -> None:
-        self.text = "/".join(str(part) for part in parts)
-
-
-_ALLOWED: list[Any] = [(HParams, "utils.HParams")] + [
-    (RecordedPath, f"{module}.{name}")
-    for module in ("pathlib", "pathlib._local")
-    for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
-]
 
 
 def read_pickled(path: Path, max_bytes: int = MAX_FILE_BYTES) -> dict[str, Any]:
@@ -77,9 +56,9 @@ def read_pickled(path: Path, max_bytes: int = MAX_FILE_BYTES) -> dict[str, Any]:
     """
     source = _open_zip(path, max_bytes)
     try:
-        with torch.serialization.safe_globals(_ALLOWED), warnings.catch_warnings():
+        with torch.serialization.safe_globals(stand_ins(_requested(source))), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Detected pickle protocol")  # what it cannot read, it refuses
-            content = _plain(torch.load(source, map_location="cpu", weights_only=True))
+            content = plain(torch.load(source, map_location="cpu", weights_only=True))
     except pickle.UnpicklingError as error:
         raise _refusal(path.name, source, error) from None
     except _DAMAGE as error:
@@ -150,10 +129,7 @@ def _open_zip(path: Path, max_bytes: int) -> Path | io.BytesIO:
         elif head.isdigit() and len(head) == 2:
             source = io.BytesIO(_ZIP_MAGIC + file.read())
         else:
-            raise UnreadableCheckpoint(
-                f"{path.name} starts with {head!r}; need a zip ('PK', or two version digits), as written by "
-                "PyTorch 1.6 or later; download it again, or save it anew"
-            )
+            raise UnreadableCheckpoint(f"{path.name} is {named(head + file.read(HEAD_BYTES))}")
     _check_zip(path.name, source)
     return source
 
@@ -193,6 +169,17 @@ def _refusal(name: str, source: Path | io.BytesIO, error: pickle.UnpicklingError
     )
 
 
+def _requested(source: Path | io.BytesIO) -> list[str]:
+    """Names that the pickle asks for beside PyTorch's own; read, never run."""
+    try:
+        return torch.serialization.get_unsafe_globals_in_checkpoint(source)
+    except (pickle.UnpicklingError, *_DAMAGE):
+        return []  # what is wrong with it is said when it is read
+    finally:
+        if isinstance(source, io.BytesIO):
+            source.seek(0)
+
+
 def _stack_globals(source: Path | io.BytesIO) -> list[str]:
     """Names asked for through opcodes that the restricted unpickler does not even know; read, never run."""
     names: list[str] = []
@@ -210,21 +197,6 @@ def _stack_globals(source: Path | io.BytesIO) -> list[str]:
     except (ValueError, StopIteration, zipfile.BadZipFile, OSError):
         pass  # a broken program: what was found so far is named
     return names[:3]
-
-
-def _plain(value: Any) -> Any:
-    """Replace the stand-ins by dicts and text, throughout."""
-    if isinstance(value, HParams):
-        return {name: _plain(item) for name, item in getattr(value, "fields", {}).items()}
-    if isinstance(value, RecordedPath):
-        return value.text
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if type(value) is tuple:
-        return tuple(_plain(item) for item in value)
-    return value
 
 
 def _first_line(error: object) -> str:

@@ -161,9 +161,9 @@ def endless(path):
 UNREADABLE = {
     "absent": (lambda path: None, "does not exist; fetch it"),
     "truncated": (truncated, "truncated or damaged; download it again"),
-    "empty": (lambda path: path.write_bytes(b""), "starts with b''; need a zip"),
-    "text": (lambda path: path.write_text("<html>404</html>"), "starts with b'<h'; need a zip"),
-    "a pickle without zip": (lambda path: path.write_bytes(pickle.dumps({})), "need a zip"),
+    "empty": (lambda path: path.write_bytes(b""), "is empty"),
+    "text": (lambda path: path.write_text("<html>404</html>"), "is a web page"),
+    "a pickle without zip": (lambda path: path.write_bytes(pickle.dumps({})), "need a zip|no known kind"),
     "digits and no zip behind them": (lambda path: path.write_bytes(b"05 nothing"), "truncated or damaged"),
     "compressed": (compressed, "compressed entries"),
     "a zip of something else": (without_pickle, "without data.pkl"),
