@@ -156,7 +156,7 @@ def test_shared_encoders_are_found_where_upstream_keeps_them(folder, tmp_path):
     [
         (("ann.ckpt", *SHARED), r"there lie ann.ckpt.*S1=voice.ckpt S2=voice.pth"),
         (("ann.pth", *SHARED), r"there lie ann.pth"),
-        (("model.safetensors", "readme.md"), r"there lie model.safetensors, readme.md"),
+        (("model.safetensors", "notes.txt"), r"there lie model.safetensors, notes.txt"),
     ],
 )
 def test_what_lies_there_is_named_where_a_voice_is_not_complete(names, told, tmp_path):
