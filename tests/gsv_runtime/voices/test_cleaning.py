@@ -101,7 +101,8 @@ def test_an_offset_is_taken_off_and_told(voice, offset, read_voice, write_file):
 
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 22_050, 44_100, 48_000, 96_000])
 def test_rumble_and_drift_are_taken_off_at_every_rate(rate_hz, read_voice):
-    samples = resample_soxr(*read_voice(), rate_hz)
+    recorded, source_hz = read_voice()
+    samples = resample_soxr(recorded, source_hz, rate_hz)
     times = np.arange(samples.size) / rate_hz
     for below in (0.1 * np.sin(2 * np.pi * 8 * times), np.linspace(-0.3, 0.3, samples.size), 0.2 * np.exp(-times)):
         cleaned = clean((samples + below).astype(np.float32), rate_hz)

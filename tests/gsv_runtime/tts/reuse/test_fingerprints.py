@@ -68,7 +68,7 @@ Version = namedtuple("Version", "major minor micro releaselevel serial")
 def test_pythons_major_and_minor_version_decide_and_its_build_does_not(repository, monkeypatch, version, same):
     monkeypatch.setattr(sys, "version_info", Version(3, 11, 2, "final", 0))
     before = fingerprints(repository)
-    monkeypatch.setattr(sys, "version_info", Version(*version, "final", 0))
+    monkeypatch.setattr(sys, "version_info", Version(*version, releaselevel="final", serial=0))
     monkeypatch.setattr(sys, "version", "built elsewhere on another day")
     assert (fingerprints(repository) == before) == same
 
