@@ -4,9 +4,10 @@ Standard operators only, so that ONNX Runtime and TensorRT read the same files: 
 the cache, whose input and output are bound to the same memory, and Attention reads as many rows as were written
 (docs/decisions/0023-one-standard-t2s-graph.md). Letters for axes as in `t2s_graphs`.
 
-Products are of the graph's precision, and so are keys and values. In float32 stay embeddings and positions, of which
-few rows are read; the sums between layers and their norms, where the rounding of 24 layers would add up; softmax, which
-Attention has in float32 inside; and the head, because logits of 11 bits tie, and the token's number decides a tie.
+The products of a step are of the graphs' precision, and so are keys and values. In float32 stay the prefill, whose keys
+and values every step of the sentence reads; embeddings and positions, of which few rows are read; the sums between
+layers and their norms, where the rounding of 24 layers would add up; softmax, which Attention has in float32 inside;
+and the head, because logits of 11 bits tie, and the token's number decides a tie.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ class GpuT2SGraph(T2SGraph):
 
     opset = 24
 
-    def __init__(self, sizes: T2SSizes, weights: WeightFile, precision: Precision, cache_rows: int) -> None:
+    def __init__(
+        self, sizes: T2SSizes, weights: WeightFile, precision: Precision, cache: Precision, cache_rows: int
+    ) -> None:
         super().__init__(sizes, weights)
         self.cache_rows = cache_rows
-        self.precision = precision
+        self.precision, self.cache_precision = precision, cache
 
     def cast(self, value: str) -> str:
         """Go from float32 to the graph's precision."""
@@ -67,16 +70,21 @@ class GpuT2SGraph(T2SGraph):
         """
         written = []
         for kind, new in (("key", key), ("value", value)):
-            cache = self.b.input(f"{kind}_cache_{layer}", self.precision.dtype, self.cache_shape())
+            cache = self.b.input(f"{kind}_cache_{layer}", self.cache_precision.dtype, self.cache_shape())
             name = f"new_{kind}_cache_{layer}"
+            if self.cache_precision is not self.precision:
+                new = self.b.add("Cast", new, to=self.cache_precision.onnx_type)
             self.b.add_many("TensorScatter", [name], cache, new, rows, axis=2, mode="linear")
-            self.b.output(name, name, self.precision.dtype, self.cache_shape())
+            self.b.output(name, name, self.cache_precision.dtype, self.cache_shape())
             written.append(name)
         return written[0], written[1]
 
 
 class PrefillGraph(GpuT2SGraph):
-    """A packed prompt to logits and the first rows of a slot; `modules.t2s.T2S.prefill` for one sequence."""
+    """A packed prompt to logits and the first rows of a slot; `modules.t2s.T2S.prefill` for one sequence.
+
+    In float32 but for the cache: every step of the sentence reads what it writes, and it is one call of thirty or more.
+    """
 
     name = "t2s_prefill"
     batch = 1
@@ -96,32 +104,29 @@ class PrefillGraph(GpuT2SGraph):
         bias = self._attention_bias(index, is_text, b.add("Less", index, lengths))
         last = b.add("Sub", lengths, b.constant(1))
 
-        x = self.embed_rows(phones, tokens, self.cast(bert_features), is_text, positions)
+        x = self.embed_rows(phones, tokens, bert_features, is_text, positions)
         packed_shape = b.constant([1, -1, 3 * sizes.hidden])
         for layer in range(sizes.layers):
-            qkv = b.add("Reshape", self.linear(self.cast(x), f"layers.{layer}.qkv"), packed_shape)
+            qkv = b.add("Reshape", self.linear(x, f"layers.{layer}.qkv"), packed_shape)
             query, key, value = self.split_heads(qkv)
             # Read from the cache, not from what is written to it: TensorRT needs to see which of the two comes first.
             written = self.write_cache(layer, key, value, b.constant([0]))
             key, value = (b.add("Slice", each, b.constant([0]), row_count, b.constant([2])) for each in written)
+            if self.cache_precision is not Precision.FP32:
+                key, value = (b.add("Cast", each, to=TensorProto.FLOAT) for each in (key, value))
             attended = self._attend(query, key, value, bias)
             if layer == sizes.layers - 1:  # nobody reads what the other rows of the last layer would become
                 x, attended = (b.add("Gather", each, last) for each in (x, attended))
             x = self.finish_layer(layer, x, attended)
         b.output("logits", self.logits(x), np.float32, [1, sizes.vocabulary])
 
-    def project_features(self, flat: str) -> str:
-        """Project BERT features, and go back to float32, in which text rows are summed."""
-        return self.float32(super().project_features(flat))
-
     def _attend(self, query: str, key: str, value: str, bias: str) -> str:
         """`[rows, hidden]`; written out, for RTX 1.7 has no kernel for Attention with a mask in float32."""
         b = self.b
-        query, key, value = (self.float32(each) for each in (query, key, value))
         query = b.add("Mul", query, b.constant(self.head_dim**-0.5, np.float32))
         scores = b.add("Add", b.add("MatMul", query, b.add("Transpose", key, perm=[0, 1, 3, 2])), bias)
         attended = b.add("MatMul", b.add("Softmax", scores, axis=-1), value)
-        return self.flat_rows(b.add("Transpose", self.cast(attended), perm=[0, 2, 1, 3]))
+        return self.flat_rows(b.add("Transpose", attended, perm=[0, 2, 1, 3]))
 
     def _attention_bias(self, index: str, is_text: str, is_real: str) -> str:
         """`[1, 1, L, L]` float32: 0 where row i sees row j, else large and negative."""

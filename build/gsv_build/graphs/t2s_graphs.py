@@ -26,7 +26,6 @@ from gsv_build.graphs.precision import Precision
 from gsv_build.graphs.t2s_gpu_graphs import (
     DecodeSampleGraph,
     DecodeStepGraph,
-    GpuT2SGraph,
     PrefillGraph,
     stays_float32,
 )
@@ -61,7 +60,7 @@ class T2SGpuFiles:
     prefill: Path
     decode_step: Path
     decode_sample: Path
-    weights: Path
+    weights: Path  # of the steps; those of the prefill lie beside them
 
 
 def write_t2s_graphs(
@@ -98,25 +97,26 @@ def write_t2s_gpu_graphs(
         model: weights of every layer.
         folder: must exist.
         cache_rows: rows of a slot, which the graphs fix; likewise of the table of positions.
-        precision: of weights and arithmetic.
+        precision: of the cache, and of weights and arithmetic of a step.
 
     Returns:
         Paths of the files.
     """
-    tensors = {
-        name: tensor if stays_float32(name) else tensor.astype(precision.dtype)
-        for name, tensor in _tensors(model, cache_rows).items()
-    }
-    weights = WeightFile(folder / t2s_gpu_weights_file(precision.value), tensors)
+    exact = _tensors(model, cache_rows)
+    narrow = {name: each if stays_float32(name) else each.astype(precision.dtype) for name, each in exact.items()}
+    weights = WeightFile(folder / t2s_gpu_weights_file(precision.value), narrow)
+    prefill_weights = weights
+    if precision is not Precision.FP32:
+        prefill_weights = WeightFile(folder / t2s_gpu_weights_file(Precision.FP32.value), exact)
     facts = {**_facts(model, cache_rows), "cache_rows": cache_rows, "precision": precision.value}
-
-    def save(graph: type[GpuT2SGraph], name: str) -> Path:
-        return graph(model.sizes, weights, precision, cache_rows).save(folder / name, facts)
-
+    prefill = PrefillGraph(model.sizes, prefill_weights, Precision.FP32, precision, cache_rows)
+    decode_step, decode_sample = (
+        graph(model.sizes, weights, precision, precision, cache_rows) for graph in (DecodeStepGraph, DecodeSampleGraph)
+    )
     return T2SGpuFiles(
-        prefill=save(PrefillGraph, T2S_PREFILL_FILE),
-        decode_step=save(DecodeStepGraph, T2S_DECODE_STEP_FILE),
-        decode_sample=save(DecodeSampleGraph, T2S_DECODE_SAMPLE_FILE),
+        prefill=prefill.save(folder / T2S_PREFILL_FILE, facts),
+        decode_step=decode_step.save(folder / T2S_DECODE_STEP_FILE, facts),
+        decode_sample=decode_sample.save(folder / T2S_DECODE_SAMPLE_FILE, facts),
         weights=weights.path,
     )
 
