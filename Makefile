@@ -121,7 +121,7 @@ docs: $(DOCS)/.ready ## write the tables of docs/wire.md from the contract, and 
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
 	@echo "open var/site/index.html"
 
-build: $(VENV)/.server ## export WEIGHTS=dir (or S1=file.ckpt S2=file.pth, BASE=dir) into model_repository/ for PRESET=cpu|onnx|tensorrt; skips what is up to date
+build: $(VENV)/.server ## export WEIGHTS=dir (or S1=file.ckpt S2=file.pth, BASE=dir) into model_repository/ for PRESET=cpu|cuda|onnx|tensorrt; skips what is up to date
 	$(BIN)/python -m gsv_build build --preset $(PRESET) $(VOICE_FILES) $(ARGS)
 
 weights: $(VENV)/.server ## fetch the published checkpoints (several GB) into var/weights

@@ -14,7 +14,7 @@ from gsv_runtime.model_files import joined_digest
 from gsv_runtime.settings import BUILD_FILE, CheckpointFacts
 
 # Source files that decide what an exported graph is; serving and fetching are none of its business.
-_EXPORTING = ("modules/**/*.py", "checkpoints/**/*.py", "export*.py", "graphs/*.py", "stage_builds.py", "engines.py")
+_EXPORTING = ("modules/**/*.py", "checkpoints/**/*.py", "export*.py", "graphs/*.py", "stage_builds.py")
 
 
 @dataclass
@@ -25,7 +25,9 @@ class BuildRecord:
     t2s_precision: str = T2SPrecision.FP32.value
     stages: dict[str, str] = field(default_factory=dict)  # stage to the digest that its files were written from
     files: dict[str, str] = field(default_factory=dict)  # stage to SHA-256 of what was written: the cache's keys
-    engines: dict[str, str] = field(default_factory=dict)  # stage to the digest that its TensorRT engine was built from
+    engines: dict[str, str] = field(
+        default_factory=dict
+    )  # stage to what its engine was built from: engines.engine_digest
     models: list[str] | None = None
     facts: CheckpointFacts | None = None
 

@@ -16,12 +16,13 @@ from gsv_build import configs
 from gsv_build.build_record import BuildRecord, builder_digest, built_digest
 from gsv_build.checkpoints import CheckpointError
 from gsv_build.deployment import PRESETS, Deployment, Runtime, with_frontend
-from gsv_build.engines import EngineFailed, build_engines, graph_input_shapes
+from gsv_build.engines import build_engines, graph_input_shapes
 from gsv_build.export import ExportFailed
 from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.pairing import check_pair
 from gsv_build.pbtxt import CheckpointSizes
 from gsv_build.stage_builds import Weights, remove_leftovers, stage_builds
+from gsv_build.tensorrt_library import EngineFailed, TensorRT
 from gsv_build.text_resources import link_text_resources
 from gsv_build.weights import Chosen, find_weights
 from gsv_runtime import contract
@@ -59,6 +60,8 @@ def build(
         ExportFailed: a stage has no pure graph.
         EngineFailed: TensorRT is missing or refuses a graph.
     """
+    runs_engines = any(how.runtime is Runtime.TENSORRT for how in deployment.models.values())
+    library = TensorRT.find() if runs_engines else None  # before minutes of export
     weights = Weights(find_weights(directory, version, chosen))
     check_pair(weights.files, weights.t2s.sizes, weights.sovits.sizes)
     add_missing_models(repository)
@@ -80,12 +83,8 @@ def build(
             stage.run(repository)
             record.stages[stage.model.name] = digests[stage.model.name]
     built = [stage.model.name for stage in stale]
-    if deployment.preset == "tensorrt":
-        stale_engines = {name for name, digest in digests.items() if record.engines.get(name) != digest}
-        for name in build_engines(repository, deployment, stale_engines):
-            record.engines[name] = digests[name]
-            record.files.pop(name, None)
-            record.write(repository)
+    if library is not None:
+        build_engines(repository, deployment, record, library)
     link_text_resources(directory, repository)
     _finish(repository, deployment, weights, record)
     return built

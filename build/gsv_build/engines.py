@@ -1,39 +1,38 @@
 """`python -m gsv_build engines`: builds a TensorRT engine from each exported graph.
 
-Not run here: our machines have no TensorRT and no suitable GPU. The profiles are tested, the calls are NVIDIA's
-documented Python API (tensorrt.Builder, OnnxParser, IOptimizationProfile). An engine runs only on the GPU model and
-the TensorRT version that built it, so this command runs in the container of `docker compose run --rm build`.
+Run here with TensorRT for RTX, which needs no GPU to build. Not run here: `tensorrt` 10 and 11, whose engines run only
+on the GPU model and the version that built them, so that this runs in the container of `docker compose run --rm build`.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
+import json
 import logging
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping
+import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import onnx
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
+from gsv_build import tensorrt_library
+from gsv_build.build_record import BuildRecord, built_digest, file_digest
 from gsv_build.deployment import PRESETS, Deployment, ModelDeployment, Runtime, Span
-from gsv_build.graphs.precision import Precision
-from gsv_build.tensorrt_library import EngineFailed
+from gsv_build.tensorrt_library import EngineFailed, Profiles, TensorRT
+from gsv_runtime import model_files
 from gsv_runtime.contract import MODELS, Model
-from gsv_runtime.model_files import DEFAULT_REPOSITORY, ENGINE_FILE, GRAPH_FILE
+from gsv_runtime.model_files import DEFAULT_REPOSITORY, ENGINE_FILE, GRAPH_FILE, joined_digest
+from gsv_runtime.settings import CheckpointFacts, read_build
 
 logger = logging.getLogger("gsv.build")
 
-Shape = tuple[int, ...]
-_WORKSPACE_BYTES = 4 << 30
 
-
-def input_profiles(
-    model: Model, how: ModelDeployment, shapes: Mapping[str, list[int | str]]
-) -> dict[str, tuple[Shape, Shape, Shape]]:
+def input_profiles(model: Model, how: ModelDeployment, shapes: Mapping[str, list[int | str]]) -> Profiles:
     """Smallest, tuned and largest shape of every input of a graph.
 
     Args:
@@ -65,13 +64,16 @@ def input_profiles(
     return profiles
 
 
-def trtexec_arguments(profiles: Mapping[str, tuple[Shape, Shape, Shape]], fp16: bool) -> list[str]:
-    """The same profiles as arguments of NVIDIA's `trtexec`, for whoever builds by hand."""
+def trtexec_arguments(profiles: Profiles) -> list[str]:
+    """The same profiles as arguments of NVIDIA's `trtexec`, for whoever builds by hand.
+
+    `--stronglyTyped` is what TensorRT 10 needs and TensorRT 11 does anyway: half precision is in the graph.
+    """
     rendered = [
         f"--{kind}Shapes=" + ",".join(f"{name}:{'x'.join(map(str, shapes[i]))}" for name, shapes in profiles.items())
         for i, kind in enumerate(("min", "opt", "max"))
     ]
-    return [*rendered, *(["--fp16"] if fp16 else [])]
+    return [*rendered, "--stronglyTyped"]
 
 
 def graph_input_shapes(graph: Path) -> dict[str, list[int | str]]:
@@ -91,71 +93,84 @@ def engine_models(deployment: Deployment, repository: Path) -> list[Model]:
     return [model for model in engines if (repository / model.name / "1" / GRAPH_FILE).is_file()]
 
 
-def load_tensorrt() -> Any:
-    """Imports TensorRT.
+def graph_profiles(model: Model, deployment: Deployment, graph: Path) -> Profiles:
+    """Profiles of a graph as this deployment runs it.
 
     Raises:
-        EngineFailed: it is not installed, with the way to get it.
+        EngineFailed: an axis varies and the deployment has no sizes for it.
     """
-    try:
-        return importlib.import_module("tensorrt")
-    except ImportError:
-        raise EngineFailed(
-            "TensorRT is not installed here; engines are built on the GPU that will run them, in NVIDIA's container: "
-            "`docker compose run --rm build build --preset tensorrt --weights /weights` "
-            "(image nvcr.io/nvidia/tensorrt, see build/Dockerfile)"
-        ) from None
+    return input_profiles(model, deployment.model(model), graph_input_shapes(graph))
 
 
-def build_engine(
-    trt: Any, graph: Path, engine: Path, profiles: Mapping[str, tuple[Shape, Shape, Shape]], fp16: bool
-) -> None:
-    """Build one engine. Not run here.
+def engine_digest(library: TensorRT, graph: Path, profiles: Profiles) -> str:
+    """SHA-256 of what an engine depends on: graph and weights, profiles, library, its target, how we call it."""
+    parts = sorted(path for path in graph.parent.iterdir() if path.name.startswith(graph.name))
+    ours = file_digest(Path(tensorrt_library.__file__))
+    profile = json.dumps(profiles, sort_keys=True)
+    return joined_digest([library.name, library.target, ours, profile, *map(model_files.file_digest, parts)])
+
+
+def build_engines(repository: Path, deployment: Deployment, record: BuildRecord, library: TensorRT) -> list[str]:
+    """Build the engines that are not up to date, and write each into the record as soon as it is there.
 
     Args:
-        trt: the tensorrt module.
-        graph: ONNX file; external weights beside it are found.
-        engine: plan to write, at once.
-        profiles: input name to (min, opt, max).
-        fp16: allow half precision where it is faster.
+        repository: with the graphs.
+        deployment: says which models run as engines, and at which sizes.
+        record: of this repository; says what the engines that are there were built from.
+        library: builds them.
+
+    Returns:
+        Names of the models whose engines were built.
 
     Raises:
-        EngineFailed: the parser or the builder refuses, with its words.
+        EngineFailed: the parser or the builder refuses a graph, with its words.
     """
-    log = trt.Logger(trt.Logger.WARNING)
-    builder = trt.Builder(log)
-    network = builder.create_network(0)
-    parser = trt.OnnxParser(network, log)
-    if not parser.parse_from_file(str(graph)):
-        problems = "; ".join(str(parser.get_error(index)) for index in range(parser.num_errors))
-        raise EngineFailed(f"TensorRT cannot parse {graph.parent.parent.name}/{graph.name}: {problems}")
-    config = builder.create_builder_config()
-    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, _WORKSPACE_BYTES)
-    if fp16:
-        config.set_flag(trt.BuilderFlag.FP16)
-    profile = builder.create_optimization_profile()
-    for name, (low, opt, high) in profiles.items():
-        profile.set_shape(name, low, opt, high)
-    config.add_optimization_profile(profile)
-    plan = builder.build_serialized_network(network, config)
-    if plan is None:
-        raise EngineFailed(f"TensorRT built no engine from {graph.parent.parent.name}; its log above says why")
-    temporary = engine.with_suffix(f".{os.getpid()}")
-    temporary.write_bytes(bytes(plan))
-    temporary.replace(engine)
-
-
-def build_engines(repository: Path, deployment: Deployment, names: Collection[str] | None = None) -> Iterator[str]:
-    """Build the engines of a deployment, or of those models only that are named; yield each model when it has one."""
-    models = [model for model in engine_models(deployment, repository) if names is None or model.name in names]
-    if not models:
-        return
-    trt = load_tensorrt()
-    for model in tqdm(models, desc="engines", unit="engine", file=sys.stderr):
+    stale = {}
+    for model in engine_models(deployment, repository):
         graph = repository / model.name / "1" / GRAPH_FILE
-        profiles = input_profiles(model, deployment.model(model), graph_input_shapes(graph))
-        build_engine(trt, graph, graph.with_name(ENGINE_FILE), profiles, deployment.precision is Precision.FP16)
-        yield model.name
+        digest = engine_digest(library, graph, graph_profiles(model, deployment, graph))
+        if record.engines.get(model.name) != digest or not graph.with_name(ENGINE_FILE).is_file():
+            stale[model] = digest
+    if not stale:
+        return []
+    logger.info("engines to build count=%d library=%s for=%s", len(stale), library.name, library.target)
+    if library.is_for_rtx:
+        logger.warning(
+            "Triton's TensorRT backend loads no engine of %s; to serve, build in the container", library.name
+        )
+    steps = tqdm(stale.items(), desc="engines", unit="engine", file=sys.stderr)
+    with logging_redirect_tqdm():
+        for model, digest in steps:
+            steps.set_postfix_str(model.name)
+            version = repository / model.name / "1"
+            _build_engine(library, version / GRAPH_FILE, graph_profiles(model, deployment, version / GRAPH_FILE))
+            record.engines[model.name] = digest
+            record.files[model.name] = built_digest(version)
+            record.write(repository)
+    return [model.name for model in stale]
+
+
+def _build_engine(library: TensorRT, graph: Path, profiles: Profiles) -> None:
+    """Build one engine beside its graph, and keep what the library learnt for the next."""
+    began_s = time.perf_counter()
+    kept = _timing_cache(library, graph.parents[2])
+    built = library.build(graph, profiles, kept.read_bytes() if kept.is_file() else b"")
+    _write_at_once(graph.with_name(ENGINE_FILE), built.plan)
+    if built.timing_cache:
+        _write_at_once(kept, built.timing_cache)
+    seconds = time.perf_counter() - began_s
+    logger.info("engine built model=%s s=%.1f bytes=%d", graph.parents[1].name, seconds, len(built.plan))
+
+
+def _timing_cache(library: TensorRT, repository: Path) -> Path:
+    """Where a library's cache lies: one for each version and target, because no other can read it."""
+    return repository / f".timing-{joined_digest([library.name, library.target])[:16]}"
+
+
+def _write_at_once(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_bytes(content)
+    temporary.replace(path)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -166,23 +181,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Build or print; return the exit status."""
-    deployment = PRESETS["tensorrt"]
-    models = engine_models(deployment, arguments.repository)
+    deployment, repository = PRESETS["tensorrt"], arguments.repository
+    models = engine_models(deployment, repository)
     if not models:
-        logger.error("no exported graphs in %s; run `make build PRESET=tensorrt`", arguments.repository)
+        logger.error("no exported graphs in %s; run `make build PRESET=tensorrt`", repository)
         return 1
     try:
         if arguments.print:
             for model in models:
-                graph = arguments.repository / model.name / "1" / GRAPH_FILE
-                profiles = input_profiles(model, deployment.model(model), graph_input_shapes(graph))
-                plan = graph.with_name(ENGINE_FILE)
-                words = ["trtexec", f"--onnx={graph}", f"--saveEngine={plan}"]
-                half = deployment.precision is Precision.FP16
-                sys.stdout.write(" ".join([*words, *trtexec_arguments(profiles, half)]) + "\n")
+                graph = repository / model.name / "1" / GRAPH_FILE
+                words = ["trtexec", f"--onnx={graph}", f"--saveEngine={graph.with_name(ENGINE_FILE)}"]
+                words += trtexec_arguments(graph_profiles(model, deployment, graph))
+                sys.stdout.write(" ".join(words) + "\n")
         else:
-            list(build_engines(arguments.repository, deployment))
-    except EngineFailed as failure:
+            library = TensorRT.find()
+            built = build_engines(repository, deployment, _finished_record(repository), library)
+            logger.info("engines ready built=%s", ",".join(built) or "nothing, all up to date")
+    except (EngineFailed, ValueError) as failure:
         logger.error("%s", failure)
         return 1
     return 0
+
+
+def _finished_record(repository: Path) -> BuildRecord:
+    """The record of a build that ended, with all that a server reads."""
+    values = read_build(repository)
+    record = BuildRecord.read(repository, values["preset"], values["t2s_precision"])
+    return replace(record, models=values["models"], facts=CheckpointFacts.from_repository(repository))

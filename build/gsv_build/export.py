@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from gsv_build.graphs.half_precision import FLOAT32_PARTS, SCOPES, to_precision
 from gsv_build.graphs.precision import Precision
-from gsv_build.tensorrt_operators import lint_graph
+from gsv_build.graphs.purity import impurities
 from gsv_runtime import contract
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def export_graph(
         `path`.
 
     Raises:
-        ExportFailed: the graph is not pure, or not one that TensorRT can parse.
+        ExportFailed: the graph is not pure.
     """
     inputs = [tensor for tensor in model.inputs if tensor.name not in omit]
     examples = tuple(example_input(tensor, sizes, lengths or {}) for tensor in inputs)
@@ -78,7 +78,7 @@ def export_graph(
     program.save(path, external_data=external)
     proto = onnx.load(path, load_external_data=precision is not Precision.FP32)
     _name_axes(proto, inputs, model.outputs)
-    findings = lint_graph(proto)
+    findings = impurities(proto)
     if findings:
         raise ExportFailed(f"{model.name}: {'; '.join(findings[:10])}; {len(findings)} findings; change the module")
     _to_precision(proto, precision, model)

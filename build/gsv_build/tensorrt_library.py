@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import importlib
 import platform
+import shutil
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,6 @@ from typing import Any
 Shape = tuple[int, ...]
 Profiles = Mapping[str, tuple[Shape, Shape, Shape]]  # input name to smallest, tuned and largest shape
 _MODULES = ("tensorrt", "tensorrt_rtx")
-_WORKSPACE_BYTES = 4 << 30
 
 
 class EngineFailed(Exception):
@@ -26,7 +27,7 @@ class EngineFailed(Exception):
 
 @dataclass(frozen=True)
 class BuiltEngine:
-    """A plan, and what was learnt about this GPU's kernels while it was made."""
+    """A plan, and what was learnt about this GPU's kernels while it was made: empty if the library keeps nothing."""
 
     plan: bytes
     timing_cache: bytes
@@ -72,7 +73,12 @@ class TensorRT:
         """Which GPUs its engines run on."""
         if self.is_for_rtx:
             return "compute capability 8.0, 8.6, 8.9, 12.0 and later"
-        return f"the GPU of {platform.node() or 'this machine'}"
+        return _gpus() or f"the GPU of {platform.node()}"
+
+    @property
+    def keeps_timing_cache(self) -> bool:
+        """Whether it times kernels when it builds; TensorRT for RTX does not, and reads no such cache without a GPU."""
+        return not self.is_for_rtx
 
     def build(
         self, graph: Path, profiles: Profiles, timing_cache: bytes = b"", on_this_gpu: bool = False
@@ -82,7 +88,7 @@ class TensorRT:
         Args:
             graph: ONNX file; external weights beside it are found.
             profiles: of every input whose shape varies, and any other.
-            timing_cache: of an earlier build; empty if there was none.
+            timing_cache: of an earlier build; empty if there was none, or the library keeps none.
             on_this_gpu: make it for the GPU of this machine alone, where the library would make it for several.
 
         Raises:
@@ -92,12 +98,12 @@ class TensorRT:
         builder = trt.Builder(self.log)
         network = self.parse(builder, graph)
         config = builder.create_builder_config()
-        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, _WORKSPACE_BYTES)
         if on_this_gpu and self.is_for_rtx:
             config.num_compute_capabilities = 1
             config.set_compute_capability(trt.ComputeCapability.CURRENT, 0)
-        cache = config.create_timing_cache(timing_cache)
-        config.set_timing_cache(cache, ignore_mismatch=True)
+        if self.keeps_timing_cache:
+            cache = config.create_timing_cache(timing_cache) or config.create_timing_cache(b"")
+            config.set_timing_cache(cache, ignore_mismatch=True)
         profile = builder.create_optimization_profile()
         for name, (low, opt, high) in profiles.items():
             profile.set_shape(name, low, opt, high)
@@ -105,7 +111,7 @@ class TensorRT:
         plan = builder.build_serialized_network(network, config)
         if plan is None:
             raise EngineFailed(f"{self.name} built no engine from {label(graph)}; its log above says why")
-        learnt = config.get_timing_cache()
+        learnt = config.get_timing_cache() if self.keeps_timing_cache else None
         return BuiltEngine(bytes(plan), bytes(learnt.serialize()) if learnt is not None else b"")
 
     def parse(self, builder: Any, graph: Path) -> Any:
@@ -127,3 +133,12 @@ class TensorRT:
 def label(graph: Path) -> str:
     """Model and file of a graph in a repository, for messages."""
     return f"{graph.parent.parent.name}/{graph.name}"
+
+
+def _gpus() -> str:
+    """Names of this machine's GPUs; empty where the driver's `nvidia-smi` is not there or fails."""
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return ""
+    asked = subprocess.run([command, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True)
+    return ", ".join(sorted(set(asked.stdout.split("\n")) - {""})) if asked.returncode == 0 else ""

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sys
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
@@ -190,22 +192,31 @@ def test_another_precision_of_t2s_builds_t2s_again_and_is_recorded(tmp_path, wei
     assert read_build(tmp_path)["t2s_precision"] == "int8"
 
 
-def test_engines_are_built_once_and_again_when_their_graph_changed(tmp_path, weights, exported, monkeypatch):
-    asked = []
+def test_a_preset_with_engines_builds_them_after_the_graphs(tmp_path, weights, exported, monkeypatch):
+    library, asked = object(), []
 
-    def build_engines(_repository, _deployment, names):
-        asked.append(sorted(names & {"vocoder", "acoustic"}))
-        yield from asked[-1]
+    def build_engines(repository, deployment, record, builder):
+        asked.append((repository, deployment.preset, sorted(record.stages), builder))
 
     monkeypatch.setattr(build_repository, "graph_input_shapes", lambda path: {})
     monkeypatch.setattr(build_repository, "build_engines", build_engines)
-    build(tmp_path, PRESETS["tensorrt"], weights)
-    build(tmp_path, PRESETS["tensorrt"], weights)
-    write_random_checkpoints(weights.parent / "other", ModelVersion.V2, seed=1)
-    shutil.copy(weights.parent / "other" / "s2.pth", weights / "s2.pth")
-    build_record.file_digest.cache_clear()
-    build(tmp_path, PRESETS["tensorrt"], weights)
-    assert asked == [["acoustic", "vocoder"], [], ["acoustic", "vocoder"]]
+    monkeypatch.setattr(build_repository.TensorRT, "find", lambda: library)
+    built = build(tmp_path, PRESETS["tensorrt"], weights)
+    assert asked == [(tmp_path, "tensorrt", sorted(built), library)]
+    build(tmp_path, PRESETS["onnx"], weights)
+    assert len(asked) == 1
+
+
+def test_without_tensorrt_nothing_is_exported_for_it_and_the_way_to_get_it_is_told(
+    tmp_path, weights, exported, monkeypatch, caplog
+):
+    for name in ("tensorrt", "tensorrt_rtx"):
+        monkeypatch.setitem(sys.modules, name, None)
+    arguments = Namespace(preset="tensorrt", weights=weights, version=None, repository=tmp_path, frontend="improved")
+    arguments.t2s_precision = "fp32"
+    assert build_repository.run(arguments) == 1
+    assert "pip install tensorrt-rtx-cu13" in caplog.text
+    assert not exported
 
 
 def test_without_bert_there_is_a_warning_and_no_bert_model(tmp_path, weights, exported, caplog):

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from gsv_build import export
 from gsv_build.checkpoints.keys_s2 import SovitsModules
 from gsv_build.export import ExportFailed, export_graph
-from gsv_build.tensorrt_operators import lint_graph
+from gsv_build.graphs.purity import impurities
+from gsv_build.tensorrt_library import TensorRT
 from gsv_runtime import contract
 from gsv_runtime.versions import ModelVersion
 
@@ -88,9 +89,17 @@ def test_graphs_carry_the_contracts_names_types_and_axes(exported: Exported, sta
 @BY_STAGE
 def test_graphs_are_pure_and_hold_no_trace_of_the_builder(exported: Exported, stage: str) -> None:
     proto = onnx.load(exported.path(stage))
-    assert lint_graph(proto) == []
+    assert impurities(proto) == []
     onnx.checker.check_model(proto, full_check=True)
     assert b"/gsv_build/" not in proto.SerializeToString()
+
+
+@pytest.mark.tensorrt
+@BY_STAGE
+def test_graphs_are_read_by_tensorrts_own_parser(exported: Exported, stage: str) -> None:
+    trt = pytest.importorskip("tensorrt_rtx", reason="needs the wheel tensorrt-rtx-cu13")
+    library = TensorRT(trt)
+    assert library.parse(trt.Builder(library.log), exported.path(stage)).num_layers > 0
 
 
 @pytest.mark.parametrize(

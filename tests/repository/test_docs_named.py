@@ -24,7 +24,6 @@ TEXTS = {
 DOCUMENTS = {name for name in TRACKED if name.endswith(".md")}
 # Documents of others, each with whose it is.
 FOREIGN = {
-    "docs/operators.md": "onnx-tensorrt",
     "OperatorKernels.md": "ONNX Runtime",
     "EN_PHONES.md": "misaki",
     "Operations.md": "metrics.py, being edited",
