@@ -53,7 +53,7 @@ def build(
         chosen: files that were named, and are not looked for there.
 
     Returns:
-        Stages that were built; empty if all was up to date.
+        Stages whose graph or engine was built; empty if all was up to date.
 
     Raises:
         CheckpointError: a checkpoint is missing or cannot be used.
@@ -84,7 +84,8 @@ def build(
             record.stages[stage.model.name] = digests[stage.model.name]
     built = [stage.model.name for stage in stale]
     if library is not None:
-        build_engines(repository, deployment, record, library)
+        engines = build_engines(repository, deployment, record, library)
+        built += [name for name in engines if name not in built]
     link_text_resources(directory, repository)
     _finish(repository, deployment, weights, record)
     return built

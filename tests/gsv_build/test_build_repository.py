@@ -197,14 +197,17 @@ def test_a_preset_with_engines_builds_them_after_the_graphs(tmp_path, weights, e
 
     def build_engines(repository, deployment, record, builder):
         asked.append((repository, deployment.preset, sorted(record.stages), builder))
+        return ["vocoder"]
 
     monkeypatch.setattr(build_repository, "graph_input_shapes", lambda path: {})
     monkeypatch.setattr(build_repository, "build_engines", build_engines)
     monkeypatch.setattr(build_repository.TensorRT, "find", lambda: library)
     built = build(tmp_path, PRESETS["tensorrt"], weights)
     assert asked == [(tmp_path, "tensorrt", sorted(built), library)]
-    build(tmp_path, PRESETS["onnx"], weights)
-    assert len(asked) == 1
+    assert build(tmp_path, PRESETS["tensorrt"], weights) == ["vocoder"]
+    assert len(asked) == 2
+    build(tmp_path, PRESETS["cpu"], weights)
+    assert len(asked) == 2
 
 
 def test_without_tensorrt_nothing_is_exported_for_it_and_the_way_to_get_it_is_told(
