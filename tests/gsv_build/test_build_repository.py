@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser
 from dataclasses import replace
 from pathlib import Path
 
@@ -215,8 +215,9 @@ def test_without_tensorrt_nothing_is_exported_for_it_and_the_way_to_get_it_is_to
 ):
     for name in ("tensorrt", "tensorrt_rtx"):
         monkeypatch.setitem(sys.modules, name, None)
-    arguments = Namespace(preset="tensorrt", weights=weights, version=None, repository=tmp_path, frontend="improved")
-    arguments.t2s_precision = "fp32"
+    parser = ArgumentParser()
+    build_repository.add_arguments(parser)
+    arguments = parser.parse_args(["--preset=tensorrt", f"--weights={weights}", f"--repository={tmp_path}"])
     assert build_repository.run(arguments) == 1
     assert "pip install tensorrt-rtx-cu13" in caplog.text
     assert not exported
