@@ -26,14 +26,12 @@ LIMIT_S = 60.0  # of one request; far above what it takes, so that a hang fails 
 NUMPY = {"INT32": np.int32, "INT64": np.int64, "FP32": np.float32, "BOOL": np.bool_}
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at groups
 def pytest_collection_modifyitems(items):
     """Every test here needs the server."""
     here = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
     missing = importlib.util.find_spec("pytriton") is None
     for item in here:
         item.add_marker(pytest.mark.triton)
-        item.add_marker(pytest.mark.xdist_group("server"))  # one worker, so that one server serves all
         if missing:
             item.add_marker(pytest.mark.skip(reason="nvidia-pytriton is not installed"))
 
