@@ -75,7 +75,7 @@ def table(schedule: ChunkSchedule, found: Sequence[Quality]) -> str:
         f"Chunks of {schedule.first_tokens} tokens, doubling to {schedule.max_tokens}; "
         f"lookahead {schedule.lookahead_tokens}; the text encoder sees {schedule.encoder_tokens} before a chunk.",
         "",
-        "| sentence | tokens | whole, dB | by chunk | windows alone | same grid | another seed | seam steps / others |",
+        "| sentence | tokens | whole, dB | by chunk | windows alone | so cut | another seed | seam steps / others |",
         "|---|---:|---:|---|---:|---:|---:|---:|",
     ]
     for each in found:

@@ -4,7 +4,7 @@ Three comparisons, each with the same seed and so the same noise:
 
 - *whole*: streamed against the sentence decoded at once, as upstream does. The sum of all that differs.
 - *windows*: streamed, but with the text encoder given every token: what windows and cross-fades alone change.
-- *same grid*: streamed against flow and vocoder run over the whole sentence, on what the text encoder said of each
+- *same schedule*: streamed against flow and vocoder run over the whole sentence, on what the text encoder said of each
   chunk when it was decoded: what streaming changes beyond the text encoder's not knowing the future.
 
 For scale, a fourth: the sentence decoded at once, against the same with the noise of another seed.

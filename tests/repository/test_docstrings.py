@@ -9,12 +9,13 @@ from .test_layout import ROOT, SOURCES
 
 # Verbs with which docstrings began in the third person; nouns that look the same (Calls, Samples, Starts) are left out.
 THIRD_PERSON = set(
-    """Adds Answers Applies Appends Asks Builds Calculates Carries Checks Chooses Closes Compares Computes Connects
-    Converts Copies Counts Creates Cuts Decides Decodes Deletes Does Drops Encodes Ends Enters Exports Fetches Finds
-    Forgets Frees Gets Gives Goes Hands Holds Ignores Iterates Joins Keeps Lays Leaves Lets Loads Logs Looks Makes
-    Measures Moves Opens Pads Parses Passes Pauses Plots Prepares Prints Pulls Pushes Puts Raises Reads Receives Refuses
-    Registers Removes Renders Replaces Resamples Restarts Returns Rewrites Runs Says Sends Serves Sets Shows Speaks
-    Stops Takes Tells Tests Trains Turns Unloads Updates Validates Waits Wraps Writes Yields""".split()
+    """Adds Admits Answers Appends Applies Asks Builds Calculates Carries Catches Checks Chooses Closes Compares
+    Computes Connects Converts Copies Counts Creates Cuts Decides Decodes Deletes Does Drops Encodes Ends Enters
+    Exports Fetches Finds Forgets Frees Gets Gives Goes Hands Holds Ignores Iterates Joins Keeps Lays Leaves
+    Lets Loads Logs Looks Makes Measures Moves Notices Opens Pads Parses Passes Pauses Plots Prepares Prints
+    Pulls Pushes Puts Raises Reads Receives Refuses Registers Removes Renders Replaces Resamples Restarts
+    Returns Rewrites Runs Says Sends Serves Sets Shows Speaks Squeezes Stops Takes Tells Tests Trains Turns
+    Unloads Updates Validates Waits Walks Wraps Writes Yields""".split()
 )
 
 

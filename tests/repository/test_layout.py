@@ -8,6 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+import tomllib
 
 from gsv_build.configs import drifted
 from gsv_build.deployment import PRESETS
@@ -74,9 +75,7 @@ _DOOR = ("messages", "metrics", "stage_calls", "streams")
 def test_only_the_door_touches_tritons_python_api_and_only_the_runners_touch_onnx_runtime():
     runtime = ROOT / "runtime" / "gsv_runtime"
     allowed = {
-        "triton_python_backend_utils": {
-            f"triton/{name}.py" for name in ("messages", "metrics", "stage_calls", "streams")
-        },
+        "triton_python_backend_utils": {f"triton/{name}.py" for name in _DOOR},
         "onnxruntime": {
             "graphs/session.py",
             "graphs/captured_stage.py",
@@ -90,6 +89,25 @@ def test_only_the_door_touches_tritons_python_api_and_only_the_runners_touch_onn
         pattern = re.compile(rf"^\s*(?:import|from) {module}\b", re.MULTILINE)
         users = {str(path.relative_to(runtime)) for path in runtime.rglob("*.py") if pattern.search(path.read_text())}
         assert users <= places
+
+
+def test_the_ground_of_the_runtime_stays_small():
+    assert len([path for path in (ROOT / "runtime" / "gsv_runtime").iterdir() if path.is_file()]) <= 14
+
+
+def test_what_calls_itself_pure_is_held_to_it_and_opens_no_file():
+    runtime = ROOT / "runtime" / "gsv_runtime"
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    (held,) = [contract["source_modules"] for contract in contracts if "pure" in contract["name"]]
+    for path in runtime.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        first = (ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0]
+        if re.search(r"\b[Pp]ure\b", first):
+            module = ".".join(path.relative_to(runtime.parent).with_suffix("").parts)
+            assert any(module == name or module.startswith(f"{name}.") for name in held), f"{module} is in no contract"
+            assert not re.search(r"(?<!def )(?<![.\w])open\(|\.read_text\(|\.write_text\(", text), module
 
 
 def test_packages_import_only_whom_they_may():

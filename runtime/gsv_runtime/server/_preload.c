@@ -1,9 +1,9 @@
-/* Two repairs of tritonserver, loaded into it by LD_PRELOAD (decision 20, gsv_runtime/preload.py).
+/* Two repairs of tritonserver, loaded into it by LD_PRELOAD (decision 20, gsv_runtime/server/preload.py).
  *
  * 1. Models run in processes of their own and share memory and locks with tritonserver. The Python backend's locks are
  *    robust: whoever takes one whose owner was killed gets it, and is told so by EOWNERDEAD. Boost turns that into an
  *    exception, which leaves a destructor, and tritonserver aborts. Here such a lock is made consistent and is simply
- *    taken; the dead model is noticed and loaded again elsewhere (gsv_runtime/supervisor.py). Only calls from the
+ *    taken; the dead model is noticed and loaded again elsewhere (gsv_runtime/server/model_reloader.py). Only calls from the
  *    backend's library are touched: others may want to know that an owner died.
  * 2. Triton's HTTP endpoint for streams deletes an error, then asks it for its code, and answers 400 to everything
  *    (http_server.cc, GenerateRequestClass::InferResponseComplete). Here the error that a thread deleted last is kept
