@@ -41,6 +41,8 @@ TESTED_BY = {
     "gsv_runtime/t2s/cuda_engine.py": "tests/gsv_build/graphs/test_t2s_decoding.py",
     "gsv_runtime/t2s/decoder.py": "tests/gsv_build/graphs/test_t2s_decoding.py",
     "gsv_runtime/t2s/opening.py": "tests/gsv_build/graphs/test_t2s_opening.py",
+    "gsv_runtime/t2s/sampled_steps.py": "tests/gsv_build/graphs/test_sampled_steps.py",
+    "gsv_runtime/graphs/opening.py": "tests/gsv_runtime/graphs/test_captured_stage.py",
     "gsv_runtime/triton/graph_model.py": "tests/e2e/test_served_stages.py",
     # a language is read by many modules together: by what is heard of it, and against upstream
     "gsv_runtime/text/*": "tests/gsv_runtime/text/test_reading_corpus.py",
@@ -48,7 +50,6 @@ TESTED_BY = {
     "gsv_client/transport/*": "tests/gsv_client/test_client.py",
     "gsv_client/server_info.py": "tests/gsv_client/test_client.py",
     "gsv_client/cli_errors.py": "tests/gsv_client/test_cli.py",
-    "gsv_client/text_input.py": "tests/gsv_client/test_cli.py",
     "gsv_client/say.py": "tests/gsv_client/test_cli.py",
     "gsv_client/pregenerate_cli.py": "tests/gsv_client/test_pregenerate.py",
     # what a run does from its beginning to its page
