@@ -16,6 +16,8 @@ MAX_PIECE_CHARACTERS = 60
 _REPETITION = re.compile("[\u3005\u303b\u309d\u309e\u30fd\u30fe]")
 _NOTHING_TO_REPEAT = re.compile(f"(?<![\u3041-\u30ff\u3400-\u9fff\u3005]){_REPETITION.pattern}")
 _READ_IN_CONTEXT = re.compile("[\x00-\x7f\u3041-\u3096\u30a1-\u30fe\u3005\u303b\u309d\u309e\uac00-\ud7a3\u207a\u207b]")
+_WITHOUT_A_FIGURE = re.compile(r"(?<!\d)(?<!\d )[^\x00-\x7f](?! ?\d)")
+_NO_SIGNS = frozenset("<>|~^_`+=¬$")  # that nobody expects to hear between words
 _SIGN = re.compile(r"[^\w\s\x00-\x7f\u3000-\u303f\uff00-\uffef\u2010-\u2027·]")
 
 
@@ -55,6 +57,23 @@ def unread(text: str, heard: set[str], has_sound: Callable[[str], bool]) -> list
     heard |= fresh - silent
     alone = _NOTHING_TO_REPEAT.findall(text) if _REPETITION.search(text) else []
     return [*alone, *(char for char in text if char in silent)] if silent or alone else []
+
+
+def mute_without_a_figure(text: str, is_mute: Callable[[str], bool]) -> list[str]:
+    """Find signs that are read beside a figure only, where none stands: ``你好°再见``.
+
+    Args:
+        text: a run of one language.
+        is_mute: whether a sign is nothing between two words.
+    """
+    found = [match[0] for match in _WITHOUT_A_FIGURE.finditer(text) if _is_sign(match[0])]
+    return [char for char in found if is_mute(char)] if found else []
+
+
+def _is_sign(char: str) -> bool:
+    return (
+        unicodedata.category(char) in ("No", "Sc", "Sm", "So") and unicodedata.normalize("NFKC", char) not in _NO_SIGNS
+    )
 
 
 def _is_sayable(char: str) -> bool:

@@ -12,7 +12,7 @@ from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.language_modes import Mode, check_mode
 from gsv_runtime.text.clean import clean, plain_forms
 from gsv_runtime.text.codes import say_codes
-from gsv_runtime.text.dropped import NOTHING_BESIDE, Dropped, no_reading, signs, unread
+from gsv_runtime.text.dropped import NOTHING_BESIDE, Dropped, mute_without_a_figure, no_reading, signs, unread
 from gsv_runtime.text.languages import FRONTENDS, Unit, check_table, reader
 from gsv_runtime.text.lexicon import Marks, Pronounced, parse_lexicon
 from gsv_runtime.text.markup import plain_text
@@ -94,6 +94,9 @@ def _read_run(language: str, text: str, variant: Variant) -> ReadRun:
     return ReadRun(language, text, reading.normalized, reading.units)
 
 
+_WORDS = {"en": "then", "ja": "はい", "ko": "안녕"}  # others: a character of Chinese
+
+
 @functools.lru_cache(maxsize=65_536)
 def _has_sound(char: str, language: str, variant: Variant) -> bool:
     """Whether a character is heard alone, or behind a figure: ² and ¢ are nothing without one."""
@@ -111,6 +114,20 @@ def _heard(language: str, variant: Variant) -> set[str]:
 
 def _unread(language: str, text: str, variant: Variant) -> list[str]:
     return unread(text, _heard(language, variant), lambda char: _has_sound(char, language, variant))
+
+
+@functools.lru_cache(maxsize=4_096)
+def _is_mute(char: str, language: str, variant: Variant) -> bool:
+    """Whether a sign that has a sound beside a figure is nothing between two words."""
+    word = _WORDS.get(language, "好")
+    between, together = (_read_run(language, f"{word}{sign}{word}", variant).phones for sign in (f" {char} ", " "))
+    return _has_sound(char, language, variant) and between == together
+
+
+def _mute(language: str, text: str, variant: Variant) -> list[str]:
+    if text.isascii():
+        return []
+    return mute_without_a_figure(text, lambda char: _is_mute(char, language, variant))
 
 
 def _check(text: str) -> None:
@@ -202,6 +219,8 @@ class _Reading:
         for run in read:
             for char in () if run.given else _unread(run.language, run.text, self.variant):
                 self.dropped.tell(char, no_reading(run.language))
+            for char in () if run.given else _mute(run.language, run.text, self.variant):
+                self.dropped.tell(char, NOTHING_BESIDE)
         if opened or sum(len(run.phones) for run in read) < MIN_SENTENCE_PHONES:
             # Once, as upstream: short sentences come out garbled. There the pause is read with the text: .10
             read = self._runs("." + text) if self.variant.frontend == "upstream" else _opened(read)

@@ -103,6 +103,11 @@ SAYABLE = st.characters(categories=["Lu", "Ll", "Lo", "Lt", "Nd", "Nl", "No", "S
 @LOOSE
 @example(char="々", language="en")
 @example(char="☂", language="zh")
+@example(char="°", language="zh")
+@example(char="£", language="zh")
+@example(char="²", language="ko")
+@example(char="¢", language="en")
+@example(char="＄", language="zh")
 @example(char="ก", language="ja")
 @example(char="Ⅷ", language="ko")
 @given(char=SAYABLE, language=st.sampled_from(list(AROUND)))
