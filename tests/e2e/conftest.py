@@ -215,7 +215,9 @@ def registered(server):
     """Registers two voices that differ in audio only."""
     for voice, pitch_hz in (("low", 110), ("high", 330)):
         inputs = {"action": "register", "voice": voice, "reference_audio": recording(pitch_hz=pitch_hz)}
-        server.client.voices(inputs | {"prompt_text": "the same words", "prompt_language": "en"})
+        server.client.voices(
+            inputs | {"prompt_text": "The same words are said again here, slowly and clearly.", "prompt_language": "en"}
+        )
     return ("low", "high")
 
 

@@ -55,7 +55,7 @@ def kept(serve):
     return serve()
 
 
-def register(server, voice, pitch_hz, text="the same words"):
+def register(server, voice, pitch_hz, text="The same words are said again here, slowly and clearly."):
     with Client(f"127.0.0.1:{server.ports.grpc}", PATIENCE_S) as client:
         client.register_voice(voice, recording(pitch_hz=pitch_hz), text, "en")
 
@@ -98,7 +98,10 @@ def test_a_cached_voice_stays_itself_and_a_voice_registered_again_under_its_name
     register(kept, "changing", 150)
     first, _ = speak(kept, voice="changing")
     assert set(speak(kept, voice="changing")[1]) == {"memory"}
-    for pitch_hz, text in ((250, "the same words"), (150, "other words")):
+    for pitch_hz, text in (
+        (250, "The same words are said again here, slowly and clearly."),
+        (150, "Other words are said here instead, slowly and clearly."),
+    ):
         register(kept, "changing", pitch_hz, text)
         other, sources = speak(kept, voice="changing")
         assert set(sources) == {"computed"}

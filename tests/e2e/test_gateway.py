@@ -49,7 +49,11 @@ def test_gpt_sovits_clients_hear_the_same_voice(gateway):
 
 def test_a_voice_is_cloned_heard_and_deleted(gateway, make_recording):
     files = {"audio_sample": ("clip.wav", make_recording(), "audio/wav")}
-    form = {"name": "cloned", "prompt_text": "the same words", "prompt_language": "en"}
+    form = {
+        "name": "cloned",
+        "prompt_text": "The same words are said again here, slowly and clearly.",
+        "prompt_language": "en",
+    }
     assert gateway.post("/v1/audio/voices", data=form, files=files).status_code == 200
     assert speech(gateway, voice="cloned").status_code == 200
     assert gateway.delete("/v1/audio/voices/cloned").status_code == 200
@@ -104,7 +108,9 @@ def test_a_server_that_dies_is_503_and_the_next_request_after_it_is_back_is_serv
     running.start()
     try:
         with Client(f"127.0.0.1:{running.ports.grpc}") as client:
-            client.register_voice("low", make_recording(), "the same words", "en")
+            client.register_voice(
+                "low", make_recording(), "The same words are said again here, slowly and clearly.", "en"
+            )
         with start_gateway(running.ports.grpc, tmp_path, "--default-voice", "low") as gateway:
             assert speech(gateway).status_code == 200
             os.kill(local_server.ServerState.read(running.state).server_pid, signal.SIGKILL)

@@ -30,7 +30,9 @@ def killed(repository, start_server, make_recording, tmp_path_factory):
     running.start()
     try:
         with Client(f"127.0.0.1:{running.ports.grpc}") as client:
-            client.register_voice("stays", make_recording(), "the same words", "en")
+            client.register_voice(
+                "stays", make_recording(), "The same words are said again here, slowly and clearly.", "en"
+            )
         yield running
     finally:
         running.stop()

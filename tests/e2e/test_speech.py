@@ -70,7 +70,12 @@ def test_mandarin_mixed_text_and_numbers_are_spoken(client, registered, text):
 
 
 def test_an_inline_reference_is_the_voice_that_registration_makes(client, registered):
-    inline = speak(client, reference_audio=recording(pitch_hz=110), prompt_text="the same words", prompt_language="en")
+    inline = speak(
+        client,
+        reference_audio=recording(pitch_hz=110),
+        prompt_text="The same words are said again here, slowly and clearly.",
+        prompt_language="en",
+    )
     assert np.array_equal(inline, speak(client, voice="low"))
 
 
