@@ -6,19 +6,22 @@ measured; the server's own account, from a request's arrival in `tts` to its ref
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gsv_bench import burst_clients
-from gsv_bench.burst_clients import Heard
 from gsv_bench.server_metrics import ServerMetrics
+from gsv_loadtest.crowd import CrowdPlan, StreamHeard, hear_all
 
+TEXTS = (
+    "The old man put the book on the table. Then he left.",
+    "Good morning.",
+    "Where did you leave the children? They are hungry, and so am I!",
+    "It is a fine day, and the water is warm.",
+    "One. Two. Three.",
+)
 _PATIENCE_S = 600.0
 
 
@@ -40,28 +43,6 @@ class Burst:
     ttfa_p95_s: float
 
 
-class _Clients:
-    """One process of `burst_clients`."""
-
-    def __init__(self, url: str, first_seed: int, number: int, voices: Sequence[str]) -> None:
-        command = [sys.executable, "-m", burst_clients.__name__, url, str(first_seed), str(number), *voices]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def wait_until_connected(self) -> None:
-        assert self._process.stdout is not None
-        if self._process.stdout.readline() != "ready\n":
-            raise RuntimeError(f"clients ended with {self._process.wait(_PATIENCE_S)} before they were connected")
-
-    def go(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-
-    def heard(self) -> list[Heard]:
-        written, _ = self._process.communicate(timeout=_PATIENCE_S)
-        return [Heard(**each) for each in json.loads(written)]
-
-
 def burst(url: str, voices: Sequence[str], requests: int, processes: int, metrics: ServerMetrics) -> Burst:
     """Send `requests` at the same moment from `processes` processes, which share them evenly.
 
@@ -73,22 +54,31 @@ def burst(url: str, voices: Sequence[str], requests: int, processes: int, metric
     if rest:
         raise ValueError(f"{requests} requests cannot be shared evenly by {processes} processes")
     before = metrics.refusals()
-    clients = [_Clients(url, number * each, each, voices) for number in range(processes)]
-    for client in clients:
-        client.wait_until_connected()
-    for client in clients:
-        client.go()
-    heard = [one for client in clients for one in client.heard()]
+    at_once = (0.0,) * each
+    heard = hear_all(
+        [
+            CrowdPlan(
+                url,
+                TEXTS,
+                tuple(voices),
+                at_once,
+                first_seed=number * each,
+                connections=each,
+                patience_s=_PATIENCE_S,
+            )
+            for number in range(processes)
+        ]
+    )
     count, seconds = (after - was for after, was in zip(metrics.refusals(), before, strict=True))
     return summary(heard, processes, 1e3 * seconds / max(count, 1))
 
 
-def summary(heard: Sequence[Heard], processes: int, server_refusal_mean_ms: float) -> Burst:
+def summary(heard: Sequence[StreamHeard], processes: int, server_refusal_mean_ms: float) -> Burst:
     """Figures of what the clients heard."""
-    refusals_ms = [1e3 * (one.first_s - one.sent_s) for one in heard if one.refused] or [0.0]
-    starts_s = [one.first_s - one.sent_s for one in heard if one.whole] or [0.0]
-    sent_s = [one.sent_s for one in heard]
-    whole, refused = sum(one.whole for one in heard), sum(one.refused for one in heard)
+    refusals_ms = [1e3 * (one.whole_s - one.late_s) for one in heard if one.refused] or [0.0]
+    starts_s = [one.first_s - one.late_s for one in heard if not one.error] or [0.0]
+    sent_s = [one.sent_at_s for one in heard]
+    whole, refused = sum(not one.error for one in heard), sum(one.refused for one in heard)
     return Burst(
         requests=len(heard),
         processes=processes,

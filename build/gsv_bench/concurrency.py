@@ -26,8 +26,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from gsv_bench.burst import burst
-from gsv_bench.burst_clients import TEXTS
+from gsv_bench.burst import TEXTS, burst
 from gsv_bench.server_metrics import ServerMetrics
 from gsv_bench.stages import lay_out, limited_deployment
 from gsv_build.build_repository import build

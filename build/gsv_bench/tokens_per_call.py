@@ -20,7 +20,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from gsv_bench.burst_clients import TEXTS
+from gsv_bench.burst import TEXTS
 from gsv_bench.concurrency import register
 from gsv_bench.stages import lay_out
 from gsv_build.build_repository import build

@@ -1,11 +1,13 @@
 """What a burst of requests is told to have done."""
 
-from gsv_bench.burst import summary
-from gsv_bench.burst_clients import Heard
+from dataclasses import replace
 
-WHOLE = Heard(sent_s=10.0, first_s=11.5, whole=True, refused=False)
-REFUSED = Heard(sent_s=10.05, first_s=10.1, whole=False, refused=True)
-FAILED = Heard(sent_s=10.0, first_s=10.2, whole=False, refused=False, error="InternalError('')")
+from gsv_bench.burst import summary
+from gsv_loadtest.crowd import StreamHeard
+
+WHOLE = StreamHeard(0.0, late_s=0.1, first_s=1.6, whole_s=3.0, audio_s=2.0, underruns_s=(), sent_at_s=10.0)
+REFUSED = replace(WHOLE, first_s=0.0, whole_s=0.15, sent_at_s=10.05, refused=True, error="ServerBusy('')")
+FAILED = replace(WHOLE, first_s=0.3, error="InternalError('')")
 
 
 def test_every_request_is_counted_once_as_whole_refused_or_failed():

@@ -7,27 +7,23 @@ hides nothing.
 from __future__ import annotations
 
 import io
-import json
 import shutil
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import soundfile
 
 from gsv_bench.gpu.figures import Figures
-from gsv_bench.gpu.listeners import ListenerPlan, StreamHeard
 from gsv_bench.gpu.machine import memory_used_mib
 from gsv_bench.gpu.options import Options
 from gsv_bench.gpu.prepare import SERVED, SERVED_SET, wait_for
 from gsv_bench.gpu.recorded_texts import FILE, PROMPT_TEXT, TEXTS, record
 from gsv_client import Client
+from gsv_loadtest.crowd import CrowdPlan, StreamHeard, hear_all
 from gsv_loadtest.shapes import poisson_arrivals
 from gsv_loadtest.summary import percentiles
 from gsv_runtime import contract
@@ -126,12 +122,16 @@ def _one_sentence(state: ServerState, options: Options) -> dict[str, Any]:
     }
 
 
+def _plan(url: str, **how: Any) -> CrowdPlan:
+    return CrowdPlan(url, TEXTS, (VOICE,), **how)
+
+
 def _open(url: str, rate: float, duration_s: float, seed: int) -> list[StreamHeard]:
     arrivals = list(poisson_arrivals(rate, duration_s, seed)) or [0.0]
     processes = min(_PROCESSES, len(arrivals))
-    return _listen(
+    return hear_all(
         [
-            ListenerPlan(url, VOICE, tuple(arrivals[index::processes]), first_seed=1000 * seed + 100 * index)
+            _plan(url, arrivals_s=tuple(arrivals[index::processes]), first_seed=1000 * seed + 100 * index)
             for index in range(processes)
         ]
     )
@@ -139,48 +139,12 @@ def _open(url: str, rate: float, duration_s: float, seed: int) -> list[StreamHea
 
 def _closed(url: str, users: int, duration_s: float) -> list[StreamHeard]:
     processes = min(_PROCESSES, users)
-    return _listen(
+    return hear_all(
         [
-            ListenerPlan(
-                url, VOICE, users=len(range(index, users, processes)), duration_s=duration_s, first_seed=1000 * index
-            )
+            _plan(url, users=len(range(index, users, processes)), duration_s=duration_s, first_seed=1000 * index)
             for index in range(processes)
         ]
     )
-
-
-def _listen(plans: Sequence[ListenerPlan]) -> list[StreamHeard]:
-    """Run a process for each plan; all begin at once."""
-    command = [sys.executable, "-m", "gsv_bench.gpu.listeners"]
-    processes = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) for _ in plans
-    ]
-    try:
-        for process, plan in zip(processes, plans, strict=True):
-            _tell(process, json.dumps(asdict(plan)))
-        for process in processes:
-            _line(process)
-        for process in processes:
-            _tell(process, "go")
-        return [StreamHeard(**each) for process in processes for each in json.loads(_line(process))]
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
-
-
-def _tell(process: subprocess.Popen[str], line: str) -> None:
-    assert process.stdin is not None  # it is a pipe
-    process.stdin.write(line + "\n")
-    process.stdin.flush()
-
-
-def _line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None  # it is a pipe
-    line = process.stdout.readline()
-    if not line:
-        raise RuntimeError(f"listeners ended with {process.wait()}; their words are above")
-    return line.strip()
 
 
 def summary(

@@ -11,13 +11,13 @@ import torch
 from gsv_bench.gpu import __main__ as bench_gpu
 from gsv_bench.gpu import prepare, t2s_onnxruntime
 from gsv_bench.gpu.figures import Figures
-from gsv_bench.gpu.listeners import StreamHeard
 from gsv_bench.gpu.options import Options
 from gsv_bench.gpu.recorded_texts import PROMPT_TEXT, TEXTS, RecordedTexts, record
 from gsv_bench.gpu.timing import captured
 from gsv_bench.gpu.torch_steps import TorchSteps
 from gsv_bench.gpu.utterance import decoding_inputs
 from gsv_build.checks.module_stages import SeededWeights
+from gsv_loadtest.crowd import StreamHeard
 from gsv_runtime import contract
 from gsv_runtime.tensors import to_wire
 from gsv_runtime.text.frontend import TextFrontend
