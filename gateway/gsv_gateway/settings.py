@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gsv_client.long_texts import MAX_REQUEST_CHARACTERS
+
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 9880  # the port that GPT-SoVITS users know
 DEFAULT_TRITON = "127.0.0.1:8001"
 DEFAULT_KEYS_FILE = Path("var") / "gateway-keys.json"
@@ -35,7 +37,7 @@ class Limits:
         streams: Answers being spoken at once, over all clients.
     """
 
-    text_characters: int = 5_000
+    text_characters: int = MAX_REQUEST_CHARACTERS
     json_bytes: int = MIB
     json_depth: int = 32
     upload_bytes: int = 12 * MIB

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from gsv_client import long_texts, protocol
+from gsv_gateway import page_routes
+from gsv_gateway.settings import Limits
 from gsv_runtime import contract, errors
 
 KSERVE = {"STRING": "BYTES"}
@@ -27,6 +31,12 @@ def test_the_client_knows_every_tensor_of_the_public_models(
 
 def test_the_client_cuts_texts_where_the_servers_bound_is() -> None:
     assert long_texts.MAX_REQUEST_CHARACTERS == contract.MAX_TEXT_CHARACTERS
+
+
+def test_the_gateway_and_its_page_take_texts_as_long_as_the_server_does() -> None:
+    assert Limits().text_characters == contract.MAX_TEXT_CHARACTERS
+    page = (page_routes.FOLDER / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r'id="text"[^>]* maxlength="(\d+)"', page) == [str(contract.MAX_TEXT_CHARACTERS)]
 
 
 def test_the_client_can_ask_after_every_model() -> None:

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("runtime/gsv_runtime", "client/gsv_client", "loadtest/gsv_loadtest")
+PACKAGES = (
+    "runtime/gsv_runtime",
+    "client/gsv_client",
+    "loadtest/gsv_loadtest",
+    "gateway/gsv_gateway",
+    "build/gsv_build",
+)
 
 # Modules without a test file of their own, and where they are tested.
 TESTED_BY = {
@@ -58,6 +64,48 @@ TESTED_BY = {
     "gsv_loadtest/run.py": "tests/gsv_loadtest/test_load.py",
     "gsv_loadtest/scenarios.py": "tests/gsv_loadtest/test_load.py",
     "gsv_loadtest/user.py": "tests/gsv_loadtest/test_load.py",
+    # a gateway is asked over HTTP, as its clients ask it
+    "gsv_gateway/access.py": "tests/gsv_gateway/test_door.py",
+    "gsv_gateway/edge.py": "tests/gsv_gateway/test_app.py",
+    "gsv_gateway/gateway.py": "tests/gsv_gateway/test_app.py",
+    "gsv_gateway/metrics.py": "tests/gsv_gateway/test_app.py",
+    "gsv_gateway/operations.py": "tests/gsv_gateway/test_app.py",
+    "gsv_gateway/page_routes.py": "tests/e2e/test_clients.py",
+    "gsv_gateway/problems.py": "tests/gsv_gateway/test_bodies.py",
+    "gsv_gateway/settings.py": "tests/gsv_gateway/test_door.py",
+    "gsv_gateway/speech_response.py": "tests/gsv_gateway/openai/test_routes.py",
+    "gsv_gateway/streams.py": "tests/gsv_gateway/test_many_clients.py",
+    "gsv_gateway/audio/formats.py": "tests/gsv_gateway/audio/test_encoders.py",
+    "gsv_gateway/live/socket.py": "tests/gsv_gateway/live/test_page_socket.py",
+    "gsv_gateway/openai/fields.py": "tests/gsv_gateway/openai/test_routes.py",
+    "gsv_gateway/openai/models.py": "tests/gsv_gateway/openai/test_sdk.py",
+    "gsv_gateway/sovits/reference.py": "tests/gsv_gateway/sovits/test_fields.py",
+    # parts of SoVITS, compared with upstream's
+    "gsv_build/modules/*": "tests/gsv_build/modules/test_sovits.py",
+    "gsv_build/graphs/graph_builder.py": "tests/gsv_build/graphs/test_sampling_graph.py",
+    "gsv_build/graphs/precision.py": "tests/gsv_build/graphs/test_half_precision.py",
+    "gsv_build/graphs/t2s_g*.py": "tests/gsv_build/graphs/test_t2s_graphs.py",
+    # checkpoints, by what is read of them
+    "gsv_build/checkpoints/config_fields.py": "tests/gsv_build/checkpoints/test_reading.py",
+    "gsv_build/checkpoints/errors.py": "tests/gsv_build/checkpoints/test_wrong_files.py",
+    "gsv_build/checkpoints/keys_bert.py": "tests/gsv_build/modules/test_bert.py",
+    "gsv_build/checkpoints/keys_hubert.py": "tests/gsv_build/modules/test_hubert.py",
+    "gsv_build/checkpoints/keys_speaker_encoder.py": "tests/gsv_build/modules/test_speaker_encoder.py",
+    "gsv_build/checkpoints/official_configs.py": "tests/gsv_build/checkpoints/test_loading.py",
+    "gsv_build/checkpoints/saving.py": "tests/gsv_build/checks/test_random_checkpoints.py",
+    "gsv_build/checkpoints/sizes_s2.py": "tests/gsv_build/checkpoints/test_keys_s2.py",
+    # building a repository, and checking what was built
+    "gsv_build/build_record.py": "tests/gsv_build/test_build_repository.py",
+    "gsv_build/configs.py": "tests/gsv_build/test_pbtxt.py",
+    "gsv_build/deployment.py": "tests/gsv_build/test_build_repository.py",
+    "gsv_build/size_presets.py": "tests/gsv_build/checks/test_random_checkpoints.py",
+    "gsv_build/sizes.py": "tests/gsv_build/test_pairing.py",
+    "gsv_build/stage_builds.py": "tests/gsv_build/test_build_repository.py",
+    "gsv_build/tensorrt_library.py": "tests/gsv_build/test_engines.py",
+    "gsv_build/checks/parity.py": "tests/parity/test_path_equals_upstream.py",
+    "gsv_build/checks/precision_errors.py": "tests/gsv_build/checks/test_verify.py",
+    "gsv_build/checks/rounded_graphs.py": "tests/gsv_build/graphs/test_half_precision.py",
+    "gsv_build/checks/served_stages.py": "tests/e2e/test_served_stages.py",
 }
 
 

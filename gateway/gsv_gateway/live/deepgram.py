@@ -62,7 +62,7 @@ def router(gateway: Gateway) -> APIRouter:
         offered = socket.headers.get("sec-websocket-protocol", "").split(",")[0].strip()
         await socket.accept(offered or None)
         connection = JsonSocket(socket, gateway.settings.limits)
-        listener = _Listener(connection)
+        listener = DeepgramListener(connection)
         options, told = _options(socket.query_params, voice_id), gateway.record("deepgram-live")
         session = Session(
             lambda text: gateway.speak(text, options, caller),
@@ -81,7 +81,7 @@ def router(gateway: Gateway) -> APIRouter:
     return routes
 
 
-async def _converse(connection: JsonSocket, session: Session, listener: _Listener, socket: WebSocket) -> None:
+async def _converse(connection: JsonSocket, session: Session, listener: DeepgramListener, socket: WebSocket) -> None:
     request_id = socket.scope["state"]["notes"]["request_id"]
     name = socket.query_params.get("model", "gpt-sovits")
     await connection.send(
@@ -107,7 +107,7 @@ async def _converse(connection: JsonSocket, session: Session, listener: _Listene
             )
 
 
-async def _write(session: Session, listener: _Listener, text: Any) -> None:
+async def _write(session: Session, listener: DeepgramListener, text: Any) -> None:
     if not isinstance(text, str) or len(text) > _MAX_SPEAK:
         await listener.warn(f"text must be a string of at most {_MAX_SPEAK} characters", "DATA-0002")
         return
@@ -117,7 +117,7 @@ async def _write(session: Session, listener: _Listener, text: Any) -> None:
         await listener.warn(str(error), "TEXT-0001")
 
 
-class _Listener:
+class DeepgramListener:
     """Tells Deepgram's clients; a piece of text that fails is a warning, as the connection goes on."""
 
     def __init__(self, connection: JsonSocket) -> None:

@@ -35,7 +35,7 @@ def router(gateway: Gateway) -> APIRouter:
         """Speak what is written."""
         await socket.accept()
         connection = JsonSocket(socket, gateway.settings.limits)
-        listener, told = _Listener(connection), gateway.record("live")
+        listener, told = PageListener(connection), gateway.record("live")
         session: Session | None = None
         try:
             with unless_client_left():
@@ -62,7 +62,7 @@ def router(gateway: Gateway) -> APIRouter:
 
 
 async def _started(
-    gateway: Gateway, socket: WebSocket, connection: JsonSocket, listener: _Listener, message: dict[str, Any]
+    gateway: Gateway, socket: WebSocket, connection: JsonSocket, listener: PageListener, message: dict[str, Any]
 ) -> Session:
     """Open the session that the first message asks for."""
     if message.get("type") != "start":
@@ -104,7 +104,7 @@ async def _obeyed(message: dict[str, Any], session: Session, connection: JsonSoc
     return True
 
 
-class _Listener:
+class PageListener:
     """Tells the page."""
 
     def __init__(self, connection: JsonSocket) -> None:
