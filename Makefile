@@ -6,6 +6,8 @@ WORKS = import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))
 ifeq ($(origin PYTHON),undefined)
 PYTHON := $(shell for name in python3 python3.12 python3.11; do $$name -c '$(WORKS)' 2>/dev/null && { echo $$name; break; }; done)
 endif
+# Containers often forbid Python to keep what it compiled; tests and models start hundreds of processes, which would each compile anew.
+export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
 BIN := $(VENV)/bin
 PRESET ?= cpu
