@@ -109,16 +109,16 @@ def test_a_server_that_dies_is_503_and_the_next_request_after_it_is_back_is_serv
     try:
         with Client(f"127.0.0.1:{running.ports.grpc}") as client:
             client.register_voice(
-                "low", make_recording(), "The same words are said again here, slowly and clearly.", "en"
+                "again", make_recording(), "The same words are said again here, slowly and clearly.", "en"
             )
-        with start_gateway(running.ports.grpc, tmp_path, "--default-voice", "low") as gateway:
-            assert speech(gateway).status_code == 200
+        with start_gateway(running.ports.grpc, tmp_path, "--default-voice", "again") as gateway:
+            assert speech(gateway, voice="again").status_code == 200
             os.kill(local_server.ServerState.read(running.state).server_pid, signal.SIGKILL)
-            refused = speech(gateway)
+            refused = speech(gateway, voice="again")
             assert refused.status_code == 503
             assert int(refused.headers["retry-after"]) >= 1
             assert gateway.get("/healthz").status_code == 200
             until(lambda: gateway.get("/readyz").status_code == 200, "the server does not come back")
-            assert speech(gateway).status_code == 200
+            assert speech(gateway, voice="again").status_code == 200
     finally:
         running.stop()
