@@ -104,7 +104,7 @@ class Listeners:
     def _hear(self, client: Client, voice: str, seed: int) -> None:
         began_s = last_s = time.monotonic()
         try:
-            with client.stream(LONG_TEXT, voice=voice, language="en", seed=seed, cache="off") as chunks:
+            with client.stream(LONG_TEXT, voice=voice, language="en", seed=seed, cache="off", retries=0) as chunks:
                 for _ in chunks:
                     last_s = time.monotonic()
                     self.newest_heard_s = max(self.newest_heard_s, began_s)

@@ -52,7 +52,7 @@ class CallTimings:
 
 async def _hear(client: AsyncClient, text: str, voice: str, seed: int) -> tuple[float, float]:
     """Seconds to first audio, and of audio."""
-    async with client.stream(text, voice=voice, language="en", seed=seed, cache="off") as chunks:
+    async with client.stream(text, voice=voice, language="en", seed=seed, cache="off", retries=0) as chunks:
         audio = await chunks.collect()
     return chunks.playback.ttfa_s or 0.0, audio.duration_s
 

@@ -43,7 +43,8 @@ class Chunk:
         sentence: That sentence, as the server normalised it.
         timing_ms: Milliseconds that each stage of the server spent on this chunk.
         finish_reason: Where a sentence ends with this chunk, why: "eos"; "limit" or "repetition" where its speech had
-            run away and was cut; else empty.
+            run away and was cut; "suspect" where it is far too short or too long for its words, however often it was
+            said again; else empty.
         final: Whether this is the last chunk of the text.
         source: Where the server had its audio from: "computed"; "joined", made for another request at the same time;
             "memory", "redis" or "disk", a level of its cache; several joined by commas; empty where it does not say.

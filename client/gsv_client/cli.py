@@ -108,6 +108,7 @@ def _client(context: click.Context) -> Client:
 @click.option("--streaming", help=ALLOWED["streaming"].help("What a piece of audio holds, off being everything"))
 @click.option("--priority", help=ALLOWED["priority"].help("Batch yields to interactive"))
 @click.option("--cache", help=ALLOWED["cache"].help("What may be reused, by default audio with --seed, else features"))
+@click.option("--retries", type=int, help=ALLOWED["retries"].help("How often a sentence that went wrong is said again"))
 @click.option("--deadline", "deadline_s", type=float, help=ALLOWED["deadline_s"].help("Give up after so many seconds"))
 @click.pass_context
 def say(

@@ -66,6 +66,7 @@ TTS_INPUTS = {
     "streaming": "BYTES",
     "priority": "BYTES",
     "deadline_s": "FP32",
+    "retries": "INT32",
     "cache": "BYTES",
 }
 TTS_OUTPUTS = (
@@ -113,6 +114,7 @@ ALLOWED = {
     "streaming": Allowed("chunk, sentence, off", "chunk"),
     "priority": Allowed("interactive, batch", "interactive"),
     "deadline_s": Allowed("above 0 to 3600", "3600"),
+    "retries": Allowed("0 to 5", "2"),
     "cache": Allowed("off, features, tokens, audio", ""),
 }
 VOICES_INPUTS = {"action": "BYTES", "voice": "BYTES", **_REFERENCE_INPUTS}
@@ -152,6 +154,8 @@ class Options(TypedDict, total=False):
             everything.
         priority: "interactive", or "batch", which yields to it.
         deadline_s: The server gives up this many seconds after the request came.
+        retries: How often the server says a sentence again that is far too short or too long for its words, or has run
+            away, with the next seed and before it is sent; 0 as upstream.
         cache: What the server may reuse instead of computing it: "audio" (without a seed: any take that it has),
             "tokens", "features" or "off". Left out, it is "audio" with a seed, and "features" without.
     """
@@ -175,6 +179,7 @@ class Options(TypedDict, total=False):
     streaming: str | None
     priority: str | None
     deadline_s: float | None
+    retries: int | None
     cache: str | None
 
 

@@ -24,8 +24,8 @@ class Utterance:
 
     @property
     def options(self) -> Options:
-        """What is asked for beside the text; the server is to compute it, or there would be no load."""
-        return {"voice": self.voice, "seed": self.seed, "cache": "off"}
+        """What is asked for beside the text; the server is to compute it, and once: the load is what is asked."""
+        return {"voice": self.voice, "seed": self.seed, "cache": "off", "retries": 0}
 
 
 def texts(kind: TextKind) -> list[str]:

@@ -34,7 +34,7 @@ ENCODINGS = FLOAT32, PCM16_BASE64 = ("float32", "pcm16_base64")
 STREAMING = BY_CHUNK, BY_SENTENCE, NOT_STREAMED = ("chunk", "sentence", "off")
 PRIORITIES = INTERACTIVE, BATCH = ("interactive", "batch")
 ACTIONS = REGISTER, LIST, DELETE = ("register", "list", "delete")
-FINISH_REASONS = EOS, LIMIT, REPETITION = ("eos", "limit", "repetition")
+FINISH_REASONS = EOS, LIMIT, REPETITION, SUSPECT = ("eos", "limit", "repetition", "suspect")
 REFUSAL_REASONS = TOO_MANY_STREAMS, TOO_LATE, PAST_DEADLINE, TOO_SLOW = ("streams", "start", "deadline", "rate")
 REUSE_LEVELS = OFF, FEATURES, TOKENS, AUDIO = ("off", "features", "tokens", "audio")  # each allows those before it
 CACHE_LEVELS = MEMORY, REDIS, DISK = ("memory", "redis", "disk")
@@ -121,6 +121,7 @@ def _choice(name: str, doc: str, values: tuple[str, ...], default: str) -> Tenso
     return Tensor(name, "STRING", (1,), doc, optional=True, allowed=Choice(values, default))
 
 
+_TOKENS_FINISH = ", ".join((EOS, LIMIT, REPETITION))
 _FINISH, _SOURCES = ", ".join(FINISH_REASONS), ", ".join((*SOURCES, *CACHE_LEVELS))
 
 _SAMPLING = (
@@ -163,6 +164,7 @@ TTS = Model(
         _choice("streaming", "what a response holds, off is all in one", STREAMING, BY_CHUNK),
         _choice("priority", "batch yields to interactive", PRIORITIES, INTERACTIVE),
         _number("deadline_s", "FP32", "give up so long after arrival", Range(0, 3600, 3600, open_low=True)),
+        _number("retries", "INT32", "how often a sentence whose take is at fault is said again", Range(0, 5, 2)),
         _choice("cache", "what may be reused; default audio (any take) with a seed, else features", REUSE_LEVELS, ""),
     ),
     outputs=(
@@ -284,7 +286,7 @@ T2S = Model(
     ),
     outputs=(
         Tensor("semantic_tokens", "INT64", ("T",), "the next tokens, EOS left out"),
-        Tensor("finish_reason", "STRING", (1,), f"empty while more may come; else {_FINISH}"),
+        Tensor("finish_reason", "STRING", (1,), f"empty while more may come; else {_TOKENS_FINISH}"),
     ),
     sequence=True,
 )

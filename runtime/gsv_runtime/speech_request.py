@@ -58,6 +58,7 @@ class SpeechRequest:
     priority: str = INTERACTIVE
     deadline_s: float = 3600.0  # after arrival
     lexicon: str = ""
+    retries: int = 0  # how often a sentence whose take is at fault is said again
     cache: str = OFF  # what may be reused: one of REUSE_LEVELS
     seeded: bool = True  # whether the seed was asked for, or drawn
 
@@ -105,6 +106,7 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
         streaming=_choice(inputs, "streaming"),
         priority=_choice(inputs, "priority"),
         deadline_s=_number(inputs, "deadline_s"),
+        retries=int(_number(inputs, "retries")),
         cache=policy.level(_choice(inputs, "cache"), seeded),
         seeded=seeded,
     )

@@ -61,6 +61,7 @@ class Input:
 
 DTYPES = {
     "top_k": "INT32",
+    "retries": "INT32",
     "seed": "INT64",
     **dict.fromkeys(["top_p", "temperature", "repetition_penalty", "speed", "noise_scale", "pause_s"], "FP32"),
 }
@@ -100,10 +101,10 @@ class RawClient:
     def stream(self, inputs, parameters=None):
         """Starts a stream; returns the call, which can be cancelled, and yields raw responses.
 
-        What is given as a map is computed, unless it says otherwise: most tests here are not about the cache.
+        What is given as a map is computed, and once, unless it says otherwise: few tests are about cache and retakes.
         """
         if isinstance(inputs, dict):
-            inputs = {"cache": "off", **inputs}
+            inputs = {"cache": "off", "retries": 0, **inputs}
         requests = queue.SimpleQueue()
         requests.put(self.request("tts", inputs, parameters))
         requests.put(None)

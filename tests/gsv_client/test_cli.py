@@ -107,7 +107,7 @@ def test_the_header_of_an_open_stream_is_read_by_libsndfile() -> None:
 def test_say_hands_every_option_to_the_server(grpc_url: str, speaker: Any, tmp_path: Path) -> None:
     options = ["--language", "en", "--speed", "1.5", "--seed", "3", "--top-k", "5", "--top-p", "0.5", "--pause", "1"]
     options += ["--temperature", "0.5", "--repetition-penalty", "1.5", "--noise-scale", "0", "--split-method", "cut0"]
-    options += ["--streaming", "sentence", "--priority", "batch", "--deadline", "60"]
+    options += ["--streaming", "sentence", "--priority", "batch", "--deadline", "60", "--retries", "1"]
     result = gsv(grpc_url, "say", "Hi.", "--voice", "ann", "-o", str(tmp_path / "a.wav"), *options)
     assert result.exit_code == 0, result.output
     assert speaker.asked[0] == {
@@ -126,6 +126,7 @@ def test_say_hands_every_option_to_the_server(grpc_url: str, speaker: Any, tmp_p
         "streaming": "sentence",
         "priority": "batch",
         "deadline_s": 60.0,
+        "retries": 1,
         "encoding": "float32",
     }
 

@@ -23,7 +23,7 @@ class FakeClient:
     async def close(self):
         pass
 
-    async def stream(self, text, voice, language, seed, cache):
+    async def stream(self, text, voice, language, seed, cache, retries):
         self.asked.append((text, voice, seed))
         for _ in range(self.chunks):
             yield SimpleNamespace(duration_s=1.0)

@@ -60,7 +60,7 @@ def hear(*steps, due_s=0.0, leaves_after_s=None, alone=()):
 
 def test_speech_is_asked_for_with_its_voice_and_seed_and_counted():
     client, outcome = hear((0.25, TONE), (1.0, TONE))
-    assert client.asked == [("Good morning.", {"voice": "ann", "seed": 7, "cache": "off"})]
+    assert client.asked == [("Good morning.", {"voice": "ann", "seed": 7, "cache": "off", "retries": 0})]
     assert (outcome.kind, outcome.audio_s, outcome.problems) == ("ok", 1.0, ())
     assert outcome.underruns_s == pytest.approx((0.25,))
 

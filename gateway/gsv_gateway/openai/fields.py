@@ -48,6 +48,7 @@ class SpeechBody(BaseModel):
     pause_s: float | None = Field(default=None, ge=0, le=5)
     split_method: Literal["cut0", "cut1", "cut2", "cut3", "cut4", "cut5"] | None = None
     lexicon: str | None = None
+    retries: int | None = Field(default=None, ge=0, le=5, description="Sentences that went wrong are said again.")
     cache: Literal["audio", "tokens", "features", "off"] | None = None
     priority: Literal["interactive", "batch"] | None = None
 
@@ -84,6 +85,7 @@ class SpeechBody(BaseModel):
             pause_s=self.pause_s,
             split_method=self.split_method,
             lexicon=self.lexicon,
+            retries=self.retries,
             cache=self.cache,
             priority=self.priority,
             streaming="chunk" if self.stream else "sentence",

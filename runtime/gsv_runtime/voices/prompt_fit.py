@@ -34,20 +34,24 @@ def fit_of(text: str, language: str, num_phones: int, seconds: float) -> PromptF
         num_phones: that it has, marks included.
         seconds: of speech in the recording.
     """
-    languages = languages_of(text, language)
-    slowest = min(_LIMITS[found][0] for found in languages)
-    fastest = max(_LIMITS[found][1] for found in languages)
+    slowest, fastest = rates_of(text, language)
     rate = num_phones / seconds
     if slowest <= rate <= fastest:
         return PromptFit(rate, "")
     amount = "too short" if rate < slowest else "too long"
-    names = " and ".join(_NAMES[found] for found in languages)
+    names = " and ".join(_NAMES[found] for found in languages_of(text, language))
     return PromptFit(
         rate,
         f"prompt_text is {amount} for the recording: {num_phones} phones in {seconds:.1f} s of speech are {rate:.1f} "
         f"a second, and {names} has {slowest:g} to {fastest:g}; it is not used, only the timbre is copied; "
         "write exactly what is said in the recording",
     )
+
+
+def rates_of(text: str, language: str) -> tuple[float, float]:
+    """Phones and marks a second that nobody is slower, and faster than, who says a text; arguments as of `fit_of`."""
+    limits = [_LIMITS[found] for found in languages_of(text, language)]
+    return min(slowest for slowest, _ in limits), max(fastest for _, fastest in limits)
 
 
 def languages_of(text: str, language: str) -> list[str]:

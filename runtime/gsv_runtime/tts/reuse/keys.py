@@ -41,6 +41,7 @@ class SpeechParameters:
     speed: float  # the request's and the sentence's own, as it is spoken
     noise_scale: float
     schedule: ChunkSchedule  # where its audio is cut
+    retries: int  # of a take that is at fault
 
 
 def stage_key(model: str, inputs: Mapping[str, Any], fingerprints: Fingerprints) -> Key:
@@ -63,7 +64,7 @@ def voice_key(reference: ReferenceRequest, fingerprints: Fingerprints) -> Key:
 def tokens_key(
     sentence: Sentence, language: str, voice: Voice, parameters: SpeechParameters, fingerprints: Fingerprints
 ) -> Key:
-    """Of a sentence's semantic tokens, which do not depend on speed, noise and schedule.
+    """Of a sentence's semantic tokens, which do not depend on speed and noise; on the schedule if they may be mended.
 
     Args:
         sentence: with the Chinese characters that BERT reads, from which its features follow.
@@ -88,7 +89,8 @@ def _spoken(sentence: Sentence, language: str, voice: Voice, parameters: SpeechP
     drawn = (sampling.top_k, sampling.top_p, sampling.temperature, sampling.repetition_penalty)
     runs = [(run.phone_start, run.token_ids, run.word_to_phone) for run in sentence.runs]
     speaker = (voice.content, voice.prompt_text, voice.prompt_language)
-    return speaker, language, sentence.text, sentence.phones, runs, drawn, parameters.seed
+    retakes = (parameters.retries, tuple(vars(parameters.schedule).values()) if parameters.retries else ())
+    return speaker, language, sentence.text, sentence.phones, runs, drawn, parameters.seed, *retakes
 
 
 # Fields of a request that are no part of any key, and why they cannot matter.

@@ -173,7 +173,9 @@ class RequestSentences:
         request = self._request
         seed = task.seed if request.seeded else ANY_SEED
         speed = spoken_speed(request, task.sentence)
-        parameters = SpeechParameters(request.sampling, seed, speed, request.noise_scale, self._schedule)
+        parameters = SpeechParameters(
+            request.sampling, seed, speed, request.noise_scale, self._schedule, request.retries
+        )
         return task.sentence, request.language, self._voice, parameters, self._shared.fingerprints
 
     def _count_saved(self, entry: Entry, key: Key) -> None:

@@ -36,6 +36,7 @@ from gsv_runtime.tts.synthesis.pieces import (
     spoken_speed,
 )
 from gsv_runtime.tts.synthesis.responses import Chunk, added, join_pieces
+from gsv_runtime.tts.synthesis.retakes import Pulled, take_limits, take_seed, taken
 from gsv_runtime.voices.store import Voice
 
 # Hands out the items of an iterator in order, and may advance it before they are asked for, but not while those
@@ -140,8 +141,16 @@ class Pipeline:
 
         def compute(task: SentenceTask) -> Iterator[TokenPiece]:
             opening = _opening(task, features.of(task.index), request, voice)
-            for tokens, finish_reason in pull_tokens(opening, self._tokens_per_call, stages):
-                yield TokenPiece(task, tokens, finish_reason, stages.take_times_ms())
+            limits = take_limits(task.sentence, request.language, voice)
+
+            def pull(number: int, sent: Array) -> Generator[Pulled, None, None]:
+                again = _again(opening, take_seed(task.seed, number), sent)
+                with closing(pull_tokens(again, self._tokens_per_call, stages)) as pulled:
+                    for tokens, finish_reason in pulled:
+                        yield tokens, finish_reason, stages.take_times_ms()
+
+            for kept in taken(pull, request.retries, limits, self.schedule_of(request)):
+                yield TokenPiece(task, kept.tokens, kept.finish_reason, kept.times_ms)
 
         for index, sentence in enumerate(sentences):
             seed = sentence_seed(request.sampling.seed, index)
@@ -213,6 +222,11 @@ def _opening(task: SentenceTask, bert_features: Array, request: SpeechRequest, v
         "prompt_tokens": voice.prompt_tokens,
         **asdict(replace(request.sampling, seed=task.seed)),
     }
+
+
+def _again(opening: dict[str, object], seed: int, sent: Array) -> dict[str, object]:
+    """The same opening for another take, which goes on from the tokens that are sent already."""
+    return {**opening, "seed": seed, "prompt_tokens": np.concatenate([opening["prompt_tokens"], sent])}
 
 
 def pull_tokens(

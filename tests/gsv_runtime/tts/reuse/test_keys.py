@@ -23,7 +23,7 @@ from gsv_runtime.voices.store import Voice
 
 SAMPLING = Sampling(top_k=15, top_p=1.0, temperature=1.0, repetition_penalty=1.35, seed=3)
 SCHEDULE = ChunkSchedule(20, 80, 12, 250, 1)
-PARAMETERS = SpeechParameters(SAMPLING, 99, 1.0, 0.5, SCHEDULE)
+PARAMETERS = SpeechParameters(SAMPLING, 99, 1.0, 0.5, SCHEDULE, retries=0)
 RUN = ChineseRun(1, np.array([7, 8]), np.array([2, 1]))
 SENTENCE = Sentence("ab", np.array([5, 6, 7, 8]), (RUN,))
 VOICE = Voice(
@@ -76,6 +76,7 @@ SPOKEN = {
     "top_p": {"parameters": sampling(top_p=0.9)},
     "temperature": {"parameters": sampling(temperature=0.9)},
     "repetition_penalty": {"parameters": sampling(repetition_penalty=1.0)},
+    "retries": {"parameters": changed(PARAMETERS, retries=1)},
     "build": {"fingerprints": changed(BUILD, speech="other")},
 }
 DECODED = {
@@ -114,6 +115,12 @@ def test_tokens_miss_when_one_component_is_another(changes):
 @pytest.mark.parametrize("changes", DECODED.values(), ids=DECODED)
 def test_tokens_do_not_depend_on_how_they_are_decoded(changes):
     assert spoken_key(tokens_key, **changes) == spoken_key(tokens_key)
+
+
+def test_tokens_that_may_be_drawn_again_depend_on_where_the_sentence_is_cut():
+    mended, elsewhere = changed(PARAMETERS, retries=1), changed(SCHEDULE, first_tokens=7)
+    other = changed(mended, schedule=elsewhere)
+    assert spoken_key(tokens_key, parameters=mended) != spoken_key(tokens_key, parameters=other)
 
 
 @pytest.mark.parametrize("make", [audio_key, tokens_key])
@@ -179,7 +186,8 @@ ENTERS = {
         "sampling": "spoken",
         "speed": "decoded",
         "noise_scale": "decoded",
-        "streaming": "decoded, as the schedule",
+        "streaming": "decoded, as the schedule; spoken, where a take may be drawn again",
+        "retries": "spoken",
     },
     Sampling: dict.fromkeys(["top_k", "top_p", "temperature", "repetition_penalty", "seed"], "spoken"),
     ReferenceRequest: dict.fromkeys(["audio", "prompt_text", "prompt_language", "trim"], "voice"),
