@@ -79,12 +79,13 @@ def test_whatever_changes_the_tokens_computes_them_again(service, ask, make_stag
     "changes", [{"speed": np.float32(1.5)}, {"noise_scale": np.float32(0.1)}, {"streaming": "chunk"}], ids=str
 )
 def test_what_only_decoding_depends_on_decodes_the_kept_tokens(service, ask, make_stages, changes):
-    answer(service, ask("ab"), make_stages)
+    once = {"retries": np.int32(0)}  # where a take may be drawn again, it depends on where the sentence is cut
+    answer(service, ask("ab", **once), make_stages)
     stages = make_stages()
-    spoken = answer(service, ask("ab", **changes), lambda: stages)
+    spoken = answer(service, ask("ab", **once, **changes), lambda: stages)
     assert set(sources(spoken)) == {"computed"}
     assert not stages.sequences_of("t2s")
-    assert same(spoken, answer(service, ask("ab", cache="off", **changes), make_stages))
+    assert same(spoken, answer(service, ask("ab", cache="off", **once, **changes), make_stages))
 
 
 def test_another_recording_computes_everything_again(service, ask, make_stages, make_recording):

@@ -46,6 +46,7 @@ OTHERS = {
     "encoding": "pcm16_base64",
     "streaming": "sentence",
     "lexicon": "ab x",
+    "retries": 1,
 }
 SAME = {
     "voice": "another name",
