@@ -95,11 +95,13 @@ format: setup ## rewrite the code in house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Tests without a server share two workers; those with one come after them, one by one. Exit status 5: none was chosen.
+# Tests without a server share two workers, a file to each; those with one come after them, one by one. Exit status 5:
+# none was chosen.
 PYTEST := $(BIN)/pytest --durations=20 $(ARGS)
+ON_TWO_CORES := OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder
 
 test: setup ## every test that needs no GPU
-	$(PYTEST) -n 2 -m "not triton and not clients" || [ $$? = 5 ]
+	$(ON_TWO_CORES) -m "not triton and not clients" || [ $$? = 5 ]
 	$(PYTEST) -m "triton and not clients" || [ $$? = 5 ]
 
 test-clients: setup ## real clients of OpenAI, Deepgram, LiveKit, Pipecat … and the page in Chromium, at a gateway
@@ -110,7 +112,7 @@ fuzz: setup ## 10,000 requests that nobody would send, at a gateway; GSV_FUZZ_UR
 	GSV_FUZZ_EXAMPLES=10000 $(BIN)/pytest tests/gsv_gateway/test_fuzz.py $(ARGS)
 
 test-fast: setup ## the tests that need no server and build nothing
-	$(PYTEST) -n 2 -m "not triton and not redis and not slow and not clients"
+	$(ON_TWO_CORES) -m "not triton and not redis and not slow and not clients" --ignore=tests/e2e --ignore=tests/parity
 
 # The site needs other packages than the code, and no torch, so it has an environment of its own.
 DOCS := var/docs-venv

@@ -10,6 +10,8 @@ from gsv_build.deployment import PRESETS
 from gsv_runtime import contract
 from gsv_runtime.tts.synthesis.chunking import chunk_schedule
 
+pytestmark = pytest.mark.slow
+
 SCHEDULE = chunk_schedule(PRESETS["cpu"].model(contract.TTS).settings)
 
 

@@ -21,6 +21,8 @@ from gsv_runtime.contract import MODELS
 from gsv_runtime.settings import CheckpointFacts, read_build
 from gsv_runtime.versions import ModelVersion
 
+pytestmark = pytest.mark.slow
+
 CPU = PRESETS["cpu"]
 
 

@@ -21,6 +21,8 @@ from gsv_build.tensorrt_library import TensorRT
 from gsv_runtime import contract
 from gsv_runtime.versions import ModelVersion
 
+pytestmark = pytest.mark.slow
+
 STAGES = {
     "quantizer": contract.SPEECH_TOKENIZER,
     "reference_encoder": contract.REFERENCE_ENCODER,

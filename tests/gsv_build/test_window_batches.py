@@ -16,6 +16,8 @@ from gsv_runtime.tensors import NUMPY_DTYPES, Array, Arrays
 from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
 from gsv_runtime.tts.synthesis.decoding import Noise, SentenceDecoder
 
+pytestmark = pytest.mark.slow
+
 SPEEDS = (1.0, 0.8, 1.0, 1.5)
 LENGTHS = (70, 33, 9, 50)  # tokens: windows at the start, in the middle and at the end of sentences
 PLAIN = ChunkSchedule(first_tokens=6, max_tokens=16, lookahead_tokens=5, encoder_tokens=20, bucket=1)

@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from gsv_client import Audio, Chunk
 from gsv_client.demo import LINES, Line, Spoken, main, report, stage_table
 
+pytestmark = pytest.mark.slow
+
 
 def spoken(elapsed_s: float, **timing_ms: float) -> Spoken:
     chunk = Chunk(np.zeros(32_000, np.float32), 32_000, timing_ms=timing_ms)

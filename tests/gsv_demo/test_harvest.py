@@ -11,6 +11,8 @@ from gsv_demo.harvest import Part
 from gsv_demo.teachers.speech import Speech
 from gsv_runtime.contract import SAMPLES_PER_TOKEN
 
+pytestmark = pytest.mark.slow
+
 RATE_HZ = 24_000
 
 

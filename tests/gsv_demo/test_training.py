@@ -16,6 +16,7 @@ from gsv_demo.recipe import SHIPPED, SMOKE
 from gsv_demo.train import STAGES, Workplace, run_stage, shortened
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed; apt-get install flite"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # tensorboard's own
 ]

@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -225,3 +226,10 @@ def clip() -> bytes:
     file = io.BytesIO()
     soundfile.write(file, speech(0, 4.0)["waveform"], RATE_HZ, format="WAV")
     return file.getvalue()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts a gateway."""
+    for item in items:
+        if {"running", "start"} & set(getattr(item, "fixturenames", ())) and Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-import torch
 
 from gsv_build.checks.parity import OfficialNetworks, ParityData
 
@@ -15,5 +14,4 @@ def data() -> ParityData:
 @pytest.fixture(scope="session")
 def networks() -> OfficialNetworks:
     """Our networks at official sizes, with the weights that upstream had; each built when first asked for."""
-    torch.set_num_threads(2)
     return OfficialNetworks()

@@ -10,6 +10,8 @@ import pytest
 from gsv_build.checks import parity
 from gsv_runtime.versions import SUPPORTED
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("reference", parity.REFERENCES)
 def test_signal_processing_hubert_and_speaker_encoder_equal_upstream(data, networks, reference):

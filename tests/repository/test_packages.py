@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 from packaging.specifiers import SpecifierSet
 
+pytestmark = pytest.mark.slow
+
 tomllib = pytest.importorskip("tomllib")  # from Python 3.11
 
 ROOT = Path(__file__).parents[2]
@@ -139,7 +141,6 @@ def run(python: Path, code: str, folder: Path) -> Any:
     return json.loads(result.stdout)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["runtime", "client"])
 def test_a_wheel_has_its_licence_and_metadata_and_nothing_of_the_tests(folder: str, wheels: dict[str, Path]) -> None:
     with zipfile.ZipFile(wheels[folder]) as archive:
@@ -155,7 +156,6 @@ def test_a_wheel_has_its_licence_and_metadata_and_nothing_of_the_tests(folder: s
     assert {name.partition("/")[0] for name in names} == {f"gsv_{folder}", f"gsv_{folder}-{VERSION}.dist-info"}
 
 
-@pytest.mark.slow
 def test_the_runtime_reads_text_where_only_its_wheel_is_installed(python: Path, tmp_path: Path) -> None:
     code = (
         "import json, gsv_runtime; from gsv_runtime.text.frontend import TextFrontend; "
@@ -167,7 +167,6 @@ def test_the_runtime_reads_text_where_only_its_wheel_is_installed(python: Path, 
     assert sentences == 2
 
 
-@pytest.mark.slow
 def test_every_module_of_the_runtime_is_in_its_wheel_and_can_be_imported(python: Path, tmp_path: Path) -> None:
     code = (
         "import importlib, json, pkgutil, sys, types, gsv_runtime; "
@@ -182,7 +181,6 @@ def test_every_module_of_the_runtime_is_in_its_wheel_and_can_be_imported(python:
     assert wanted <= set(run(python, code, tmp_path))
 
 
-@pytest.mark.slow
 def test_the_client_works_where_only_its_wheel_is_installed(python: Path, tmp_path: Path) -> None:
     code = (
         "import json, gsv_client; from importlib.metadata import entry_points; "

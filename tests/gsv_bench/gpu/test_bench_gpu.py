@@ -23,6 +23,8 @@ from gsv_runtime.tensors import to_wire
 from gsv_runtime.text.frontend import TextFrontend
 from gsv_runtime.versions import ModelVersion
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def options(tmp_path):

@@ -18,6 +18,8 @@ from gsv_build.checks.random_checkpoints import official_shapes, random_vocabula
 from gsv_build.size_presets import network_sizes
 from gsv_runtime.versions import SUPPORTED, ModelVersion
 
+pytestmark = pytest.mark.slow
+
 # Number of tensors, and SHA-256 over their sorted "name shape" lines, as upstream's own modules (48b1a01) and
 # transformers 5.23.0 list them: without the training-only enc_q and seg_1, without BERT's last two layers and heads.
 PUBLISHED = {

@@ -16,6 +16,8 @@ from gsv_runtime.contract import SPEAKER_EMBEDDING_DIM
 from gsv_runtime.versions import ModelVersion
 from gsv_runtime.voices.signal import kaldi_fbank, linear_spectrogram
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 60
 TOKENS = 25 * SECONDS
 

@@ -16,6 +16,8 @@ from gsv_runtime.graphs.session import open_session
 from gsv_runtime.speech_request import Sampling
 from gsv_runtime.t2s.sampling import draw, gumbel_noise, token_generator
 
+pytestmark = pytest.mark.slow
+
 VOCABULARY = 40
 STATE = ("tokens", "token_positions", "rows")
 

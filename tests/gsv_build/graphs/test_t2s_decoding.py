@@ -14,6 +14,8 @@ from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
 from gsv_runtime.t2s.decoder import Decoder
 
+pytestmark = pytest.mark.slow
+
 SIZES = T2SSizes(hidden=32, heads=4, layers=3, feed_forward=48, num_phones=20, vocabulary=65, bert_dim=12)
 NUM_REQUESTS = 10
 

@@ -13,7 +13,7 @@ from gsv_build.sizes import T2SSizes
 trt = pytest.importorskip("tensorrt_rtx", reason="needs the wheel tensorrt-rtx-cu13")
 
 SIZES = T2SSizes(hidden=128, heads=4, layers=3, feed_forward=64, num_phones=20, vocabulary=33, bert_dim=12)
-pytestmark = pytest.mark.tensorrt
+pytestmark = [pytest.mark.tensorrt, pytest.mark.slow]
 LENGTHS = {"B": (4, 4, 4), "L": (2, 16, 64)}
 
 

@@ -16,6 +16,8 @@ from gsv_runtime.contract import SAMPLES_PER_FRAME, SPEAKER_EMBEDDING_DIM
 from gsv_runtime.tts.synthesis.chunking import Span, Window
 from gsv_runtime.versions import SUPPORTED, ModelVersion
 
+pytestmark = pytest.mark.slow
+
 BY_VERSION = pytest.mark.parametrize("version", SUPPORTED, ids=lambda version: version.value)
 
 

@@ -19,6 +19,8 @@ from gsv_runtime.text.normalize import chinese_upstream
 from gsv_runtime.text.segment_upstream import parts
 from gsv_runtime.text.split import split_sentences
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parent / "data"
 GOLDEN = json.loads((Path(__file__).parents[2] / "data/frontend-golden.json").read_text(encoding="utf-8"))
 

@@ -19,6 +19,8 @@ from gsv_runtime.text.symbols import NUM_PHONES, UNKNOWN, phone_table
 
 from .described import describe
 
+pytestmark = pytest.mark.slow
+
 NUM_EXAMPLES = int(os.environ.get("GSV_FUZZ_EXAMPLES", "150"))
 VOCABULARY = {"[UNK]": 100, "你": 872, "好": 1962, ",": 117}
 READERS = {

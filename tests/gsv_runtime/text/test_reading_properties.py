@@ -8,6 +8,7 @@ import os
 import re
 import unicodedata
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from gsv_runtime.text.normalize.english import normalize
 from gsv_runtime.text.symbols import PUNCTUATION, phone_table
 
 from .described import describe
+
+pytestmark = pytest.mark.slow
 
 NUM_EXAMPLES = int(os.environ.get("GSV_FUZZ_EXAMPLES", "150"))
 FRONTEND = TextFrontend("v2")

@@ -1,6 +1,8 @@
 """Streams: their threads, and the one FINAL that ends each."""
 
 import threading
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -114,7 +116,7 @@ def test_a_stream_whose_client_has_left_is_ended_late_only_where_that_workaround
     slept, request = [], Request(action=b"list")
     request.sender.cancelled = True
     monkeypatch.setenv("GSV_CANCEL_PAUSE", position)
-    monkeypatch.setattr(door.streams.time, "sleep", slept.append)
+    monkeypatch.setattr(door.streams, "time", SimpleNamespace(**{**vars(time), "sleep": slept.append}))
     sent = run(lambda *_: (each for each in [voices("a")]), request)
     assert finals(sent) == [True]
     assert slept == pauses

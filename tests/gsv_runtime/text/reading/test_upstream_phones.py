@@ -15,6 +15,8 @@ from gsv_runtime.text.g2p import japanese
 from gsv_runtime.text.languages import reader
 from gsv_runtime.text.symbols import UNKNOWN, phone_table
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parents[1] / "data"
 GOLDEN = json.loads((Path(__file__).parents[3] / "data/frontend-golden.json").read_text(encoding="utf-8"))
 LANGUAGES = ("en", "ja", "ko")
