@@ -152,7 +152,11 @@ demo: $(VENV)/.server ## build the demo voice, start the server, three sentences
 	$(BIN)/python -m gsv_build build --preset cpu $(VOICE_FILES)
 	$(BIN)/python -m gsv_runtime.server up
 	GSV_URL=$${GSV_URL:-127.0.0.1:$${GSV_GRPC_PORT:-8001}} $(BIN)/python -m gsv_client.demo --reference $(REFERENCE) \
-	  --prompt-text "$(PROMPT)" --prompt-language en --weights-note "$(NOTE)" $(ARGS)
+	  --prompt-text "$(PROMPT)" --prompt-language en --weights-note "$(NOTE)" $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),--english-only) $(ARGS)
+	@test "$$GSV_GATEWAY_PORT" = off || echo "in a browser:    http://127.0.0.1:$${GSV_GATEWAY_PORT:-9880}"
+	@echo "stop it:         make down"
+	@echo "remove it:       make down, then delete this folder"
+	@echo "what it takes:"; $(BIN)/python -m gsv_runtime.server usage | sed 's/^/  /'
 
 bench: setup ## time one sentence through every stage beside eager PyTorch (ARGS="--only stages --json")
 	$(BIN)/python -m gsv_bench $(ARGS)

@@ -17,7 +17,7 @@ from gsv_loadtest.load import Load, Plan
 from gsv_loadtest.scenarios import SCENARIOS
 from gsv_loadtest.user import ListeningUser, report_to_locust
 from gsv_loadtest.utterances import every_utterance
-from gsv_loadtest.voices import voices_of
+from gsv_loadtest.voices import registered_voices
 
 
 @events.init_command_line_parser.add_listener
@@ -32,7 +32,7 @@ def begin(environment: Any) -> None:
     url = environment.host if "://" in environment.host else f"grpc://{environment.host}"
     client = Client(url)
     scenario = SCENARIOS[environment.parsed_options.scenario]
-    voices = voices_of(client, references=None)[: scenario.voices or None]
+    voices = registered_voices(client)[: scenario.voices or None]
     utterances = every_utterance(list(scenario.kinds), voices)
     plan = Plan(scenario, users=1, rate_per_s=None, duration_s=float("inf"), warm_up_s=0.0)
     environment.load = Load(plan, [Listener(client, url.partition(":")[0], 0.0)], utterances)

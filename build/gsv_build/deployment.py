@@ -81,7 +81,7 @@ class Deployment:
 
 # Longest sentence: 60 s, which is t2s's limit, at half speed; 510 Chinese characters of two phones.
 _TOKENS, _PHONES, _FRAMES = Span(1, 75, 1500), Span(1, 60, 1100), Span(2, 150, 6002)
-_VOICES_DIRECTORY = "../var/voices"
+_VOICES_DIRECTORY = "voices"
 
 _PROFILES: Mapping[str, Mapping[str, Span]] = {
     "bert": {"C": Span(3, 24, 512)},
@@ -119,7 +119,7 @@ _CPU = Deployment(
                 cache_memory_bytes=256 * 2**20,  # half an hour of speech
                 cache_redis_url="",  # one server, with nothing installed beside it
                 cache_ttl_s=7 * 86_400.0,
-                cache_directory="../var/cache",
+                cache_directory="cache",
                 cache_disk_bytes=2**30,  # two hours
             )
         ),

@@ -17,7 +17,7 @@ import click
 from gsv_client.audio import Audio, Dropped
 from gsv_client.cli_errors import Failed, friendly_errors
 from gsv_client.client import DEFAULT_TIMEOUT_S, Client
-from gsv_client.commands import Aliases, Commands
+from gsv_client.commands import Commands
 from gsv_client.nearby import nearby_url
 from gsv_client.phones import lines as phone_lines
 from gsv_client.pregenerate_cli import command as pregenerate_command
@@ -87,7 +87,7 @@ def _client(context: click.Context) -> Client:
 @click.option("--prompt-language", help=ALLOWED["prompt_language"].help("Of --prompt-text"))
 @click.option("--trim", "trim_reference", is_flag=True, default=None, help="Cut a longer --reference at a silence.")
 @click.option("-o", "--output", help="File to write: .wav, .flac, .ogg or .mp3; - is a WAV on stdout.")
-@click.option("--play", is_flag=True, help="Play it as it arrives (needs the extra gsv-client[play]).")
+@click.option("--play", is_flag=True, help="Play it as it arrives, by sounddevice, aplay, paplay, ffplay or afplay.")
 @click.option("--stream", is_flag=True, help="Write to OUTPUT as audio arrives, instead of when all is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout.")
 @click.option("-l", "--language", "--lang", help=ALLOWED["language"].help("Of the text"))
@@ -234,9 +234,12 @@ def _summary(audio: Audio, output: str | None, url: str) -> str:
     )
 
 
-@main.group(cls=Aliases, aliases={"add": "register", "remove": "delete"}, context_settings=_CONTEXT)
+@main.group(cls=Commands, within="voices", aliases={"add": "register", "remove": "delete"}, context_settings=_CONTEXT)
 def voices() -> None:
-    """Register, list and delete voices; `add` and `remove` are other names of the first and last."""
+    """Register, list and delete voices, and on the server's machine export and import them.
+
+    `add` and `remove` are other names of `register` and `delete`.
+    """
 
 
 @voices.command("register", context_settings=_CONTEXT)
@@ -318,7 +321,8 @@ def doctor(context: click.Context, as_json: bool, gateway_url: str) -> None:
     url, timeout_s, _ = context.obj
     limit_s = min(timeout_s, 10.0)
     findings = []
-    for finding in chain(examination.diagnose(url, limit_s), examination.gateway(gateway_url, limit_s)):
+    gateway = examination.gateway(gateway_url, limit_s)
+    for finding in chain(examination.of_this_machine(), examination.diagnose(url, limit_s), gateway):
         findings.append(finding)
         if not as_json:
             mark = {"ok": "ok  ", "warning": "warn", "failed": "FAIL"}[finding.verdict.value]

@@ -1,4 +1,4 @@
-"""Commands of `gsv` that other packages bring, by the entry point group `gsv.commands`: the client knows no server."""
+"""Commands of `gsv` that other packages bring, by entry points in `gsv.commands`: the client knows no server."""
 
 from __future__ import annotations
 
@@ -9,47 +9,52 @@ from typing import Any
 import click
 
 _GROUP = "gsv.commands"
+_ON_THE_SERVER = (
+    "works on the files of a server and comes with the package gsv-runtime, which is not installed here; "
+    "run it on the server's machine"
+)
 _ELSEWHERE = {
     "keys": "works on the file of a gateway's API keys and comes with the package gsv-gateway, which is not installed "
     "here; run it on the gateway's machine",
-    "cache": "works on the files of a server and comes with the package gsv-runtime, which is not installed here; "
-    "run it on the server's machine, where `python -m gsv_runtime.cache` is the same",
+    "cache": f"{_ON_THE_SERVER}, where `python -m gsv_runtime.cache` is the same",
+    "voices export": _ON_THE_SERVER,
+    "voices import": _ON_THE_SERVER,
 }
 
 
 class Commands(click.Group):
     """The commands of this package, then those of others that are installed."""
 
+    def __init__(self, *args: Any, within: str = "", aliases: Mapping[str, str] | None = None, **more: Any) -> None:
+        """Take what a group takes.
+
+        Args:
+            *args: see click.Group.
+            within: the command whose commands these are; empty: of `gsv` itself.
+            aliases: maps second names, which help does not list, to the first.
+            **more: see click.Group.
+        """
+        super().__init__(*args, **more)
+        self._within = within
+        self._aliases = aliases or {}
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Their names."""
-        return sorted({*super().list_commands(ctx), *_registered()})
+        return sorted({*super().list_commands(ctx), *self._registered()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name; one that is not here, or cannot be loaded, says so when it is run."""
-        command = super().get_command(ctx, cmd_name)
+        command = super().get_command(ctx, self._aliases.get(cmd_name, cmd_name))
         if command is not None:
             return command
-        registered = _registered().get(cmd_name)
+        registered, full_name = self._registered().get(cmd_name), f"{self._within} {cmd_name}".strip()
         if registered is not None:
             return _loaded(registered)
-        return _Missing(cmd_name, _ELSEWHERE[cmd_name]) if cmd_name in _ELSEWHERE else None
+        return _Missing(full_name, _ELSEWHERE[full_name]) if full_name in _ELSEWHERE else None
 
-
-class Aliases(click.Group):
-    """A group some of whose commands answer to a second name, which help does not list."""
-
-    def __init__(self, *args: Any, aliases: Mapping[str, str], **more: Any) -> None:
-        """Take what a group takes; `aliases` maps a second name to the first."""
-        super().__init__(*args, **more)
-        self._aliases = aliases
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Find a command by either name."""
-        return super().get_command(ctx, self._aliases.get(cmd_name, cmd_name))
-
-
-def _registered() -> dict[str, EntryPoint]:
-    return {found.name: found for found in entry_points(group=_GROUP)}
+    def _registered(self) -> dict[str, EntryPoint]:
+        group = f"{_GROUP}.{self._within}" if self._within else _GROUP
+        return {found.name: found for found in entry_points(group=group)}
 
 
 def _loaded(registered: EntryPoint) -> click.Command:

@@ -6,6 +6,8 @@ WAV files go to a folder, the table to stdout, everything else to stderr.
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +21,7 @@ import numpy as np
 from gsv_client.audio import Audio
 from gsv_client.cli_errors import friendly_errors
 from gsv_client.client import Client
+from gsv_client.loudspeaker import player
 from gsv_client.nearby import nearby_url
 
 WARM_UP_TEXT = "Warming up."
@@ -35,10 +38,16 @@ class Line:
     text: str
 
 
+_ENGLISH = Line("english", "en", "The quick brown fox jumps over the lazy dog, and nobody minds.")
 LINES = (
-    Line("english", "en", "The quick brown fox jumps over the lazy dog, and nobody minds."),
+    _ENGLISH,
     Line("mandarin", "zh", "今天天气很好，我们一起去公园散步吧。"),
     Line("mixed", "auto", "我的 computer 今天早上 crash 了两次。"),
+)
+ENGLISH_LINES = (
+    _ENGLISH,
+    Line("figures", "en", "The train leaves at 9:30, and a ticket costs 12 dollars."),
+    Line("question", "en", "Would you like some tea, or is it too late for that?"),
 )
 
 
@@ -147,6 +156,7 @@ def speak(client: Client, lines: Sequence[Line], folder: Path, *, voice: str, se
 @click.option("--reference", type=click.Path(dir_okay=False), help="Clip to register as voice `demo`, 3 to 10 s.")
 @click.option("--prompt-text", help="What is said in --reference.")
 @click.option("--prompt-language", help="Its language.")
+@click.option("--english-only", is_flag=True, help="The voice has learned English only: say three English sentences.")
 @click.option("--seed", type=int, default=0, help="The same seed gives the same audio.")
 @click.option(
     "--weights-note", default="", help='Printed under the table, such as "random: this is noise, not speech".'
@@ -159,22 +169,49 @@ def main(
     reference: str | None,
     prompt_text: str | None,
     prompt_language: str | None,
+    english_only: bool,
     seed: int,
     weights_note: str,
     as_json: bool,
 ) -> None:
     """Say an English, a Mandarin and a mixed sentence, and show where the time went."""
+    lines = ENGLISH_LINES if english_only else LINES
     if (voice is None) == (reference is None):
         raise click.UsageError("give either --voice NAME or --reference CLIP")
     with friendly_errors(), Client(url) as client:
         if reference is not None:
             voice = client.register_voice(DEMO_VOICE, reference, prompt_text, prompt_language).voice
-        spoken = speak(client, LINES, folder, voice=str(voice), seed=seed)
+        spoken = speak(client, lines, folder, voice=str(voice), seed=seed)
         drawn = draw(spoken, folder / "demo.png")
     if weights_note:
         click.echo(f"Weights: {weights_note}", err=True)
     click.echo(json.dumps(figures(spoken, weights_note)) if as_json else report(spoken, weights_note))
-    click.echo(f"{folder / 'demo.png'}" if drawn else "no picture: pip install 'gsv-client[plot]'", err=True)
+    click.echo(f"{folder / 'demo.png'}" if drawn else "no picture: pip install matplotlib", err=True)
+    click.echo("\n" + next_steps(folder / f"{lines[0].name}.wav", str(voice)), err=True)
+
+
+def next_steps(file: Path, voice: str) -> str:
+    """What to type next: hear it, say something else, clone somebody."""
+    gsv, plays = _command(), player()
+    by_hand = f"open {file} with any player of sound"
+    played_by = {"sounddevice": by_hand, "ffplay": f"ffplay -nodisp -autoexit {file}"}
+    hear = played_by.get(plays or "", f"{plays} {file}" if plays else by_hand)
+    rows = (
+        ("hear it", hear),
+        ("your own words", f'{gsv} say "Good morning." --voice {voice} {"--play" if plays else "-o morning.wav"}'),
+        ("your own voice", f'{gsv} voices add me clip.wav --text "What is said in clip.wav, 3 to 10 s of it."'),
+        ("what is wrong", f"{gsv} doctor"),
+    )
+    return "\n".join(f"{name + ':':<16} {command}" for name, command in rows)
+
+
+def _command() -> str:
+    """How `gsv` is called here: by its name where it is on the path, else by its file."""
+    beside = Path(sys.executable).parent / "gsv"
+    if shutil.which("gsv") == str(beside) or not beside.exists():
+        return "gsv"
+    inside = beside.is_relative_to(Path.cwd())
+    return shlex.quote(str(beside.relative_to(Path.cwd()) if inside else beside))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """`gsv doctor`: looks at what is installed and at the server, and says what is wrong and what to do.
 
+Where a server's own package is installed, it adds what it finds on this machine, by entry points in `gsv.doctor`.
+
 Each check is a function that returns its findings; none raises. The order is that of a path to speech: what
 comes later is not asked where it cannot succeed.
 """
@@ -7,7 +9,6 @@ comes later is not asked where it cannot succeed.
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import platform
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 import urllib3
 
-from gsv_client import protocol
+from gsv_client import loudspeaker, protocol
 from gsv_client.audio import Playback
 from gsv_client.client import model_states
 from gsv_client.errors import ServerBusy, SynthesisError
@@ -27,7 +28,6 @@ from gsv_client.server_info import NOT_READY, READY
 from gsv_client.transport import Address, Transport, open_transport, parse_url
 
 _REQUIRED = ("gsv-client", "numpy", "tritonclient", "grpcio", "aiohttp", "urllib3", "soundfile")
-_OPTIONAL = {"sounddevice": "`gsv say --play`: pip install 'gsv-client[play]'"}
 _MODELS = (protocol.TTS_MODEL, protocol.VOICES_MODEL)
 _START = "start a server with `make up` in a gsv-triton checkout, or point --url or GSV_URL at one"
 
@@ -68,6 +68,16 @@ def diagnose(url: str, timeout_s: float) -> Iterator[Finding]:
         transport.close()
 
 
+def of_this_machine() -> Iterator[Finding]:
+    """What packages of a server find here: its folder, its settings, its process."""
+    for registered in importlib.metadata.entry_points(group="gsv.doctor"):
+        try:
+            for subject, verdict, found, advice in registered.load()():
+                yield Finding(subject, Verdict(verdict), found, advice)
+        except Exception as failure:  # another package's; the rest can still be looked at
+            yield Finding(registered.name, Verdict.WARNING, f"cannot look: {type(failure).__name__}: {failure}")
+
+
 def gateway(url: str, timeout_s: float) -> Iterator[Finding]:
     """The HTTP gateway, which a server can do without."""
     if not url.startswith(("http://", "https://")):
@@ -105,11 +115,8 @@ def installed() -> Iterator[Finding]:
             yield Finding(package, Verdict.OK, importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
             yield Finding(package, Verdict.FAILED, "not installed", f"pip install {package}")
-    for package, purpose in _OPTIONAL.items():
-        if importlib.util.find_spec(package) is None:
-            yield Finding(package, Verdict.OK, "not installed", f"only needed for {purpose}")
-        else:
-            yield Finding(package, Verdict.OK, importlib.metadata.version(package))
+    plays = loudspeaker.player()
+    yield Finding("loudspeakers", Verdict.OK, f"by {plays}" if plays else "none", "" if plays else loudspeaker.ADVICE)
 
 
 def served(address: Address, transport: Transport, timeout_s: float) -> Iterator[Finding]:

@@ -118,7 +118,7 @@ ALLOWED = {
     "cache": Allowed("off, features, tokens, audio", ""),
 }
 VOICES_INPUTS = {"action": "BYTES", "voice": "BYTES", **_REFERENCE_INPUTS}
-VOICES_OUTPUTS = ("voices",)
+VOICES_OUTPUTS = ("voices", "voices_json")
 
 _NUMPY_DTYPES: dict[str, type[np.generic]] = {
     "FP32": np.float32,

@@ -1,4 +1,4 @@
-"""Where spoken audio goes: a file at the end, a file as it arrives, stdout, loudspeakers."""
+"""Where spoken audio goes: a file at the end, a file as it arrives, stdout, loudspeakers (loudspeaker.py)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -17,7 +17,8 @@ import tqdm
 
 from gsv_client.audio import Audio, Chunk, Samples, join_chunks
 from gsv_client.client import SpeechStream
-from gsv_client.errors import InvalidRequest, SynthesisError
+from gsv_client.errors import SynthesisError
+from gsv_client.loudspeaker import loudspeaker
 
 _OPEN_LENGTH_BYTES = 0xFFFFFFFF - 36  # what players take for "until the stream ends"
 
@@ -107,7 +108,7 @@ def _sinks(destination: Destination, sample_rate: int, stack: ExitStack) -> list
             stack.enter_context(file)
             sinks.append(file.write)
     if destination.play:
-        sinks.append(_loudspeaker(sample_rate, stack))
+        sinks.append(stack.enter_context(loudspeaker(sample_rate)))
     return sinks
 
 
@@ -126,19 +127,6 @@ def open_wav_header(sample_rate: int) -> bytes:
     sizes = struct.pack("<I", _OPEN_LENGTH_BYTES + 36)
     layout = struct.pack("<IHHIIHH", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16)
     return b"RIFF" + sizes + b"WAVEfmt " + layout + b"data" + struct.pack("<I", _OPEN_LENGTH_BYTES)
-
-
-def _loudspeaker(sample_rate: int, stack: ExitStack) -> Sink:
-    try:
-        import sounddevice
-    except (ImportError, OSError) as error:  # OSError: the package is there, the PortAudio library is not
-        advice = "pip install 'gsv-client[play]', on Debian also apt-get install libportaudio2"
-        raise InvalidRequest(f"cannot play: {error}; {advice}") from None
-    try:
-        device: Any = stack.enter_context(sounddevice.OutputStream(samplerate=sample_rate, channels=1, dtype="float32"))
-    except sounddevice.PortAudioError as error:
-        raise InvalidRequest(f"cannot play: {error}; write a file with -o instead") from None
-    return lambda samples: device.write(np.ascontiguousarray(samples).reshape(-1, 1))
 
 
 def _write_whole(audio: Audio, path: str) -> None:

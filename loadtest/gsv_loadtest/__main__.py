@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from gsv_loadtest.capacity import Bar, Probe, bracket, highest_rate, judge
 from gsv_loadtest.load import Plan
 from gsv_loadtest.run import Target, run
 from gsv_loadtest.scenarios import SCENARIOS
-from gsv_loadtest.voices import NoVoices, voices_of
+from gsv_loadtest.voices import NoVoices, voices_for
 
 CAPACITY_FILE = "capacity.json"
 _WARM_UP_S = 5.0
@@ -36,7 +37,7 @@ def _target_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--url", "urls", multiple=True, default=["127.0.0.1:8001"], show_default=True,
                      help="host:port for gRPC, http://host:port for HTTP; several take turns."),
         click.option("--references", type=click.Path(path_type=Path, exists=True, file_okay=False),
-                     help="Directory with references.json and clips; registers those that are missing."),
+                     help="Directory with references.json and clips; what is missing is registered for the load."),
         click.option("--state", type=click.Path(path_type=Path), default=Path("var"), show_default=True,
                      help="Directory of the server's server.json, to watch its processes."),
         click.option("--out", type=click.Path(path_type=Path), default=Path("var/loadtest"), show_default=True,
@@ -97,7 +98,9 @@ def run_command(
     plan = Plan(chosen, users, rate_per_s, duration_s, warm_up_s, seed=seed)
     load = f"{rate_per_s:.2f} arrivals/s" if rate_per_s else f"{users} users"
     about = f"{scenario}, {load}, {duration_s:g} s"
-    measured = report.write(run(plan, _target(urls, references, state), identity), scenario, about, out)
+    with _target(urls, references, state) as target:
+        measured = report.write(run(plan, target, identity), scenario, about, out)
+    click.echo(f"{about}\n\n{report.table(measured)}\n\nplots: {measured['report']}", err=True)
     click.echo(json.dumps({"scenario": scenario, "users": users, "rate_per_s": rate_per_s, **measured}))
     sys.exit(1 if measured["failed"] else 0)
 
@@ -126,10 +129,10 @@ def capacity_command(
     seed: int,
 ) -> None:
     """Find the highest rate of arrivals at which requests start in time and no stream underruns."""
-    target, bar = _target(urls, references, state), Bar(ttfa_s, share, underrun_s)
+    bar = Bar(ttfa_s, share, underrun_s)
     plan = Plan(replace(SCENARIOS[scenario], crowd=0), 1, first_per_s, duration_s, warm_up_s, seed=seed)
 
-    def probe(rate_per_s: float) -> Probe:
+    def probe(rate_per_s: float, target: Target) -> Probe:
         click.echo(f"{rate_per_s:.2f} arrivals/s", err=True)
         lasting_s = max(duration_s, bar.duration_s(rate_per_s, warm_up_s))
         outcomes = run(replace(plan, rate_per_s=rate_per_s, duration_s=lasting_s), target).outcomes
@@ -137,7 +140,8 @@ def capacity_command(
         click.echo(f"{rate_per_s:.2f} arrivals/s: {'borne' if found.borne else 'too many'}, {found.found}", err=True)
         return found
 
-    probes = highest_rate(probe, first_per_s)
+    with _target(urls, references, state) as target:
+        probes = highest_rate(lambda rate_per_s: probe(rate_per_s, target), first_per_s)
     borne, not_borne = bracket(probes)
     measured = {
         "capacity_per_s": borne,
@@ -180,15 +184,15 @@ def sweep_command(
     seed: int,
 ) -> None:
     """Run a scenario at several concurrencies and print a table."""
-    target, rows = _target(urls, references, state), []
+    rows = []
     click.echo("| at once | heard | busy | TTFA p50 | p95 | RTF p50 | p95 | underrun p95 | speech s/s | load |")
     click.echo("|---|---|---|---|---|---|---|---|---|---|")
-    for users in [int(step) for step in steps.split(",")]:
-        plan = Plan(SCENARIOS[scenario], users, None, duration_s * (1 + users / 16), warm_up_s, seed=seed)
-        result = run(plan, target)
-        figures = report.figures(result)
-        rows.append({"users": users, **figures})
-        click.echo(_table_row(users, figures))
+    with _target(urls, references, state) as target:
+        for users in [int(step) for step in steps.split(",")]:
+            plan = Plan(SCENARIOS[scenario], users, None, duration_s * (1 + users / 16), warm_up_s, seed=seed)
+            figures = report.figures(run(plan, target))
+            rows.append({"users": users, **figures})
+            click.echo(_table_row(users, figures))
     out.mkdir(parents=True, exist_ok=True)
     (out / "sweep.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
     if plot is not None:
@@ -214,18 +218,19 @@ def _plotted(row: dict[str, Any]) -> tuple[int, float, float, float, float]:
     return row["users"], ttfa["p50"], ttfa["p95"], row["longest_underrun_s"]["p95"], row["audio_s_per_s"]
 
 
-def _target(urls: Sequence[str], references: Path | None, state: Path) -> Target:
-    """The server, if it answers and has voices.
+@contextmanager
+def _target(urls: Sequence[str], references: Path | None, state: Path) -> Iterator[Target]:
+    """The server, if it answers and has voices; those that it was lent are deleted at the end.
 
     Raises:
         click.ClickException: What is wrong and what to do.
     """
     with Client(urls[0], timeout_s=60.0) as client:
         try:
-            voices = voices_of(client, references)
+            with voices_for(client, references) as voices:
+                yield Target([url if "://" in url else f"grpc://{url}" for url in urls], voices, state)
         except (SynthesisError, NoVoices) as failure:
             raise click.ClickException(str(failure)) from None
-    return Target([url if "://" in url else f"grpc://{url}" for url in urls], voices, state)
 
 
 def _measured_capacity(out: Path) -> float:

@@ -59,6 +59,23 @@ def write(result: Result, name: str, about: str, directory: Path) -> dict[str, A
     return measured
 
 
+def table(measured: Mapping[str, Any]) -> str:
+    """The figures as lines for a terminal: what became of the requests, and how long listeners waited."""
+    lines = [
+        f"{measured['requests']} requests: {measured['ok']} heard, {measured['busy']} refused, "
+        f"{measured['cancelled']} left early, {measured['failed']} failed",
+        f"{measured['audio_s_per_s'] or 0:.1f} s of speech a second; {measured['streams_with_underrun']} had a gap",
+        *(f"{kind}: {count}" for kind, count in {**measured["errors"], **measured["problems"]}.items()),
+        "",
+        f"{'':<36} {'median':>8} {'95 %':>8} {'99 %':>8} {'longest':>8}",
+    ]
+    for name, title in _ROWS:
+        if measured[name] is not None:
+            cells = " ".join(f"{measured[name][column]:>8.3f}" for column in ("p50", "p95", "p99", "max"))
+            lines.append(f"{title:<36} {cells}")
+    return "\n".join(lines)
+
+
 def page(result: Result, measured: Mapping[str, Any], about: str, locust_page: str) -> str:
     """The page, with nothing to load from elsewhere."""
     template = resources.files("gsv_loadtest").joinpath("report.html.jinja").read_text(encoding="utf-8")

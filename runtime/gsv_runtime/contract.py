@@ -196,6 +196,7 @@ VOICES = Model(
         Tensor(
             "voices", "STRING", ("V",), "JSON objects: voice, prompt_text, prompt_language, seconds, created, report"
         ),
+        Tensor("voices_json", "STRING", (1,), "the same in one text: always a JSON list of those objects"),
     ),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,6 +42,10 @@ class Job(Protocol):
 
     def leave(self, failure: Exception | None) -> None:
         """Give the place back; called once, whatever happened."""
+        ...
+
+    def facts(self) -> Mapping[str, object]:
+        """What the log says of it at its end, by name."""
         ...
 
 
@@ -86,3 +90,6 @@ class _Placed:
 
     def leave(self, failure: Exception | None) -> None:
         self.places.free.release()
+
+    def facts(self) -> Mapping[str, object]:
+        return {name: self.inputs[name][0] for name in ("action", "voice") if name in self.inputs}

@@ -8,6 +8,7 @@ config.pbtxt files cannot carry them) stand in `model_repository/build.json`, wh
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 
 BLS_THREADS = 64  # stage calls that one model may have in flight
 BUILD_FILE = "build.json"
+STATE = "GSV_STATE"  # environment variable: folder of all that a server keeps; `server.local_server` sets it
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,11 @@ class TtsSettings:
     lookahead_tokens: int
     encoder_tokens: int
     window_bucket: int
-    voices_directory: str  # relative to the model repository
+    voices_directory: str  # relative to the server's state
     cache_memory_bytes: int  # of the first level; 0 is none
     cache_redis_url: str  # of the second, such as redis://host:6379/0; empty is none
     cache_ttl_s: float  # how long Redis keeps an entry
-    cache_directory: str  # of the third, relative to the model repository; empty is none
+    cache_directory: str  # of the third, relative to the server's state; empty is none
     cache_disk_bytes: int
 
 
@@ -50,7 +52,7 @@ class VoicesSettings:
 
     max_streams: int
     max_voices: int
-    voices_directory: str  # relative to the model repository
+    voices_directory: str  # relative to the server's state
 
 
 @dataclass(frozen=True)
@@ -174,3 +176,8 @@ def read_build(repository: Path) -> dict[str, Any]:
 def repository_of(args: Mapping[str, str]) -> Path:
     """The model repository that this model was loaded from (Triton gives the model's own directory)."""
     return Path(args["model_repository"]).parent
+
+
+def state_of(repository: Path, environment: Mapping[str, str] = os.environ) -> Path:
+    """The folder of all that this repository's server keeps (voices, cache, log); `var` beside it if none is named."""
+    return Path(environment.get(STATE) or repository.parent / "var")

@@ -159,7 +159,6 @@ def built_repository(version):
     ignored = shutil.ignore_patterns("*.onnx", "*.weights", "*.plan", "build.json", "vocab.txt", "__pycache__")
     shutil.copytree(ROOT / "model_repository", target, ignore=ignored, dirs_exist_ok=True)
     build(target, PRESETS["cpu"], weights)
-    shutil.rmtree(kept / "var", ignore_errors=True)  # voices of earlier runs
     return target
 
 

@@ -20,6 +20,7 @@ import pytest
 from gsv_client import AsyncClient, Client, InternalError, InvalidRequest, ServerBusy, VoiceNotFound
 from gsv_client.doctor import Verdict, diagnose
 from gsv_runtime.server import triton_process
+from gsv_runtime.server.logs import Log
 
 pytestmark = pytest.mark.triton
 
@@ -88,7 +89,7 @@ def answer(inputs, stages, is_cancelled):
         entries = []
     texts = np.empty(len(entries), dtype=np.object_)
     texts[:] = entries
-    yield Reply({"voices": texts}, last=True)
+    yield Reply({"voices": texts, "voices_json": "[]"}, last=True)
 """,
 }
 ADAPTER = """
@@ -124,7 +125,7 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[triton_process.P
         wheel, repository, backends, models=MODELS, ports=ports, admin_key="key", shm_prefix=prefix
     )
     log = folder / "log"
-    pid = triton_process.start(command, wheel.environment(), log)
+    pid = triton_process.start(command, wheel.environment(), Log(log))
     try:
         triton_process.wait_until_ready(pid, ports, limit_s=60.0)
         yield ports

@@ -26,6 +26,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import InferenceServerException
 
 from gsv_runtime.server import model_processes, triton_process
+from gsv_runtime.server.logs import Log
 
 pytestmark = pytest.mark.triton
 
@@ -172,7 +173,7 @@ def started(folder: Path, models: list[str]) -> Iterator[Server]:
     ports, prefix = triton_process.Ports.free(), f"gsv-find-{folder.parent.name}-{folder.name}-"
     command = triton_process.command_line(wheel, repository, backends, models, ports, "key", prefix)
     environment = wheel.environment() | {"PYTHONPATH": str(folder)}
-    pid = triton_process.start(command, environment, folder / "log")
+    pid = triton_process.start(command, environment, Log(folder / "log"))
     try:
         triton_process.wait_until_ready(pid, ports, limit_s=60.0)
         yield Server(pid, ports, folder / "log")

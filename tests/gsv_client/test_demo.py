@@ -9,8 +9,8 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from gsv_client import Audio, Chunk
-from gsv_client.demo import LINES, Line, Spoken, main, report, stage_table
+from gsv_client import Audio, Chunk, demo
+from gsv_client.demo import ENGLISH_LINES, LINES, Line, Spoken, main, next_steps, report, stage_table
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +66,30 @@ def test_demo_registers_the_reference_and_speaks_with_it(grpc_url: str, speaker:
     assert result.exit_code == 0, result.output
     assert speaker.voices["demo"]["prompt_text"] == "Words."
     assert {asked["voice"] for asked in speaker.asked} == {"demo"}
+
+
+def test_a_voice_that_knows_english_only_says_english_only(url: str, speaker: Any, tmp_path: Path) -> None:
+    arguments = ["--url", url, "--voice", "ann", "--english-only", "--out", str(tmp_path)]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    assert [asked["text"] for asked in speaker.asked[1:]] == [line.text for line in ENGLISH_LINES]
+    assert {line.language for line in ENGLISH_LINES} == {"en"}
+
+
+@pytest.mark.parametrize(
+    ("plays", "hear", "say"),
+    [
+        ("aplay", "aplay english.wav", "--play"),
+        ("ffplay", "ffplay -nodisp -autoexit english.wav", "--play"),
+        (None, "open english.wav with any player", "-o morning.wav"),
+    ],
+)
+def test_the_end_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, plays: str | None, hear: str, say: str) -> None:
+    monkeypatch.setattr(demo, "player", lambda: plays)
+    lines = dict(line.split(":", 1) for line in next_steps(Path("english.wav"), "ann").splitlines())
+    assert hear in lines["hear it"]
+    assert f"--voice ann {say}" in lines["your own words"]
+    assert "voices add me clip.wav" in lines["your own voice"]
+    assert lines["what is wrong"].endswith("gsv doctor")
 
 
 def test_demo_needs_one_voice(tmp_path: Path) -> None:

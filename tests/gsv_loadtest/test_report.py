@@ -6,7 +6,7 @@ import pytest
 
 from gsv_loadtest.load import Plan, Result
 from gsv_loadtest.outcome import Outcome
-from gsv_loadtest.report import write
+from gsv_loadtest.report import figures, table, write
 from gsv_loadtest.scenarios import SCENARIOS
 from gsv_loadtest.server_watch import Sample
 
@@ -49,3 +49,12 @@ def test_what_went_wrong_is_on_the_page_and_escaped(tmp_path):
     assert "InternalError: &lt;stage&gt; t2s has died" in text
     assert "silent" in text
     assert text.count("<svg") == 5
+
+
+def test_the_table_says_what_became_of_requests_and_how_long_listeners_waited(result):
+    lines = table(figures(result)).splitlines()
+    assert lines[0].endswith(f"{figures(result)['failed']} failed")
+    if figures(result)["ok"] > 1:
+        assert lines[0] == "31 requests: 29 heard, 1 refused, 0 left early, 2 failed"
+        assert "InternalError: 1" in lines
+        assert any(line.startswith("time to first audio, s") and "0.290" in line for line in lines)

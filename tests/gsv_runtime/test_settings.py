@@ -1,8 +1,10 @@
 import json
+from pathlib import Path
 
 import pytest
 
-from gsv_runtime.settings import CheckpointFacts, OnnxStageSettings, T2SSettings, parse, read
+from gsv_build.deployment import PRESETS
+from gsv_runtime.settings import CheckpointFacts, OnnxStageSettings, T2SSettings, parse, read, state_of
 
 
 def test_parameters_become_typed_fields():
@@ -46,3 +48,19 @@ def test_a_wrong_parameter_stops_the_model_with_its_name(values, told):
 def test_a_repository_that_was_never_built_says_so(tmp_path):
     with pytest.raises(ValueError, match="make build"):
         CheckpointFacts.from_repository(tmp_path)
+
+
+def test_all_that_a_server_keeps_lies_in_the_folder_that_it_was_told(tmp_path):
+    repository = tmp_path / "model_repository"
+    assert state_of(repository, {"GSV_STATE": "/srv/state"}) == Path("/srv/state")
+    assert state_of(repository, {}) == tmp_path / "var"
+
+
+def test_two_servers_of_one_repository_share_nothing_but_it(tmp_path):
+    settings = PRESETS["cpu"].models["tts"].settings, PRESETS["cpu"].models["voices"].settings
+    folders = {folder for one in settings for folder in (one.voices_directory, getattr(one, "cache_directory", ""))}
+    states = [state_of(tmp_path / "model_repository", {"GSV_STATE": str(tmp_path / name)}) for name in ("a", "b")]
+    for folder in folders - {""}:
+        first, second = ((state / folder).resolve() for state in states)
+        assert first.is_relative_to(states[0])
+        assert second.is_relative_to(states[1])

@@ -51,5 +51,5 @@ def test_a_call_with_missing_or_surplus_inputs_is_a_defect(values):
 
 
 def test_text_goes_out_as_utf8():
-    wire = tensors.to_wire(contract.VOICES, contract.VOICES.outputs, {"voices": ["é", "b"]})
+    wire = tensors.to_wire(contract.VOICES, contract.VOICES.outputs, {"voices": ["é", "b"], "voices_json": "[]"})
     assert list(wire["voices"]) == ["é".encode(), b"b"]

@@ -54,3 +54,29 @@ def test_dashboard_datasource_and_scrape_target_fit_together():
 def test_panels_do_not_overlap():
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in DASHBOARD["panels"]]
     assert len(set(places)) == len(places)
+
+
+(GROUP,) = yaml.safe_load((OBSERVE / "alerts.yml").read_text(encoding="utf-8"))["groups"]
+
+
+def test_every_alert_watches_what_the_server_counts_and_says_what_to_do():
+    known = set().union(*(series(metric) for metric in METRICS.values()))
+    for rule in GROUP["rules"]:
+        named = set(re.findall(r"gsv_\w+", rule["expr"]))
+        assert named <= known, rule["alert"]
+        assert named or "up{" in rule["expr"]
+        assert rule["annotations"]["summary"]
+        assert rule["annotations"]["do"]
+        for metric, label, value in re.findall(r'(gsv_\w+)\{(\w+)=~?"([^"]+)"', rule["expr"]):
+            assert set(value.split("|")) <= set(METRICS[metric].labels[label])
+
+
+def test_prometheus_reads_the_alerts_and_operations_speaks_of_each():
+    config = yaml.safe_load((OBSERVE / "prometheus.yml").read_text(encoding="utf-8"))
+    assert config["rule_files"] == ["alerts.yml"]
+    (job,) = config["scrape_configs"]
+    assert f'up{{job="{job["job_name"]}"}}' in GROUP["rules"][0]["expr"]
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    assert any("/etc/prometheus/alerts.yml" in volume for volume in compose["prometheus"]["volumes"])
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert [rule["alert"] for rule in GROUP["rules"] if rule["alert"] not in operations] == []

@@ -1,4 +1,4 @@
-"""`python -m gsv_runtime.server up|down|status|logs`: the local server of a machine without Docker; needs no torch.
+"""`python -m gsv_runtime.server up|down|status|logs|usage`: the local server, without Docker and without torch.
 
 Data goes to stdout, talk to stderr. Exit status: 0 done, 1 failed, 2 misuse.
 """
@@ -16,6 +16,7 @@ COMMANDS = {
     "down": "stop the local server",
     "status": "say whether the local server is ready",
     "logs": "print the local server's log",
+    "usage": "say what memory and disk the local server takes",
 }
 
 

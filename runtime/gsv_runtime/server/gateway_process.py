@@ -21,13 +21,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from gsv_runtime import log_lines
 from gsv_runtime.model_files import file_digest, joined_digest
 from gsv_runtime.server import triton_process
+from gsv_runtime.server.logs import Log
 from gsv_runtime.server.model_processes import is_running
+from gsv_runtime.server.operator_settings import log_of
 from gsv_runtime.server.triton_process import ServerFailed
 from gsv_runtime.server.watchdog import ServerWatchdog
 
 READY_LIMIT_S = 60.0
+KEYS_FILE = "gateway-keys.json"  # in the folder of the state
 _STOP_LIMIT_S = 40.0  # streams may take 30 s to end
 _PACKAGE = "gsv_gateway"
 _MODULE = "gsv_runtime.server.gateway_process"
@@ -76,6 +80,7 @@ def up(state_directory: Path, port: int, triton: str, environment: Mapping[str, 
         return
     address = f"{environment.get('GSV_GATEWAY_HOST', '127.0.0.1')}:{port}"
     command = [sys.executable, "-m", _PACKAGE, "--port", str(port), "--triton", triton]
+    environment = {"GSV_GATEWAY_KEYS": str(state_directory / KEYS_FILE), **environment}
     running, runs = GatewayState.read(state_directory), _digest(package, [*command, *_settings(environment)])
     if running is not None and running.runs == runs and running.is_alive and answers(address):
         logger.info("gateway already up pid=%d http://%s", running.pid, address)
@@ -88,18 +93,22 @@ def up(state_directory: Path, port: int, triton: str, environment: Mapping[str, 
 
 
 def _start(command: list[str], address: str, runs: str, state_directory: Path, environment: Mapping[str, str]) -> None:
-    log = state_directory / "gateway.log"
+    log = log_of(state_directory / "gateway.log", environment)
     parent = [sys.executable, "-m", _MODULE, address, "--", *command]
-    state = GatewayState(triton_process.start(parent, dict(environment), log), address, runs)
-    (state_directory / "gateway.json").write_text(json.dumps(asdict(state)), encoding="utf-8")
+    state = GatewayState(triton_process.start(parent, environment, log), address, runs)
+    try:
+        (state_directory / "gateway.json").write_text(json.dumps(asdict(state)), encoding="utf-8")
+    except OSError as failure:
+        os.killpg(state.pid, signal.SIGKILL)
+        raise ServerFailed(f"{state_directory / 'gateway.json'} cannot be written ({failure.strerror})") from None
     deadline_s = time.monotonic() + READY_LIMIT_S
     while not answers(address):
         if not is_running(state.pid) or time.monotonic() > deadline_s:
-            tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:])
+            tail = "\n".join(log.path.read_text(encoding="utf-8", errors="replace").splitlines()[-10:])
             down(state_directory)
-            raise ServerFailed(f"the gateway does not answer at {address}; last lines of {log}:\n{tail}")
+            raise ServerFailed(f"the gateway does not answer at {address}; last lines of {log.path}:\n{tail}")
         time.sleep(0.1)
-    logger.info("gateway ready pid=%d http://%s log=%s", state.pid, address, log)
+    logger.info("gateway ready pid=%d http://%s log=%s", state.pid, address, log.path)
 
 
 def down(state_directory: Path) -> bool:
@@ -182,7 +191,7 @@ class _Gateway:
 
 def main() -> None:
     """Keep a gateway until SIGTERM or SIGINT."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s")
+    log_lines.configure()
     split = sys.argv.index("--")
     address, command = sys.argv[1], sys.argv[split + 1 :]
     watchdog = ServerWatchdog(
@@ -190,6 +199,7 @@ def main() -> None:
         reloader=lambda _: _Gateway(address),
         clear=lambda: None,
         name="gateway",
+        log=Log.of(os.environ),
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, watchdog.stop)

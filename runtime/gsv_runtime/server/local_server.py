@@ -1,6 +1,7 @@
-"""`python -m gsv_runtime.server up|down|status|logs`: the local server, from `make up` to `make down`.
+"""`python -m gsv_runtime.server up|down|status|logs|usage`: the local server, from `make up` to `make down`.
 
-State lies in one directory (`var/` by default): server.json says what runs, server.log what it says.
+State lies in one directory (`var/` by default), all of it: server.json says what runs, server.log what it says, voices
+and cache are what it keeps, and gsv.toml is what the operator has decided.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ from pathlib import Path
 
 import gsv_runtime
 from gsv_runtime.model_files import DEFAULT_REPOSITORY, file_digest, joined_digest
-from gsv_runtime.server import gateway_process, preload, triton_process, workarounds
+from gsv_runtime.server import gateway_process, plain_paths, preload, state_folder, triton_process, usage, workarounds
 from gsv_runtime.server.model_processes import server_process
-from gsv_runtime.server.triton_process import Ports, ServerFailed, Wheel
+from gsv_runtime.server.operator_settings import decided, log_of, settings_of, with_file
+from gsv_runtime.server.served_repository import served_repository
+from gsv_runtime.server.triton_process import ModelFailed, Ports, ServerFailed, Wheel
 from gsv_runtime.server.watchdog import watchdog_command
-from gsv_runtime.settings import BUILD_FILE, read_build
+from gsv_runtime.settings import BUILD_FILE, STATE, read_build
 
 DEFAULT_STATE = Path("var")
+PID_FILE = "server.pid"  # of the watchdog, for systemd
 READY_LIMIT_S = 300.0
 WITHOUT_CONTAINER = ("cpu", "cuda")  # presets that this server can run
 _LOG_TAIL_LINES = 30
@@ -49,34 +53,52 @@ class ServerState:
 
     @classmethod
     def read(cls, directory: Path) -> ServerState | None:
-        """Read server.json; None if there is none."""
+        """Read server.json; None if there is none.
+
+        Raises:
+            ServerFailed: it cannot be read.
+        """
+        path = directory / "server.json"
         try:
-            values = json.loads((directory / "server.json").read_text(encoding="utf-8"))
+            values = json.loads(path.read_text(encoding="utf-8"))
+            known = {field.name for field in fields(cls)} - {"ports"}  # that of an older checkout can still be stopped
+            return cls(**{name: values[name] for name in known & values.keys()}, ports=Ports(**values["ports"]))
         except FileNotFoundError:
             return None
-        known = {field.name for field in fields(cls)}  # a server of an older checkout can still be stopped
-        return cls(**{name: values[name] for name in known & values.keys() - {"ports"}}, ports=Ports(**values["ports"]))
+        except OSError as failure:
+            raise ServerFailed(f"{path} cannot be read ({failure.strerror}); use the account that started it") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ServerFailed(f"{path} is damaged; stop the server by its process id, then remove the file") from None
 
     def write(self, directory: Path) -> None:
-        """Write server.json, readable by its owner only: it holds the admin key."""
+        """Write server.json, whole or not at all, readable by its owner only: it holds the admin key."""
         path = directory / "server.json"
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        partial = path.with_suffix(".new")
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)
+        partial.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        partial.replace(path)
+        (directory / PID_FILE).write_text(f"{self.pid}\n", encoding="utf-8")
 
 
-def up(repository: Path, state_directory: Path, ports: Ports) -> ServerState:
+def up(
+    repository: Path, state_directory: Path, ports: Ports, environment: Mapping[str, str] = os.environ
+) -> ServerState:
     """Start the server and return when it is ready; one that already serves this build is left running.
 
     Args:
         repository: a repository made by `build` for one of `WITHOUT_CONTAINER`.
-        state_directory: where state and log are kept.
+        state_directory: where all is kept that the server keeps.
         ports: where to listen.
+        environment: of the server, with what the operator has decided.
 
     Raises:
         ServerFailed: with what is wrong; the log's tail has been logged.
     """
     repository, state_directory = repository.resolve(), state_directory.resolve()
-    models, serves = _models(repository), _served_digest(repository)
+    _require_readable([repository, state_directory, Path(sys.prefix)], environment)
+    models, serves = _models(repository), _served_digest(repository, environment)
+    state_folder.prepare(state_directory)
     running = ServerState.read(state_directory)
     if running is not None:
         same = (running.ports, running.serves) == (ports, serves)
@@ -85,7 +107,20 @@ def up(repository: Path, state_directory: Path, ports: Ports) -> ServerState:
             return running
         down(state_directory)
     ports.require_free(patience_s=0.0 if running is None else 10.0)
-    return _start(repository, state_directory, ports, models, serves)
+    return _start(repository, state_directory, ports, models, serves, environment)
+
+
+def _require_readable(paths: list[Path], environment: Mapping[str, str]) -> None:
+    """Refuse paths that the server's programs cannot read; a list of paths holds no colon, whatever one does."""
+    positions = _positions(environment)
+    for path in map(str, paths):
+        if ":" in path:
+            raise ServerFailed(f"{path} has a colon, which separates the paths of a list; move it to a path without")
+        if not path.isascii() and (preload.library() is None or not positions[workarounds.PRELOAD.switch]):
+            raise ServerFailed(
+                f"{path} has letters beyond ASCII, which models read only with our library; "
+                "install gcc and gsv-runtime again (rm .venv/.server; make setup), or move it"
+            )
 
 
 def _models(repository: Path) -> list[str]:
@@ -102,32 +137,49 @@ def _models(repository: Path) -> list[str]:
     return models
 
 
-def _served_digest(repository: Path) -> str:
-    """Changes with the build, the configuration, the code that the server has loaded, and how it is switched."""
+def _served_digest(repository: Path, environment: Mapping[str, str]) -> str:
+    """Changes with the build, the configuration, the code that the server has loaded, and what the operator decides."""
     code = Path(gsv_runtime.__file__).parent
     paths = [*repository.glob("*/config.pbtxt"), *repository.glob("*/1/model.py"), *code.rglob("*.py")]
     paths += filter(None, [preload.library()])
     digests = [file_digest(path) for path in [repository / BUILD_FILE, *sorted(paths)]]
-    return joined_digest([*digests, json.dumps(_positions())])
+    return joined_digest([*digests, json.dumps([_positions(environment), _decided_of_server(environment)])])
 
 
-def _positions() -> dict[str, bool]:
+def _decided_of_server(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the operator has decided for the server, not where it listens, and not for the gateway."""
+    elsewhere = ("host", "http_port", "grpc_port", "metrics_port")
+    return {
+        name: text
+        for name, text in decided(environment).items()
+        if name not in elsewhere and not name.startswith("gateway_")
+    }
+
+
+def _positions(environment: Mapping[str, str]) -> dict[str, bool]:
     try:
-        return workarounds.positions(os.environ | {workarounds.RELEASE: workarounds.WHEEL_RELEASE})
+        return workarounds.positions({**environment, workarounds.RELEASE: workarounds.WHEEL_RELEASE})
     except ValueError as failure:
         raise ServerFailed(str(failure)) from None
 
 
-def _start(repository: Path, state_directory: Path, ports: Ports, models: list[str], serves: str) -> ServerState:
-    wheel = Wheel.find()
-    state_directory.mkdir(parents=True, exist_ok=True)
-    backends, log = state_directory / "backends", state_directory / "server.log"
+def _start(
+    repository: Path,
+    state_directory: Path,
+    ports: Ports,
+    models: list[str],
+    serves: str,
+    environment: Mapping[str, str],
+) -> ServerState:
+    wheel, log = Wheel.find(), log_of(state_directory / "server.log", environment)
+    backends = state_directory / "backends"
     wheel.install_backends(backends)
     admin_key, shm_prefix = secrets.token_hex(16), f"gsv-{secrets.token_hex(4)}-"
+    links = plain_paths.folder_of(shm_prefix)
     command = triton_process.command_line(
         wheel,
-        repository,
-        backends,
+        plain_paths.plain(served_repository(repository, state_directory, settings_of(environment)), links),
+        plain_paths.plain(backends, links),
         models=models,
         ports=ports,
         admin_key=admin_key,
@@ -136,16 +188,17 @@ def _start(repository: Path, state_directory: Path, ports: Ports, models: list[s
     if preload.library() is None:
         logger.warning(preload.MISSING)
     command = watchdog_command(command, f"{ports.host}:{ports.http}", shm_prefix, models)
-    pid = triton_process.start(command, wheel.environment() | {"GSV_ADMIN_KEY": admin_key}, log)
+    told = {"GSV_ADMIN_KEY": admin_key, STATE: str(state_directory)}
+    pid = triton_process.start(command, wheel.environment(environment) | told, log)
     state = ServerState(pid, ports, shm_prefix, admin_key, serves)
-    state.write(state_directory)
-    logger.info("server starting pid=%d log=%s", pid, log)
     try:
-        waited_s = triton_process.wait_until_ready(pid, ports, READY_LIMIT_S)
+        state.write(state_directory)
+        logger.info("server starting pid=%d log=%s", pid, log.path)
+        waited_s = triton_process.wait_until_ready(pid, ports, READY_LIMIT_S, log.path)
     except BaseException as failure:
-        if isinstance(failure, ServerFailed):
-            logger.error("last lines of %s:\n%s", log, log_tail(log))
-        down(state_directory)
+        if isinstance(failure, ServerFailed) and not isinstance(failure, ModelFailed):
+            logger.error("last lines of %s:\n%s", log.path, log_tail(log.path))
+        _end(state, state_directory)
         raise
     logger.info("server ready after_s=%.1f http=%s:%d grpc=%d", waited_s, ports.host, ports.http, ports.grpc)
     return state
@@ -156,10 +209,16 @@ def down(state_directory: Path) -> bool:
     state = ServerState.read(state_directory)
     if state is None:
         return False
-    triton_process.stop(state.pid, state.shm_prefix)
-    (state_directory / "server.json").unlink(missing_ok=True)
+    _end(state, state_directory)
     logger.info("server stopped pid=%d", state.pid)
     return True
+
+
+def _end(state: ServerState, state_directory: Path) -> None:
+    """End a server, also one that no file tells of."""
+    triton_process.stop(state.pid, state.shm_prefix)
+    for name in ("server.json", PID_FILE):
+        (state_directory / name).unlink(missing_ok=True)
 
 
 def log_tail(log: Path, lines: int = _LOG_TAIL_LINES) -> str:
@@ -182,32 +241,44 @@ def ports_from_environment(environment: Mapping[str, str]) -> Ports:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of these commands."""
     parser.add_argument("--repository", type=Path, default=DEFAULT_REPOSITORY)
-    parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="directory of server.json and server.log")
+    parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="folder of all that the server keeps")
+    if parser.prog.endswith("usage"):
+        parser.add_argument("--json", action="store_true", help="print JSON, in bytes")
     if parser.prog.endswith("logs"):
         parser.add_argument("-f", "--follow", action="store_true", help="keep printing")
+        parser.add_argument("--previous", action="store_true", help="the log before this one")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit status."""
     try:
         if arguments.command == "up":
-            ports = ports_from_environment(os.environ)
-            port = gateway_process.port_from_environment(os.environ)
-            up(arguments.repository, arguments.state, ports)
-            if port is not None:
-                gateway_process.up(arguments.state.resolve(), port, f"{ports.host}:{ports.grpc}", os.environ)
+            _up(arguments.repository, arguments.state)
         elif arguments.command == "down":
             gateway_process.down(arguments.state)
             if not down(arguments.state):
                 logger.info("no server to stop state=%s", arguments.state)
         elif arguments.command == "status":
             return _status(arguments.state)
+        elif arguments.command == "usage":
+            return _usage(arguments.repository, arguments.state, arguments.json)
         elif arguments.command == "logs":
-            return _logs(arguments.state / "server.log", arguments.follow)
+            return _logs(arguments.state / ("server.log.1" if arguments.previous else "server.log"), arguments.follow)
     except ServerFailed as failure:
         logger.error("%s", failure)
         return 1
+    except OSError as failure:
+        logger.error("%s: %s", failure.filename or arguments.state, failure.strerror or failure)
+        return 1
     return 0
+
+
+def _up(repository: Path, state: Path) -> None:
+    environment = with_file(state, os.environ)
+    ports, port = ports_from_environment(environment), gateway_process.port_from_environment(environment)
+    up(repository, state, ports, environment)
+    if port is not None:
+        gateway_process.up(state.resolve(), port, f"{ports.host}:{ports.grpc}", environment)
 
 
 def _status(state_directory: Path) -> int:
@@ -216,6 +287,15 @@ def _status(state_directory: Path) -> int:
     shown = {"ready": ready} | ({"pid": state.pid, **asdict(state.ports)} if state else {})
     sys.stdout.write(json.dumps(shown) + "\n")
     return 0 if ready else 1
+
+
+def _usage(repository: Path, state_directory: Path, as_json: bool) -> int:
+    state = ServerState.read(state_directory)
+    pid, prefix = (None, "none") if state is None else (state.server_pid, state.shm_prefix)
+    found = usage.usage(pid, prefix, repository, state_directory)
+    sys.stdout.write(json.dumps(found) if as_json else "\n".join(usage.lines(found)))
+    sys.stdout.write("\n")
+    return 0
 
 
 def _logs(log: Path, follow: bool) -> int:

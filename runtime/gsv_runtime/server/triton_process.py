@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,18 +18,27 @@ import sysconfig
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gsv_runtime.server import plain_paths
 from gsv_runtime.server.launch import EXIT_TIMEOUT_S, server_flags
+from gsv_runtime.server.logs import Log
 from gsv_runtime.server.model_processes import is_running, server_process
 from gsv_runtime.server.watchdog import clear_leftovers
 from gsv_runtime.server.workarounds import RELEASE, WHEEL_RELEASE
 
+# As tritonserver 2.51 logs it: failed to load 'acoustic' version 1: Internal: ImportError: ...
+_MODEL_FAILED = re.compile(r"failed to load '(?P<model>\w+)' version \d+: (?P<reason>[^\n]+)")
+
 
 class ServerFailed(Exception):
     """The server cannot start or did not become ready; the message says why and what to do."""
+
+
+class ModelFailed(ServerFailed):
+    """A model cannot be loaded, and will not be the next time; the message has Triton's reason."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +113,12 @@ class Wheel:
         shutil.copy2(stub, target / "python" / stub.name)
         (target / "python" / stub.name).chmod(0o755)
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, given: Mapping[str, str] = os.environ) -> dict[str, str]:
         """The process environment; the stub finds its Python by the first python3 on PATH.
 
         Also in one of NVIDIA's containers the release is the wheel's.
         """
-        environment = dict(os.environ)
+        environment = dict(given)
         libraries = [str(sysconfig.get_config_var("LIBDIR")), str(self.libraries), environment.get("LD_LIBRARY_PATH")]
         environment["LD_LIBRARY_PATH"] = ":".join(filter(None, libraries))
         environment["PATH"] = f"{Path(sys.prefix) / 'bin'}:{environment.get('PATH', '')}"
@@ -150,16 +160,20 @@ def command_line(
     ]
 
 
-def start(command: list[str], environment: dict[str, str], log: Path) -> int:
-    """Start the server's watchdog in a session of its own, so that all of it can be ended; return its process id."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+def start(command: list[str], environment: Mapping[str, str], log: Log) -> int:
+    """Start the server's watchdog in a session of its own, so that all of it can be ended; return its process id.
+
+    It and its children append to a log of their own; that of the run before is put aside.
+    """
+    log.begin()
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     return os.posix_spawn(
         command[0],
         command,
-        environment,
+        {**environment, **log.variables()},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o644),
+            (os.POSIX_SPAWN_OPEN, 1, str(log.path), flags, 0o644),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
         setsid=True,
@@ -175,18 +189,26 @@ def is_ready(ports: Ports) -> bool:
         return False
 
 
-def wait_until_ready(pid: int, ports: Ports, limit_s: float) -> float:
+def wait_until_ready(pid: int, ports: Ports, limit_s: float, log: Path | None = None) -> float:
     """Wait for readiness.
+
+    Args:
+        pid: of the watchdog.
+        ports: where the server will listen.
+        limit_s: how long to wait.
+        log: of the server, where it says that a model has failed for good.
 
     Returns:
         Seconds waited.
 
     Raises:
+        ModelFailed: a model cannot be loaded.
         ServerFailed: the process ended, or is not ready within `limit_s`.
     """
     started = time.monotonic()
     while True:
         waited_s = time.monotonic() - started
+        check_models(log)
         if not is_running(pid):
             raise ServerFailed(f"tritonserver ended after {waited_s:.1f} s")
         if is_ready(ports):
@@ -194,6 +216,19 @@ def wait_until_ready(pid: int, ports: Ports, limit_s: float) -> float:
         if waited_s > limit_s:
             raise ServerFailed(f"tritonserver is not ready after {waited_s:.0f} s")
         time.sleep(0.1)
+
+
+def check_models(log: Path | None) -> None:
+    """Look into a server's log for a model that cannot be loaded.
+
+    Raises:
+        ModelFailed: the first one, with Triton's reason.
+    """
+    text = "" if log is None else log.read_text(encoding="utf-8", errors="replace")
+    found = _MODEL_FAILED.search(text)
+    if found is not None:
+        reason = found["reason"].partition(r"\n")[0].strip().rstrip('"').removeprefix("Internal: ")
+        raise ModelFailed(f"model {found['model']} cannot be loaded: {reason}; the whole story: make logs")
 
 
 def is_alive(pid: int) -> bool:
@@ -218,6 +253,7 @@ def stop(pid: int, shm_prefix: str) -> None:
     with contextlib.suppress(ChildProcessError):  # if it was a child of this process, let it go
         os.waitpid(pid, os.WNOHANG)
     clear_leftovers(shm_prefix)
+    plain_paths.remove(plain_paths.folder_of(shm_prefix))
 
 
 def _wait_until_gone(pids: list[int], limit_s: float) -> None:

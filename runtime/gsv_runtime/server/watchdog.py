@@ -17,6 +17,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from gsv_runtime import log_lines
+from gsv_runtime.server import plain_paths
+from gsv_runtime.server.logs import Log
 from gsv_runtime.server.model_processes import is_running, model_processes, stub_pids
 from gsv_runtime.server.model_reloader import POLL_S, ModelControl, ModelReloader
 from gsv_runtime.server.preload import library, with_preload
@@ -61,6 +64,7 @@ class ServerWatchdog:
         sleep: waits for some seconds.
         clock: seconds that only grow.
         name: of the server, for the log.
+        log: that it writes, kept from growing without bound.
     """
 
     def __init__(
@@ -71,7 +75,9 @@ class ServerWatchdog:
         sleep: Callable[[float], Any] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         name: str = "tritonserver",
+        log: Log | None = None,
     ) -> None:
+        self._log = log
         self._name = name
         self._start = start
         self._reloader = reloader
@@ -115,28 +121,31 @@ class ServerWatchdog:
         if self._stopping:  # told so while it was starting
             server.terminate()
 
-        reloader, failure = self._reloader(server.pid), ""
+        reloader, failure, log_failure = self._reloader(server.pid), "", ""
         while server.poll() is None:
-            failure = self._look(reloader, failure)
+            failure = self._look("models", reloader.look, failure)
+            if self._log is not None:
+                log_failure = self._look("log", self._log.look, log_failure)
             self._sleep(POLL_S)
         return server.poll() or 0, reloader.has_served
 
     @staticmethod
-    def _look(reloader: Watched, told: str) -> str:
-        """Have the models looked at; whatever an answer of a server in trouble does to that, the watching goes on.
+    def _look(what: str, look: Callable[[], object], told: str) -> str:
+        """Have the models or the log looked at; whatever a server in trouble does to that, the watching goes on.
 
         Args:
-            reloader: of the server that runs.
+            what: is looked at, for the log.
+            look: looks at it.
             told: the failure that the log has last.
 
         Returns:
             The failure that the log has now.
         """
         try:
-            reloader.look()
+            look()
         except Exception as failure:
             if repr(failure) != told:
-                logger.exception("looking at the models failed")
+                logger.exception("looking at the %s failed", what)
             return repr(failure)
         return ""
 
@@ -183,12 +192,14 @@ def keep(command: Sequence[str], address: str, shm_prefix: str, models: Sequence
     Returns:
         The exit status of the server.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s")
-    environment, control = with_preload(os.environ, library()), ModelControl(address, admin_key)
+    log_lines.configure()
+    repairs = plain_paths.plain(library(), plain_paths.folder_of(shm_prefix))
+    environment, control = with_preload(os.environ, repairs), ModelControl(address, admin_key)
     watchdog = ServerWatchdog(
         start=lambda: subprocess.Popen(list(command), env=environment),
         reloader=lambda pid: ModelReloader(control, lambda: model_processes(pid), models),
         clear=lambda: clear_leftovers(shm_prefix),
+        log=Log.of(os.environ),
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, watchdog.stop)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from gsv_runtime import contract, errors, tensors
+from gsv_runtime import contract, errors, log_lines, tensors
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.tensors import Array, Arrays
 
@@ -30,9 +30,7 @@ _TRANSPORT_PARAMETERS = frozenset({"triton_enable_empty_final_response", "binary
 _SHORT_TENSORS, _SHORT_BYTES = 64, 16  # those that a thread keeps, and how long their texts are at most
 
 
-def configure_logging() -> None:
-    """Send log records of this process to stderr, which Triton's log collects."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s", force=True)
+configure_logging = log_lines.configure
 
 
 def decode(request: Any, model: contract.Model) -> Arrays:

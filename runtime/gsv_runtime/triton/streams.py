@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from gsv_runtime import contract, errors
 from gsv_runtime.jobs import Admit, Job
 from gsv_runtime.metrics import Metrics, NoMetrics
 from gsv_runtime.server.workarounds import CANCEL_PAUSE
+from gsv_runtime.speech_request import shortened
 from gsv_runtime.triton.bursts import BurstGate
 from gsv_runtime.triton.messages import ResponseTensors, decode, end_stream, error_response, response
 from gsv_runtime.triton.stage_calls import BlsStages
@@ -23,6 +25,7 @@ logger = logging.getLogger("gsv.streams")
 # PR 8078; without this pause here after 71 to 1,300 cancels, with it none in 5,900: tests/e2e/test_client_wire.py).
 _CANCELLED_PAUSE_S = 0.25  # where workarounds.CANCEL_PAUSE is on
 _CLIENT_ASKED_EVERY_S = 0.01
+_PLAIN = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
 
 class StreamServer:
@@ -42,24 +45,28 @@ class StreamServer:
         """Take one request: copy its inputs and hand its sender to a thread; one not let in is told at once."""
         self._gate.arrived()
         came_s, sender = time.perf_counter(), request.get_response_sender()
+        request_id = _told(request.request_id() or "-")
         try:
             job = self._admit(lambda: decode(request, self._model))
         except Exception as failure:
             end_stream(sender, error_response(failure, self._model))
             self._metrics.observe("gsv_refusal_seconds", time.perf_counter() - came_s)
+            logger.info(
+                "request refused model=%s request=%s error=%s", self._model.name, request_id, type(failure).__name__
+            )
             return
-        self._gate.put((sender, job, came_s))
+        self._gate.put((sender, job, request_id, came_s))
 
-    def _start(self, let_in: tuple[Any, Job, float]) -> None:
-        sender, job, came_s = let_in
+    def _start(self, let_in: tuple[Any, Job, str, float]) -> None:
+        sender, job, request_id, came_s = let_in
         try:
-            self._pool.submit(self._run, sender, job, came_s)
+            self._pool.submit(self._run, sender, job, request_id, came_s)
         except Exception as failure:
             job.leave(failure)
             self._gate.ended()
             end_stream(sender, error_response(failure, self._model))
 
-    def _run(self, sender: Any, job: Job, came_s: float) -> None:
+    def _run(self, sender: Any, job: Job, request_id: str, came_s: float) -> None:
         final: Any | None = None
         failed: Exception | None = None
         num_sent = 0
@@ -84,17 +91,25 @@ class StreamServer:
                 time.sleep(_CANCELLED_PAUSE_S)
             end_stream(sender, final)
             logger.info(
-                "stream ended model=%s outcome=%s responses=%d elapsed_ms=%.2f",  # since it came
+                "stream ended model=%s request=%s outcome=%s responses=%d elapsed_ms=%.2f%s",  # since it came
                 self._model.name,
+                request_id,
                 "done" if failed is None else type(failed).__name__,
                 num_sent + (final is not None),
                 (time.perf_counter() - came_s) * 1e3,
+                "".join(f" {name}={_told(value)}" for name, value in job.facts().items()),
             )
 
     def close(self) -> None:
         """Wait for the running streams."""
         self._gate.close()
         self._pool.shutdown(wait=True)
+
+
+def _told(value: object) -> str:
+    """A value as the log has it: what a client sent as it is only where nothing in it can be misread."""
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) else shortened(text)
 
 
 class _Client:

@@ -10,7 +10,7 @@ from gsv_runtime import contract
 from gsv_runtime.contract import COMPUTED, MEMORY, SAMPLE_RATE_HZ
 from gsv_runtime.jobs import OpenStages, Replies, Reply
 from gsv_runtime.settings import CheckpointFacts
-from gsv_runtime.speech_request import SpeechRequest
+from gsv_runtime.speech_request import ReferenceRequest, SpeechRequest
 from gsv_runtime.stages import NoStages, Stages
 from gsv_runtime.tensors import Arrays, to_wire
 from gsv_runtime.tts.prefetch import Prefetch
@@ -75,6 +75,15 @@ class SpeechJob:
         """Give the place back."""
         self._context.ledger.left(self._playback, failure)
 
+    def facts(self) -> Mapping[str, object]:
+        """Whose voice, how long a text, how much speech, and when it began."""
+        playback, request = self._playback, self._request
+        facts: dict[str, object] = {"voice": request.voice or "-", "characters": len(request.text)}
+        facts["audio_s"] = round(playback.sent_audio_s, 2)
+        if playback.started_s is not None:
+            facts["ttfa_ms"] = round(1000 * (playback.started_s - playback.arrived_s), 1)
+        return facts
+
     def _again(self, answer: WholeAnswer) -> Replies:
         """Reply with what was sent before."""
         for number, chunk in enumerate(answer.responses, 1):
@@ -107,15 +116,18 @@ class SpeechJob:
         return PacedStages(open_stages(), context.semaphores, guard, self._playback, metrics, context.clock)
 
     def _voice(self, stages: Stages, guard: RequestGuard) -> Voice:
-        context, reference = self._context, self._request.reference
-        if reference is None:
-            return context.voices.get(str(self._request.voice), context.facts.weights_digest)
+        context, request = self._context, self._request
 
-        def derive() -> Voice:
+        def derive(reference: ReferenceRequest) -> Voice:
             turn = context.voice_semaphore.enter(self._playback.audio_due_s(), guard.check)
             try:
                 return derive_voice(reference, stages, context.facts)
             finally:
                 context.voice_semaphore.leave(turn)
 
-        return context.cache.voice(self._request, reference, derive, guard.check)
+        def derive_once(reference: ReferenceRequest) -> Voice:
+            return context.cache.voice(request, reference, lambda: derive(reference), guard.check)
+
+        if request.reference is not None:
+            return derive_once(request.reference)
+        return context.voices.get(str(request.voice), context.facts.weights_digest, derive_once)

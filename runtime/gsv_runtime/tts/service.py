@@ -30,17 +30,18 @@ class SpeechService:
         settings: TtsSettings,
         facts: CheckpointFacts,
         repository: Path,
+        state: Path,
         metrics: Metrics | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
-        """Serve the voices beside `repository`, as `settings` says."""
+        """Serve the voices in `state`, the folder of the server's state, as `settings` says."""
         metrics = metrics or NoMetrics()
         self._pool = ThreadPoolExecutor(settings.max_streams, thread_name_prefix="tts-tokens")
         self.context = SpeechContext(
             facts,
             Pipeline(facts, settings.tokens_per_call, chunk_schedule(settings), settings.tokens_ahead),
-            VoiceStore(repository / settings.voices_directory),
-            SpeechCache.open(settings, repository, metrics),
+            VoiceStore(state / settings.voices_directory),
+            SpeechCache.open(settings, repository, state, metrics),
             stage_semaphores(settings),
             PrioritySemaphore(settings.stage_slots),
             Prefetch(self._pool),

@@ -19,9 +19,10 @@ from gsv_runtime.voices.store import VoiceStore
 class VoiceService:
     """Answers `voices` requests."""
 
-    def __init__(self, settings: VoicesSettings, facts: CheckpointFacts, repository: Path) -> None:
+    def __init__(self, settings: VoicesSettings, facts: CheckpointFacts, state: Path) -> None:
+        """Keep voices in the folder of the server's state."""
         self._facts = facts
-        self._voices = VoiceStore(repository / settings.voices_directory, settings.max_voices)
+        self._voices = VoiceStore(state / settings.voices_directory, settings.max_voices)
 
     def answer(self, inputs: Arrays, stages: Stages, is_cancelled: Callable[[], bool]) -> Replies:
         """Register, lists or delete; one reply with the voices that the action was about.
@@ -42,7 +43,8 @@ class VoiceService:
             self._voices.delete(str(request.voice))
         elif request.reference is not None:
             voice = derive_voice(request.reference, stages, self._facts)
-            entries = [self._voices.add(str(request.voice), voice)]
+            entries = [self._voices.add(str(request.voice), voice, request.reference)]
         texts = np.empty(len(entries), dtype=np.object_)
         texts[:] = [entry.to_json() for entry in entries]
-        yield Reply({"voices": texts}, last=True)
+        listed = f"[{', '.join(texts)}]"
+        yield Reply({"voices": texts, "voices_json": np.array([listed], dtype=np.object_)}, last=True)

@@ -1,7 +1,8 @@
-"""Voices on disk: everything derived from a reference, stored under its content, and names that point to it.
+"""Registered voices in a folder: recordings, what was derived from them, and names that point to both.
 
-    <directory>/content/<digest>.npz    the arrays, without pickle
-    <directory>/names/<voice>.json      what `list` shows, and the digest
+    <directory>/clips/<sha256>          a recording as it was sent, from which features can be derived anew
+    <directory>/content/<digest>.npz    what was derived from it with certain weights: arrays, without pickle
+    <directory>/names/<voice>.json      what `list` shows, and the digests of both
 
 Written files appear whole (temporary file, fsync, rename). Writers hold a lock file, so that registering a voice
 in one process and deleting another with the same content in a second one cannot lose it. Readers need no lock.
@@ -11,24 +12,27 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
-import os
-import tempfile
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from gsv_runtime.errors import InvalidRequest, VoiceNotFound
+from gsv_runtime.errors import InternalError, InvalidRequest, VoiceNotFound
 from gsv_runtime.speech_request import ReferenceRequest
 from gsv_runtime.tensors import Array
+from gsv_runtime.voices.records import VoiceEntry, VoiceRecord
+from gsv_runtime.voices.uploads import file_of
+from gsv_runtime.voices.voice_files import VoiceFiles, checked_record, write_atomically
 
 _MAX_LOADED = 64  # voices whose content is kept in memory
+
+logger = logging.getLogger("gsv.voices")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,22 +63,6 @@ class Voice:
         return digest.hexdigest()
 
 
-@dataclass(frozen=True)
-class VoiceEntry:
-    """A registered voice, as `list` shows it."""
-
-    voice: str
-    prompt_text: str
-    prompt_language: str
-    seconds: float
-    created: str  # ISO 8601, UTC
-    report: dict[str, Any] = field(default_factory=dict)  # of its recording; empty where an older server wrote it
-
-    def to_json(self) -> str:
-        """One JSON object."""
-        return json.dumps(asdict(self), ensure_ascii=False)
-
-
 def voice_digest(request: ReferenceRequest, weights_digest: str) -> str:
     """Names a voice after all that it is derived from: audio, transcript, language, trimming and weights."""
     digest = hashlib.sha256()
@@ -91,24 +79,28 @@ def voice_digest(request: ReferenceRequest, weights_digest: str) -> str:
     return digest.hexdigest()
 
 
+Derive = Callable[[ReferenceRequest], Voice]
+
+
 class VoiceStore:
     """Registered voices in one directory, shared by every process that serves them."""
 
     def __init__(self, directory: Path, max_voices: int | None = None) -> None:
+        """Keep voices in `directory`, which is made when the first is registered."""
         self._names = directory / "names"
         self._content = directory / "content"
+        self._clips = directory / "clips"
         self._lock = directory / "lock"
         self._max_voices = max_voices
         self._load = lru_cache(_MAX_LOADED)(self._read_content)
         self._parse = lru_cache(_MAX_LOADED)(self._parse_record)
-        for path in (self._names, self._content):
-            path.mkdir(parents=True, exist_ok=True)
 
-    def add(self, name: str, voice: Voice) -> VoiceEntry:
-        """Register `voice` as `name`; a voice of that name is replaced.
+    def add(self, name: str, voice: Voice, reference: ReferenceRequest) -> VoiceEntry:
+        """Register `voice`, which was derived from `reference`, as `name`; a voice of that name is replaced.
 
         Raises:
             InvalidRequest: the store is full.
+            InternalError: the folder cannot be written.
         """
         entry = VoiceEntry(
             voice=name,
@@ -118,73 +110,161 @@ class VoiceStore:
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             report=voice.report,
         )
-        record = {**asdict(entry), "digest": voice.digest, "weights_digest": voice.weights_digest}
-        arrays = {array: getattr(voice, array) for array in Voice.ARRAYS}
-        with self._locked():
+        clip = file_of(reference.audio)
+        clip_digest = hashlib.sha256(clip).hexdigest()
+        record = VoiceRecord(entry, {voice.weights_digest: voice.digest}, (clip_digest,), reference.trim)
+        with self._writing():
             previous = self._read_record(name)
             if previous is None and self._max_voices is not None and len(self._record_paths()) >= self._max_voices:
                 raise InvalidRequest(f"{self._max_voices} voices are registered, the most allowed; delete one first")
-            _write_atomically(self._content / f"{voice.digest}.npz", lambda file: np.savez(file, **arrays))
-            text = json.dumps(record, ensure_ascii=False).encode()
-            _write_atomically(self._names / f"{name}.json", lambda file: file.write(text))
+            write_atomically(self._clips / clip_digest, lambda file: file.write(clip))
+            self._write_voice(name, record, voice)
             if previous is not None:
-                self._drop_unused(previous["digest"])
+                self._drop_unused(previous)
         return entry
 
-    def get(self, name: str, weights_digest: str) -> Voice:
+    def get(self, name: str, weights_digest: str, derive: Derive | None = None) -> Voice:
         """Read a registered voice.
+
+        Args:
+            name: of the voice.
+            weights_digest: of the weights that are served.
+            derive: computes its features anew, where they were made with other weights and its recording is kept.
 
         Raises:
             VoiceNotFound: there is none of that name.
-            InvalidRequest: it was made with other weights, so its features mean nothing here.
+            InvalidRequest: it was made with other weights, so its features mean nothing here, and cannot be made anew.
         """
+        record = self._read_record(name)
+        if record is None:
+            raise VoiceNotFound(f"voice {name!r} is not registered; register it or choose one of the list")
         for _ in range(2):  # once more if it was replaced between reading its name and its content
-            record = self._read_record(name)
-            if record is None:
-                raise VoiceNotFound(f"voice {name!r} is not registered; register it or choose one of the list")
-            if record["weights_digest"] != weights_digest:
-                raise InvalidRequest(f"voice {name!r} was registered with other weights; register it again")
+            digest = record.derived.get(weights_digest)
+            if digest is None:
+                break
             try:
-                file = (self._content / f"{record['digest']}.npz").stat()
-                known = {kept.name for kept in fields(Voice)} & record.keys() - {"report"}  # a client has had that
-                facts = tuple((key, record[key]) for key in sorted(known))
-                return self._load(record["digest"], facts, (file.st_ino, file.st_mtime_ns, file.st_size))
+                return self._content_of(record.entry, digest, weights_digest)
             except FileNotFoundError:
-                continue
-        raise VoiceNotFound(f"voice {name!r} was deleted just now; register it again")
+                record = self._read_record(name)
+            if record is None:
+                raise VoiceNotFound(f"voice {name!r} was deleted just now; register it again")
+        return self._derived_anew(name, record, derive)
+
+    def reference(self, name: str) -> ReferenceRequest | None:
+        """What a voice was registered with; None where its recording was not kept, or there is no such voice."""
+        record = self._read_record(name)
+        return None if record is None else self._reference_of(record)
+
+    def files(self, name: str) -> VoiceFiles:
+        """Read all that is written of a voice.
+
+        Raises:
+            VoiceNotFound: there is none of that name.
+        """
+        record = self._read_record(name)
+        if record is None:
+            raise VoiceNotFound(f"voice {name!r} is not registered; choose one of the list")
+        paths = [(digest, self._content / f"{digest}.npz") for digest in record.derived.values()]
+        contents = {digest: path.read_bytes() for digest, path in paths if path.is_file()}
+        return VoiceFiles(record.to_json(), [(self._clips / clip).read_bytes() for clip in record.clips], contents)
+
+    def restore(self, name: str, files: VoiceFiles, *, replace: bool = False) -> bool:
+        """Register a voice from its files.
+
+        Returns:
+            False where one of that name was there and stays.
+
+        Raises:
+            DamagedVoice: the files do not belong together, and nothing was written.
+            InternalError: the folder cannot be written.
+        """
+        record = checked_record(name, files, Voice.ARRAYS)
+        with self._writing():
+            previous = self._read_record(name)
+            if previous is not None and not replace:
+                return False
+            for digest, clip in zip(record.clips, files.clips, strict=True):
+                write_atomically(self._clips / digest, lambda file, clip=clip: file.write(clip))  # type: ignore[misc]
+            for digest, content in files.contents.items():
+                if not (self._content / f"{digest}.npz").exists():
+                    path = self._content / f"{digest}.npz"
+                    write_atomically(path, lambda file, content=content: file.write(content))  # type: ignore[misc]
+            write_atomically(self._names / f"{name}.json", lambda file: file.write(record.to_json()))
+            if previous is not None:
+                self._drop_unused(previous)
+        return True
 
     def entries(self) -> list[VoiceEntry]:
         """All registered voices, by name."""
-        keys = [kept.name for kept in fields(VoiceEntry)]
         records = (self._read_record(path.stem) for path in self._record_paths())
-        return [
-            VoiceEntry(**{key: record[key] for key in keys if key in record})
-            for record in records
-            if record is not None
-        ]
+        return [record.entry for record in records if record is not None]
 
     def delete(self, name: str) -> None:
         """Remove a voice.
 
         Raises:
             VoiceNotFound: there is none of that name.
+            InternalError: the folder cannot be written.
         """
-        with self._locked():
+        if self._read_record(name) is None:
+            raise VoiceNotFound(f"voice {name!r} is not registered; nothing to delete")
+        with self._writing():
             record = self._read_record(name)
             if record is None:
                 raise VoiceNotFound(f"voice {name!r} is not registered; nothing to delete")
             (self._names / f"{name}.json").unlink()
-            self._drop_unused(record["digest"])
+            self._drop_unused(record)
 
-    def _read_content(self, digest: str, facts: tuple[tuple[str, Any], ...], _file: tuple[int, ...]) -> Voice:
-        """Read a voice; kept in memory under all three, so that a file that was replaced is read again."""
-        with np.load(self._content / f"{digest}.npz", allow_pickle=False) as arrays:
-            return Voice(**{array: arrays[array] for array in Voice.ARRAYS}, **dict(facts))
+    def _derived_anew(self, name: str, record: VoiceRecord, derive: Derive | None) -> Voice:
+        reference = self._reference_of(record)
+        if reference is None or derive is None:
+            why = "" if derive is None else ", by a version that kept no recordings"
+            raise InvalidRequest(f"voice {name!r} was registered with other weights{why}; register it again")
+        voice = derive(reference)
+        logger.info("voice derived anew voice=%s weights=%.8s", name, voice.weights_digest)
+        try:
+            self._keep_derived(name, record, voice)
+        except InternalError:
+            logger.warning("voice will be derived again at the next request voice=%s", name)
+        return voice
+
+    def _keep_derived(self, name: str, derived_from: VoiceRecord, voice: Voice) -> None:
+        """Keep features for these weights, beside those for others; not if the voice was replaced meanwhile."""
+        with self._writing():
+            record = self._read_record(name)
+            if record is None or record.clips != derived_from.clips:
+                return
+            self._write_voice(name, record.with_derived(voice.weights_digest, voice.digest), voice)
+            self._drop_unused(record)
+
+    def _write_voice(self, name: str, record: VoiceRecord, voice: Voice) -> None:
+        arrays = {array: getattr(voice, array) for array in Voice.ARRAYS}
+        write_atomically(self._content / f"{voice.digest}.npz", lambda file: np.savez(file, **arrays))
+        write_atomically(self._names / f"{name}.json", lambda file: file.write(record.to_json()))
+
+    def _reference_of(self, record: VoiceRecord) -> ReferenceRequest | None:
+        try:
+            clips = [(self._clips / digest).read_bytes() for digest in record.clips]
+        except FileNotFoundError:
+            return None
+        if not clips:
+            return None
+        return ReferenceRequest(clips[0], record.entry.prompt_text, record.entry.prompt_language, record.trim)
+
+    def _content_of(self, entry: VoiceEntry, digest: str, weights_digest: str) -> Voice:
+        file = (self._content / f"{digest}.npz").stat()
+        facts = (digest, weights_digest, entry.prompt_text, entry.prompt_language, entry.seconds)
+        return self._load(facts, (file.st_ino, file.st_mtime_ns, file.st_size))
+
+    def _read_content(self, facts: tuple[str, str, str, str, float], _file: tuple[int, ...]) -> Voice:
+        """Read a voice; kept in memory under all of this, so that a file that was replaced is read again."""
+        with np.load(self._content / f"{facts[0]}.npz", allow_pickle=False) as arrays:
+            return Voice(*facts, **{array: arrays[array] for array in Voice.ARRAYS})
 
     def _record_paths(self) -> list[Path]:
         return sorted(self._names.glob("*.json"))
 
-    def _read_record(self, name: str) -> dict[str, Any] | None:
+    def _read_record(self, name: str) -> VoiceRecord | None:
         path = self._names / f"{name}.json"
         try:
             file = path.stat()
@@ -192,30 +272,34 @@ class VoiceStore:
         except FileNotFoundError:
             return None
 
-    def _parse_record(self, path: Path, _file: tuple[int, ...]) -> dict[str, Any]:
+    def _parse_record(self, path: Path, _file: tuple[int, ...]) -> VoiceRecord:
         """Read a name's record; kept in memory until its file is replaced."""
-        record: dict[str, Any] = json.loads(path.read_bytes())
-        return record
+        return VoiceRecord.parse(path.read_bytes())
 
-    def _drop_unused(self, digest: str) -> None:
-        records = (self._read_record(path.stem) for path in self._record_paths())
-        if not any(record is not None and record["digest"] == digest for record in records):
+    def _drop_unused(self, before: VoiceRecord) -> None:
+        """Remove the files of a record that was replaced or deleted, but for those that another record needs."""
+        records = [record for path in self._record_paths() if (record := self._read_record(path.stem)) is not None]
+        contents = {digest for record in records for digest in record.derived.values()}
+        clips = {digest for record in records for digest in record.clips}
+        for digest in set(before.derived.values()) - contents:
             (self._content / f"{digest}.npz").unlink(missing_ok=True)
+        for digest in set(before.clips) - clips:
+            (self._clips / digest).unlink(missing_ok=True)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with self._lock.open("wb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def _writing(self) -> Iterator[None]:
+        """Hold the lock; what the disk refuses is told without a path.
 
-
-def _write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+        Raises:
+            InternalError: the folder cannot be written.
+        """
         try:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+            for path in (self._names, self._content, self._clips):
+                path.mkdir(parents=True, exist_ok=True)
+            with self._lock.open("wb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+        except OSError as failure:
+            logger.error("voices cannot be written directory=%s cause=%r", self._lock.parent, str(failure))
+            advice = "the operator finds the folder in the server's log, and by `gsv doctor`"
+            raise InternalError(f"the server cannot keep voices ({failure.strerror}); {advice}") from failure

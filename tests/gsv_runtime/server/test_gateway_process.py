@@ -109,3 +109,11 @@ def test_a_state_file_that_is_damaged_is_no_gateway(tmp_path):
 def test_a_process_that_took_the_number_is_not_ended(tmp_path):
     (tmp_path / "gateway.json").write_text(f'{{"pid": {os.getpid()}, "address": "x", "runs": ""}}')
     assert not gateway_process.down(tmp_path)
+
+
+def test_the_keys_lie_in_the_servers_own_state_unless_another_file_is_named(tmp_path, monkeypatch, port):
+    told = []
+    monkeypatch.setattr(gateway_process, "_start", lambda *arguments: told.append(arguments[-1]["GSV_GATEWAY_KEYS"]))
+    for environment in ({}, {"GSV_GATEWAY_KEYS": "/elsewhere.json"}):
+        gateway_process.up(tmp_path, port, "127.0.0.1:1", environment)
+    assert told == [str(tmp_path / "gateway-keys.json"), "/elsewhere.json"]

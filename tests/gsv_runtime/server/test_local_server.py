@@ -1,5 +1,6 @@
 """What `up`, `down`, `status` and `logs` say when there is nothing to serve; the rest: tests/e2e."""
 
+import errno
 import json
 import os
 import socket
@@ -11,7 +12,8 @@ import pytest
 from gsv_runtime.server import local_server, triton_process
 from gsv_runtime.server.__main__ import main
 from gsv_runtime.server.local_server import ServerState, ports_from_environment
-from gsv_runtime.server.triton_process import Ports, ServerFailed
+from gsv_runtime.server.model_processes import is_running
+from gsv_runtime.server.triton_process import ModelFailed, Ports, ServerFailed
 
 
 def test_ports_come_from_the_environment_and_default_to_tritons_own_on_loopback():
@@ -61,6 +63,92 @@ def test_logs_are_printed_and_their_absence_is_told(tmp_path, capsys, caplog):
     (tmp_path / "server.log").write_text("ready\n")
     assert main(["logs", "--state", str(tmp_path)]) == 0
     assert capsys.readouterr().out == "ready\n"
+    (tmp_path / "server.log.1").write_text("died\n")
+    assert main(["logs", "--previous", "--state", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "died\n"
+
+
+@pytest.fixture
+def start_of(tmp_path, monkeypatch):
+    """Starts a program in tritonserver's place; its process id is noted."""
+    repository, pids = tmp_path / "models", []
+    repository.mkdir()
+    (repository / "build.json").write_text(json.dumps({"preset": "cpu", "models": [], "facts": {}}))
+    wheel = triton_process.Wheel(tmp_path, tmp_path)
+    monkeypatch.setattr(triton_process.Wheel, "find", lambda: wheel)
+    monkeypatch.setattr(triton_process.Wheel, "install_backends", lambda self, target: None)
+    started = triton_process.start
+
+    def noted(command, environment, log):
+        pids.append(started(command, environment, log))
+        return pids[-1]
+
+    monkeypatch.setattr(triton_process, "start", noted)
+
+    def start_of(program):
+        command = [sys.executable, "-uc", program]
+        monkeypatch.setattr(local_server, "watchdog_command", lambda *_: command)
+        local_server.up(repository, tmp_path / "var", Ports.free(), {"GSV_SLOTS": "3"})
+
+    yield start_of, pids
+    for pid in pids:
+        assert not is_running(pid)
+    assert not (tmp_path / "var" / "server.json").exists()
+
+
+FAILED = "E1126 21:50:00 1 model_lifecycle.cc:642] failed to load 'acoustic' version 1: Internal: ImportError: no x\\n\\nAt: x"
+
+
+def test_a_model_that_has_failed_for_good_ends_the_start_with_its_reason(start_of):
+    start, _ = start_of
+    with pytest.raises(ModelFailed, match="model acoustic cannot be loaded: ImportError: no x; the whole story"):
+        start(f"import time; print({FAILED!r}); time.sleep(600)")
+
+
+def test_a_server_that_ends_at_once_is_told_with_its_last_words(start_of, caplog):
+    start, _ = start_of
+    with pytest.raises(ServerFailed, match="tritonserver ended after"):
+        start("print('no libb64.so')")
+    assert "no libb64.so" in caplog.text
+
+
+def test_a_server_whose_state_cannot_be_written_down_is_not_left_running(start_of, monkeypatch):
+    def full(self, directory):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(ServerState, "write", full)
+    start, pids = start_of
+    with pytest.raises(OSError, match="No space left"):
+        start("import time; time.sleep(600)")
+    assert len(pids) == 1
+
+
+def test_the_server_is_told_where_its_state_is_and_what_the_operator_has_decided(start_of, tmp_path):
+    start, _ = start_of
+    with pytest.raises(ServerFailed):
+        start("import os; print('told', os.environ['GSV_STATE'], os.environ['GSV_SLOTS'])")
+    assert f"told {tmp_path / 'var'} 3" in (tmp_path / "var" / "server.log").read_text()
+
+
+def test_a_state_that_cannot_be_written_is_one_sentence_and_nothing_is_started(tmp_path, caplog):
+    (tmp_path / "build.json").write_text(json.dumps({"preset": "cpu", "models": [], "facts": {}}))
+    (tmp_path / "var").touch()
+    assert main(["up", "--repository", str(tmp_path), "--state", str(tmp_path / "var")]) == 1
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "Traceback" not in caplog.text
+
+
+def test_settings_that_are_wrong_start_nothing(tmp_path, caplog):
+    (tmp_path / "gsv.toml").write_text("slot = 4")
+    assert main(["up", "--repository", str(tmp_path), "--state", str(tmp_path)]) == 1
+    assert "slot is no setting; is it slots?" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}'])
+def test_a_damaged_state_is_told(tmp_path, text, caplog):
+    (tmp_path / "server.json").write_text(text)
+    assert main(["down", "--state", str(tmp_path)]) == 1
+    assert "server.json is damaged" in caplog.text
 
 
 def test_state_is_readable_by_its_owner_only_because_it_holds_the_admin_key(tmp_path):

@@ -195,3 +195,20 @@ def test_a_signal_ends_the_server_and_its_status_is_told(number, tmp_path):
         process.send_signal(number)
         assert process.wait(timeout=60) == 3
     assert not list(Path("/dev/shm").glob(f"gsv-{tmp_path.name}-*"))
+
+
+def test_the_log_is_looked_after_while_the_server_runs_and_a_full_disk_is_told_once(caplog):
+    script, looks = Script((5.0, 0)), []
+
+    class FullDisk:
+        def look(self):
+            looks.append(script.now_s)
+            raise OSError("no space")
+
+    script.watchdog = ServerWatchdog(
+        script.start, script.supervise, script.clear, script.sleep, lambda: script.now_s, log=FullDisk()
+    )
+    script.at.append((4.0, script.watchdog.stop))
+    script.watchdog.run()
+    assert len(looks) > 2
+    assert len([record for record in caplog.records if "looking at the log failed" in record.getMessage()]) == 1

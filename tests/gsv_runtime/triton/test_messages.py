@@ -14,7 +14,7 @@ def test_one_request_at_fault_does_not_fail_the_rest_of_its_batch(door):
     def answer(batch):
         if any(inputs["action"][0] == "bad" for inputs in batch):
             raise InvalidRequest("action is bad")
-        return [{"voices": inputs["action"]} for inputs in batch]
+        return [{"voices": inputs["action"], "voices_json": "[]"} for inputs in batch]
 
     requests = [Request(action=action) for action in (b"a", b"bad", b"\xff", b"c")]
     responses = door.messages.answer_batch(requests, contract.VOICES, answer)

@@ -15,7 +15,7 @@ from .triton_double import FINAL, Request, TritonError
 
 
 def voices(*names, last=True):
-    return Reply({"voices": np.array(names, dtype=np.object_)}, last)
+    return Reply({"voices": np.array(names, dtype=np.object_), "voices_json": "[]"}, last)
 
 
 @pytest.fixture
@@ -120,3 +120,21 @@ def test_a_stream_whose_client_has_left_is_ended_late_only_where_that_workaround
     sent = run(lambda *_: (each for each in [voices("a")]), request)
     assert finals(sent) == [True]
     assert slept == pauses
+
+
+@pytest.mark.parametrize(
+    ("request_id", "told"),
+    [("a-1.b:2", "request=a-1.b:2 "), ("", "request=- "), ("a\nmodel=x", r"request='a\nmodel=x' ")],
+)
+def test_the_log_says_at_the_end_whose_request_it_was_and_nothing_that_a_client_made_up(run, caplog, request_id, told):
+    caplog.set_level("INFO")
+    run(lambda *_: (each for each in [voices("a")]), Request(action=b"list", request_id=request_id))
+    (line,) = [record.getMessage() for record in caplog.records if "stream ended" in record.getMessage()]
+    assert line.startswith(f"stream ended model=voices {told}outcome=done responses=1 elapsed_ms=")
+    assert line.endswith(" action=list")
+
+
+def test_a_request_that_is_not_let_in_is_in_the_log(run, caplog):
+    caplog.set_level("INFO")
+    run(lambda *_: pytest.fail("must not run"), Request(action=b"\xff", request_id="r1"))
+    assert "request refused model=voices request=r1 error=InvalidRequest" in caplog.text

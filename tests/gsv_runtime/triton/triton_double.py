@@ -56,9 +56,13 @@ class Sender:
 
 
 class Request:
-    def __init__(self, parameters="{}", **inputs):
+    def __init__(self, parameters="{}", request_id="", **inputs):
+        self._id = request_id
         self.tensors = [Tensor(name, np.array([value], dtype=np.object_)) for name, value in inputs.items()]
         self.sender, self.text = Sender(), parameters
+
+    def request_id(self):
+        return self._id
 
     def inputs(self):
         return self.tensors

@@ -1,5 +1,6 @@
 """`tts` as a whole, without Triton: who is let in, what is sent, what is counted."""
 
+import dataclasses
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +9,11 @@ import numpy as np
 import pytest
 
 from gsv_runtime.errors import Cancelled, DeadlineExceeded, InternalError, InvalidRequest
+from gsv_runtime.speech_request import ReferenceRequest
 from gsv_runtime.tts.scheduling.admission import Refused
 from gsv_runtime.tts.service import SpeechService
+from gsv_runtime.voices.cloning import derive_voice
+from gsv_runtime.voices.store import VoiceStore
 
 from ..conftest import SETTINGS, answer
 
@@ -40,7 +44,7 @@ def counts():
 
 @pytest.fixture
 def service(facts, tmp_path, counts):
-    service = SpeechService(SETTINGS, facts, tmp_path, counts)
+    service = SpeechService(SETTINGS, facts, tmp_path, tmp_path, counts)
     yield service
     service.close()
 
@@ -127,7 +131,7 @@ def test_a_client_that_leaves_is_counted_and_its_slot_is_free_when_the_request_h
 
 def test_a_deadline_that_passes_ends_the_request(facts, tmp_path, inputs, make_stages, counts):
     now_s = iter(range(100_000))
-    service = SpeechService(SETTINGS, facts, tmp_path, counts, clock=lambda: float(next(now_s)))
+    service = SpeechService(SETTINGS, facts, tmp_path, tmp_path, counts, clock=lambda: float(next(now_s)))
     with pytest.raises(DeadlineExceeded):
         answer(service, inputs("ab," * 100, deadline_s=30.0), make_stages)
     assert counts.sums[("gsv_failures_total", "DeadlineExceeded")] == 1
@@ -168,7 +172,7 @@ def test_tokens_of_the_next_sentence_are_made_while_the_first_is_decoded(service
 def test_many_requests_at_once_give_what_each_gives_alone(facts, tmp_path, inputs, make_stages):
     from dataclasses import replace
 
-    service = SpeechService(replace(SETTINGS, max_streams=20), facts, tmp_path)
+    service = SpeechService(replace(SETTINGS, max_streams=20), facts, tmp_path, tmp_path)
     asked = [inputs("ab,cde" + "f" * number, streaming="chunk") for number in range(1, 11)]
 
     def audio(request):
@@ -187,3 +191,29 @@ def test_a_full_house_reads_no_inputs(service, inputs):
         service.admit(lambda: pytest.fail("must not be read"))
     for job in jobs:
         job.leave(None)
+
+
+def test_the_log_is_told_whose_voice_how_long_a_text_and_how_much_speech(service, inputs, make_stages):
+    job = service.admit(lambda: inputs("ab,cde"))
+    before = dict(job.facts())
+    spoken_s = sum(reply.outputs["waveform"].size for reply in job.replies(make_stages, lambda: False)) / 32_000
+    assert before == {"voice": "-", "characters": 6, "audio_s": 0.0}
+    facts = job.facts()
+    assert facts["audio_s"] == pytest.approx(spoken_s, abs=0.01)
+    assert facts["ttfa_ms"] >= 0
+    job.leave(None)
+
+
+def test_a_voice_of_other_weights_speaks_after_its_recording_was_read_anew(facts, tmp_path, inputs, make_stages):
+    reference = ReferenceRequest(inputs()["reference_audio"][0], "this is what is said in the clip", "en", trim=False)
+    old = dataclasses.replace(facts, weights_digest="those before")
+    VoiceStore(tmp_path / "voices").add("ann", derive_voice(reference, make_stages(), old), reference)
+    service = SpeechService(SETTINGS, facts, tmp_path, tmp_path)
+    by_name = inputs() | {"voice": np.array(["ann"], object)}
+    for name in ("reference_audio", "prompt_text"):
+        del by_name[name]
+    stages = [make_stages() for _ in range(2)]
+    spoken = [answer(service, by_name, lambda each=each: each) for each in stages]
+    service.close()
+    assert [len(each.inputs_of("reference_encoder")) for each in stages] == [1, 0]
+    np.testing.assert_array_equal(spoken[0][0]["waveform"], spoken[1][0]["waveform"])

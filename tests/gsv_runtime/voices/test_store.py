@@ -1,5 +1,7 @@
+import base64
 import concurrent.futures
 import dataclasses
+import json
 import subprocess
 import sys
 from typing import Any
@@ -7,17 +9,37 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gsv_runtime.errors import InvalidRequest, VoiceNotFound
+from gsv_runtime.errors import InternalError, InvalidRequest, VoiceNotFound
 from gsv_runtime.speech_request import ReferenceRequest
 from gsv_runtime.voices.cloning import derive_voice
 from gsv_runtime.voices.store import VoiceStore, voice_digest
 
 
 @pytest.fixture
-def make_voice(facts, make_stages, make_recording):
-    def make(prompt_text="hello", seconds=4.0, **changes):
-        request = ReferenceRequest(make_recording(seconds), prompt_text, "en", trim=False)
-        return derive_voice(request, make_stages(), dataclasses.replace(facts, **changes))
+def make_request(make_recording):
+    def make(prompt_text="hello", seconds=4.0):
+        return ReferenceRequest(make_recording(seconds), prompt_text, "en", trim=False)
+
+    return make
+
+
+@pytest.fixture
+def derive(facts, make_stages):
+    """Derives a voice from a recording, with the weights of this server or others."""
+
+    def derive(request, weights="w"):
+        return derive_voice(request, make_stages(), dataclasses.replace(facts, weights_digest=weights))
+
+    return derive
+
+
+@pytest.fixture
+def make_voice(make_request, derive):
+    """A voice and the recording that it was derived from, as `add` takes them."""
+
+    def make(prompt_text="hello", seconds=4.0, weights="w"):
+        request = make_request(prompt_text, seconds)
+        return derive(request, weights), request
 
     return make
 
@@ -28,8 +50,8 @@ def store(tmp_path):
 
 
 def test_a_voice_survives_a_restart(tmp_path, make_voice):
-    voice = make_voice()
-    VoiceStore(tmp_path).add("anna", voice)
+    voice, request = make_voice()
+    VoiceStore(tmp_path).add("anna", voice, request)
     again = VoiceStore(tmp_path).get("anna", "w")
     for field in dataclasses.fields(voice):
         if field.name == "report":  # told when it was registered, and by `list`
@@ -38,7 +60,7 @@ def test_a_voice_survives_a_restart(tmp_path, make_voice):
 
 
 def test_a_voice_without_transcript_has_timbre_only(make_voice):
-    voice = make_voice(prompt_text="")
+    voice, _ = make_voice(prompt_text="")
     assert (voice.prompt_tokens.size, voice.prompt_phones.size, voice.prompt_features.shape) == (0, 0, (2, 0))
     assert voice.global_condition.shape == (1, 4)
 
@@ -63,7 +85,7 @@ def test_same_text_with_other_audio_is_another_voice(make_recording):
 
 def test_voices_are_listed_by_name_and_deleted(store, make_voice):
     for name in ("b", "a"):
-        store.add(name, make_voice())
+        store.add(name, *make_voice())
     assert [entry.voice for entry in store.entries()] == ["a", "b"]
     store.delete("a")
     assert [entry.voice for entry in store.entries()] == ["b"]
@@ -76,41 +98,134 @@ def test_voices_are_listed_by_name_and_deleted(store, make_voice):
 
 def test_content_is_kept_while_a_name_needs_it_and_not_longer(store, tmp_path, make_voice):
     for name in ("a", "b"):
-        store.add(name, make_voice())
+        store.add(name, *make_voice())
     store.delete("a")
     assert len(list((tmp_path / "content").iterdir())) == 1
-    store.add("b", make_voice(prompt_text="other"))
+    store.add("b", *make_voice(prompt_text="other"))
     assert len(list((tmp_path / "content").iterdir())) == 1
     store.delete("b")
     assert not list((tmp_path / "content").iterdir())
+    assert not list((tmp_path / "clips").iterdir())
 
 
-def test_a_voice_made_with_other_weights_is_refused(store, make_voice):
-    store.add("a", make_voice())
-    with pytest.raises(InvalidRequest, match="other weights; register it again"):
-        store.get("a", "other")
+def test_after_a_build_with_other_weights_a_voice_is_derived_anew_from_its_recording_and_only_once(
+    store, make_voice, derive
+):
+    store.add("a", *make_voice())
+    asked = []
+
+    def anew(request):
+        asked.append(request)
+        return derive(request, "other")
+
+    expected, request = make_voice(weights="other")
+    for _ in range(2):
+        assert store.get("a", "other", anew).content == expected.content
+    assert asked == [request]
+    assert [entry.voice for entry in store.entries()] == ["a"]
+
+
+def test_going_back_to_the_weights_before_derives_nothing(store, make_voice, derive):
+    store.add("a", *make_voice())
+    store.get("a", "new", lambda request: derive(request, "new"))
+    assert store.get("a", "w").weights_digest == "w"
+
+
+def test_features_of_weights_long_gone_are_removed_and_the_recording_stays(store, tmp_path, make_voice, derive):
+    store.add("a", *make_voice())
+    for build in range(9):
+        store.get("a", f"build {build}", lambda request, build=build: derive(request, f"build {build}"))
+    assert len(list((tmp_path / "content").iterdir())) == 4
+    assert len(list((tmp_path / "clips").iterdir())) == 1
+    assert store.get("a", "build 8").seconds == 4.0
+
+
+def test_features_that_were_lost_are_derived_anew(store, tmp_path, make_voice, derive):
+    store.add("a", *make_voice())
+    for path in (tmp_path / "content").iterdir():
+        path.unlink()
+    assert store.get("a", "w", derive).seconds == 4.0
+    assert store.get("a", "w").seconds == 4.0
+
+
+def test_a_voice_that_is_replaced_while_it_is_derived_anew_keeps_its_new_recording(store, make_voice, derive):
+    store.add("a", *make_voice())
+
+    def replaced_meanwhile(request):
+        store.add("a", *make_voice(seconds=5.0, weights="other"))
+        return derive(request, "other")
+
+    store.get("a", "other", replaced_meanwhile)
+    assert store.get("a", "other").seconds == 5.0
+
+
+def test_a_recording_is_kept_as_a_file_that_a_player_takes_however_it_was_spelled(store, tmp_path, make_voice):
+    voice, request = make_voice()
+    spelled = dataclasses.replace(request, audio=base64.b64encode(request.audio))
+    store.add("a", voice, spelled)
+    (clip,) = (tmp_path / "clips").iterdir()
+    assert clip.read_bytes() == request.audio
+    assert store.reference("a") == request
+
+
+def test_a_voice_of_an_older_version_speaks_with_its_weights_and_says_why_not_with_others(store, tmp_path, make_voice):
+    store.add("a", *make_voice())
+    path = tmp_path / "names" / "a.json"
+    record = json.loads(path.read_text())
+    for name in ("derived", "clips", "trim"):  # which that version did not write
+        del record[name]
+    path.write_text(json.dumps(record))
+    assert store.get("a", "w").seconds == 4.0
+    with pytest.raises(InvalidRequest, match="other weights, by a version that kept no recordings; register it again"):
+        store.get("a", "other", lambda _: pytest.fail("there is nothing to derive it from"))
+
+
+def test_what_an_older_version_reads_is_written_still(store, tmp_path, make_voice, derive):
+    store.add("a", *make_voice())
+    store.get("a", "new", lambda request: derive(request, "new"))
+    record = json.loads((tmp_path / "names" / "a.json").read_text())
+    assert record["weights_digest"] == "new"
+    assert (tmp_path / "content" / f"{record['digest']}.npz").is_file()
+
+
+def test_a_folder_that_cannot_be_written_is_told_without_its_path_and_reading_goes_on(store, tmp_path, make_voice):
+    store.add("a", *make_voice())
+    (tmp_path / "lock").unlink()
+    (tmp_path / "lock").mkdir()  # which nobody can open for writing, root included
+    for action in (lambda: store.add("b", *make_voice()), lambda: store.delete("a")):
+        with pytest.raises(InternalError, match="cannot keep voices") as told:
+            action()
+        assert str(tmp_path) not in str(told.value)
+    assert store.get("a", "w").seconds == 4.0
+
+
+def test_a_voice_is_derived_anew_at_each_request_where_it_cannot_be_kept(store, tmp_path, make_voice, derive):
+    store.add("a", *make_voice())
+    (tmp_path / "lock").unlink()
+    (tmp_path / "lock").mkdir()
+    for _ in range(2):
+        assert store.get("a", "other", lambda request: derive(request, "other")).weights_digest == "other"
 
 
 def test_a_full_store_says_so_but_still_replaces(store, make_voice):
-    voice = make_voice()
     for name in "abc":
-        store.add(name, voice)
+        store.add(name, *make_voice())
     with pytest.raises(InvalidRequest, match="3 voices are registered"):
-        store.add("d", voice)
-    store.add("c", voice)
+        store.add("d", *make_voice())
+    store.add("c", *make_voice())
 
 
 def test_a_writer_that_dies_leaves_no_half_written_voice(store, tmp_path, make_voice, monkeypatch):
-    store.add("a", make_voice())
+    store.add("a", *make_voice())
 
     def die(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("os.replace", die)
     with pytest.raises(KeyboardInterrupt):
-        store.add("a", make_voice(prompt_text="other"))
+        store.add("a", *make_voice(prompt_text="other"))
     assert store.get("a", "w").prompt_text == "hello"
-    assert len(list(tmp_path.rglob("*"))) == 5
+    assert sorted(path.name for path in tmp_path.rglob(".*")) == []
 
 
 CHURN = """
@@ -118,11 +233,13 @@ import sys
 from pathlib import Path
 import numpy as np
 from gsv_runtime.errors import VoiceNotFound
+from gsv_runtime.speech_request import ReferenceRequest
 from gsv_runtime.voices.store import Voice, VoiceStore
 store, mine = VoiceStore(Path(sys.argv[1])), sys.argv[2]
+clip = ReferenceRequest(b"clip", "", "en", False)
 voice = Voice("same", "w", "", "en", 3.0, np.zeros(0), np.zeros(0), np.zeros((2, 0)), np.ones((1, 4)))
 for _ in range(40):
-    store.add(mine, voice)
+    store.add(mine, voice, clip)
     assert store.get(mine, "w").global_condition.sum() == 4
     store.delete(mine)
 """

@@ -39,7 +39,7 @@ class SpeechCache:
         self.answers = WholeAnswers(cache.memory, metrics)
 
     @classmethod
-    def open(cls, settings: TtsSettings, repository: Path, metrics: Metrics) -> SpeechCache:
+    def open(cls, settings: TtsSettings, repository: Path, state: Path, metrics: Metrics) -> SpeechCache:
         """Open the levels that the settings ask for; without a fingerprint of the repository nothing is kept."""
         began_s = time.perf_counter()
         try:
@@ -47,7 +47,7 @@ class SpeechCache:
         except (ValueError, OSError) as failure:
             logger.warning("cache off cause=%r", str(failure))
             return cls(Cache.disabled(), Fingerprints("", ""), metrics)
-        directory = str(repository / settings.cache_directory) if settings.cache_directory else ""
+        directory = str(state / settings.cache_directory) if settings.cache_directory else ""
         cache = open_cache(
             settings.cache_memory_bytes,
             directory,

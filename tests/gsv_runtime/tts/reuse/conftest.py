@@ -25,7 +25,7 @@ def start(facts, tmp_path, counts):
     def make(settings=SETTINGS, build=None, **options):
         described = {"facts": {}, "stages": {"t2s": "x"}, "files": {"t2s": "y"}} if build is None else build
         (tmp_path / "build.json").write_text(json.dumps(described))
-        service = SpeechService(settings, facts, tmp_path, counts, **options)
+        service = SpeechService(settings, facts, tmp_path, tmp_path, counts, **options)
         running.append(service)
         return service
 
@@ -45,7 +45,7 @@ def register(service, make_stages, make_recording):
 
     def make(level):
         reference = ReferenceRequest(make_recording(level=level), "hi", "en", trim=False)
-        service.context.voices.add("ann", derive_voice(reference, make_stages(), service.context.facts))
+        service.context.voices.add("ann", derive_voice(reference, make_stages(), service.context.facts), reference)
 
     return make
 

@@ -1,0 +1,62 @@
+"""The repository that is served has the operator's settings; the one that was built is never written."""
+
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from gsv_build.configs import write_configs
+from gsv_build.deployment import PRESETS
+from gsv_runtime.server.operator_settings import settings_of
+from gsv_runtime.server.served_repository import served_repository, with_values
+from gsv_runtime.settings import T2SSettings, TtsSettings, parse
+
+
+@pytest.fixture
+def repository(tmp_path):
+    built = tmp_path / "model_repository"
+    write_configs(built, PRESETS["cpu"])
+    (built / "build.json").write_text("{}")
+    for model in ("tts", "t2s"):
+        (built / model / "1").mkdir()
+        (built / model / "1" / "model.py").write_text("code")
+    return built
+
+
+def config(repository, model):
+    text = (repository / model / "config.pbtxt").read_text(encoding="utf-8")
+    return text_format.Parse(text, model_config_pb2.ModelConfig())
+
+
+def parameters(parsed):
+    return {name: value.string_value for name, value in parsed.parameters.items()}
+
+
+def test_where_nothing_is_decided_the_built_repository_is_served(repository, tmp_path):
+    assert served_repository(repository, tmp_path / "var", settings_of({})) == repository
+    assert served_repository(repository, tmp_path / "var", settings_of({"GSV_LOG_FORMAT": "json"})) == repository
+
+
+def test_settings_are_in_the_configuration_that_is_served_and_all_else_is_a_link(repository, tmp_path):
+    before = {path: path.read_bytes() for path in repository.rglob("*") if path.is_file()}
+    decided = settings_of({"GSV_SLOTS": "20", "GSV_MAX_STREAMS": "7", "GSV_CACHE_REDIS_URL": 'redis://:a"b\\c@h/0'})
+    served = served_repository(repository, tmp_path / "var", decided)
+    assert served == tmp_path / "var" / "models"
+    t2s, tts = config(served, "t2s"), config(served, "tts")
+    assert (t2s.max_batch_size, t2s.sequence_batching.oldest.max_candidate_sequences) == (20, 20)
+    assert parse(T2SSettings, parameters(t2s)).slots == 20
+    settings = parse(TtsSettings, parameters(tts))
+    assert (settings.max_streams, settings.t2s_slots) == (7, 20)
+    assert settings.cache_redis_url == 'redis://:a"b\\c@h/0'
+    assert (served / "t2s" / "1" / "model.py").read_text() == "code"
+    assert (served / "build.json").read_text() == "{}"
+    assert before == {path: path.read_bytes() for path in repository.rglob("*") if path.is_file()}
+
+
+def test_settings_that_are_taken_back_leave_no_folder(repository, tmp_path):
+    served_repository(repository, tmp_path / "var", settings_of({"GSV_SLOTS": "20"}))
+    assert served_repository(repository, tmp_path / "var", settings_of({})) == repository
+    assert not (tmp_path / "var" / "models").exists()
+
+
+def test_what_a_configuration_has_not_is_left_out():
+    assert with_values('name: "bert"', {"slots": "3", "max_batch_size": "3"}) == 'name: "bert"'
