@@ -30,12 +30,14 @@ REFERENCE ?= build/gsv_demo/weights/references/slt.flac
 PROMPT ?= The young woman found a good book on the table, and the children laughed.
 NOTE ?= $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),the demo voice: small and trained on two cores; a recogniser mishears a quarter of the words (build/gsv_demo/weights/MODEL_CARD.md),$(WEIGHTS))
 
-.PHONY: help setup judges demo build up down logs test test-fast test-clients fuzz docs lint format bench bench-gpu eval loadtest capacity verify weights configs
+.PHONY: help setup wheelhouse judges demo build up down logs test test-fast test-clients fuzz docs lint format bench bench-gpu eval loadtest capacity verify weights configs
 
 help: ## print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+# WHEELHOUSE=folder installs from what `make wheelhouse` fetched, and asks no index.
+WHEELHOUSE ?=
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(if $(WHEELHOUSE),--no-index --find-links "$(WHEELHOUSE)")
 JUDGES := .venv-judges
 PACKAGES := constraints.txt runtime/pyproject.toml runtime/gsv_runtime/server/_preload.c build/pyproject.toml client/pyproject.toml gateway/pyproject.toml
 
@@ -94,6 +96,12 @@ lint: setup ## ruff, mypy, import rules
 format: setup ## rewrite the code in house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# For machines without a network: here this, there `make setup WHEELHOUSE=folder`.
+wheelhouse: $(VENV)/.server ## fetch all that setup installs into var/wheelhouse, for a machine without a network
+	$(BIN)/pip download --quiet --disable-pip-version-check -c constraints.txt --dest var/wheelhouse \
+	  torch "setuptools>=77" wheel -r requirements.txt -r requirements-dev.txt
+	@echo "there: make setup WHEELHOUSE=folder"
 
 # Tests without a server share two workers, a file to each; those with one come after them, one by one. Exit status 5:
 # none was chosen.

@@ -26,6 +26,7 @@ TESTED_BY = {
     "gsv_runtime/t2s/engine.py": "tests/gsv_build/graphs/test_t2s_decoding.py",
     "gsv_runtime/tts/synthesis/pieces.py": "tests/gsv_runtime/tts/synthesis/test_pipeline.py",
     # halves of one thing
+    "gsv_runtime/voices/voice_files.py": "tests/gsv_runtime/voices/test_archive.py",
     "gsv_runtime/voices/file_kinds.py": "tests/gsv_runtime/voices/test_audio_files.py",
     "gsv_runtime/voices/report.py": "tests/gsv_runtime/voices/test_cleaning.py",
     "gsv_runtime/voices/speech_activity.py": "tests/gsv_runtime/voices/test_cleaning.py",

@@ -27,7 +27,7 @@ class NoArchive(Exception):
 
 
 @dataclass
-class Imported:
+class ImportedVoices:
     """What became of each voice of an archive, by name."""
 
     added: list[str] = field(default_factory=list)
@@ -51,7 +51,7 @@ def export(store: VoiceStore, names: Iterable[str], destination: BinaryIO) -> No
             _add(archive, f"{name}/{_RECORD}", files.record)
 
 
-def import_archive(store: VoiceStore, source: BinaryIO, *, replace: bool = False) -> Imported:
+def import_archive(store: VoiceStore, source: BinaryIO, *, replace: bool = False) -> ImportedVoices:
     """Register the voices of a tar that `export` wrote.
 
     Args:
@@ -62,7 +62,7 @@ def import_archive(store: VoiceStore, source: BinaryIO, *, replace: bool = False
     Raises:
         NoArchive: it is no such tar.
     """
-    done = Imported()
+    done = ImportedVoices()
     try:
         with tarfile.open(fileobj=source, mode="r|*") as archive:
             for name, files in _voices(archive):

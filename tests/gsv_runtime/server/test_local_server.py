@@ -96,7 +96,7 @@ def start_of(tmp_path, monkeypatch):
     assert not (tmp_path / "var" / "server.json").exists()
 
 
-FAILED = "E1126 21:50:00 1 model_lifecycle.cc:642] failed to load 'acoustic' version 1: Internal: ImportError: no x\\n\\nAt: x"
+FAILED = "E1126 1 model_lifecycle.cc:642] failed to load 'acoustic' version 1: Internal: ImportError: no x\\n\\nAt: x"
 
 
 def test_a_model_that_has_failed_for_good_ends_the_start_with_its_reason(start_of):

@@ -1,5 +1,6 @@
 """A folder that a server cannot write to is told in a sentence, before anything is started."""
 
+import io
 import json
 import os
 import subprocess
@@ -84,6 +85,6 @@ def test_a_full_disk_is_told(tmp_path):
     state_folder.prepare(tmp_path)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tempfile.TemporaryFile", lambda dir: open("/dev/full", "wb", buffering=0))
+        patch.setattr("tempfile.TemporaryFile", lambda dir: io.FileIO("/dev/full", "wb"))
         (told, *_) = state_folder.problems(tmp_path)
     assert told.startswith(f"the disk of {tmp_path} is full (No space left on device); free some space")
