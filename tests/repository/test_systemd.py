@@ -16,7 +16,7 @@ UNIT = Path(__file__).parents[2] / "deploy" / "systemd" / "gsv-triton.service"
 
 def service():
     parser = configparser.ConfigParser(interpolation=None)
-    parser.optionxform = str
+    parser.optionxform = str  # type: ignore[assignment]
     parser.read(UNIT)
     return parser["Service"]
 
