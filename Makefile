@@ -30,7 +30,7 @@ REFERENCE ?= build/gsv_demo/weights/references/slt.flac
 PROMPT ?= The young woman found a good book on the table, and the children laughed.
 NOTE ?= $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),the demo voice: small and trained on two cores; a recogniser mishears a quarter of the words (build/gsv_demo/weights/MODEL_CARD.md),$(WEIGHTS))
 
-.PHONY: help setup wheelhouse judges demo build up down logs test test-fast test-clients fuzz docs lint format bench bench-gpu eval loadtest capacity verify weights configs
+.PHONY: help setup wheelhouse judges demo build bundle wheels up down logs test test-fast test-clients web fuzz docs lint format bench bench-gpu eval loadtest capacity verify weights configs
 
 help: ## print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ help: ## print this help
 WHEELHOUSE ?=
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(if $(WHEELHOUSE),--no-index --find-links "$(WHEELHOUSE)")
 JUDGES := .venv-judges
-PACKAGES := constraints.txt runtime/pyproject.toml runtime/gsv_runtime/server/_preload.c build/pyproject.toml client/pyproject.toml gateway/pyproject.toml
+PACKAGES := constraints.txt runtime/pyproject.toml runtime/gsv_runtime/server/_preload.c build/pyproject.toml client/pyproject.toml gateway/pyproject.toml local/pyproject.toml runtime/setup.py
 
 setup: $(VENV)/.workbench ## create .venv with everything: build, serve, test, train, measure
 
@@ -90,7 +90,7 @@ $(JUDGES)/.ready: requirements-judges.txt
 lint: setup ## ruff, mypy, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy runtime/gsv_runtime build/gsv_build build/gsv_bench build/gsv_demo build/gsv_judge client/gsv_client gateway/gsv_gateway loadtest/gsv_loadtest tests
+	$(BIN)/mypy runtime/gsv_runtime build/gsv_build build/gsv_bench build/gsv_demo build/gsv_judge client/gsv_client gateway/gsv_gateway loadtest/gsv_loadtest local/gsv_local tests
 	$(BIN)/lint-imports
 
 format: setup ## rewrite the code in house format
@@ -115,6 +115,10 @@ test: setup ## every test that needs no GPU
 test-clients: setup ## real clients of OpenAI, Deepgram, LiveKit, Pipecat … and the page in Chromium, at a gateway
 	$(BIN)/python tests/e2e/clients/install.py
 	$(BIN)/pytest -m clients $(ARGS)
+
+web: ## build the web client and put its modules into the gateway's page (needs npm)
+	cd web && npm install --no-audit --no-fund --silent && npm run --silent build
+	rm -f gateway/gsv_gateway/page/client/*.js && cp web/dist/*.js gateway/gsv_gateway/page/client/
 
 fuzz: setup ## 10,000 requests that nobody would send, at a gateway; GSV_FUZZ_URL names one before a real server
 	GSV_FUZZ_EXAMPLES=10000 $(BIN)/pytest tests/gsv_gateway/test_fuzz.py $(ARGS)
@@ -146,6 +150,18 @@ verify: setup ## every stage of every version, PyTorch against ONNX, official si
 configs: $(VENV)/.server ## render every config.pbtxt, and the tables of docs/wire.md
 	$(BIN)/python -m gsv_build configs $(ARGS)
 	$(BIN)/python -m gsv_build docs
+
+# The default voice is made of REFERENCE, as in `make demo`; voices registered at the server go in as well.
+bundle: $(VENV)/.server ## build WEIGHTS and pack graphs, voices and tables into one file for small devices: var/bundle/voice.gsv
+	$(BIN)/python -m gsv_build build --preset cpu $(VOICE_FILES)
+	$(BIN)/python -m gsv_build bundle --reference $(REFERENCE) --prompt-text "$(PROMPT)" --prompt-language en \
+	  --licence LICENSE $(foreach each,$(wildcard $(WEIGHTS)/LICENCE*),--licence $(each)) $(ARGS)
+
+wheels: $(VENV)/.server ## wheels for any machine: gsv-runtime, gsv-client, gsv-gateway, gsv-local in var/wheels
+	@rm -rf var/wheels; mkdir -p var/wheels/of
+	@for each in runtime client gateway local; do cp -r $$each var/wheels/of/; rm -rf var/wheels/of/$$each/*.egg-info var/wheels/of/$$each/build; done
+	GSV_PURE_WHEEL=1 $(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir var/wheels $(addprefix ./var/wheels/of/,runtime client gateway local)
+	@rm -rf var/wheels/of; ls var/wheels
 
 up: environment ## start the local server on 127.0.0.1 and wait until it is ready
 	$(BIN)/python -m gsv_runtime.server up $(ARGS)

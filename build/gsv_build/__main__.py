@@ -16,6 +16,7 @@ COMMANDS = {
     "random": ("gsv_build.checks.random_checkpoints", "write a set of random checkpoints in the official formats"),
     "configs": ("gsv_build.configs", "write config.pbtxt of every model"),
     "build": ("gsv_build.build_repository", "export checkpoints into a model repository"),
+    "bundle": ("gsv_build.bundle", "pack a built repository and its voices into one file for other programs"),
     "docs": ("gsv_build.wire_page", "write the tables of docs/wire.md from the contract"),
     "engines": ("gsv_build.engines", "build TensorRT engines from the exported graphs"),
     "parity": ("gsv_build.checks.parity", "compare networks and pipeline with what upstream computed"),

@@ -82,6 +82,7 @@ class Deployment:
 # Longest sentence: 60 s, which is t2s's limit, at half speed; 510 Chinese characters of two phones.
 _TOKENS, _PHONES, _FRAMES = Span(1, 75, 1500), Span(1, 60, 1100), Span(2, 150, 6002)
 _VOICES_DIRECTORY = "voices"
+EDGE_MAX_WORDS = 50  # of one request, which a small device can speak while its listener waits
 
 _PROFILES: Mapping[str, Mapping[str, Span]] = {
     "bert": {"C": Span(3, 24, 512)},
@@ -234,8 +235,33 @@ def _on_gpu(preset: str, runtime: Runtime, precision: Precision = Precision.FP16
     return Deployment(preset, precision, models, kept_float32=kept_float32)
 
 
+_EDGE_STREAMS = 4
+
+
+def _on_a_small_device() -> Deployment:
+    """The CPU preset for one person's device: a few streams, small caches, and files beside the repository.
+
+    `python -m gsv_build bundle` writes it into a bundle, which the package gsv-local runs in one process.
+    """
+    models = dict(_CPU.models)
+    tts, voices, t2s = models["tts"], models["voices"], models["t2s"]
+    speech = replace(
+        tts.settings,
+        max_streams=_EDGE_STREAMS,
+        t2s_slots=_EDGE_STREAMS,
+        cache_memory_bytes=32 * 2**20,  # four minutes of speech
+        cache_disk_bytes=256 * 2**20,
+    )
+    models["tts"] = replace(tts, settings=speech)
+    kept = replace(voices.settings, max_streams=1, max_voices=1_000)
+    models["voices"] = replace(voices, settings=kept)
+    models["t2s"] = replace(t2s, max_batch_size=_EDGE_STREAMS, settings=replace(t2s.settings, slots=_EDGE_STREAMS))
+    return replace(_CPU, preset="edge", models=models)
+
+
 PRESETS: Mapping[str, Deployment] = {
     "cpu": _CPU,
+    "edge": _on_a_small_device(),
     "cuda": _with_pip_alone(),
     "onnx": _on_gpu("onnx", Runtime.ONNX_RUNTIME),
     "tensorrt": _on_gpu("tensorrt", Runtime.TENSORRT),

@@ -123,10 +123,15 @@ def _parameters(how: ModelDeployment) -> list[str]:
     if how.settings is None:
         return []
     entries = ",\n".join(
-        f'  {{\n    key: "{name}"\n    value {{ string_value: "{_text(value)}" }}\n  }}'
-        for name, value in asdict(how.settings).items()
+        f'  {{\n    key: "{name}"\n    value {{ string_value: "{text}" }}\n  }}'
+        for name, text in parameters(how).items()
     )
     return [f"parameters [\n{entries}\n]"]
+
+
+def parameters(how: ModelDeployment) -> dict[str, str]:
+    """Write a model's settings as texts, by name; none where it has no settings."""
+    return {} if how.settings is None else {name: _text(value) for name, value in asdict(how.settings).items()}
 
 
 def _text(value: object) -> str:

@@ -18,6 +18,7 @@ from gsv_client.audio import Audio, Dropped
 from gsv_client.cli_errors import Failed, friendly_errors
 from gsv_client.client import DEFAULT_TIMEOUT_S, Client
 from gsv_client.commands import Commands
+from gsv_client.connection import Connection
 from gsv_client.nearby import nearby_url
 from gsv_client.phones import lines as phone_lines
 from gsv_client.pregenerate_cli import command as pregenerate_command
@@ -71,12 +72,12 @@ def main(context: click.Context, url: str, timeout_s: float, busy_wait_s: float)
 
     Exit status: 0 done, 1 failed, 2 misuse. Data goes to stdout, talk to stderr.
     """
-    context.obj = (url, timeout_s, busy_wait_s)
+    context.obj = Connection(url, timeout_s, busy_wait_s)
 
 
 def _client(context: click.Context) -> Client:
-    url, timeout_s, busy_wait_s = context.obj
-    return Client(url, timeout_s, busy_wait_s=busy_wait_s)
+    connection: Connection = context.obj
+    return connection.open()
 
 
 @main.command(cls=TextCommand, context_settings=_CONTEXT)
@@ -136,6 +137,8 @@ def say(
         raise click.UsageError("nowhere to put the audio; give -o FILE, -o - or --play")
     if output == "-" and as_json:
         raise click.UsageError("--json and -o - both want stdout; write the audio to a file")
+    if not reference:
+        options["voice"] = options["voice"] or context.obj.voice
     if not options["voice"] and not reference:
         raise click.UsageError("no voice; give --voice NAME, or --reference CLIP")
     try:
@@ -149,7 +152,7 @@ def say(
         audio = listen(chunks, destination)
     if as_json:
         click.echo(json.dumps(figures(audio, output)))
-    click.echo(_summary(audio, output, context.obj[0]), err=True)
+    click.echo(_summary(audio, output, context.obj.url), err=True)
     _tell_dropped(audio.dropped)
     for warning in audio.warnings:
         click.echo(f"warning: {warning}", err=True)
@@ -270,7 +273,7 @@ def voices_register(
         voice = client.register_voice(name, clip, prompt_text, prompt_language, trim_reference=trim or None)
     if as_json:
         click.echo(json.dumps(asdict(voice), ensure_ascii=False))
-    click.echo("\n".join([f"registered {voice.voice} at {context.obj[0]}", *report_lines(voice.report)]), err=True)
+    click.echo("\n".join([f"registered {voice.voice} at {context.obj.url}", *report_lines(voice.report)]), err=True)
 
 
 @voices.command("list", context_settings=_CONTEXT)
@@ -297,7 +300,7 @@ def voices_delete(context: click.Context, name: str) -> None:
     """Delete voice NAME."""
     with friendly_errors(), _client(context) as client:
         client.delete_voice(name)
-    click.echo(f"deleted {name} at {context.obj[0]}", err=True)
+    click.echo(f"deleted {name} at {context.obj.url}", err=True)
 
 
 @main.command(context_settings=_CONTEXT)
@@ -318,8 +321,7 @@ def doctor(context: click.Context, as_json: bool, gateway_url: str) -> None:
     """
     from gsv_client import doctor as examination
 
-    url, timeout_s, _ = context.obj
-    limit_s = min(timeout_s, 10.0)
+    url, limit_s = context.obj.url, min(context.obj.timeout_s, 10.0)
     findings = []
     gateway = examination.gateway(gateway_url, limit_s)
     for finding in chain(examination.of_this_machine(), examination.diagnose(url, limit_s), gateway):

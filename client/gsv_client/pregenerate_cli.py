@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import click
 from tqdm import tqdm
 
 from gsv_client.cli_errors import friendly_errors
-from gsv_client.client import Client
 from gsv_client.pregenerate import COLUMNS, CUTS, Outcome, Summary, pregenerate, read_phrases, summary
 from gsv_client.protocol import ALLOWED
 
@@ -55,10 +55,10 @@ def command(
 
     Exit status is 1 where any phrase failed.
     """
-    url, timeout_s, busy_wait_s = context.obj
+    connection = replace(context.obj, busy_wait_s=context.obj.busy_wait_s or _BUSY_WAIT_S)
     began_s = time.monotonic()
     outcomes: list[Outcome] = []
-    with friendly_errors(), Client(url, timeout_s, busy_wait_s=busy_wait_s or _BUSY_WAIT_S) as client:
+    with friendly_errors(), connection.open() as client:
         given = {name: value for name, value in defaults.items() if value is not None}
         asked = read_phrases(phrases, given)  # type: ignore[arg-type]
         if not asked:

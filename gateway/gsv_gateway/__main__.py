@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
-import uvicorn
 
 from gsv_client import SynthesisError
 from gsv_client.transport import parse_url
 from gsv_gateway import tracing
 from gsv_gateway.app import create_app
-from gsv_gateway.keys import KeyStore, KeysUnreadable
+from gsv_gateway.serving import check_access, serve
 from gsv_gateway.settings import (
     DEFAULT_HOST,
     DEFAULT_KEYS_FILE,
@@ -25,7 +23,6 @@ from gsv_gateway.settings import (
     OFFICIAL_WEIGHTS,
     Limits,
     Settings,
-    is_loopback,
 )
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
@@ -124,46 +121,19 @@ def main(drain_s: int, without_keys: bool, max_streams: int, stall_s: float, **o
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s")
     settings = Settings(**options, limits=Limits(streams=max_streams, stall_s=stall_s))
-    _check(settings, without_keys=without_keys)
+    for url in settings.tritons:
+        _check_url(url)
+    check_access(settings, without_keys=without_keys)
     tracing.configure(os.environ)
-    app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        http="h11",  # the only one that bounds what it keeps of an unfinished head
-        h11_max_incomplete_event_size=settings.limits.header_bytes,
-        ws="websockets-sansio",
-        ws_max_size=settings.limits.json_bytes,
-        timeout_graceful_shutdown=drain_s,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-    )
-    sys.exit(_serve(uvicorn.Server(config), settings))
-
-
-def _serve(server: uvicorn.Server, settings: Settings) -> int:
     logger.info("gateway http://%s:%d triton=%s", settings.host, settings.port, ",".join(settings.tritons))
-    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises again what stopped it
-        signal.signal(number, lambda *_: None)
-    server.run()
-    return 0 if server.started else 1
+    sys.exit(serve(create_app(settings), settings, drain_s))
 
 
-def _check(settings: Settings, *, without_keys: bool) -> None:
-    """Refuse what would not serve, or would serve whom it should not."""
+def _check_url(url: str) -> None:
     try:
-        for url in settings.tritons:
-            parse_url(url)
-        keys = KeyStore(settings.keys_file).all()
-    except (SynthesisError, KeysUnreadable) as error:
+        parse_url(url)
+    except SynthesisError as error:
         raise click.UsageError(str(error)) from None
-    if not (keys or without_keys or is_loopback(settings.host)):
-        raise click.UsageError(
-            f"--host {settings.host} lets other machines in and no API key is set; make one with "
-            "`gsv keys add NAME`, or say --without-keys"
-        )
 
 
 if __name__ == "__main__":

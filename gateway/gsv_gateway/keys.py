@@ -5,7 +5,6 @@ A key is 32 random bytes, so one round of SHA-256 keeps it: nobody can guess wha
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import hmac
 import json
@@ -18,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+
+from filelock import FileLock
 
 from gsv_gateway.access import Caller
 
@@ -120,8 +121,7 @@ class KeyStore:
     def _locked(self) -> Iterator[list[ApiKey]]:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         lock = self._path.with_name(self._path.name + ".lock")
-        with lock.open("w", encoding="utf-8") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
+        with FileLock(lock):
             self._seen = None
             self._read_if_changed()
             yield self._keys

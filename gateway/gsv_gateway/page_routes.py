@@ -36,6 +36,11 @@ async def index(_: Request) -> Response:
     return FileResponse(FOLDER / "index.html", headers=_HEADERS)
 
 
+async def service_worker(_: Request) -> Response:
+    """What keeps the page for times without a network; it rules the folder it comes from, so it comes from here."""
+    return FileResponse(FOLDER / "sw.js", headers=_HEADERS, media_type="text/javascript")
+
+
 class PageFiles(StaticFiles):
     """Its scripts and styles."""
 

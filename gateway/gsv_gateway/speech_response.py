@@ -62,16 +62,19 @@ class Wanted:
         format: Container and codec.
         rate_hz: Its sample rate.
         stretch: By how much speech is played faster than the model speaks it.
+        skipped: Samples at the beginning that the client has already.
     """
 
     format: Format
     rate_hz: int
     stretch: float = 1.0
+    skipped: int = 0
 
 
 async def encoded(chunks: AsyncIterator[Chunk], speech_hz: int, wanted: Wanted) -> AsyncIterator[bytes]:
     """Turn chunks into pieces of the format, each as soon as there is one; the last closes it."""
-    path, encoder = Path(speech_hz, wanted.rate_hz, wanted.stretch), wanted.format.open(wanted.rate_hz)
+    path = Path(speech_hz, wanted.rate_hz, wanted.stretch, wanted.skipped)
+    encoder = wanted.format.open(wanted.rate_hz)
 
     async for chunk in chunks:
         if data := await _in_time(encoder, wanted, lambda samples=chunk.samples: encoder.encode(path.feed(samples))):
@@ -85,7 +88,7 @@ async def whole(speech: Speech, wanted: Wanted) -> bytes:
     write = wanted.format.whole
     if write is None:
         return b"".join([piece async for piece in encoded(speech.chunks, speech.sample_rate, wanted)])
-    path = Path(speech.sample_rate, wanted.rate_hz, wanted.stretch)
+    path = Path(speech.sample_rate, wanted.rate_hz, wanted.stretch, wanted.skipped)
     pieces = [path.feed(chunk.samples) async for chunk in speech.chunks]
     samples = np.concatenate([*pieces, path.finish()])
     return await asyncio.to_thread(write, samples, wanted.rate_hz)

@@ -255,3 +255,21 @@ def start_gateway():
 def gateway(server, registered, tmp_path_factory):
     with gateway_before(server.ports.grpc, tmp_path_factory.mktemp("gateway"), "--default-voice", "low") as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def bundle_file(repository, server, registered, tmp_path_factory):
+    """A bundle of the server's repository with the voices that were registered there."""
+    from gsv_build.bundle import write_bundle
+
+    file = tmp_path_factory.mktemp("bundle") / "voice.gsv"
+    write_bundle(repository, file, server.state / "voices", licences=(ROOT / "LICENSE",))
+    return file
+
+
+def nearness_db(audio, expected):
+    """How far the difference lies below what was expected, in dB; lengths must agree."""
+    assert audio.shape == expected.shape
+    energy, error = np.sum(np.square(expected, dtype=np.float64)), np.sum(np.square(audio - expected, dtype=np.float64))
+    assert energy > 0
+    return 10 * np.log10(energy / max(error, 1e-30))

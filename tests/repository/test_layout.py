@@ -24,6 +24,7 @@ PACKAGES = (
     "client/gsv_client",
     "gateway/gsv_gateway",
     "loadtest/gsv_loadtest",
+    "local/gsv_local",
 )
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 MODEL_FILES = sorted((ROOT / "model_repository").glob("*/1/model.py"))

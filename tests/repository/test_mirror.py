@@ -10,6 +10,7 @@ PACKAGES = (
     "loadtest/gsv_loadtest",
     "gateway/gsv_gateway",
     "build/gsv_build",
+    "local/gsv_local",
 )
 
 # Modules without a test file of their own, and where they are tested.
@@ -41,6 +42,12 @@ TESTED_BY = {
     "gsv_runtime/tts/reuse/sentence_reuse.py": "tests/gsv_runtime/tts/reuse/test_speech_cache.py",
     "gsv_runtime/tts/reuse/stage_answers.py": "tests/gsv_runtime/tts/reuse/test_speech_cache.py",
     "gsv_runtime/voices/cloning.py": "tests/gsv_runtime/voices/test_store.py",
+    # a device's package needs graphs: all of it, before a server
+    "gsv_runtime/inprocess/bundle_format.py": "tests/gsv_local/test_bundle.py",
+    "gsv_runtime/inprocess/models.py": "tests/e2e/test_local.py",
+    "gsv_local/connection.py": "tests/gsv_local/test_cli.py",
+    "gsv_local/clients.py": "tests/e2e/test_local.py",
+    "gsv_local/serving.py": "tests/e2e/test_local.py",
     # engines and the decoder need graphs, which the builder makes
     "gsv_runtime/t2s/cpu_engine.py": "tests/gsv_build/graphs/test_t2s_decoding.py",
     "gsv_runtime/t2s/cuda_engine.py": "tests/gsv_build/graphs/test_t2s_decoding.py",
@@ -55,6 +62,7 @@ TESTED_BY = {
     "gsv_client/transport/*": "tests/gsv_client/test_client.py",
     "gsv_client/server_info.py": "tests/gsv_client/test_client.py",
     "gsv_client/cli_errors.py": "tests/gsv_client/test_cli.py",
+    "gsv_client/connection.py": "tests/gsv_client/test_cli.py",
     "gsv_client/say.py": "tests/gsv_client/test_cli.py",
     "gsv_client/pregenerate_cli.py": "tests/gsv_client/test_pregenerate.py",
     # what a run does from its beginning to its page
@@ -71,6 +79,7 @@ TESTED_BY = {
     "gsv_gateway/operations.py": "tests/gsv_gateway/test_app.py",
     "gsv_gateway/page_routes.py": "tests/e2e/test_clients.py",
     "gsv_gateway/problems.py": "tests/gsv_gateway/test_bodies.py",
+    "gsv_gateway/serving.py": "tests/gsv_gateway/test_app.py",
     "gsv_gateway/settings.py": "tests/gsv_gateway/test_door.py",
     "gsv_gateway/speech_response.py": "tests/gsv_gateway/openai/test_routes.py",
     "gsv_gateway/streams.py": "tests/gsv_gateway/test_many_clients.py",
@@ -94,6 +103,8 @@ TESTED_BY = {
     "gsv_build/checkpoints/saving.py": "tests/gsv_build/checks/test_random_checkpoints.py",
     "gsv_build/checkpoints/sizes_s2.py": "tests/gsv_build/checkpoints/test_keys_s2.py",
     # building a repository, and checking what was built
+    "gsv_build/bundle.py": "tests/e2e/test_bundle.py",
+    "gsv_build/bundle_sample.py": "tests/e2e/test_bundle.py",
     "gsv_build/build_record.py": "tests/gsv_build/test_build_repository.py",
     "gsv_build/configs.py": "tests/gsv_build/test_pbtxt.py",
     "gsv_build/deployment.py": "tests/gsv_build/test_build_repository.py",

@@ -6,7 +6,6 @@ import ast
 import importlib.metadata
 import json
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -17,21 +16,23 @@ from typing import Any
 import pytest
 from packaging.specifiers import SpecifierSet
 
+from ..clean_environment import build_wheels, environment_with
+
 pytestmark = pytest.mark.slow
 
 tomllib = pytest.importorskip("tomllib")  # from Python 3.11
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("runtime", "build", "client", "gateway", "loadtest")
+PACKAGES = ("runtime", "build", "client", "gateway", "loadtest", "local")
 PROJECTS: dict[str, dict[str, Any]] = {
     folder: tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for folder in PACKAGES
 }
 VERSION = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
-OURS = {"gsv_runtime", "gsv_build", "gsv_bench", "gsv_demo", "gsv_client", "gsv_gateway", "gsv_loadtest"}
+OURS = {"gsv_runtime", "gsv_build", "gsv_bench", "gsv_demo", "gsv_client", "gsv_gateway", "gsv_loadtest", "gsv_local"}
 PYTHONS = ("3.9", "3.10", "3.11", "3.12")  # onnxruntime and NumPy below 2 end there
 # Brought by who runs the code, and never by a package index.
-PROVIDED = {"triton_python_backend_utils", "tensorrt"}
+PROVIDED = {"triton_python_backend_utils", "tensorrt", "setuptools"}
 
 
 def test_every_package_has_the_version_of_the_one_file() -> None:
@@ -106,32 +107,16 @@ def test_what_an_installation_leaves_behind_is_not_in_git_status(folder: str) ->
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Wheels of runtime and client, built from copies of what git has."""
-    place = tmp_path_factory.mktemp("wheels")
-    for folder in ("runtime", "client"):
-        source = place / folder
-        shutil.copytree(
-            ROOT / folder, source, ignore=shutil.ignore_patterns("*.egg-info", "__pycache__", "build", "*.so")
-        )
-        build = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(place), str(source)]
-        subprocess.run([sys.executable, "-m", "pip", *build], check=True)
-    return {folder: next(place.glob(f"gsv_{folder}-{VERSION}-*.whl")) for folder in ("runtime", "client")}
+    """Wheels of what is installed apart from a checkout."""
+    wheels: dict[str, Path] = build_wheels(("runtime", "client", "local"), tmp_path_factory.mktemp("wheels"), pure=True)
+    return wheels
 
 
 @pytest.fixture(scope="module")
 def python(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment with these two wheels.
-
-    Packages of others are those of this environment, put on the path without its ``.pth`` files: what is installed
-    in editable form from the checkout is therefore not there.
-    """
-    place = tmp_path_factory.mktemp("clean")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
-    (packages,) = place.glob("lib/python*/site-packages")
-    install = ["install", "--quiet", "--no-deps", "--target", str(packages), *map(str, wheels.values())]
-    subprocess.run([sys.executable, "-m", "pip", *install], check=True)
-    (packages / "others.pth").write_text(str(Path(pytest.__file__).parents[1]), encoding="utf-8")
-    return place / "bin" / "python"
+    """The interpreter of an environment with these wheels."""
+    programs: Path = environment_with(wheels.values(), tmp_path_factory.mktemp("clean"))
+    return programs / "python"
 
 
 def run(python: Path, code: str, folder: Path) -> Any:
@@ -141,7 +126,7 @@ def run(python: Path, code: str, folder: Path) -> Any:
     return json.loads(result.stdout)
 
 
-@pytest.mark.parametrize("folder", ["runtime", "client"])
+@pytest.mark.parametrize("folder", ["runtime", "client", "local"])
 def test_a_wheel_has_its_licence_and_metadata_and_nothing_of_the_tests(folder: str, wheels: dict[str, Path]) -> None:
     with zipfile.ZipFile(wheels[folder]) as archive:
         names = archive.namelist()
@@ -154,6 +139,11 @@ def test_a_wheel_has_its_licence_and_metadata_and_nothing_of_the_tests(folder: s
     assert fields.get_all("Classifier")
     assert fields.get_payload()
     assert {name.partition("/")[0] for name in names} == {f"gsv_{folder}", f"gsv_{folder}-{VERSION}.dist-info"}
+
+
+@pytest.mark.parametrize("folder", ["runtime", "client", "local"])
+def test_a_wheel_can_be_made_that_any_machine_takes(folder: str, wheels: dict[str, Path]) -> None:
+    assert wheels[folder].name.endswith("-py3-none-any.whl")
 
 
 def test_the_runtime_reads_text_where_only_its_wheel_is_installed(python: Path, tmp_path: Path) -> None:

@@ -84,6 +84,23 @@ class Stretcher:
             yield frame.to_ndarray().reshape(-1).astype(np.float32, copy=False)
 
 
+class Skipper:
+    """Leaves out the first samples of a stream, which its listener has."""
+
+    def __init__(self, samples: int) -> None:
+        self._left = samples
+
+    def feed(self, samples: Samples) -> Samples:
+        """What comes out by these samples."""
+        left_out = min(self._left, samples.size)
+        self._left -= left_out
+        return samples[left_out:]
+
+    def finish(self) -> Samples:
+        """Nothing is held back."""
+        return np.zeros(0, dtype=np.float32)
+
+
 def _joined(pieces: Iterator[Samples]) -> Samples:
     found = list(pieces)
     return np.concatenate(found) if found else np.zeros(0, dtype=np.float32)
@@ -98,12 +115,14 @@ def split_speed(speed: float) -> tuple[float, float]:
 class Path:
     """Steps one after the other."""
 
-    def __init__(self, from_hz: int, to_hz: int, stretch: float = 1.0) -> None:
+    def __init__(self, from_hz: int, to_hz: int, stretch: float = 1.0, skipped: int = 0) -> None:
         self._steps: list[Step] = []
         if stretch != 1.0:
             self._steps.append(Stretcher(stretch, from_hz))
         if from_hz != to_hz:
             self._steps.append(Resampler(from_hz, to_hz))
+        if skipped:
+            self._steps.append(Skipper(skipped))
 
     def feed(self, samples: Samples) -> Samples:
         """What comes out by these samples."""

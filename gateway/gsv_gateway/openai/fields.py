@@ -38,6 +38,7 @@ class SpeechBody(BaseModel):
     stream_format: Literal["audio", "sse"] = "audio"
     stream: bool = Field(default=True, description="false: one piece with its exact length.")
     sample_rate: int = Field(default=0, description="Hz; 0: the format's, 24000 for wav and pcm.")
+    skip_samples: int = Field(default=0, ge=0, description="Samples of pcm that the client has: it goes on there.")
     language: Language = Field(default="auto", description="Language of the text.")
     seed: int | None = Field(default=None, ge=0, le=2**63 - 1, description="The same seed gives the same audio.")
     top_k: int | None = Field(default=None, ge=1, le=1025)
@@ -68,7 +69,9 @@ class SpeechBody(BaseModel):
         if not LOWEST_HZ <= rate_hz <= HIGHEST_HZ or (found.rates_hz and rate_hz not in found.rates_hz):
             needed = ", ".join(map(str, found.rates_hz)) or f"{LOWEST_HZ} to {HIGHEST_HZ}"
             raise InvalidRequest(f"sample_rate is {rate_hz}; {found.name} needs one of {needed}")
-        return Wanted(found, rate_hz, split_speed(self.speed)[1])
+        if self.skip_samples and (found.name != "pcm" or self.seed is None):
+            raise InvalidRequest("skip_samples goes on where a stream broke; need response_format pcm and its seed")
+        return Wanted(found, rate_hz, split_speed(self.speed)[1], self.skip_samples)
 
     def options(self, voice_id: str) -> Options:
         """What the server is asked."""

@@ -6,6 +6,10 @@ export function setKey(value) {
   sessionStorage.setItem("key", value);
 }
 
+export function currentKey() {
+  return key;
+}
+
 export class Refused extends Error {
   constructor(status, message) {
     super(message);

@@ -2,6 +2,7 @@
 import * as api from "./api.js";
 import { decode, faultsOf } from "./clip.js";
 import { remember } from "./history.js";
+import { said } from "./phrases.js";
 import { Player } from "./player.js";
 import { Recorder } from "./recorder.js";
 import { wavOf } from "./wav.js";
@@ -20,7 +21,7 @@ function tell(name, values) {
 }
 
 function fail(error) {
-  if (error.name === "AbortError") return;
+  if (error.name === "AbortError" || error.name === "Interrupted") return;
   if (error.status === 401) byId("key-form").hidden = false;
   byId("message").textContent = error.status === 401 ? `${word("wantKey")} ${error.message}` : error.message;
   byId("message").hidden = false;
@@ -41,8 +42,12 @@ function showFigures(figures) {
 function fields(sampleRate) {
   const found = { voice: byId("voice").value, language: byId("language").value, response_format: "pcm", sample_rate: sampleRate };
   for (const name of NUMBERS) if (byId(name).value !== "") found[name] = Number(byId(name).value);
-  found.seed ??= Math.floor(Math.random() * 2 ** 32);
   return found;
+}
+
+// With a seed the server says the same again; one is drawn where the person chose none.
+function seeded(found) {
+  return { seed: Math.floor(Math.random() * 2 ** 32), ...found };
 }
 
 function busy(isBusy) {
@@ -62,15 +67,12 @@ async function speak() {
     const sampleRate = await player.open();
     player.begin(clickedAt);
     state.pieces = 0;
-    const asked = { ...fields(sampleRate), input: byId("text").value };
-    const answer = await api.speech(asked, abort.signal);
-    byId("first-byte").textContent = `${(performance.now() - clickedAt).toFixed(0)} ms`;
-    const reader = answer.body.getReader();
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
+    const { response_format: _, sample_rate: __, ...options } = fields(sampleRate);
+    const asked = seeded({ ...fields(sampleRate), input: byId("text").value });
+    for await (const piece of said(asked.input, options, asked.seed, abort.signal)) {
+      if (!state.pieces) byId("first-byte").textContent = `${(performance.now() - clickedAt).toFixed(0)} ms`;
       state.pieces += 1;
-      player.push(value);
+      player.push(piece);
     }
     player.end();
     const how = await player.finished;
@@ -102,7 +104,7 @@ async function liveOn() {
   player.begin(performance.now());
   state.sent = "";
   state.pieces = 0;
-  const { input: _, ...start } = fields(sampleRate);
+  const { input: _, ...start } = seeded(fields(sampleRate));
   state.socket = api.live(start);
   state.socket.addEventListener("message", ({ data }) => {
     if (data instanceof ArrayBuffer) return player.push(new Uint8Array(data));
@@ -215,7 +217,7 @@ async function clone(event) {
 
 async function compare() {
   forgive();
-  const asked = { ...fields(), input: byId("text").value, response_format: "wav", stream: false, sample_rate: undefined };
+  const asked = { ...seeded(fields()), input: byId("text").value, response_format: "wav", stream: false, sample_rate: undefined };
   try {
     await Promise.all(["a", "b"].map(async (side) => {
       const answer = await api.speech({ ...asked, voice: byId(`voice-${side}`).value });
@@ -311,3 +313,4 @@ function start() {
 }
 
 start();
+navigator.serviceWorker?.register("sw.js").catch(() => undefined); // there is none over plain HTTP from elsewhere

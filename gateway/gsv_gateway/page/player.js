@@ -10,7 +10,7 @@ export class Player {
 
   async open() {
     if (!this.context) {
-      this.context = new AudioContext({ latencyHint: "interactive" });
+      this.context = new AudioContext({ latencyHint: "interactive", sampleRate: 32_000 });
       await this.context.audioWorklet.addModule("page/player-worklet.js");
       this.node = new AudioWorkletNode(this.context, "player", { outputChannelCount: [1] });
       this.analyser = new AnalyserNode(this.context, { fftSize: 2048 });

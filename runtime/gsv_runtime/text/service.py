@@ -21,13 +21,16 @@ LOG = logging.getLogger("gsv.text")
 class TextService:
     """Answers `text_frontend` requests."""
 
-    def __init__(self, settings: TextFrontendSettings, facts: CheckpointFacts, directory: Path) -> None:
-        """Load every language and say once what optional resource is missing.
+    def __init__(
+        self, settings: TextFrontendSettings, facts: CheckpointFacts, directory: Path, warm: bool = True
+    ) -> None:
+        """Say once what optional resource is missing.
 
         Args:
             settings: whose phones.
             facts: symbols, and whether there is a `bert` to make token ids for.
             directory: of the model's version, where the build put vocabulary and resources.
+            warm: whether every language is loaded now, or each by its first text.
         """
         vocabulary = None
         if facts.has_bert:
@@ -35,7 +38,8 @@ class TextService:
             vocabulary = {token: index for index, token in enumerate(tokens)}
         resources.use_directory(directory / TEXT_RESOURCES)
         self._frontend = TextFrontend(ModelVersion(facts.version).symbols, vocabulary, settings.frontend)
-        self._frontend.warm_up()
+        if warm:
+            self._frontend.warm_up()
         self._missing = np.array(self._frontend.missing(), dtype=np.object_)
         for sentence in self._missing:
             LOG.warning("%s", sentence)

@@ -10,7 +10,6 @@ in one process and deleting another with the same content in a second one cannot
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from filelock import FileLock
 
 from gsv_runtime.errors import InternalError, InvalidRequest, VoiceNotFound
 from gsv_runtime.speech_request import ReferenceRequest
@@ -296,8 +296,7 @@ class VoiceStore:
         try:
             for path in (self._names, self._content, self._clips):
                 path.mkdir(parents=True, exist_ok=True)
-            with self._lock.open("wb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+            with FileLock(self._lock):
                 yield
         except OSError as failure:
             logger.error("voices cannot be written directory=%s cause=%r", self._lock.parent, str(failure))

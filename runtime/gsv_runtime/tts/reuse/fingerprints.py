@@ -22,7 +22,7 @@ TEXT_EPOCH = 1  # of what is read out of a text
 SPEECH_EPOCH = 3  # of what becomes of it, and of a recording
 _TEXT_MODELS = (contract.TEXT_FRONTEND, contract.BERT)
 _UNCONCERNED_MODELS = (contract.TTS, contract.VOICES)  # what of their settings matters is in the keys
-_UNCONCERNED_LIBRARIES = ("redis",)
+_UNCONCERNED_LIBRARIES = ("filelock", "redis")
 
 
 class NoFingerprint(ValueError):

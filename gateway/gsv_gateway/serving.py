@@ -1,0 +1,57 @@
+"""Run the application until told to stop, for whom the operator lets in."""
+
+from __future__ import annotations
+
+import signal
+
+import click
+import uvicorn
+from fastapi import FastAPI
+
+from gsv_gateway.keys import KeyStore, KeysUnreadable
+from gsv_gateway.settings import Settings, is_loopback
+
+
+def serve(app: FastAPI, settings: Settings, drain_s: int) -> int:
+    """Serve; return the exit status, 1 where the port could not be opened.
+
+    Args:
+        app: Of `app.create_app`.
+        settings: Address and limits.
+        drain_s: Seconds that streams may take to end at a stop.
+    """
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http="h11",  # the only one that bounds what it keeps of an unfinished head
+        h11_max_incomplete_event_size=settings.limits.header_bytes,
+        ws="websockets-sansio",
+        ws_max_size=settings.limits.json_bytes,
+        timeout_graceful_shutdown=drain_s,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises again what stopped it
+        signal.signal(number, lambda *_: None)
+    server = uvicorn.Server(config)
+    server.run()
+    return 0 if server.started else 1
+
+
+def check_access(settings: Settings, *, without_keys: bool) -> None:
+    """Refuse to serve whom it should not.
+
+    Raises:
+        click.UsageError: Other machines reach the address and no key is set, or the keys cannot be read.
+    """
+    try:
+        keys = KeyStore(settings.keys_file).all()
+    except KeysUnreadable as error:
+        raise click.UsageError(str(error)) from None
+    if not (keys or without_keys or is_loopback(settings.host)):
+        raise click.UsageError(
+            f"--host {settings.host} lets other machines in and no API key is set; make one with "
+            "`gsv keys add NAME`, or say --without-keys"
+        )

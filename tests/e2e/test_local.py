@@ -1,0 +1,215 @@
+"""A bundle in one process says what the server says: by the library, by the command of a wheel, and over HTTP."""
+
+import asyncio
+import contextlib
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+
+import gsv_local
+from gsv_client import InvalidRequest, VoiceNotFound
+from gsv_local.clients import open_async_client
+
+from ..clean_environment import build_wheels, environment_with
+from .conftest import LIMIT_S, nearness_db, recording
+
+TEXT = "The young woman found a good book. 你好，世界。"
+NEAR_DB = 60
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def local(bundle_file, home):
+    with gsv_local.open_client(bundle_file, home=home) as client:
+        yield client
+
+
+def joined(chunks):
+    return np.concatenate([chunk.waveform for chunk in chunks])
+
+
+@pytest.mark.parametrize(
+    "options", [{"retries": 2}, {"streaming": "sentence", "speed": 1.3, "retries": 0}, {"top_k": 1, "noise_scale": 0.0}]
+)
+def test_audio_is_the_servers(client, local, options):
+    chunks, error = client.say({"text": TEXT, "voice": "low", "seed": 7, **options})
+    assert error is None
+    ours = local.synthesize(TEXT, voice="low", seed=7, **{"streaming": "chunk", **options})
+    assert nearness_db(ours.samples, joined(chunks)) >= NEAR_DB
+
+
+def test_a_recording_is_imitated_as_at_the_server(client, local):
+    clip = recording(pitch_hz=220)
+    spoken = "The same words are said again here, slowly and clearly."
+    chunks, error = client.say(
+        {
+            "text": "Hello there.",
+            "reference_audio": clip,
+            "prompt_text": spoken,
+            "prompt_language": "en",
+            "seed": 3,
+            "retries": 2,
+        }
+    )
+    assert error is None
+    ours = local.synthesize(
+        "Hello there.",
+        reference_audio=clip,
+        prompt_text=spoken,
+        prompt_language="en",
+        seed=3,
+        streaming="chunk",
+        retries=2,
+    )
+    assert nearness_db(ours.samples, joined(chunks)) >= NEAR_DB
+
+
+def test_voices_are_registered_on_the_device_and_deleted_there(local):
+    local.register_voice("mine", recording(pitch_hz=150))
+    assert {"low", "high", "mine"} <= {voice.voice for voice in local.list_voices()}
+    assert local.synthesize("Hello.", voice="mine").duration_s > 0
+    local.delete_voice("mine")
+    with pytest.raises(VoiceNotFound):
+        local.synthesize("Hello.", voice="mine")
+
+
+def test_a_text_of_more_words_than_the_bundle_allows_is_refused(local):
+    with pytest.raises(InvalidRequest, match="text has 51 words; need at most 50"):
+        local.synthesize("word " * 51, voice="low")
+
+
+def test_what_the_server_tells_of_itself_the_device_tells_too(local):
+    info = local.server_info()
+    assert info.name == "gsv-local"
+    assert info.ready
+    assert local.phones("Hello.")[0].phones
+
+
+def test_a_stream_that_is_left_ends_its_work(bundle_file, home):
+    before = set(threading.enumerate())
+    engine = gsv_local.LocalEngine(gsv_local.open_bundle(bundle_file, home))
+
+    async def leave_after_the_first():
+        client = open_async_client(engine)
+        async with client.stream(TEXT, voice="low", seed=7) as stream:
+            await anext(stream)
+        return (await client.synthesize("Hello.", voice="low")).duration_s
+
+    try:
+        assert asyncio.run(leave_after_the_first()) > 0
+    finally:
+        engine.close()
+    left = set(threading.enumerate()) - before
+    assert [thread.name for thread in left if thread.name.startswith(("tts-tokens", "t2s"))] == []
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """Programs of an environment that has the wheels a device gets, and nothing else of ours."""
+    wheels = build_wheels(("runtime", "client", "local"), tmp_path_factory.mktemp("wheels"), pure=True)
+    return environment_with(wheels.values(), tmp_path_factory.mktemp("device"))
+
+
+@pytest.mark.slow
+def test_wheels_in_a_clean_environment_speak_as_the_server(client, programs, bundle_file, home, tmp_path):
+    run = [str(programs / "python"), "-m", "gsv_local.cli", "--home", str(home)]
+    used = subprocess.run([*run, "use", str(bundle_file)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert used.returncode == 0, used.stderr
+    say = [
+        *run,
+        "say",
+        TEXT,
+        "-v",
+        "low",
+        "--seed",
+        "7",
+        "--streaming",
+        "chunk",
+        "-o",
+        "out.flac",
+        "--json",
+    ]
+    spoken = subprocess.run(say, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert spoken.returncode == 0, spoken.stderr
+    assert json.loads(spoken.stdout)["duration_s"] > 0
+    chunks, _ = client.say({"text": TEXT, "voice": "low", "seed": 7, "retries": 2})
+    ours, rate_hz = soundfile.read(tmp_path / "out.flac", dtype="float32")
+    assert rate_hz == 32_000
+    expected = joined(chunks)
+    assert np.abs(ours - expected).max() <= 1.5 / 32_768  # of the file's 16 bits
+
+
+@pytest.mark.slow
+def test_the_devices_process_loads_neither_torch_nor_a_library_of_triton(programs, bundle_file, home, tmp_path):
+    code = (
+        "import json, pathlib, sys, gsv_local; "
+        "client = gsv_local.open_client(sys.argv[1], home=pathlib.Path(sys.argv[2])); "
+        "client.synthesize('Hello.', voice='low'); client.close(); "
+        "loaded = {'torch', 'grpc', 'tritonclient', 'onnx'} & sys.modules.keys(); "
+        "print(json.dumps([gsv_local.__file__, sorted(loaded)]))"
+    )
+    run = [str(programs / "python"), "-c", code, str(bundle_file), str(home)]
+    result = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    place, loaded = json.loads(result.stdout.strip().splitlines()[-1])
+    assert str(programs.parent) in place
+    assert loaded == []
+
+
+@contextlib.contextmanager
+def serving(bundle_file, home, folder, *options):
+    """`gsv-local serve`; yields a client of it."""
+    command = [sys.executable, "-m", "gsv_local.cli", "--bundle", str(bundle_file), "--home", str(home), *options]
+    log = folder / "serve.log"
+    with log.open("wb") as written:
+        keys = ["--keys", str(folder / "keys.json")]
+        process = subprocess.Popen([*command, "serve", "--port", "0", *keys], stderr=written)
+    try:
+        found, deadline_s = None, time.monotonic() + LIMIT_S
+        while found is None:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline_s, log.read_text()
+            found = re.search(r"running on (http://127\.0\.0\.1:\d+)", log.read_text())
+            time.sleep(0.02)
+        with httpx.Client(base_url=found[1], timeout=LIMIT_S) as http:
+            yield http
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(LIMIT_S)
+    assert process.returncode == 0
+    assert "Traceback" not in log.read_text()
+
+
+def test_the_gateways_api_before_the_device_speaks_and_keeps_to_its_words(client, bundle_file, home, tmp_path):
+    body = {
+        "model": "tts-1",
+        "input": TEXT,
+        "voice": "low",
+        "seed": 7,
+        "response_format": "pcm",
+        "sample_rate": 32_000,
+    }
+    with serving(bundle_file, home, tmp_path) as http:
+        answer = http.post("/v1/audio/speech", json=body)
+        assert answer.status_code == 200
+        assert http.get("/readyz").status_code == 200
+        assert "low" in http.get("/v1/audio/voices?legacy=true").json()["voices"]
+        refused = http.post("/v1/audio/speech", json={**body, "input": "word " * 51})
+        assert refused.status_code == 400
+        assert "text has 51 words; need at most 50" in refused.json()["error"]["message"]
+    chunks, _ = client.say({"text": TEXT, "voice": "low", "seed": 7, "retries": 2})
+    ours = np.frombuffer(answer.content, "<i2") / 32_767
+    assert np.abs(ours - joined(chunks)).max() <= 1.5 / 32_768

@@ -1,0 +1,177 @@
+// The client in Node.js: `node --test web/test/` after `npm run build`. No gateway: a server that breaks off where it is told.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createHash, randomBytes } from "node:crypto";
+import { test } from "node:test";
+import "fake-indexeddb/auto";
+import {
+  Changed, IndexedDbStore, Interrupted, keyOf, MemoryStore, NetworkLost, NotKept, PhraseCache, Refused, SpeechClient,
+} from "../dist/index.js";
+import { sha256 } from "../dist/sha256.js";
+
+const wait = async () => undefined;
+
+/** Says 3,000 samples that depend on text and seed; `breaks` are the bytes after which connections are cut. */
+async function gateway({ breaks = [], status = null, voice = () => "" } = {}) {
+  const asked = [];
+  const server = createServer(async (request, response) => {
+    let body = "";
+    for await (const piece of request) body += piece;
+    const fields = JSON.parse(body);
+    asked.push(fields);
+    if (status) {
+      response.writeHead(status.code, status.headers);
+      response.end(JSON.stringify({ error: { message: "no" } }));
+      return;
+    }
+    const samples = Buffer.alloc(6_000);
+    const seed = createHash("sha256").update(`${fields.input} ${fields.seed} ${voice(asked.length)}`).digest();
+    for (let i = 0; i < 3_000; i += 1) samples.writeInt16LE(seed[i % 32] * 100 - i, 2 * i);
+    const rest = samples.subarray(2 * (fields.skip_samples ?? 0));
+    const cut = breaks.shift();
+    response.writeHead(200, { "Content-Type": "audio/pcm" });
+    response.write(rest.subarray(0, cut ?? rest.length), () => (cut === undefined ? response.end() : response.destroy()));
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { asked, url: `http://127.0.0.1:${server.address().port}`, stop: () => server.close() };
+}
+
+function client(url, more = {}) {
+  return new SpeechClient({ url, wait, store: new MemoryStore(), ...more });
+}
+
+test("SHA-256 is the one that everybody computes", () => {
+  for (const length of [0, 1, 55, 56, 63, 64, 65, 1_000]) {
+    const bytes = randomBytes(length);
+    assert.equal(sha256(bytes), createHash("sha256").update(bytes).digest("hex"));
+  }
+});
+
+test("keys are those of the Python client", () => {
+  const vectors = JSON.parse(readFileSync(new URL("keys.json", import.meta.url), "utf8"));
+  for (const { text, options, key } of vectors) assert.equal(keyOf(text, options), key);
+});
+
+test("a stream that is cut anywhere is heard as one that is not", async () => {
+  const whole = await gateway();
+  const expected = await client(whole.url).speak("Hello.", { seed: 7 }).bytes();
+  for (const breaks of [[0], [1], [2], [641], [2_999, 3, 1_000], [5_999], [700, 0, 0, 5]]) {
+    const broken = await gateway({ breaks: [...breaks] });
+    assert.deepEqual(await client(broken.url).speak("Hello.", { seed: 7 }).bytes(), expected, String(breaks));
+    assert.ok(broken.asked.slice(1).every(({ seed }) => seed === 7));
+    broken.stop();
+  }
+  whole.stop();
+});
+
+test("a stream without a seed is taken up with the seed that it began with", async () => {
+  const broken = await gateway({ breaks: [1_001] });
+  const audio = await client(broken.url).speak("Hello.").bytes();
+  assert.equal(audio.length, 6_000);
+  assert.equal(broken.asked[0].seed, broken.asked[1].seed);
+  broken.stop();
+});
+
+test("a gateway that speaks otherwise after the break is not joined to what was heard", async () => {
+  const changed = await gateway({ breaks: [2_000], voice: String });
+  await assert.rejects(client(changed.url).speak("Hello.", { seed: 7 }).bytes(), Changed);
+  changed.stop();
+});
+
+test("a network that stays away is told, and a phrase that is not kept as well", async () => {
+  const gone = await gateway();
+  const { url } = gone;
+  gone.stop();
+  await assert.rejects(client(url).speak("Hello.").bytes(), NotKept);
+  const lost = await gateway({ breaks: [1_000, ...Array(20).fill(0)] });
+  await assert.rejects(client(lost.url, { tries: 3 }).speak("Hello.").bytes(), NetworkLost);
+  lost.stop();
+});
+
+test("a refusal is told at once, and a busy gateway is asked again when it says", async () => {
+  const refusing = await gateway({ status: { code: 400, headers: {} } });
+  await assert.rejects(client(refusing.url).speak("Hello.").bytes(), (error) => error instanceof Refused && error.status === 400);
+  assert.equal(refusing.asked.length, 1);
+  refusing.stop();
+  const waits = [];
+  const busy = await gateway({ status: { code: 503, headers: { "Retry-After": "4" } } });
+  await assert.rejects(client(busy.url, { tries: 2, wait: async (ms) => { waits.push(ms); } }).speak("Hello.").bytes(), Refused);
+  assert.deepEqual(waits, [4_000, 4_000]);
+  busy.stop();
+});
+
+for (const [name, store] of [["memory", () => new MemoryStore()], ["IndexedDB", () => new IndexedDbStore(`test-${Math.random()}`)]]) {
+  test(`${name}: the limit holds whatever is put, and the oldest go first`, async () => {
+    const cache = new PhraseCache(store(), 1_000);
+    for (let i = 0; i < 60; i += 1) {
+      const bytes = new Uint8Array((i * 137) % 1_100).fill(i % 5);
+      const kept = await cache.put(`key ${i % 9}`, bytes);
+      assert.equal(kept, bytes.length <= 1_000);
+      assert.ok((await cache.size()).bytes <= 1_000);
+      if (kept) assert.deepEqual(await cache.get(`key ${i % 9}`), bytes);
+    }
+    await cache.clear();
+    for (const key of ["a", "b", "c"]) await cache.put(key, new Uint8Array(300).fill(key.charCodeAt(0)));
+    await cache.get("a");
+    await cache.put("d", new Uint8Array(300).fill(1));
+    assert.deepEqual(await Promise.all(["a", "b", "c", "d"].map((key) => cache.has(key))), [true, false, true, true]);
+  });
+
+  test(`${name}: equal audio takes its room once`, async () => {
+    const cache = new PhraseCache(store(), 1_000);
+    await cache.put("one", new Uint8Array(800));
+    await cache.put("two", new Uint8Array(800));
+    assert.deepEqual(await cache.size(), { bytes: 800, phrases: 2 });
+    await cache.delete("one");
+    assert.equal((await cache.get("two")).length, 800);
+    await cache.put("two", new Uint8Array(700));
+    assert.deepEqual(await cache.size(), { bytes: 700, phrases: 1 });
+  });
+}
+
+test("a hundred phrases fetched ahead are said without a network", async () => {
+  const server = await gateway();
+  const speaker = client(server.url);
+  const texts = Array.from({ length: 100 }, (_, index) => `Phrase ${index}.`);
+  let told = 0;
+  await speaker.prefetch(texts, { voice: "ann" }, ({ error }) => { told += 1; assert.equal(error, null); });
+  assert.equal(told, 100);
+  assert.equal(server.asked.length, 100);
+  server.stop();
+  for (const text of texts) assert.equal((await speaker.speak(text, { voice: "ann" }).bytes()).length, 6_000);
+  await assert.rejects(speaker.speak("Another.", { voice: "ann" }).bytes(), NotKept);
+});
+
+test("what is interrupted ends, is silent and is not kept", async () => {
+  const server = await gateway();
+  const speaker = client(server.url);
+  const heard = { written: 0, stopped: 0 };
+  const output = {
+    write: () => { heard.written += 1; speaker.interrupt(); },
+    end: async () => undefined, pause() {}, resume() {}, stop: () => { heard.stopped += 1; },
+  };
+  await assert.rejects(speaker.speak("Hello.").play(output), Interrupted);
+  assert.equal(heard.written, 1);
+  assert.ok(heard.stopped >= 1);
+  assert.equal(await speaker.isKept("Hello."), false);
+  server.stop();
+});
+
+test("playing writes every sample once, in order, and pauses and goes on where it is told", async () => {
+  const server = await gateway({ breaks: [3_001] });
+  const speaker = client(server.url);
+  const [samples, calls] = [[], []];
+  const output = {
+    write: (piece) => samples.push(...piece), end: async () => { calls.push("end"); },
+    pause: () => { calls.push("pause"); }, resume: () => { calls.push("resume"); }, stop: () => { calls.push("stop"); },
+  };
+  const utterance = speaker.speak("Hello.", { seed: 1 });
+  const playing = utterance.play(output);
+  await utterance.pause();
+  await utterance.resume();
+  await playing;
+  assert.equal(samples.length, 3_000);
+  assert.deepEqual(calls, ["resume", "pause", "resume", "end"]);
+  server.stop();
+});
