@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gsv_runtime.t2s.request import HARD_LIMIT_TOKENS
 from gsv_runtime.versions import ModelVersion
 
 
@@ -21,6 +22,7 @@ class T2SSizes:
     num_phones: int = 732
     vocabulary: int = 1025  # semantic tokens and, last, EOS
     bert_dim: int = 1024
+    max_tokens: int = HARD_LIMIT_TOKENS  # of a sentence; less where training had shorter ones (max_sec)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gsv_client import phones, protocol
@@ -129,7 +129,7 @@ class AsyncClient:
         """Say `text` and hand over the audio as it arrives; see `gsv_client.Client.stream`."""
         inputs = protocol.tts_inputs(text, options, self._transport.encoding)
         parts = Parts(parts_of(text), protocol.pause_between_s(options))
-        return AsyncSpeechStream(lambda part: self._send(protocol.with_text(inputs, part)), parts)
+        return AsyncSpeechStream(lambda part: self._send(protocol.with_text(inputs, part, parts.at_last)), parts)
 
     async def _send(self, inputs: protocol.Tensors) -> AsyncGenerator[Arrival, None]:
         """Yield the answers of one synthesis; until the first has come, the request may be repeated."""
@@ -158,6 +158,7 @@ class AsyncClient:
         prompt_language: str | None = None,
         *,
         trim_reference: bool | None = None,
+        aux_reference_audio: Sequence[ReferenceAudio] | None = None,
     ) -> Voice:
         """Register a voice; see `gsv_client.Client.register_voice`."""
         answer = await self._voices(
@@ -167,6 +168,7 @@ class AsyncClient:
             prompt_text=prompt_text,
             prompt_language=prompt_language,
             trim_reference=trim_reference,
+            aux_reference_audio=aux_reference_audio or None,
         )
         return registered(voice, protocol.parse_voices(answer))
 

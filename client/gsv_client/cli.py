@@ -30,6 +30,7 @@ from gsv_client.voice_report import lines as report_lines
 _LANGUAGE, _SPLIT = ALLOWED["language"], ALLOWED["split_method"]
 _MAX_TOLD = 8  # pieces of a text that are not said
 _TEXT_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
+_CLIP = click.Path(dir_okay=False)
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
 
 
@@ -83,10 +84,11 @@ def _client(context: click.Context) -> Client:
 @main.command(cls=TextCommand, context_settings=_CONTEXT)
 @click.argument("text")
 @click.option("-v", "--voice", help="Id of a registered voice (see `gsv voices list`).")
-@click.option("--reference", type=click.Path(dir_okay=False), help="Imitate this clip (3 to 10 s) instead of a voice.")
+@click.option("--reference", type=_CLIP, help="Imitate this clip (3 to 10 s) instead of a voice.")
 @click.option("--prompt-text", help="What is said in --reference.")
 @click.option("--prompt-language", help=ALLOWED["prompt_language"].help("Of --prompt-text"))
 @click.option("--trim", "trim_reference", is_flag=True, default=None, help="Cut a longer --reference at a silence.")
+@click.option("--aux-reference", multiple=True, type=_CLIP, help="One more clip of that speaker; may be repeated.")
 @click.option("-o", "--output", help="File to write: .wav, .flac, .ogg or .mp3; - is a WAV on stdout.")
 @click.option("--play", is_flag=True, help="Play it as it arrives, by sounddevice, aplay, paplay, ffplay or afplay.")
 @click.option("--stream", is_flag=True, help="Write to OUTPUT as audio arrives, instead of when all is there.")
@@ -104,6 +106,7 @@ def _client(context: click.Context) -> Client:
 )
 @click.option("--noise-scale", type=float, help=ALLOWED["noise_scale"].help("How much each take differs"))
 @click.option("--pause", "pause_s", type=float, help=ALLOWED["pause_s"].help("Seconds of silence between sentences"))
+@click.option("--final-pause", "final_pause_s", type=float, help=ALLOWED["final_pause_s"].help("And after the last"))
 @click.option("--split-method", help=ALLOWED["split_method"].help("How text is cut into sentences"))
 @click.option("--lexicon", type=_TEXT_FILE, callback=text_of_file, help="Your pronunciations, see `gsv phones --help`.")
 @click.option("--streaming", help=ALLOWED["streaming"].help("What a piece of audio holds, off being everything"))
@@ -121,6 +124,7 @@ def say(
     stream: bool,
     as_json: bool,
     reference: str | None,
+    aux_reference: Sequence[str],
     lexicon: str | None,
     **options: Any,
 ) -> None:
@@ -147,7 +151,7 @@ def say(
         raise click.UsageError(str(error)) from None
     if text == "-":
         text = _text_from_stdin()
-    options |= {"reference_audio": reference, "lexicon": lexicon}
+    options |= {"reference_audio": reference, "aux_reference_audio": aux_reference or None, "lexicon": lexicon}
     with friendly_errors(), _client(context) as client, client.stream(text, **options) as chunks:
         audio = listen(chunks, destination)
     if as_json:
@@ -247,7 +251,8 @@ def voices() -> None:
 
 @voices.command("register", context_settings=_CONTEXT)
 @click.argument("name")
-@click.argument("clip", type=click.Path(dir_okay=False))
+@click.argument("clip", type=_CLIP)
+@click.argument("more", nargs=-1, type=_CLIP)
 @click.option("-t", "--text", "prompt_text", help="What is said in CLIP; without it only the timbre is copied.")
 @click.option("-l", "--language", "--lang", "prompt_language", help=ALLOWED["prompt_language"].help("Of that text"))
 @click.option("--trim", is_flag=True, help="Cut a longer clip at a silence.")
@@ -257,20 +262,27 @@ def voices_register(
     context: click.Context,
     name: str,
     clip: str,
+    more: Sequence[str],
     prompt_text: str | None,
     prompt_language: str | None,
     trim: bool,
     as_json: bool,
 ) -> None:
-    """Register CLIP, 3 to 10 s of one speaker, as voice NAME.
+    """Register CLIP, 3 to 10 s of one speaker, as voice NAME; MORE clips of that speaker, 1 to 30 s, steady its timbre.
 
     \b
     NAME is 1 to 64 of a-z A-Z 0-9 _ -. CLIP is a WAV, FLAC, OGG or MP3 file, or what phones and browsers record.
-    Silence at its ends is cut; what was found in it is told. Example:
+    Silence at its ends is cut; what was found in it is told. Examples:
       gsv voices register ann ann.wav --text "What is said in ann.wav." --language en
+      gsv voices register ann ann.wav ann2.wav ann3.wav --text "What is said in ann.wav."
+
+    \b
+    The way of speaking is that of CLIP; the timbre is the mean of all clips, of which 10 may be MORE.
     """
     with friendly_errors(), _client(context) as client:
-        voice = client.register_voice(name, clip, prompt_text, prompt_language, trim_reference=trim or None)
+        voice = client.register_voice(
+            name, clip, prompt_text, prompt_language, trim_reference=trim or None, aux_reference_audio=more
+        )
     if as_json:
         click.echo(json.dumps(asdict(voice), ensure_ascii=False))
     click.echo("\n".join([f"registered {voice.voice} at {context.obj.url}", *report_lines(voice.report)]), err=True)

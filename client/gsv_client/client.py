@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gsv_client import phones, protocol
@@ -147,7 +147,7 @@ class Client:
         """
         inputs = protocol.tts_inputs(text, options, self._transport.encoding)
         parts = Parts(parts_of(text), protocol.pause_between_s(options))
-        return SpeechStream(lambda part: self._send(protocol.with_text(inputs, part)), parts)
+        return SpeechStream(lambda part: self._send(protocol.with_text(inputs, part, parts.at_last)), parts)
 
     def _send(self, inputs: protocol.Tensors) -> Generator[Arrival, None, None]:
         """Yield the answers of one synthesis; until the first has come, the request may be repeated."""
@@ -171,6 +171,7 @@ class Client:
         prompt_language: str | None = None,
         *,
         trim_reference: bool | None = None,
+        aux_reference_audio: Sequence[ReferenceAudio] | None = None,
     ) -> Voice:
         """Register a voice under an id of 1 to 64 of a-z A-Z 0-9 _ -.
 
@@ -180,6 +181,7 @@ class Client:
             prompt_text: What is said in it; without it only the timbre is copied, not the way of speaking.
             prompt_language: Its language; found out by the server when left out.
             trim_reference: Cut a longer reference at a silence.
+            aux_reference_audio: More clips of the same speaker, 1 to 30 s each; the timbre is the mean of all.
         """
         answer = self._voices(
             "register",
@@ -188,6 +190,7 @@ class Client:
             prompt_text=prompt_text,
             prompt_language=prompt_language,
             trim_reference=trim_reference,
+            aux_reference_audio=aux_reference_audio or None,
         )
         return registered(voice, protocol.parse_voices(answer))
 

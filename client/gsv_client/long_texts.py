@@ -137,6 +137,11 @@ class Parts:
         """How many parts there are."""
         return len(self.texts)
 
+    @property
+    def at_last(self) -> bool:
+        """Whether the part to be said is the last."""
+        return self.done == self.total - 1
+
     def placed(self, chunk: Chunk) -> Chunk:
         """A chunk of the part that is being said, with its place in the whole text."""
         if self.total == 1:
@@ -144,7 +149,7 @@ class Parts:
         index, self._chunks = self._chunks, self._chunks + 1
         sentence_index = self._sentences_before + chunk.sentence_index
         self._sentences = max(self._sentences, sentence_index + 1)
-        goes_on = self.done < self.total - 1
+        goes_on = not self.at_last
         samples = chunk.samples
         if chunk.final and goes_on:
             pause = np.zeros(round(self._pause_s * chunk.sample_rate), np.float32)

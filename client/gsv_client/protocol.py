@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import json
 import operator
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
-import soundfile
 
 from gsv_client.audio import Chunk, Dropped, Samples
 from gsv_client.errors import InternalError, InvalidRequest
+from gsv_client.references import ReferenceAudio, clips_of, reference_bytes
 
 TTS_MODEL = "tts"
 VOICES_MODEL = "voices"
@@ -37,15 +34,16 @@ STAGE_MODELS = (
     "vocoder",
 )
 
-ReferenceAudio: TypeAlias = "str | os.PathLike[str] | bytes | tuple[Samples, int]"
 Tensors: TypeAlias = "dict[str, np.ndarray[Any, Any]]"
 Response: TypeAlias = "Mapping[str, Any]"
 
+AUX_REFERENCE = "aux_reference_audio"  # the one input that is a list
 _REFERENCE_INPUTS = {
     "reference_audio": "BYTES",
     "prompt_text": "BYTES",
     "prompt_language": "BYTES",
     "trim_reference": "BOOL",
+    AUX_REFERENCE: "BYTES",
 }
 TTS_INPUTS = {
     "text": "BYTES",
@@ -60,6 +58,7 @@ TTS_INPUTS = {
     "seed": "INT64",
     "noise_scale": "FP32",
     "pause_s": "FP32",
+    "final_pause_s": "FP32",
     "split_method": "BYTES",
     "lexicon": "BYTES",
     "encoding": "BYTES",
@@ -103,12 +102,13 @@ ALLOWED = {
     "prompt_language": Allowed(_LANGUAGES, "auto"),
     "language": Allowed(_LANGUAGES, "auto"),
     "speed": Allowed("0.5 to 2", "1"),
-    "top_k": Allowed("1 to 1025", "15"),
-    "top_p": Allowed("above 0 to 1", "1"),
-    "temperature": Allowed("above 0 to 5", "1"),
+    "top_k": Allowed("1 to 100000", "15"),
+    "top_p": Allowed("0 to 1", "1"),
+    "temperature": Allowed("0 to 5", "1"),
     "repetition_penalty": Allowed("0.5 to 5", "1.35"),
     "noise_scale": Allowed("0 to 2", "0.5"),
     "pause_s": Allowed("0 to 5", "0.3"),
+    "final_pause_s": Allowed("0 to 5", "0"),
     "split_method": Allowed("cut0, cut1, cut2, cut3, cut4, cut5", "cut5"),
     "encoding": Allowed("float32, pcm16_base64", "float32"),
     "streaming": Allowed("chunk, sentence, off", "chunk"),
@@ -139,14 +139,16 @@ class Options(TypedDict, total=False):
         prompt_text: What is said in `reference_audio`.
         prompt_language: Language of `prompt_text`.
         trim_reference: Cut a longer reference at a silence.
+        aux_reference_audio: Up to 10 more clips of that speaker, 1 to 30 s each; the timbre is the mean of all.
         speed: 0.5 to 2.
-        top_k: Candidates kept; 1 is greedy.
-        top_p: Probability mass kept.
-        temperature: Above 0 to 5.
+        top_k: Candidates kept; 1 is greedy, 1025 and more are all.
+        top_p: Probability mass kept; 0 is greedy.
+        temperature: 0, which is greedy, to 5.
         repetition_penalty: 0.5 to 5; 1 is none.
         seed: The same seed gives the same audio.
         noise_scale: 0 to 2.
         pause_s: Silence after each sentence but the last, in seconds.
+        final_pause_s: Silence after the last sentence, in seconds.
         split_method: How text is cut into sentences, "cut0" to "cut5".
         lexicon: Your own pronunciations, a line each: a word, a space and its phones or pinyin, or
             word = what to say instead.
@@ -166,6 +168,7 @@ class Options(TypedDict, total=False):
     prompt_text: str | None
     prompt_language: str | None
     trim_reference: bool | None
+    aux_reference_audio: Sequence[ReferenceAudio] | None
     speed: float | None
     top_k: int | None
     top_p: float | None
@@ -174,6 +177,7 @@ class Options(TypedDict, total=False):
     seed: int | None
     noise_scale: float | None
     pause_s: float | None
+    final_pause_s: float | None
     split_method: str | None
     lexicon: str | None
     streaming: str | None
@@ -194,8 +198,9 @@ class Voice:
         seconds: Length of the reference, silence left out.
         created: When it was made, ISO 8601.
         report: What the server found in the reference: speech_s, silence_cut_s, level_dbfs, noise_dbfs,
-            clipped_share, offset, sample_rate_hz, phones_per_s, prompt_text_used, and warnings, a sentence each. Empty
-            where it does not say.
+            clipped_share, offset, sample_rate_hz, phones_per_s, prompt_text_used, and warnings, a sentence each. Of
+            several references also similarity, its mean cosine with the others by similarity_by, and others, the same
+            of each. Empty where it does not say.
     """
 
     voice: str
@@ -223,9 +228,11 @@ def tts_inputs(text: str, options: Mapping[str, Any], encoding: str) -> Tensors:
     return tensors_of({"text": text, **options, "encoding": encoding}, TTS_INPUTS)
 
 
-def with_text(inputs: Tensors, text: str) -> Tensors:
-    """The inputs of a synthesis with another text, for a part of a long one."""
-    return {**inputs, **tensors_of({"text": text}, TTS_INPUTS)}
+def with_text(inputs: Tensors, text: str, last: bool) -> Tensors:
+    """The inputs of a synthesis with another text, for a part of a long one; the last has the silence at its end."""
+    silent = () if last else ("final_pause_s",)
+    kept = {name: array for name, array in inputs.items() if name not in silent}
+    return {**kept, **tensors_of({"text": text}, TTS_INPUTS)}
 
 
 def pause_between_s(options: Mapping[str, Any]) -> float:
@@ -240,12 +247,16 @@ def voices_inputs(action: str, **values: Any) -> Tensors:
 
 
 def tensors_of(values: Mapping[str, Any], dtypes: Mapping[str, str]) -> Tensors:
-    """Values as arrays of shape [1]; those of None are left out."""
+    """Values as arrays of shape [1], and lists as arrays of their length; those of None are left out."""
     return {name: _tensor(name, value, dtypes[name]) for name, value in values.items() if value is not None}
 
 
 def _tensor(name: str, value: Any, dtype: str) -> np.ndarray[Any, Any]:
-    """One value as an array of shape [1]."""
+    """One value as an array of shape [1], or several clips as one of their number."""
+    if name == AUX_REFERENCE:
+        array = np.empty(len(clips := clips_of(value)), dtype=np.object_)
+        array[:] = [reference_bytes(clip) for clip in clips]
+        return array
     if name == "reference_audio":
         value = reference_bytes(value)
     try:
@@ -269,42 +280,27 @@ def _number(value: Any, dtype: str) -> float:
     return number
 
 
-def reference_bytes(reference: ReferenceAudio) -> bytes:
-    """Read a reference as the bytes of an audio file.
-
-    Raises:
-        InvalidRequest: The file cannot be read.
-    """
-    if isinstance(reference, bytes):
-        return reference
-    if isinstance(reference, tuple):
-        samples, sample_rate = reference
-        file = io.BytesIO()
-        soundfile.write(file, np.asarray(samples, dtype=np.float32), sample_rate, format="WAV", subtype="FLOAT")
-        return file.getvalue()
-    try:
-        return Path(reference).read_bytes()
-    except OSError as error:
-        raise InvalidRequest(f"reference audio {str(reference)!r}: {error.strerror}; need a readable file") from None
-
-
 def json_inputs(tensors: Tensors) -> dict[str, Any]:
     """The same inputs as a JSON object for `generate_stream`; bytes that are no UTF-8 become base64."""
-    return {name: _json_value(name, array[0]) for name, array in tensors.items()}
+    return {name: values if name == AUX_REFERENCE else values[0] for name, values in _json_values(tensors)}
 
 
 def infer_body(tensors: Tensors, dtypes: Mapping[str, str]) -> dict[str, Any]:
     """The same inputs as the JSON body of KServe's `infer`."""
     return {
         "inputs": [
-            {"name": name, "shape": [1], "datatype": dtypes[name], "data": [_json_value(name, array[0])]}
-            for name, array in tensors.items()
+            {"name": name, "shape": [len(values)], "datatype": dtypes[name], "data": values}
+            for name, values in _json_values(tensors)
         ]
     }
 
 
+def _json_values(tensors: Tensors) -> Iterator[tuple[str, list[Any]]]:
+    return ((name, [_json_value(name, value) for value in array]) for name, array in tensors.items())
+
+
 def _json_value(name: str, value: Any) -> Any:
-    if name == "reference_audio":
+    if name in ("reference_audio", AUX_REFERENCE):
         return base64.b64encode(value).decode("ascii")
     return value.decode("utf-8") if isinstance(value, bytes) else value.item()
 

@@ -7,13 +7,17 @@ from typing import Any
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """Figures of a voice's recording in one line, then each warning in one.
+    """Figures of each of a voice's recordings in one line, then each warning in one.
 
     Args:
         report: as `Voice.report`; empty where the server does not say.
     """
-    if figures := list(_figures(report)):
-        yield "  " + ", ".join(figures)
+    others = report.get("others") or ()
+    for number, clip in enumerate((report, *others), 1):
+        if figures := list(_figures(clip)):
+            yield "  " + (f"clip {number}: " if others else "") + ", ".join(figures)
+    if others:
+        yield f"  similarity is the mean cosine with the other clips, by {report.get('similarity_by')}"
     for warning in report.get("warnings") or ():
         yield f"  warning: {warning}"
 
@@ -27,5 +31,7 @@ def _figures(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"level {level:.0f} dBFS"
     if (noise := report.get("noise_dbfs")) is not None:
         yield f"noise {noise:.0f} dBFS"
+    if (similarity := report.get("similarity")) is not None:
+        yield f"similarity {similarity:.2f}"
     if (rate := report.get("phones_per_s")) is not None:
         yield f"text {rate:.1f} phones a second ({'used' if report.get('prompt_text_used') else 'not used'})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from gsv_client import InvalidRequest
 from gsv_gateway.problems import RequestRefused
 from gsv_gateway.settings import Limits
 
@@ -19,6 +21,7 @@ M = TypeVar("M", bound=BaseModel)
 
 _SHOWN_CHARACTERS = 80
 _MAX_FORM_FIELDS = 64
+_MAX_FORM_FILES = 11  # a clip and as many more as a voice may have
 
 
 async def read_bytes(request: Request, max_bytes: int, limits: Limits) -> bytes:
@@ -116,8 +119,35 @@ def depth_of(text: str) -> int:
     return deepest
 
 
-async def read_form(request: Request, limits: Limits) -> dict[str, str | bytes]:
-    """A multipart form: text as str, files as bytes; of a name that comes twice, the last.
+@dataclass(frozen=True)
+class Form:
+    """A multipart form.
+
+    Attributes:
+        texts: Name and text of each field, in order.
+        files: Name and bytes of each file, in order.
+    """
+
+    texts: tuple[tuple[str, str], ...]
+    files: tuple[tuple[str, bytes], ...]
+
+    def text(self, name: str) -> str:
+        """The field of that name, of several the last; empty where there is none.
+
+        Raises:
+            InvalidRequest: It is a file.
+        """
+        if any(name == each for each, _ in self.files):
+            raise InvalidRequest(f"{name} is a file; need text")
+        return dict(self.texts).get(name, "")
+
+    def files_of(self, *names: str) -> list[bytes]:
+        """The files that are called one of `names`, in order."""
+        return [data for name, data in self.files if name.removesuffix("[]") in names]
+
+
+async def read_form(request: Request, limits: Limits) -> Form:
+    """A multipart form.
 
     Raises:
         RequestRefused: It is none, or too large.
@@ -125,13 +155,15 @@ async def read_form(request: Request, limits: Limits) -> dict[str, str | bytes]:
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise RequestRefused(400, "need multipart/form-data with the fields of the form", code="invalid_form")
     body = limited(request, limits.upload_bytes, limits)
-    parser = MultiPartParser(request.headers, body, max_files=4, max_fields=_MAX_FORM_FIELDS)
+    parser = MultiPartParser(request.headers, body, max_files=_MAX_FORM_FILES, max_fields=_MAX_FORM_FIELDS)
     try:
         form = await parser.parse()
     except (MultiPartException, UnicodeDecodeError, KeyError, ValueError) as error:
         raise RequestRefused(400, f"the form cannot be read: {error}", code="invalid_form") from None
     try:
-        return {name: await value.read() if isinstance(value, UploadFile) else value for name, value in form.items()}
+        items = form.multi_items()
+        files = [(name, await value.read()) for name, value in items if isinstance(value, UploadFile)]
+        return Form(tuple((name, value) for name, value in items if isinstance(value, str)), tuple(files))
     finally:
         await form.close()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gsv_client import InvalidRequest, Voice, VoiceNotFound
@@ -98,8 +98,9 @@ class Voices:
         caller: Caller,
         *,
         trim: bool | None = None,
+        aux: Sequence[ReferenceAudio] = (),
     ) -> Voice:
-        """Register a voice for the caller, at every server.
+        """Register a voice for the caller, at every server; `aux` are more clips of its speaker.
 
         Raises:
             RequestRefused: The key may not.
@@ -112,7 +113,7 @@ class Voices:
         voice_id = caller.own_id(name)
         registered = await self._tritons.every(
             lambda triton: triton.client.register_voice(
-                voice_id, reference, prompt_text, prompt_language, trim_reference=trim
+                voice_id, reference, prompt_text, prompt_language, trim_reference=trim, aux_reference_audio=aux
             )
         )
         self.forget()

@@ -3,9 +3,9 @@
 `pbtxt.py` renders config.pbtxt from these tables, `triton/stage_calls.py` checks every stage call against them and
 the export names graph inputs and outputs after them.
 
-Axis letters: ``B`` batch, ``P`` phones, ``T`` semantic tokens, ``F`` frames (50/s), ``N`` samples,
-``C`` characters, ``D`` pieces not said, ``E`` sentences explained, ``K`` sentences, ``M`` messages, ``R`` Chinese
-runs, ``V`` voices.
+Axis letters: ``A`` auxiliary recordings, ``B`` batch, ``P`` phones, ``T`` semantic tokens, ``F`` frames (50/s),
+``N`` samples, ``C`` characters, ``D`` pieces not said, ``E`` sentences explained, ``K`` sentences, ``M`` messages,
+``R`` Chinese runs, ``V`` voices.
 Sizes that a checkpoint decides are named: ``ssl_dim`` (768 officially), ``bert_dim`` (1024), ``latent_dim`` (192),
 ``global_dim`` (512 or 1024).
 A leading ``B`` marks a batchable model: Triton adds that axis, config.pbtxt leaves it out.
@@ -27,6 +27,7 @@ SPECTROGRAM_BINS = 1025
 SPEAKER_EMBEDDING_DIM = 20_480
 FBANK_BINS = 80
 MAX_TEXT_CHARACTERS = 5_000
+MAX_AUX_REFERENCES = 10
 
 # Words that travel: on the wire, in metrics and in the cache.
 SPLIT_METHODS = ("cut0", "cut1", "cut2", "cut3", "cut4", "cut5")
@@ -125,9 +126,9 @@ _TOKENS_FINISH = ", ".join((EOS, LIMIT, REPETITION))
 _FINISH, _SOURCES = ", ".join(FINISH_REASONS), ", ".join((*SOURCES, *CACHE_LEVELS))
 
 _SAMPLING = (
-    _number("top_k", "INT32", "candidates kept, 1 is greedy", Range(1, 1025, 15)),
-    _number("top_p", "FP32", "probability mass kept", Range(0, 1, 1, open_low=True)),
-    _number("temperature", "FP32", "how bold the draw is", Range(0, 5, 1, open_low=True)),
+    _number("top_k", "INT32", "candidates kept, 1 is greedy and 1025 all", Range(1, 100_000, 15)),
+    _number("top_p", "FP32", "probability mass kept, 0 is greedy", Range(0, 1, 1)),
+    _number("temperature", "FP32", "how bold the draw is, 0 is greedy", Range(0, 5, 1)),
     _number("repetition_penalty", "FP32", "how much rarer tokens already drawn are, 1 is none", Range(0.5, 5, 1.35)),
     Tensor("seed", "INT64", (1,), "0 or more; the same seed gives the same audio; default random", optional=True),
 )
@@ -144,6 +145,14 @@ _REFERENCE = (
     Tensor("prompt_text", "STRING", (1,), "what is said in reference_audio", optional=True),
     _choice("prompt_language", "language of prompt_text", tuple(MODES), AUTO),
     Tensor("trim_reference", "BOOL", (1,), "cut a longer reference at a silence; default false", optional=True),
+    Tensor(
+        "aux_reference_audio",
+        "STRING",
+        ("A",),
+        f"up to {MAX_AUX_REFERENCES} further clips of 1 to 30 s; the timbre is the mean of all, the first included",
+        optional=True,
+        binary=True,
+    ),
 )
 
 TTS = Model(
@@ -158,6 +167,7 @@ TTS = Model(
         *_SAMPLING,
         _number("noise_scale", "FP32", "how much each take differs", Range(0, 2, 0.5)),
         _number("pause_s", "FP32", "silence after each sentence but the last", Range(0, 5, 0.3)),
+        _number("final_pause_s", "FP32", "silence after the last sentence", Range(0, 5, 0)),
         _choice("split_method", "how text is cut into sentences", SPLIT_METHODS, "cut5"),
         Tensor("lexicon", "STRING", (1,), "own pronunciations, a line each: word, space, phones", optional=True),
         _choice("encoding", "of the audio, base64 is for HTTP", ENCODINGS, FLOAT32),

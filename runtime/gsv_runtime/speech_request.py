@@ -10,11 +10,21 @@ import numpy as np
 
 from gsv_runtime import contract
 from gsv_runtime import reuse_policy as policy
-from gsv_runtime.contract import ACTIONS, BY_SENTENCE, INTERACTIVE, MAX_TEXT_CHARACTERS, OFF, Choice, Range
+from gsv_runtime.contract import (
+    ACTIONS,
+    BY_SENTENCE,
+    INTERACTIVE,
+    MAX_AUX_REFERENCES,
+    MAX_TEXT_CHARACTERS,
+    OFF,
+    Choice,
+    Range,
+)
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.tensors import Arrays
 
 MAX_PROMPT_CHARACTERS = 500
+_BESIDE_A_REFERENCE = ("prompt_text", "prompt_language", "trim_reference", "aux_reference_audio")
 _VOICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ALLOWED = {tensor.name: tensor.allowed for tensor in contract.TTS.inputs}
 
@@ -32,12 +42,13 @@ class Sampling:
 
 @dataclass(frozen=True)
 class ReferenceRequest:
-    """A recording to speak like, and its transcript (empty: none, only the timbre is used)."""
+    """A recording to speak like, its transcript (empty: none, only the timbre is used), and more of the same voice."""
 
     audio: bytes
     prompt_text: str
     prompt_language: str
     trim: bool
+    aux_audio: tuple[bytes, ...] = ()  # only their timbre is used
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,7 @@ class SpeechRequest:
     pause_s: float
     split_method: str
     encoding: str
+    final_pause_s: float = 0.0
     streaming: str = BY_SENTENCE  # what a response holds: one of STREAMING
     priority: str = INTERACTIVE
     deadline_s: float = 3600.0  # after arrival
@@ -100,6 +112,7 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
         sampling=parse_sampling(inputs),
         noise_scale=_number(inputs, "noise_scale"),
         pause_s=_number(inputs, "pause_s"),
+        final_pause_s=_number(inputs, "final_pause_s"),
         split_method=_choice(inputs, "split_method"),
         lexicon=str(inputs["lexicon"][0]) if "lexicon" in inputs else "",
         encoding=_choice(inputs, "encoding"),
@@ -153,7 +166,7 @@ def _voice_id(inputs: Arrays) -> str | None:
 
 def _reference(inputs: Arrays) -> ReferenceRequest | None:
     if "reference_audio" not in inputs:
-        surplus = [name for name in ("prompt_text", "prompt_language", "trim_reference") if name in inputs]
+        surplus = [name for name in _BESIDE_A_REFERENCE if name in inputs]
         if surplus:
             raise InvalidRequest(f"{', '.join(surplus)} given without reference_audio")
         return None
@@ -165,7 +178,17 @@ def _reference(inputs: Arrays) -> ReferenceRequest | None:
         prompt_text=prompt_text,
         prompt_language=_choice(inputs, "prompt_language"),
         trim=bool(inputs["trim_reference"][0]) if "trim_reference" in inputs else False,
+        aux_audio=_aux_audio(inputs),
     )
+
+
+def _aux_audio(inputs: Arrays) -> tuple[bytes, ...]:
+    clips = tuple(inputs.get("aux_reference_audio", ()))
+    if len(clips) > MAX_AUX_REFERENCES:
+        raise InvalidRequest(
+            f"aux_reference_audio has {len(clips)} clips; at most {MAX_AUX_REFERENCES}; leave some out"
+        )
+    return clips
 
 
 def _choice(inputs: Arrays, name: str) -> str:

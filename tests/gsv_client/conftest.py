@@ -170,6 +170,10 @@ class GrpcServicer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: igno
 def _grpc_inputs(request: Any) -> dict[str, Any]:
     asked: dict[str, Any] = {}
     for tensor, raw in zip(request.inputs, request.raw_input_contents, strict=True):
+        if tensor.name == "aux_reference_audio":
+            asked[tensor.name] = deserialize_bytes_tensor(raw).tolist()
+            assert list(tensor.shape) == [len(asked[tensor.name])]
+            continue
         assert list(tensor.shape) == [1]
         if tensor.datatype == "BYTES":
             value = deserialize_bytes_tensor(raw)[0]
@@ -230,9 +234,12 @@ def http_app(speaker: FakeSpeaker) -> web.Application:
 
     async def infer(request: web.Request) -> web.Response:
         body = await request.json()
-        asked = {tensor["name"]: tensor["data"][0] for tensor in body["inputs"]}
+        assert all(tensor["shape"] == [len(tensor["data"])] for tensor in body["inputs"])
+        asked = {tensor["name"]: tensor["data"] for tensor in body["inputs"]}
+        asked |= {name: values[0] for name, values in asked.items() if name != "aux_reference_audio"}
         if "reference_audio" in asked:
             asked["reference_audio"] = base64.b64decode(asked["reference_audio"])
+            asked["aux_reference_audio"] = [base64.b64decode(each) for each in asked.get("aux_reference_audio", ())]
         try:
             voices = speaker.answer_voices(asked)
         except ValueError as error:

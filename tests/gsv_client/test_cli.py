@@ -223,6 +223,35 @@ def test_what_was_found_in_a_clip_is_told_when_it_is_registered(url: str, speake
     assert json.loads(told.stdout)["report"] == speaker.report
 
 
+def test_several_clips_make_one_voice_and_each_is_told(url: str, speaker: Any, clip: str, tmp_path: Path) -> None:
+    more = tmp_path / "more.wav"
+    more.write_bytes(b"more")
+    found = {"speech_s": 3.7, "level_dbfs": -22.4, "similarity": 0.934}
+    other = {"speech_s": 9.0, "level_dbfs": -30.0, "similarity": 0.712, "warnings": ["it is quiet"]}
+    speaker.report = {
+        **found,
+        "similarity_by": "speaker embedding",
+        "others": [other],
+        "warnings": ["clip 2: it is quiet"],
+    }
+    told = gsv(url, "voices", "add", "ann", clip, str(more), str(more), "--text", "Words.")
+    assert told.stderr.splitlines()[1:] == [
+        "  clip 1: 3.7 s of speech, level -22 dBFS, similarity 0.93",
+        "  clip 2: 9.0 s of speech, level -30 dBFS, similarity 0.71",
+        "  similarity is the mean cosine with the other clips, by speaker embedding",
+        "  warning: clip 2: it is quiet",
+    ]
+    assert speaker.asked[0]["reference_audio"] == Path(clip).read_bytes()
+    assert speaker.asked[0]["aux_reference_audio"] == [b"more", b"more"]
+
+
+def test_a_request_may_bring_several_clips(url: str, speaker: Any, clip: str, tmp_path: Path) -> None:
+    clips = ["--reference", clip, "--aux-reference", clip, "--aux-reference", clip]
+    gsv(url, "say", "Hi", *clips, "--final-pause", "0.5", "-o", str(tmp_path / "a.wav"))
+    assert len(speaker.asked[0]["aux_reference_audio"]) == 2
+    assert speaker.asked[0]["final_pause_s"] == 0.5
+
+
 def test_what_may_harm_the_voice_of_a_clip_is_told_when_it_speaks(
     url: str, speaker: Any, chunk_answer: Any, clip: str, tmp_path: Path
 ) -> None:

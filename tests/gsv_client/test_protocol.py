@@ -19,6 +19,7 @@ from gsv_client.protocol import (
     parse_voices,
     tts_inputs,
     voices_inputs,
+    with_text,
 )
 
 ANSWER: dict[str, Any] = {"sample_rate_hz": 32_000, "chunk_index": 3, "sentence_index": 1}
@@ -73,6 +74,25 @@ def test_json_carries_reference_bytes_as_base64() -> None:
         "voice": "BYTES",
         "reference_audio": "BYTES",
     }
+
+
+def test_further_clips_travel_as_a_list_in_order_and_one_alone_as_a_list_of_one(tmp_path: Path) -> None:
+    (tmp_path / "b.wav").write_bytes(b"b")
+    clips = [b"a\xff", tmp_path / "b.wav", (np.zeros(4, np.float32), 8_000)]
+    inputs = voices_inputs("register", voice="ann", reference_audio=b"x", aux_reference_audio=clips)
+    assert inputs["aux_reference_audio"].shape == (3,)
+    assert inputs["aux_reference_audio"].tolist()[:2] == [b"a\xff", b"b"]
+    assert json_inputs(inputs)["aux_reference_audio"][:2] == ["Yf8=", "Yg=="]
+    (tensor,) = [t for t in infer_body(inputs, VOICES_INPUTS)["inputs"] if t["name"] == "aux_reference_audio"]
+    assert (tensor["shape"], tensor["data"][:2]) == ([3], ["Yf8=", "Yg=="])
+    for one in (clips[0], str(clips[1]), clips[1], clips[2]):
+        assert tts_inputs("Hi.", {"aux_reference_audio": one}, "float32")["aux_reference_audio"].shape == (1,)
+
+
+def test_the_silence_at_the_end_goes_with_the_last_part_of_a_long_text() -> None:
+    inputs = tts_inputs("Hi.", {"final_pause_s": 0.5}, "float32")
+    assert "final_pause_s" not in with_text(inputs, "One.", last=False)
+    assert with_text(inputs, "Two.", last=True)["final_pause_s"] == 0.5
 
 
 def test_a_chunk_reads_the_same_from_grpc_arrays_and_from_json() -> None:

@@ -90,7 +90,7 @@ class FakeTriton:
         if asked["action"] == "register":
             if asked["reference_audio"][:4] not in (b"RIFF", b"fLaC", b"OggS"):
                 raise InvalidRequest("reference_audio is no audio")
-            self.add_voice(name, prompt_text=asked.get("prompt_text", ""))
+            self.add_voice(name, prompt_text=asked.get("prompt_text", ""), report={"speech_s": 3.7})
             return {"voices": [json.dumps(self.voices[name])]}
         if asked["action"] == "delete":
             if name not in self.voices:
@@ -117,6 +117,9 @@ def _values(inputs: Any) -> dict[str, Any]:
     """Text as str; audio stays bytes."""
     values = {}
     for name, array in inputs.items():
+        if name == "aux_reference_audio":
+            values[name] = array.tolist()
+            continue
         value = array[0]
         if isinstance(value, bytes) and name != "reference_audio":
             value = value.decode("utf-8")

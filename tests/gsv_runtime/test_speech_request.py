@@ -15,7 +15,11 @@ RANGES = {tensor.name: tensor.allowed for tensor in contract.TTS.inputs if isins
 def inputs(**values):
     kinds = {"INT32": np.int32, "INT64": np.int64, "FP32": np.float32, "BOOL": np.bool_, "STRING": np.object_}
     given_values = {"text": "hello", "voice": "anna", **values}
-    return {name: np.array([v], dtype=kinds[DTYPES[name]]) for name, v in given_values.items() if v is not None}
+    return {
+        name: np.array(v if isinstance(v, list) else [v], dtype=kinds[DTYPES[name]])
+        for name, v in given_values.items()
+        if v is not None
+    }
 
 
 def test_what_is_left_out_has_the_documented_default():
@@ -37,6 +41,21 @@ def test_numbers_outside_their_range_are_refused_by_name(name):
         with pytest.raises(InvalidRequest, match=f"{name} is .*; need"):
             parse_speech_request(inputs(**{name: value}))
     parse_speech_request(inputs(**{name: allowed.high}))
+
+
+def test_further_clips_keep_their_order_and_an_empty_list_is_none():
+    def aux(clips):
+        return parse_speech_request(
+            inputs(voice=None, reference_audio=b"a", aux_reference_audio=clips)
+        ).reference.aux_audio
+
+    assert aux([b"c", b"b"]) == (b"c", b"b")
+    assert aux(None) == aux([]) == ()
+
+
+def test_what_upstreams_clients_send_for_greedy_and_for_all_tokens_is_taken():
+    sampling = parse_speech_request(inputs(top_p=0.0, temperature=0.0, top_k=2_000)).sampling
+    assert (sampling.top_p, sampling.temperature, sampling.top_k) == (0, 0, 2_000)
 
 
 def test_a_number_means_what_was_typed_although_it_travels_as_float32():
@@ -61,6 +80,11 @@ def test_a_number_means_what_was_typed_although_it_travels_as_float32():
         ({"voice": None}, "neither voice nor reference_audio"),
         ({"reference_audio": b"RIFF"}, "both voice and reference_audio"),
         ({"prompt_text": "hi"}, "prompt_text given without reference_audio"),
+        ({"aux_reference_audio": [b"x"]}, "aux_reference_audio given without reference_audio"),
+        (
+            {"voice": None, "reference_audio": b"x", "aux_reference_audio": [b"y"] * 11},
+            "aux_reference_audio has 11 clips; at most 10",
+        ),
         ({"seed": -1}, "seed is -1"),
         ({"voice": None, "reference_audio": b"x", "prompt_text": "a" * 501}, "prompt_text has 501 characters"),
         ({"voice": None, "reference_audio": b"x", "prompt_language": "xx"}, "prompt_language is 'xx'"),

@@ -29,10 +29,20 @@ def test_t2s_prefill_and_thirty_greedy_steps_equal_upstream(data, networks):
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
-def test_quantizer_reference_encoder_acoustic_and_vocoder_equal_upstream(data, version):
-    errors = list(parity.sovits_errors(data, version))
-    assert len(errors) == 9
+def test_quantizer_reference_encoder_acoustic_vocoder_and_a_voice_of_two_references_equal_upstream(
+    data, networks, version
+):
+    errors = list(parity.sovits_errors(data, version, networks.speaker_encoder))
+    assert len(errors) == 11
     assert [error for error in errors if not error.error <= error.limit] == []
+
+
+@pytest.mark.parametrize("version", SUPPORTED)
+def test_one_reference_alone_would_be_noticed(data, version):
+    both = data.arrays("several_references")[f"global_condition_{version.value}"]
+    for reference in parity.REFERENCES:
+        one = data.arrays(f"stages_{version.value}")[f"global_condition_{reference}"]
+        assert parity.relative_error(one, both) > 100 * parity.MAX_STAGE_ERROR
 
 
 def test_a_swapped_channel_would_be_noticed():

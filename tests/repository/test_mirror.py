@@ -116,6 +116,8 @@ TESTED_BY = {
     "gsv_build/checks/precision_errors.py": "tests/gsv_build/checks/test_verify.py",
     "gsv_build/checks/rounded_graphs.py": "tests/gsv_build/graphs/test_half_precision.py",
     "gsv_build/checks/served_stages.py": "tests/e2e/test_served_stages.py",
+    "gsv_build/checks/several_references.py": "tests/parity/test_stages_equal_upstream.py",
+    "gsv_build/checks/upstream_data.py": "tests/parity/test_stages_equal_upstream.py",
 }
 
 

@@ -17,6 +17,7 @@ from gsv_build.checkpoints.errors import CheckpointError, KeyMismatch
 from gsv_build.checkpoints.keys import check_keys, float32, rename, shapes_of, strip_prefix
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
+from gsv_runtime.t2s.request import HARD_LIMIT_TOKENS
 
 _PREFIX = "model."
 _TABLE = (
@@ -42,6 +43,8 @@ _SHOWN = {
     "vocabulary": ("vocab_size", "ar_predict_layer.weight", 0),
     "bert_dim": (None, "bert_proj.weight", 1),
 }
+_LIMIT_PER_SECOND = 50  # upstream's hz, TTS_infer_pack/TTS.py at 48b1a01
+_PREFIXES = ("h.layers.", "ar_predict_layer.", "ar_audio_embedding.", "ar_text_embedding.", "bert_proj.")
 _LAYER = re.compile(r"h\.layers\.(\d+)\.")
 
 
@@ -80,7 +83,21 @@ def t2s_sizes(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> T2SSi
         problems.append(f"head is {heads}, need a divisor of an even hidden_dim, {sizes['hidden']}")
     if problems:
         raise CheckpointError(f"s1: {'; '.join(problems)}; check that config and weight belong together")
-    return T2SSizes(heads=heads, **sizes)
+    return T2SSizes(heads=heads, max_tokens=_max_tokens(config), **sizes)
+
+
+def is_s1(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether these are tensors of an s1 file, however many of them."""
+    return any(name.startswith(_PREFIXES) for name in strip_prefix(tensors, _PREFIX))
+
+
+def _max_tokens(config: Mapping[str, Any]) -> int:
+    """Tokens after which upstream stops: 50 for each second of `max_sec`, though speech has 25; at most 1500."""
+    data = config.get("data")
+    seconds = data.get("max_sec") if isinstance(data, Mapping) else None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < HARD_LIMIT_TOKENS:
+        return HARD_LIMIT_TOKENS
+    return max(1, min(HARD_LIMIT_TOKENS, int(_LIMIT_PER_SECOND * seconds)))
 
 
 def _shown_by(found: Mapping[str, Tensor], name: str, axis: int) -> int:

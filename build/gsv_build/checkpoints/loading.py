@@ -66,6 +66,8 @@ def load_sovits(path: Path) -> Checkpoint[SovitsSizes, keys_s2.SovitsModules]:
     if clue is not None:
         refuse_unsupported(path.name, clue.version, clue.lora, clue.reason)
     weights, config, info = _weight_config_info(path)
+    if keys_s1.is_s1(weights):
+        raise CheckpointError(f"{path.name} is an s1 (GPT, .ckpt) file; need an s2 (SoVITS, .pth); give it as S1")
     weights = with_weight_norm(weights)
     version = version_of_weights(path.name, weights, config, clue)
     sizes = sovits_sizes(config, weights, version)

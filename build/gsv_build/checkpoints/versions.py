@@ -95,8 +95,9 @@ def refuse_unsupported(name: str, version: ModelVersion, lora: bool, reason: str
     served = ", ".join(each.value for each in SUPPORTED)
     if lora:
         raise UnsupportedCheckpoint(
-            f"{name} is a {version.value} LoRA ({reason}); only whole models of {served} can be built so far; "
-            "merge it upstream, or use a v2Pro fine-tune"
+            f"{name} is a {version.value} LoRA ({reason}), a difference from a base model; only whole models of "
+            f"{served} can be built so far; upstream saves no merged file of it: fine-tune v2Pro, which trains a whole"
+            " model"
         )
     if version not in SUPPORTED:
         raise UnsupportedCheckpoint(

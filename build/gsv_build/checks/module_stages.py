@@ -68,7 +68,7 @@ class SeededWeights:
 class Networks:
     """All networks of one voice model; None where the version, or the caller, has no need."""
 
-    t2s: T2S
+    t2s: T2S | None
     sovits: keys_s2.SovitsModules
     hubert: Hubert | None = None
     bert: Bert | None = None
@@ -163,10 +163,10 @@ class ModuleStages:
     """`gsv_runtime.stages.Stages` over PyTorch modules."""
 
     def __init__(self, networks: Networks, text_frontend: TextFrontend, t2s: SequenceRunner | None = None) -> None:
-        """Run `networks`; `t2s` makes the tokens, by default on `TorchEngine`."""
+        """Run `networks`; `t2s` makes the tokens, by default that of `networks` on `TorchEngine`."""
         self._graphs = networks.graphs()
         self._text_frontend = text_frontend
-        self._t2s = t2s or SequenceRunner(TorchEngine(networks.t2s))
+        self._t2s = t2s or (SequenceRunner(TorchEngine(networks.t2s)) if networks.t2s is not None else None)
         self._sequence_ids = itertools.count(1)
 
     def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
@@ -174,6 +174,7 @@ class ModuleStages:
         if model is contract.TEXT_FRONTEND:
             return self._text_frontend(**inputs)
         if sequence is not None:
+            assert self._t2s is not None
             return self._t2s.call(sequence, {name: np.asarray(value) for name, value in inputs.items()})
         return self._call_graph(model, inputs)
 

@@ -13,7 +13,6 @@ import argparse
 import json
 import logging
 import sys
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -26,6 +25,17 @@ from torch import Tensor
 
 from gsv_build.checks.module_stages import ModuleStages, Networks, SeededWeights, TorchEngine
 from gsv_build.checks.served_stages import ServedStages
+from gsv_build.checks.several_references import several_references_errors
+from gsv_build.checks.upstream_data import (
+    DEFAULT_DATA,
+    REFERENCES,
+    ParityData,
+    ParityDifference,
+    integers,
+    normal,
+    relative_error,
+    snr_db,
+)
 from gsv_build.modules.bert import Bert
 from gsv_build.modules.hubert import Hubert
 from gsv_build.modules.speaker_encoder import SpeakerEncoder
@@ -43,33 +53,13 @@ from gsv_runtime.tts.synthesis.chunking import whole_window
 from gsv_runtime.tts.synthesis.pipeline import Pipeline
 from gsv_runtime.versions import SUPPORTED, ModelVersion
 from gsv_runtime.voices.cloning import derive_voice
-from gsv_runtime.voices.references import ReferenceAudio, read_reference
 
-DEFAULT_DATA = Path("tests/parity/data")
-REFERENCES = ("slt", "rms")
 TEXTS = {"morning": 1, "window": 2, "weather": 1}  # sentences of each; weather is Mandarin, with BERT features
 WHOLE_PATH_VERSIONS = (ModelVersion.V2, ModelVersion.V2_PRO, ModelVersion.V2_PRO_PLUS)
-MAX_STAGE_ERROR = 1e-4
-# Logarithms of bands without energy magnify the last bit: upstream's own float32 is 2e-4 from its float64.
-MAX_FBANK_ERROR = 1e-3
 MIN_SNR_DB = 60.0
 _BERT_CLS, _BERT_SEP = 101, 102
 logger = logging.getLogger("gsv.build")
 _GREEDY = Sampling(top_k=1, top_p=1.0, temperature=1.0, repetition_penalty=1.35, seed=0)
-
-
-@dataclass(frozen=True)
-class ParityDifference:
-    """One output of one stage; `error` is the largest difference over upstream's root mean square."""
-
-    version: str
-    stage: str
-    error: float
-
-    @property
-    def limit(self) -> float:
-        """The largest error allowed."""
-        return MAX_FBANK_ERROR if self.stage.startswith("fbank") else MAX_STAGE_ERROR
 
 
 @dataclass(frozen=True)
@@ -113,61 +103,6 @@ class OfficialNetworks:
 
 def _weights(version: ModelVersion) -> SeededWeights:
     return SeededWeights(network_sizes(version))
-
-
-class ParityData:
-    """Upstream's outputs."""
-
-    def __init__(self, directory: Path = DEFAULT_DATA) -> None:
-        self._directory = directory
-
-    def arrays(self, name: str) -> dict[str, Array]:
-        """All arrays of one file."""
-        with np.load(self._directory / f"{name}.npz", allow_pickle=False) as file:
-            return dict(file)
-
-    def recording(self, reference: str) -> bytes:
-        """A reference's audio file."""
-        return (self._directory / f"reference_{reference}.flac").read_bytes()
-
-    def analysed(self, reference: str) -> ReferenceAudio:
-        """A reference as the encoders take it."""
-        return read_reference(self.recording(reference))
-
-
-def normal(name: str, shape: tuple[int, ...], scale: float = 1.0) -> Array:
-    """Float32 input drawn by name."""
-    return (_generator(name).standard_normal(shape) * scale).astype(np.float32)
-
-
-def integers(name: str, high: int, count: int) -> Array:
-    """Int64 input below `high`, drawn by name."""
-    return _generator(name).integers(0, high, count)
-
-
-def _generator(name: str) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(key=zlib.crc32(name.encode())))
-
-
-def relative_error(ours: Array | Tensor, upstream: Array) -> float:
-    """Largest absolute difference over upstream's root mean square.
-
-    Raises:
-        ValueError: the shapes differ.
-    """
-    ours = np.asarray(ours, dtype=np.float64)
-    if ours.shape != upstream.shape:
-        raise ValueError(f"ours has shape {ours.shape}, upstream's {upstream.shape}")
-    scale = np.sqrt(np.mean(np.square(upstream, dtype=np.float64)))
-    return float(np.abs(ours - upstream).max() / scale)
-
-
-def snr_db(ours: Array, upstream: Array) -> float:
-    """Signal to noise of [N] ours as an approximation of upstream's; -inf when lengths differ."""
-    if ours.shape != upstream.shape:
-        return -np.inf
-    noise = np.square(ours.astype(np.float64) - upstream).sum()
-    return float(10 * np.log10(np.square(upstream, dtype=np.float64).sum() / max(noise, 1e-30)))
 
 
 @torch.no_grad()
@@ -217,8 +152,10 @@ def t2s_error(data: ParityData, module: T2S) -> ParityDifference:
 
 
 @torch.no_grad()
-def sovits_errors(data: ParityData, version: ModelVersion) -> Iterator[ParityDifference]:
-    """Quantizer, reference encoder, text encoder, flow and vocoder of one version."""
+def sovits_errors(
+    data: ParityData, version: ModelVersion, speaker_encoder: SpeakerEncoder
+) -> Iterator[ParityDifference]:
+    """Quantizer, reference encoder, text encoder, flow and vocoder of one version, and a voice of two references."""
     upstream, shared = data.arrays(f"stages_{version.value}"), data.arrays("stages_shared")
     sizes = network_sizes(version).sovits
     networks = _weights(version).sovits()
@@ -252,6 +189,7 @@ def sovits_errors(data: ParityData, version: ModelVersion) -> Iterator[ParityDif
     latents, mask = torch.from_numpy(normal("latents", (1, sizes.latent, 26))), torch.ones(1, 1, 26)
     yield error("flow", acoustic.flow.reverse(latents, mask, condition)[0])
     yield error("waveform", networks.vocoder(latents, torch.tensor([[26]]), condition)[0])
+    yield from several_references_errors(data, networks, version, speaker_encoder)
 
 
 class RecordedFrontend:
@@ -361,7 +299,7 @@ def stage_errors(data: ParityData, networks: OfficialNetworks) -> Iterator[Parit
     yield bert_error(data, networks)
     yield t2s_error(data, networks.t2s)
     for version in SUPPORTED:
-        yield from sovits_errors(data, version)
+        yield from sovits_errors(data, version, networks.speaker_encoder)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -41,12 +41,13 @@ class SpeechBody(BaseModel):
     skip_samples: int = Field(default=0, ge=0, description="Samples of pcm that the client has: it goes on there.")
     language: Language = Field(default="auto", description="Language of the text.")
     seed: int | None = Field(default=None, ge=0, le=2**63 - 1, description="The same seed gives the same audio.")
-    top_k: int | None = Field(default=None, ge=1, le=1025)
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    temperature: float | None = Field(default=None, gt=0, le=5)
+    top_k: int | None = Field(default=None, ge=1, le=100_000)
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    temperature: float | None = Field(default=None, ge=0, le=5)
     repetition_penalty: float | None = Field(default=None, ge=0.5, le=5)
     noise_scale: float | None = Field(default=None, ge=0, le=2)
     pause_s: float | None = Field(default=None, ge=0, le=5)
+    final_pause_s: float | None = Field(default=None, ge=0, le=5)
     split_method: Literal["cut0", "cut1", "cut2", "cut3", "cut4", "cut5"] | None = None
     lexicon: str | None = None
     retries: int | None = Field(default=None, ge=0, le=5, description="Sentences that went wrong are said again.")
@@ -86,6 +87,7 @@ class SpeechBody(BaseModel):
             repetition_penalty=self.repetition_penalty,
             noise_scale=self.noise_scale,
             pause_s=self.pause_s,
+            final_pause_s=self.final_pause_s,
             split_method=self.split_method,
             lexicon=self.lexicon,
             retries=self.retries,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gsv_client import InvalidRequest, Voice
+from gsv_client import Voice
 from gsv_gateway.bodies import checked, read_form, read_json
 from gsv_gateway.gateway import Gateway
 from gsv_gateway.openai.fields import SpeechBody
@@ -86,25 +85,28 @@ def _add_voices(routes: APIRouter, gateway: Gateway) -> None:
 
     @routes.post("/audio/voices", openapi_extra=_VOICE_FORM)
     async def add_voice(request: Request) -> JSONResponse:
-        """Register a voice from a clip of 3 to 10 s."""
+        """Register a voice from a clip of 3 to 10 s, and more of the same speaker."""
         caller = await gateway.caller(request)
         form = await read_form(request, gateway.settings.limits)
-        name = _field(form, "name")
+        name = form.text("name")
         if not name:
             raise RequestRefused(400, "name is required", code="missing_field", param="name")
-        clip = form.get("audio_sample") or form.get("file") or form.get("voice_file")
-        if not isinstance(clip, bytes):
+        clips = form.files_of("audio_sample", "file", "voice_file")
+        if not clips:
             message = "audio_sample is required: a file of 3 to 10 s of one speaker"
             raise RequestRefused(400, message, code="missing_field", param="audio_sample")
+        clips += form.files_of("aux_audio_sample")
+        reference, *aux = [await decoded_reference(clip, MAX_REFERENCE_BYTES) for clip in clips]
         voice = await gateway.voices.register(
             name,
-            await decoded_reference(clip, MAX_REFERENCE_BYTES),
-            _field(form, "prompt_text") or _field(form, "ref_text") or None,
-            _field(form, "prompt_language") or _field(form, "language") or None,
+            reference,
+            form.text("prompt_text") or form.text("ref_text") or None,
+            form.text("prompt_language") or form.text("language") or None,
             caller,
-            trim=_field(form, "trim").lower() in ("1", "true", "yes", "on") or None,
+            trim=form.text("trim").lower() in ("1", "true", "yes", "on") or None,
+            aux=aux,
         )
-        return JSONResponse(_voice_object(voice))
+        return JSONResponse(_voice_object(voice) | {"report": voice.report})
 
     @routes.delete("/audio/voices/{name}")
     async def delete_voice(request: Request, name: str) -> dict[str, Any]:
@@ -125,6 +127,12 @@ _VOICE_FORM = {
                     "properties": {
                         "name": {"type": "string", "description": "1 to 50 of a-z A-Z 0-9 _ -"},
                         "audio_sample": {"type": "string", "format": "binary"},
+                        "aux_audio_sample": {
+                            "type": "array",
+                            "maxItems": 10,
+                            "items": {"type": "string", "format": "binary"},
+                            "description": "More clips of the speaker; the timbre is the mean of all.",
+                        },
                         "prompt_text": {"type": "string", "description": "What is said in the clip."},
                         "prompt_language": {"type": "string"},
                         "trim": {"type": "boolean", "description": "Cut a longer clip at a silence."},
@@ -134,13 +142,6 @@ _VOICE_FORM = {
         },
     }
 }
-
-
-def _field(form: Mapping[str, str | bytes], name: str) -> str:
-    value = form.get(name, "")
-    if not isinstance(value, str):
-        raise InvalidRequest(f"{name} is a file; need text")
-    return value
 
 
 def _listed(voice: Voice) -> dict[str, Any]:

@@ -6,7 +6,7 @@ is 400 and not 422, and what only tunes upstream's batching is accepted and chan
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -46,6 +46,7 @@ _TRUE, _FALSE = ("true", "yes", "y", "on", "t", "1", "ture"), ("false", "no", "n
 _STREAMING = ("off", "sentence", "chunk", "chunk")  # by api_v2's number
 _SLOWEST, _FASTEST = 0.25, 4.0
 _LONGEST_PAUSE_S = 5.0
+_ALL_TOKENS = 1025
 
 
 class SovitsBody(BaseModel):
@@ -56,6 +57,9 @@ class SovitsBody(BaseModel):
     text: str = ""
     text_lang: str = ""
     ref_audio_path: str = Field(default="", description="A registered voice, by its name or a path that ends in it.")
+    aux_ref_audio_paths: list[str] = Field(
+        default=[], description="More clips of that speaker: files of the operator's folder, or data: URLs."
+    )
     prompt_text: str = ""
     prompt_lang: str = ""
     top_k: int = 15
@@ -68,6 +72,13 @@ class SovitsBody(BaseModel):
     media_type: str = "wav"
     streaming_mode: int | str | bool = False
     repetition_penalty: float = 1.35
+
+    @field_validator("aux_ref_audio_paths", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """One path is a list of one; empty ones are left out, as upstream does."""
+        paths = [value] if isinstance(value, str) else value
+        return [path for path in paths if path not in ("", None)] if isinstance(paths, list) else paths
 
     @field_validator("text_lang", "prompt_lang", "text_split_method", "media_type", mode="after")
     @classmethod
@@ -88,6 +99,11 @@ class SovitsBody(BaseModel):
     def split_method(self) -> str:
         """How the text is cut, in our word."""
         return _SPLIT_LABELS.get(self.text_split_method, self.text_split_method)
+
+    @property
+    def pause_s(self) -> float:
+        """Silence after each sentence, in seconds."""
+        return min(max(self.fragment_interval, 0.0), _LONGEST_PAUSE_S)
 
     def check(self) -> None:
         """Refuse as api_v2 does, in its order and words.
@@ -128,12 +144,13 @@ class SovitsBody(BaseModel):
         return Options(
             language=self.language,
             speed=split_speed(self.speed_factor)[0],
-            top_k=1 if greedy else self.top_k,
-            top_p=self.top_p,
+            top_k=1 if greedy else min(self.top_k, _ALL_TOKENS),
+            top_p=min(max(self.top_p, 0.0), 1.0),
             temperature=1.0 if greedy else self.temperature,
             repetition_penalty=self.repetition_penalty,
             seed=self.seed if self.seed >= 0 else None,
-            pause_s=min(max(self.fragment_interval, 0.0), _LONGEST_PAUSE_S),
+            pause_s=self.pause_s,
+            final_pause_s=self.pause_s,  # upstream puts it after the last sentence, too
             split_method=self.split_method,
             streaming="sentence" if self.streaming == "off" else self.streaming,
         )
@@ -168,10 +185,23 @@ _OTHER_NAMES = {
         "speaker_wav",
         "card_name",
     ),
+    "aux_ref_audio_paths": ("inp_refs",),
     "prompt_lang": ("prompt_language", "prompt_text_lang"),
     "speed_factor": ("speed", "speed_facter"),
     "streaming_mode": ("stream",),
 }
+
+
+LISTS = ("aux_ref_audio_paths", "inp_refs")
+
+
+def values_of(items: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Fields of a query or of a form: of a name that comes twice the last, but all of those that are lists."""
+    values: dict[str, Any] = {}
+    for name, value in items:
+        name = name.removesuffix("[]")
+        values[name] = [*values.get(name, ()), value] if name in LISTS else value
+    return values
 
 
 def in_api_v2_names(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,7 +98,7 @@ async def _spoken(gateway: Gateway, values: Mapping[str, Any], caller: Caller) -
     body = checked(SovitsBody, in_api_v2_names(values))
     body.check()
     gateway.check_text(body.text, "text")
-    voice = await voice_options(gateway, body, None, caller)
+    voice = await voice_options(gateway, body, (), caller)
     wanted, told = body.wanted(), gateway.record("gsvi")
     began_s = time.perf_counter()
     async with gateway.speak(body.text, {**body.options(), **voice}, caller) as speech:

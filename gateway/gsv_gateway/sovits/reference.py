@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Sequence
 
 from gsv_client import InvalidRequest, Options, VoiceNotFound
 from gsv_gateway.access import Caller
@@ -16,31 +17,50 @@ from gsv_gateway.sovits.fields import SovitsBody
 _DATA_URL = re.compile(r"data:[\w.+/;=-]*;base64,")
 
 
-async def voice_options(gateway: Gateway, body: SovitsBody, clip: bytes | None, caller: Caller) -> Options:
+async def voice_options(gateway: Gateway, body: SovitsBody, clips: Sequence[bytes], caller: Caller) -> Options:
     """Whose voice is to be heard.
 
     Args:
         gateway: Where voices are kept.
         body: The request.
-        clip: A file that was uploaded with it.
+        clips: Files that were uploaded with it: the reference, then more of its speaker.
         caller: Who asks.
 
     Raises:
-        RequestRefused: The reference is nothing of the three.
+        RequestRefused: The reference is nothing of the three, or one of the others is no clip.
     """
     path = body.ref_audio_path.strip()
-    if clip is None and (data_url := _DATA_URL.match(path)):
-        clip = _decoded_base64(path[data_url.end() :])
-    if clip is None:
-        found = file_in_folder(gateway.settings.reference_folder, path)
-        if found is None:
-            return Options(voice=await _registered(gateway, path, caller))
-        clip = found.read_bytes() if found.stat().st_size <= MAX_REFERENCE_BYTES else b""
+    reference = clips[0] if clips else _clip(gateway, path)
+    if reference is None:  # a registered voice has its own clips
+        return Options(voice=await _registered(gateway, path, caller))
+    aux = [*clips[1:], *(_aux_clip(gateway, each) for each in body.aux_ref_audio_paths)]
     return Options(
-        reference_audio=await decoded_reference(clip, MAX_REFERENCE_BYTES),
+        reference_audio=await decoded_reference(reference, MAX_REFERENCE_BYTES),
         prompt_text=body.prompt_text or None,
         prompt_language=body.prompt_language,
+        aux_reference_audio=[await decoded_reference(each, MAX_REFERENCE_BYTES) for each in aux] or None,
     )
+
+
+def _clip(gateway: Gateway, path: str) -> bytes | None:
+    """The file that a path or a data URL stands for; None where it is none that may be read."""
+    if data_url := _DATA_URL.match(path):
+        return _decoded_base64(path[data_url.end() :])
+    found = file_in_folder(gateway.settings.reference_folder, path)
+    if found is None:
+        return None
+    return found.read_bytes() if found.stat().st_size <= MAX_REFERENCE_BYTES else b""
+
+
+def _aux_clip(gateway: Gateway, path: str) -> bytes:
+    clip = _clip(gateway, path.strip())
+    if clip is None:
+        message = (
+            f"aux_ref_audio_paths holds {path[:80]!r}, which is no file that may be read: upload the clip, "
+            "or let the operator allow its folder"
+        )
+        raise RequestRefused(400, message, param="aux_ref_audio_paths")
+    return clip
 
 
 async def _registered(gateway: Gateway, path: str, caller: Caller) -> str:
@@ -68,4 +88,4 @@ def _decoded_base64(data: str) -> bytes:
     try:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
-        raise InvalidRequest("ref_audio_path is a data URL that holds no base64") from None
+        raise InvalidRequest("a data URL of the request holds no base64") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter
@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from gsv_gateway.bodies import checked, read_form, read_json
 from gsv_gateway.gateway import Gateway
 from gsv_gateway.problems import RequestRefused
-from gsv_gateway.sovits.fields import SovitsBody, in_api_v2_names, is_legacy
+from gsv_gateway.sovits.fields import SovitsBody, in_api_v2_names, is_legacy, values_of
 from gsv_gateway.sovits.reference import voice_options
 from gsv_gateway.speech_response import SpeechResponse
 
@@ -41,18 +41,16 @@ def router(gateway: Gateway, page: Answer) -> APIRouter:
     @routes.get("/tts", openapi_extra=_QUERY, response_class=Response)
     async def get_tts(request: Request) -> Response:
         """Say a text."""
-        return await _said(gateway, request, dict(request.query_params))
+        return await _said(gateway, request, values_of(request.query_params.multi_items()))
 
     @routes.post("/tts", openapi_extra=_BODY, response_class=Response)
     @routes.post("/tts_to_audio/", openapi_extra=_BODY, response_class=Response)
     @routes.post("/", openapi_extra=_BODY, response_class=Response)
     async def post_tts(request: Request) -> Response:
-        """Say a text; a multipart form may bring the reference as a file."""
+        """Say a text; a multipart form may bring the reference as a file, and more of its speaker as further files."""
         if request.headers.get("content-type", "").lower().startswith("multipart/"):
             form = await read_form(request, gateway.settings.limits)
-            clips = [value for value in form.values() if isinstance(value, bytes)]
-            values = {name: value for name, value in form.items() if isinstance(value, str)}
-            return await _said(gateway, request, values, clips[0] if clips else None)
+            return await _said(gateway, request, values_of(form.texts), [data for _, data in form.files])
         return await _said(gateway, request, await read_json(request, gateway.settings.limits))
 
     @routes.get("/", include_in_schema=False)
@@ -60,19 +58,19 @@ def router(gateway: Gateway, page: Answer) -> APIRouter:
         """Say a text, or show the page where there is none."""
         if "text" not in request.query_params:
             return await page(request)
-        return await _said(gateway, request, dict(request.query_params))
+        return await _said(gateway, request, values_of(request.query_params.multi_items()))
 
     _add_speakers(routes, gateway)
     _add_settings(routes, gateway)
     return routes
 
 
-async def _said(gateway: Gateway, request: Request, values: Mapping[str, Any], clip: bytes | None = None) -> Response:
+async def _said(gateway: Gateway, request: Request, values: Mapping[str, Any], clips: Sequence[bytes] = ()) -> Response:
     caller = await gateway.caller(request)
     body = checked(SovitsBody, in_api_v2_names(values))
     body.check()
     gateway.check_text(body.text, "text")
-    voice = await voice_options(gateway, body, clip, caller)
+    voice = await voice_options(gateway, body, clips, caller)
     spoken = gateway.speak(body.text, {**body.options(), **voice}, caller)
     return SpeechResponse(
         spoken,
@@ -136,7 +134,7 @@ def _add_settings(routes: APIRouter, gateway: Gateway) -> None:
         """Say whether a reference is known; a request still names its own."""
         caller = await gateway.caller(request)
         try:
-            await voice_options(gateway, SovitsBody(ref_audio_path=refer_audio_path), None, caller)
+            await voice_options(gateway, SovitsBody(ref_audio_path=refer_audio_path), (), caller)
         except RequestRefused as refusal:
             return JSONResponse({"message": "set refer audio failed", "Exception": str(refusal)}, 400)
         return JSONResponse({"message": "success"})

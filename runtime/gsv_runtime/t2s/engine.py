@@ -15,7 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from gsv_runtime.speech_request import Sampling
-from gsv_runtime.t2s.request import Capacity, Prompt
+from gsv_runtime.t2s.request import HARD_LIMIT_TOKENS, Capacity, Prompt
 
 Array = NDArray[Any]
 KEY_AND_VALUE = ("key", "value")
@@ -69,7 +69,8 @@ def read_capacity(session: onnxruntime.InferenceSession, slots: int, cache_rows:
     """What a graph can take, by what its builder wrote into it, with that many slots and rows."""
     facts = session.get_modelmeta().custom_metadata_map
     known = {name: int(facts[name]) for name in ("num_phones", "vocabulary", "bert_dim", "max_positions")}
-    return Capacity(slots=slots, cache_rows=cache_rows, **known)
+    max_tokens = int(facts.get("max_tokens", HARD_LIMIT_TOKENS))  # graphs of older builds do not say
+    return Capacity(slots=slots, cache_rows=cache_rows, max_tokens=max_tokens, **known)
 
 
 def warming_prompt(capacity: Capacity) -> Prompt:

@@ -24,6 +24,7 @@ class Capacity:
     vocabulary: int  # semantic tokens and, last, EOS
     bert_dim: int
     max_positions: int  # longest text, and longest run of tokens
+    max_tokens: int = HARD_LIMIT_TOKENS  # that the checkpoint's configuration allows a sentence
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def parse_prompt(inputs: Arrays, capacity: Capacity, limit: TextLimit) -> Prompt
     _check_ids("phones", phones, capacity.num_phones)
     _check_ids("prompt_tokens", tokens, capacity.vocabulary - 1)
     room = _room(phones.size, tokens.size, capacity, limit.tokens_at_least)
-    return Prompt(phones, features, tokens, parse_sampling(inputs), min(room, limit.tokens(_num_target_phones(inputs))))
+    most = min(room, capacity.max_tokens, limit.tokens(_num_target_phones(inputs)))
+    return Prompt(phones, features, tokens, parse_sampling(inputs), most)
 
 
 def _check_ids(name: str, ids: Array, count: int) -> None:

@@ -23,6 +23,7 @@ from gsv_runtime.text.ssml import Passage, is_ssml, passages
 from gsv_runtime.text.symbols import PUNCTUATION
 
 MIN_SENTENCE_PHONES = 6
+_TOLD_LETTERS = 20
 REQUESTS_PAUSE_S = -1.0  # no SSML break: the pause that the request names
 _PAUSE: Unit = (".", (".",))
 
@@ -178,10 +179,19 @@ def read_text(
     found = passages(plain, variant.symbols, reading.marks, ready, default) if marked else [Passage(ready(plain))]
     spoken = reading.sentences(found)
     if not spoken:
-        raise InvalidRequest(
-            "text has nothing to say (only marks, symbols or emoji); need a letter, character or figure"
-        )
+        raise InvalidRequest(_nothing_to_say(plain, variant))
     return spoken, dropped
+
+
+def _nothing_to_say(text: str, variant: Variant) -> str:
+    letters = "".join(char for char in text if char.isalnum())[:_TOLD_LETTERS]
+    if not letters:
+        return "text has nothing to say (only marks, symbols or emoji); need a letter, character or figure"
+    advice = "; or build with the front end improved, which reads them" if variant.frontend == "upstream" else ""
+    return (
+        f"text has letters ({letters!a}) that are of no language that can be read here; "
+        f"name their language in the request{advice}"
+    )
 
 
 @dataclass(frozen=True)

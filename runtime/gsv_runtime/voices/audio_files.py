@@ -47,7 +47,7 @@ def decode_audio(data: bytes) -> tuple[Array, int]:
         raise InvalidRequest(f"reference_audio is {len(data)} bytes; at most {MAX_FILE_BYTES}; use a shorter clip")
     channels, rate_hz = _channels(file_of(data))
     if channels.shape[0] > MAX_DECODED_SECONDS * rate_hz:
-        raise InvalidRequest(f"reference audio is longer than {MAX_DECODED_SECONDS:.0f} s; need 3 to 10 s")
+        raise InvalidRequest(f"reference audio is longer than {MAX_DECODED_SECONDS:.0f} s; use a shorter clip")
     _check_range(channels)
     return mixed_down(channels), rate_hz
 

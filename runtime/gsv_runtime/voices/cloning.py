@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -20,13 +19,14 @@ from gsv_runtime.voices.prompt_fit import fit_of
 from gsv_runtime.voices.references import read_reference
 from gsv_runtime.voices.report import ReferenceReport
 from gsv_runtime.voices.store import Voice, voice_digest
+from gsv_runtime.voices.timbre import compared, mean_condition, read_aux_references, timbre_of
 
 
 def derive_voice(request: ReferenceRequest, stages: Stages, facts: CheckpointFacts) -> Voice:
     """Compute a voice; registration and inline references both come through here.
 
     Args:
-        request: the recording and its transcript; without one only the timbre is used.
+        request: the recording and its transcript, without which only the timbre is used; and more of that timbre.
         stages: runs the front end, BERT and the reference's encoders.
         facts: version of the checkpoint and feature sizes.
 
@@ -34,10 +34,8 @@ def derive_voice(request: ReferenceRequest, stages: Stages, facts: CheckpointFac
         InvalidRequest: the recording or its transcript cannot be used.
     """
     reference = read_reference(request.audio, request.trim)
-    encoder_inputs: dict[str, Any] = {"linear_spectrogram": reference.linear_spectrogram}
-    if ModelVersion(facts.version).uses_speaker_embedding:
-        encoder_inputs |= stages.call(contract.SPEAKER_ENCODER, fbank=reference.fbank)
-    condition = stages.call(contract.REFERENCE_ENCODER, **encoder_inputs)["global_condition"]
+    clips = [reference, *read_aux_references(request.aux_audio, request.trim)]
+    timbres = [timbre_of(clip, stages, ModelVersion(facts.version)) for clip in clips]
     phones, features, report = _prompt(request, reference.report, stages, facts)
     tokens = _prompt_tokens(reference.audio_16k, stages) if phones.size else np.zeros(0, dtype=np.int64)
     return Voice(
@@ -49,8 +47,8 @@ def derive_voice(request: ReferenceRequest, stages: Stages, facts: CheckpointFac
         prompt_tokens=tokens,
         prompt_phones=phones,
         prompt_features=features,
-        global_condition=condition,
-        report=report.to_json(),
+        global_condition=mean_condition(timbres),
+        report=compared([report, *(clip.report for clip in clips[1:])], timbres).to_json(),
     )
 
 

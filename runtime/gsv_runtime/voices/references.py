@@ -18,7 +18,8 @@ from gsv_runtime.voices.cleaning import Cleaned, clean
 from gsv_runtime.voices.report import ReferenceReport, warnings_of
 
 MIN_SECONDS, MAX_SECONDS = 3.0, 10.0
-_ENOUGH_SPEECH_S = 2.5  # of a recording that had 3 s before its silence was cut, as upstream takes it
+MIN_AUX_SECONDS, MAX_AUX_SECONDS = 1.0, 30.0  # where only the timbre is used; upstream takes any length
+_ENOUGH_SHARE = 2.5 / 3.0  # of the least, of a recording that had it before its silence was cut, as upstream takes it
 _SILENCE_RMS = 1e-3  # -60 dBFS
 _CLIPPED_LEVEL = 0.999
 _TRAILING_ZEROS = 9_600  # 0.6 s at 16 kHz: upstream computes 0.3 s at 32 kHz and appends it to 16 kHz audio
@@ -35,12 +36,13 @@ class ReferenceAudio:
     report: ReferenceReport
 
 
-def read_reference(data: bytes, trim: bool = False) -> ReferenceAudio:
+def read_reference(data: bytes, trim: bool = False, *, aux: bool = False) -> ReferenceAudio:
     """Decode, clean, validate and analyse a recording.
 
     Args:
         data: a WAV, FLAC, OGG or MP3 file, or what PyAV reads, any sample rate from 8 to 192 kHz, mono or stereo.
-        trim: cut a recording longer than 10 s at its quietest late moment; else it is refused.
+        trim: cut a recording that is too long at its quietest late moment before 10 s; else it is refused.
+        aux: whether only its timbre is used, so that 1 to 30 s will do instead of 3 to 10.
 
     Returns:
         Features for HuBERT, the reference encoder and the speaker encoder; and what was found.
@@ -57,9 +59,10 @@ def read_reference(data: bytes, trim: bool = False) -> ReferenceAudio:
     check_sound(samples)
     cleaned = clean(samples, rate_hz)
     speech = cleaned.samples
-    if trim and speech.size > MAX_SECONDS * rate_hz:
+    limits_s = (MIN_AUX_SECONDS, MAX_AUX_SECONDS) if aux else (MIN_SECONDS, MAX_SECONDS)
+    if trim and speech.size > limits_s[1] * rate_hz:
         speech = trim_at_silence(speech, rate_hz)
-    check_length(speech.size / rate_hz, samples.size / rate_hz, cleaned.silence_cut_s)
+    check_length(speech.size / rate_hz, samples.size / rate_hz, cleaned.silence_cut_s, limits_s)
     at_16k = audio.resample_soxr(speech, rate_hz, SSL_SAMPLE_RATE_HZ)
     at_32k = audio.resample_sinc(speech, rate_hz, SAMPLE_RATE_HZ)
     peak = float(np.abs(at_32k).max())
@@ -107,13 +110,16 @@ def check_sound(samples: Array) -> None:
         raise InvalidRequest(f"reference audio is silent ({level}); need speech above -60 dBFS")
 
 
-def check_length(seconds: float, whole_s: float, cut_s: float) -> None:
+def check_length(
+    seconds: float, whole_s: float, cut_s: float, limits_s: tuple[float, float] = (MIN_SECONDS, MAX_SECONDS)
+) -> None:
     """Refuse a recording with too little or too much speech.
 
     Args:
         seconds: of it that are left.
         whole_s: that it had.
         cut_s: of silence that were cut.
+        limits_s: least and most.
 
     Raises:
         InvalidRequest: with what was measured.
@@ -121,11 +127,13 @@ def check_length(seconds: float, whole_s: float, cut_s: float) -> None:
     found = f"is {whole_s:.2f} s"
     if cut_s:
         found = f"has {seconds:.2f} s of speech ({cut_s:.2f} of {whole_s:.2f} s are silence)"
-    if seconds < MIN_SECONDS and (whole_s < MIN_SECONDS or seconds < _ENOUGH_SPEECH_S):
-        raise InvalidRequest(f"reference audio {found}; need 3 to 10 s; use a longer clip")
-    if seconds > MAX_SECONDS:
+    least_s, most_s = limits_s
+    need = f"need {least_s:g} to {most_s:g} s"
+    if seconds < least_s and (whole_s < least_s or seconds < _ENOUGH_SHARE * least_s):
+        raise InvalidRequest(f"reference audio {found}; {need}; use a longer clip")
+    if seconds > most_s:
         advice = "use a shorter clip, or have it cut at a pause (trim_reference; gsv: --trim)"
-        raise InvalidRequest(f"reference audio {found}; need 3 to 10 s; {advice}")
+        raise InvalidRequest(f"reference audio {found}; {need}; {advice}")
 
 
 def clipped_share(samples: Array) -> float:

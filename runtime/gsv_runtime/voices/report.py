@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 _TOLD_SILENCE_S = 0.5
 _QUIET_DBFS, _CLEAR_DB = -40.0, 20.0
 _WIDE_BAND_HZ = 16_000
 _CLIPPED_SHARE = 0.005
+_DECIMALS = {
+    "speech_s": 2,
+    "silence_cut_s": 2,
+    "level_dbfs": 1,
+    "noise_dbfs": 1,
+    "clipped_share": 4,
+    "offset": 4,
+    "phones_per_s": 2,
+    "similarity": 3,
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,9 @@ class ReferenceReport:
         phones_per_s: of the transcript, against the speech; None without one.
         prompt_text_used: whether the transcript is; it is not where it cannot be what is said.
         warnings: a sentence for each thing that may harm the voice.
+        similarity: mean cosine with the other clips of the voice, -1 to 1; None where it has no other.
+        similarity_by: what is compared: "speaker embedding", or "global condition" where the version has none.
+        others: reports of the other clips, in order.
     """
 
     speech_s: float
@@ -38,21 +51,27 @@ class ReferenceReport:
     phones_per_s: float | None = None
     prompt_text_used: bool = False
     warnings: tuple[str, ...] = field(default=())
+    similarity: float | None = None
+    similarity_by: str = ""
+    others: tuple[ReferenceReport, ...] = ()
 
     def noticed(self, *more: str) -> ReferenceReport:
         """The same with further warnings."""
         return replace(self, warnings=(*self.warnings, *more))
 
     def to_json(self) -> dict[str, Any]:
-        """As an object of JSON, its numbers rounded to what can be heard."""
+        """As an object of JSON, its numbers rounded to what can be heard; without `others` where there are none."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        if not self.others:
+            del values["others"], values["similarity_by"]
+        if self.similarity is None:
+            del values["similarity"]
         rounded = {
-            name: round(value, 4) if isinstance(value, float) and name in ("clipped_share", "offset") else value
-            for name, value in asdict(self).items()
+            name: round(value, _DECIMALS[name]) if name in _DECIMALS and value is not None else value
+            for name, value in values.items()
         }
-        for name in ("speech_s", "silence_cut_s", "phones_per_s"):
-            rounded[name] = None if rounded[name] is None else round(rounded[name], 2)
-        for name in ("level_dbfs", "noise_dbfs"):
-            rounded[name] = None if rounded[name] is None else round(rounded[name], 1)
+        if self.others:
+            rounded["others"] = [other.to_json() for other in self.others]
         return {**rounded, "warnings": list(self.warnings)}
 
 

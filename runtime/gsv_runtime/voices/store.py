@@ -72,6 +72,7 @@ def voice_digest(request: ReferenceRequest, weights_digest: str) -> str:
         request.prompt_text.encode(),
         request.prompt_language.encode(),
         bytes([request.trim]),
+        *request.aux_audio,
     )
     for part in parts:
         digest.update(len(part).to_bytes(8, "little"))

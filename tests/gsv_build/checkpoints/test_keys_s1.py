@@ -54,6 +54,29 @@ def test_weights_survive_both_ways_also_from_half_precision() -> None:
         assert torch.equal(tensor, halves[name].float())
 
 
+@pytest.mark.parametrize(
+    ("data", "tokens"),
+    [
+        ({"max_sec": 54}, 1500),  # official files
+        ({"max_sec": 10}, 500),  # 50 a second, as upstream counts
+        ({"max_sec": 2.5}, 125),
+        ({"max_sec": 1e-9}, 1),
+        ({"max_sec": 0}, 1500),
+        ({"max_sec": -1}, 1500),
+        ({"max_sec": float("nan")}, 1500),
+        ({"max_sec": float("inf")}, 1500),
+        ({"max_sec": True}, 1500),
+        ({"max_sec": "10"}, 1500),
+        ({}, 1500),
+        (None, 1500),
+        ([], 1500),
+    ],
+)
+def test_the_longest_sentence_of_the_config_bounds_a_sentence(data: object, tokens: int) -> None:
+    weights = keys_s1.from_module(T2S(TINY))
+    assert keys_s1.t2s_sizes({**config(), "data": data}, weights).max_tokens == tokens
+
+
 def test_missing_and_surplus_tensors_are_listed() -> None:
     weights = keys_s1.from_module(T2S(TINY))
     del weights["model.h.layers.1.norm1.bias"]

@@ -210,6 +210,11 @@ def test_an_s2_given_as_s1_is_an_error_that_says_so(s2):
         load_t2s(s2)
 
 
+def test_an_s1_given_as_s2_is_an_error_that_says_so(s1):
+    with pytest.raises(CheckpointError, match=r"is an s1 \(GPT, \.ckpt\) file; need an s2 \(SoVITS, \.pth\)"):
+        load_sovits(s1)
+
+
 def test_a_missing_file_says_how_to_get_it(tmp_path):
     for load in (load_t2s, load_sovits, load_speaker_encoder, load_hubert, load_bert):
         with pytest.raises(UnreadableCheckpoint, match="python -m gsv_build weights"):

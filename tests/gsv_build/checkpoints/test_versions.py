@@ -89,8 +89,13 @@ def test_the_head_that_is_written_reads_as_the_same_version(version, tmp_path):
     ],
 )
 def test_v3_v4_and_lora_are_refused_with_a_sentence(version, lora, sentence):
-    with pytest.raises(UnsupportedCheckpoint, match=rf"^x\.pth {sentence} \(why\); only .*v1, v2, v2Pro, v2ProPlus"):
+    with pytest.raises(UnsupportedCheckpoint, match=rf"^x\.pth {sentence} \(why\).*; only .*v1, v2, v2Pro, v2ProPlus"):
         refuse_unsupported("x.pth", version, lora, "why")
+
+
+def test_nobody_is_sent_to_a_command_of_upstream_that_does_not_exist():
+    with pytest.raises(UnsupportedCheckpoint, match="upstream saves no merged file of it: fine-tune v2Pro"):
+        refuse_unsupported("x.pth", V3, lora=True, reason="why")
 
 
 @pytest.mark.parametrize(

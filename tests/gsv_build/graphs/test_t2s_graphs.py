@@ -225,6 +225,7 @@ def test_the_8_bit_engine_reads_no_float_copy_of_what_it_has_at_8_bits(files, in
 def test_the_engine_tells_what_it_can_take_from_the_graph(files):
     capacity = CpuEngine(files.engine, slots=2, cache_rows=32, intra_op_threads=1).capacity
     assert (capacity.num_phones, capacity.vocabulary, capacity.bert_dim, capacity.max_positions) == (20, 33, 12, 64)
+    assert capacity.max_tokens == SIZES.max_tokens
 
 
 def test_warming_up_leaves_no_trace_in_what_follows(model, files):

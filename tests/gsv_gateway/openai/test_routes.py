@@ -237,6 +237,7 @@ def test_a_voice_is_registered_listed_spoken_with_and_deleted(running, triton, c
         "name": "ann",
         "created_at": 1767323045,
         "type": "audio_sample",
+        "report": {"speech_s": 3.7},
     }
     listed = running.http.get("/v1/audio/voices").json()["voices"]
     assert [(voice["id"], voice["name"], voice["default"]) for voice in listed] == [
@@ -248,6 +249,14 @@ def test_a_voice_is_registered_listed_spoken_with_and_deleted(running, triton, c
     gone = running.http.delete("/v1/audio/voices/ann")
     assert gone.json() == {"id": "ann", "deleted": True, "object": "audio.voice.deleted"}
     assert running.http.delete("/v1/audio/voices/ann").status_code == 404
+
+
+def test_several_files_make_one_voice(running, triton, clip):
+    for more in ("audio_sample", "aux_audio_sample", "aux_audio_sample[]"):
+        files = [("audio_sample", clip), (more, clip[:-2]), (more, clip[:-4])]
+        assert running.http.post("/v1/audio/voices", data={"name": "ann"}, files=files).status_code == 200
+        assert triton.asked[-1]["reference_audio"] == clip
+        assert triton.asked[-1]["aux_reference_audio"] == [clip[:-2], clip[:-4]]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
 from gsv_gateway.problems import RequestRefused
-from gsv_gateway.sovits.fields import SovitsBody, in_api_v2_names, is_legacy, streaming_of
+from gsv_gateway.sovits.fields import SovitsBody, in_api_v2_names, is_legacy, streaming_of, values_of
 from gsv_gateway.sovits.reference import names_in
 
 
@@ -64,6 +64,7 @@ def test_every_field_becomes_an_option():
         "repetition_penalty": 1.2,
         "seed": 3,
         "pause_s": 0.1,
+        "final_pause_s": 0.1,
         "split_method": "cut2",
         "streaming": "chunk",
     }
@@ -72,6 +73,36 @@ def test_every_field_becomes_an_option():
 def test_no_temperature_is_the_likeliest_token_and_no_seed_is_any():
     options = SovitsBody(text="x", text_lang="en", temperature=0, seed=-1).options()
     assert (options["top_k"], options["temperature"], options["seed"]) == (1, 1.0, None)
+
+
+@pytest.mark.parametrize(
+    ("sent", "asked"),
+    [
+        ({"top_p": 0}, ("top_p", 0)),
+        ({"top_p": 1.5}, ("top_p", 1)),
+        ({"top_k": 5_000}, ("top_k", 1025)),
+        ({"fragment_interval": -1}, ("final_pause_s", 0)),
+        ({"fragment_interval": 60}, ("pause_s", 5)),
+    ],
+)
+def test_what_upstream_takes_is_bounded_to_what_means_the_same(sent, asked):
+    name, value = asked
+    assert SovitsBody(text="x", text_lang="en", **sent).options()[name] == value
+
+
+@pytest.mark.parametrize(
+    ("sent", "paths"),
+    [(["a", "", None, "b"], ["a", "b"]), ([], []), ("a", ["a"]), ("", [])],
+)
+def test_further_clips_are_a_list_and_empty_paths_are_left_out(sent, paths):
+    assert SovitsBody(aux_ref_audio_paths=sent).aux_ref_audio_paths == paths
+
+
+def test_a_query_names_several_clips_by_several_fields_of_a_name():
+    values = values_of([("inp_refs", "a.wav"), ("text", "x"), ("inp_refs", "b.wav"), ("text", "y")])
+    assert in_api_v2_names(values)["aux_ref_audio_paths"] == ["a.wav", "b.wav"]
+    assert values["text"] == "y"
+    assert values_of([("aux_ref_audio_paths[]", "a")]) == {"aux_ref_audio_paths": ["a"]}
 
 
 def test_names_of_relatives_are_read_and_empty_text_is_left_out():

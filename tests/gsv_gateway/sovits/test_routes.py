@@ -113,6 +113,40 @@ def test_a_clip_may_be_uploaded_with_the_request(running, triton, clip):
     assert triton.spoken[1]["reference_audio"] == clip
 
 
+def test_further_clips_are_read_where_the_operator_allowed_their_folder(start, triton, tmp_path, clip):
+    (tmp_path / "outside.wav").write_bytes(clip)
+    folder = tmp_path / "allowed"
+    folder.mkdir()
+    for name in ("ann", "two", "three"):
+        (folder / f"{name}.wav").write_bytes(clip)
+    running = start(reference_folder=folder)
+    more = ["two.wav", str(folder / "three.wav")]
+    for method in ("POST", "GET"):
+        assert ask(running, method, ref_audio_path="ann.wav", aux_ref_audio_paths=more).status_code == 200
+        assert triton.spoken[-1]["aux_reference_audio"] == [clip, clip]
+    assert ask(running, "GET", "/", ref_audio_path="ann.wav", inp_refs=["two.wav"]).status_code == 200
+    assert triton.spoken[-1]["aux_reference_audio"] == [clip]
+    assert ask(running, ref_audio_path="ann.wav", aux_ref_audio_paths=[]).status_code == 200
+    assert "aux_reference_audio" not in triton.spoken[-1]
+    for path in ("../outside.wav", str(tmp_path / "outside.wav"), "missing.wav"):
+        answer = ask(running, ref_audio_path="ann.wav", aux_ref_audio_paths=["two.wav", path])
+        assert answer.status_code == 400
+        assert "which is no file that may be read" in answer.json()["message"]
+
+
+def test_a_registered_voice_has_its_own_clips_whatever_paths_a_client_sends_with_it(running, triton):
+    assert ask(running, ref_audio_path="demo.wav", aux_ref_audio_paths=["/etc/passwd"]).status_code == 200
+    assert triton.spoken[0]["voice"] == "demo"
+    assert "aux_reference_audio" not in triton.spoken[0]
+
+
+def test_several_files_of_a_form_are_the_reference_and_more_of_its_speaker(running, triton, clip):
+    files = [("ref_audio", clip), ("aux_ref_audio", clip[:-2]), ("aux_ref_audio", clip[:-4])]
+    assert running.http.post("/tts", data=TEXT, files=files).status_code == 200
+    assert triton.spoken[0]["reference_audio"] == clip
+    assert triton.spoken[0]["aux_reference_audio"] == [clip[:-2], clip[:-4]]
+
+
 @pytest.mark.parametrize("failure", [ServerBusy("full; retry after 2 s"), InternalError("broken")])
 def test_what_the_server_refuses_is_400_because_clients_play_everything_else(running, triton, failure):
     triton.answers = [failure]

@@ -1,5 +1,7 @@
 """Prompts are checked before a slot is taken, and a sentence's limit follows from its text."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,12 @@ def test_the_limit_is_set_by_the_text_within_what_the_slot_holds(num_phones, num
             parse_prompt(given, CAPACITY, TextLimit())
     else:
         assert parse_prompt(given, CAPACITY, TextLimit()).max_tokens == limit
+
+
+def test_a_checkpoint_that_allows_fewer_tokens_is_heeded_however_few():
+    for allowed in (150, 25):
+        capacity = dataclasses.replace(CAPACITY, max_tokens=allowed)
+        assert parse_prompt(inputs(), capacity, TextLimit()).max_tokens == allowed
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,9 @@ def reference_draw(logits, previous, num_generated, sampling, noise):
 
 samplings = st.builds(
     Sampling,
-    top_k=st.sampled_from([1, 2, 5, 15, VOCABULARY, 1025]),
-    top_p=st.sampled_from([0.01, 0.3, 0.9, 1.0]),
-    temperature=st.sampled_from([1e-6, 0.5, 1.0, 3.0]),
+    top_k=st.sampled_from([1, 2, 5, 15, VOCABULARY, 1025, 100_000]),
+    top_p=st.sampled_from([0.0, 0.01, 0.3, 0.9, 1.0]),
+    temperature=st.sampled_from([0.0, 1e-6, 0.5, 1.0, 3.0]),
     repetition_penalty=st.sampled_from([0.5, 1.0, 1.35, 5.0]),
     seed=st.integers(0, 2**63 - 1),
 )

@@ -13,11 +13,10 @@ import functools
 import re
 from collections.abc import Callable, Sequence
 
-import rjieba
 from pypinyin import Style, lazy_pinyin
 from pypinyin.constants import PHRASES_DICT
 
-from gsv_runtime.text.g2p import g2pw
+from gsv_runtime.text.g2p import chinese_posseg, g2pw
 from gsv_runtime.text.g2p.chinese_sandhi import (
     Tagged,
     change_bu,
@@ -101,7 +100,7 @@ def _phones(syllable: str) -> Phones:
 def _said(clause: str, read: list[str] | None) -> list[str]:
     """Syllables as they are said; `read` before any change, or None to read each word by itself."""
     said: list[str] = []
-    for word, tag in _merge(rjieba.tag(clause)):
+    for word, tag in _merge(chinese_posseg.tagged(clause)):
         start = len(said)
         plain = _syllables(word) if read is None else _corrected(word, read[start : start + len(word)])
         tones = [syllable[-1] for syllable in plain]

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 
 from gsv_runtime.text import segment_upstream
-from gsv_runtime.text.g2p import chinese, chinese_upstream, g2pw
+from gsv_runtime.text.g2p import chinese, chinese_posseg, chinese_upstream, g2pw
 from gsv_runtime.text.languages import Reader, Reading
 from gsv_runtime.text.normalize import chinese as chinese_text
 from gsv_runtime.text.normalize import chinese_upstream as upstream_text
@@ -36,7 +36,8 @@ def _warm_up_upstream(symbols: str) -> None:
 
 def _missing(symbols: str) -> Callable[[], tuple[str, ...]]:
     """v1 reads word by word, without g2pW."""
-    return segment_upstream.missing if symbols == "v1" else lambda: (*g2pw.missing(), *segment_upstream.missing())
+    models = (chinese_posseg,) if symbols == "v1" else (g2pw, chinese_posseg)
+    return lambda: tuple(told for module in (*models, segment_upstream) for told in module.missing())
 
 
 def reader(frontend: str, symbols: str) -> Reader:

@@ -57,7 +57,7 @@ def stage_key(model: str, inputs: Mapping[str, Any], fingerprints: Fingerprints)
 
 def voice_key(reference: ReferenceRequest, fingerprints: Fingerprints) -> Key:
     """Of all that is derived from a recording."""
-    parts = (reference.audio, reference.prompt_text, reference.prompt_language, reference.trim)
+    parts = (reference.audio, reference.prompt_text, reference.prompt_language, reference.trim, *reference.aux_audio)
     return _key("voice", fingerprints.speech, *parts)
 
 
@@ -98,6 +98,7 @@ WITHOUT_EFFECT: Mapping[type, Mapping[str, str]] = {
     SpeechRequest: {
         "voice": "a name; what it stands for is in the key by its content",
         "pause_s": "silence after a sentence; added to what is stored",
+        "final_pause_s": "likewise",
         "encoding": "made of what is stored",
         "priority": "when, not what",
         "deadline_s": "when, not what",

@@ -206,8 +206,8 @@ def _with_pause(piece: AudioPiece, request: SpeechRequest) -> AudioPiece:
 
 
 def _pause(task: SentenceTask, request: SpeechRequest) -> Array:
-    """Silence after a sentence: its own, else the request's but after the last. [N] float32."""
-    default_s = 0.0 if task.last else request.pause_s
+    """Silence after a sentence: its own, else the request's, which has another after the last. [N] float32."""
+    default_s = request.final_pause_s if task.last else request.pause_s
     own_s = task.sentence.pause_after_s
     return np.zeros(round((default_s if own_s is None else own_s) * SAMPLE_RATE_HZ), dtype=np.float32)
 

@@ -141,11 +141,17 @@ def test_equal_values_in_other_objects_hit():
         changed(REFERENCE, prompt_text="ho"),
         changed(REFERENCE, prompt_language="zh"),
         changed(REFERENCE, trim=True),
+        changed(REFERENCE, aux_audio=(b"RIFF",)),
     ],
-    ids=["audio", "prompt_text", "prompt_language", "trim"],
+    ids=["audio", "prompt_text", "prompt_language", "trim", "aux_audio"],
 )
 def test_a_derived_voice_misses_when_one_component_is_another(other):
     assert voice_key(other, BUILD) != voice_key(REFERENCE, BUILD)
+
+
+def test_further_clips_enter_one_by_one_and_in_order():
+    keys = {voice_key(changed(REFERENCE, aux_audio=clips), BUILD) for clips in ((b"ab",), (b"a", b"b"), (b"b", b"a"))}
+    assert len(keys) == 3
 
 
 def test_a_derived_voice_misses_with_another_build_or_front_end():
@@ -190,7 +196,7 @@ ENTERS = {
         "retries": "spoken",
     },
     Sampling: dict.fromkeys(["top_k", "top_p", "temperature", "repetition_penalty", "seed"], "spoken"),
-    ReferenceRequest: dict.fromkeys(["audio", "prompt_text", "prompt_language", "trim"], "voice"),
+    ReferenceRequest: dict.fromkeys(["audio", "prompt_text", "prompt_language", "trim", "aux_audio"], "voice"),
 }
 
 

@@ -68,6 +68,12 @@ def test_the_pause_follows_every_sentence_but_the_last(speak, make_stages):
     assert last.waveform.size == 8 * 1280
 
 
+def test_the_last_sentence_may_have_a_pause_of_its_own(speak, make_stages):
+    first, last = speak(make_stages(), final_pause_s=0.2)
+    assert [chunk.waveform.size - 8 * 1280 for chunk in (first, last)] == [3200, 6400]
+    assert not last.waveform[-6400:].any()
+
+
 @pytest.fixture
 def stages_with_manner(make_stages):
     """Stages whose front end also says how each sentence is spoken."""
