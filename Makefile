@@ -30,7 +30,7 @@ REFERENCE ?= build/gsv_demo/weights/references/slt.flac
 PROMPT ?= The young woman found a good book on the table, and the children laughed.
 NOTE ?= $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),the demo voice: small and trained on two cores; a recogniser mishears a quarter of the words (build/gsv_demo/weights/MODEL_CARD.md),$(WEIGHTS))
 
-.PHONY: help setup wheelhouse judges demo build bundle wheels up down logs test test-fast test-clients web fuzz docs lint format bench bench-gpu eval loadtest capacity verify weights configs
+.PHONY: help setup cuda wheelhouse judges demo build bundle wheels up down logs test test-fast test-clients web fuzz docs lint format bench bench-gpu eval loadtest capacity verify weights configs
 
 help: ## print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,17 @@ $(VENV)/.workbench: requirements-dev.txt $(VENV)/.server
 	@echo "installing the tools of development into $(VENV)"
 	$(PIP) -r requirements-dev.txt
 	@touch $@
+
+# ONNX Runtime for CUDA is another package of the same module, and brings none of CUDA's libraries by itself.
+cuda: $(VENV)/.cuda ## put onnxruntime-gpu and CUDA's libraries into .venv, in place of onnxruntime (about 2 GB)
+
+$(VENV)/.cuda: requirements-cuda.txt $(VENV)/.server
+	@echo "installing onnxruntime-gpu and CUDA's libraries (about 2 GB) into $(VENV), in place of onnxruntime"
+	$(BIN)/pip uninstall --quiet --yes onnxruntime
+	$(PIP) -r requirements-cuda.txt
+	@touch $@
+
+NEEDS_CUDA := $(if $(filter cuda,$(PRESET)),$(VENV)/.cuda)
 
 # What runs installs nothing, so that it works after a `git pull` without a network.
 .PHONY: environment
@@ -138,7 +149,7 @@ docs: $(DOCS)/.ready ## write the tables of docs/wire.md from the contract, and 
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
 	@echo "open var/site/index.html"
 
-build: $(VENV)/.server ## export WEIGHTS=dir (or S1=file.ckpt S2=file.pth, BASE=dir) into model_repository/ for PRESET=cpu|cuda|onnx|tensorrt; skips what is up to date
+build: $(VENV)/.server $(NEEDS_CUDA) ## export WEIGHTS=dir (or S1=file.ckpt S2=file.pth, BASE=dir) into model_repository/ for PRESET=cpu|cuda|onnx|tensorrt; skips what is up to date
 	$(BIN)/python -m gsv_build build --preset $(PRESET) $(VOICE_FILES) $(ARGS)
 
 weights: $(VENV)/.server ## fetch the published checkpoints (several GB) into var/weights
@@ -172,8 +183,11 @@ down: environment ## stop it
 logs: environment ## print its log; ARGS=-f follows
 	$(BIN)/python -m gsv_runtime.server logs $(ARGS)
 
-demo: $(VENV)/.server ## build the demo voice, start the server, three sentences to var/demo/, and where the time went
-	$(BIN)/python -m gsv_build build --preset cpu $(VOICE_FILES)
+# The GPU is taken where there is one and ONNX Runtime runs on it, unless PRESET says otherwise.
+DEMO_PRESET = $(if $(filter file,$(origin PRESET)),$$($(BIN)/python -m gsv_client.gpu),$(PRESET))
+
+demo: $(VENV)/.server $(NEEDS_CUDA) ## build the demo voice, start the server (PRESET=cuda where a GPU is), three sentences to var/demo/, and where the time went
+	preset=$(DEMO_PRESET) && $(BIN)/python -m gsv_build build --preset $$preset $(VOICE_FILES)
 	$(BIN)/python -m gsv_runtime.server up
 	GSV_URL=$${GSV_URL:-127.0.0.1:$${GSV_GRPC_PORT:-8001}} $(BIN)/python -m gsv_client.demo --reference $(REFERENCE) \
 	  --prompt-text "$(PROMPT)" --prompt-language en --weights-note "$(NOTE)" $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),--english-only) $(ARGS)

@@ -12,15 +12,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from gsv_build.modules.t2s import T2S, sinusoids
-from gsv_runtime.t2s.engine import StepRow
+from gsv_runtime.t2s.engine import LogitsEngine, StepRow
 from gsv_runtime.t2s.request import Capacity, Prompt
 from gsv_runtime.tensors import Array
 
 
-class GrowingCacheEngine:
+class GrowingCacheEngine(LogitsEngine):
     """One sequence at a time; `prefill` starts the cache anew."""
-
-    fixed_span = False
 
     def __init__(self, module: T2S, max_positions: int) -> None:
         sizes = module.sizes

@@ -97,6 +97,7 @@ _PROFILES: Mapping[str, Mapping[str, Span]] = {
 
 _CPU_THREADS, _CPU_SLOTS = 2, 12  # ten listeners at once each have a slot: decision 12
 _GPU_SLOTS, _GPU_BATCH = 16, 8
+_CACHE_ROWS = 2560
 _CPU = Deployment(
     preset="cpu",
     precision=Precision.FP32,
@@ -132,10 +133,13 @@ _CPU = Deployment(
             max_batch_size=_CPU_SLOTS,
             settings=T2SSettings(
                 slots=_CPU_SLOTS,
-                cache_rows=2560,
+                cache_rows=_CACHE_ROWS,
                 intra_op_threads=_CPU_THREADS,
                 device="cpu",
-                cuda_graph=False,  # to be tried where there is a GPU: decision 22
+                cuda_graph=False,
+                spans="",
+                prefill_rows="",
+                steps_per_launch=1,
                 idle_s=60.0,
                 repetition_window=100,  # 4 s, which no pause inside a sentence lasts
                 repetition_least_distinct=8,
@@ -171,6 +175,24 @@ _CUDA_SLOTS = 64
 _NOT_HALF_ON_CUDA = frozenset({"vocoder"})
 
 
+# Slots of a launch: a step of 64 takes 1.5 times one of 1 (docs/benchmarks.md, "On an H100"). A prompt is phones and
+# tokens of a reference of 3 to 10 s, 75 to 250 of those, and the phones of a sentence.
+_SPANS, _PREFILL_ROWS = (1, 4, 8, 16, 32, 64), (128, 192, 256, 384, 768, _CACHE_ROWS)
+
+
+def _on_cuda(settings: T2SSettings, slots: int) -> T2SSettings:
+    """T2S on a GPU: every shape captured at start, several steps with their draws a launch."""
+    return replace(
+        settings,
+        slots=slots,
+        device="cuda",
+        cuda_graph=True,
+        spans=", ".join(str(span) for span in _SPANS if span <= slots),
+        prefill_rows=", ".join(map(str, _PREFILL_ROWS)),
+        steps_per_launch=8,
+    )
+
+
 def _with_pip_alone() -> Deployment:
     """A GPU server without a container: the wheel's tritonserver, and every graph on ONNX Runtime's CUDA provider."""
     models = dict(_CPU.models)
@@ -189,7 +211,7 @@ def _with_pip_alone() -> Deployment:
             cache_disk_bytes=16 * 2**30,
         ),
     )
-    settings = replace(t2s.settings, slots=_CUDA_SLOTS, device="cuda", cuda_graph=True)
+    settings = _on_cuda(t2s.settings, _CUDA_SLOTS)
     models["t2s"] = replace(t2s, max_batch_size=_CUDA_SLOTS, settings=settings)
     for model in MODELS:
         if model.graph:
@@ -209,7 +231,7 @@ def _on_gpu(preset: str, runtime: Runtime, precision: Precision = Precision.FP16
     """
     models = dict(_CPU.models)
     t2s = models["t2s"]
-    settings = replace(t2s.settings, slots=_GPU_SLOTS, device="cuda")
+    settings = _on_cuda(t2s.settings, _GPU_SLOTS)
     tts = replace(
         models["tts"].settings,
         max_start_s=5.0,

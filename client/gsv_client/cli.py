@@ -327,16 +327,18 @@ def voices_delete(context: click.Context, name: str) -> None:
 )
 @click.pass_context
 def doctor(context: click.Context, as_json: bool, gateway_url: str) -> None:
-    """Look at what is installed and at the server; say what is wrong and what to do.
+    """Look at what is installed, at this machine's GPU and at the server; say what is wrong and what to do.
 
     Exit status is 1 where anything failed; warnings do not count.
     """
     from gsv_client import doctor as examination
+    from gsv_client import gpu
 
     url, limit_s = context.obj.url, min(context.obj.timeout_s, 10.0)
     findings = []
     gateway = examination.gateway(gateway_url, limit_s)
-    for finding in chain(examination.of_this_machine(), examination.diagnose(url, limit_s), gateway):
+    here = chain(examination.of_this_machine(), gpu.findings(gpu.look()))
+    for finding in chain(here, examination.diagnose(url, limit_s), gateway):
         findings.append(finding)
         if not as_json:
             mark = {"ok": "ok  ", "warning": "warn", "failed": "FAIL"}[finding.verdict.value]

@@ -17,6 +17,7 @@ T2S_GRAPH_FILE = "t2s.onnx"  # both phases, for ONNX Runtime on a CPU
 T2S_PREFILL_FILE = "t2s_prefill.onnx"  # the phases for a GPU, by ONNX Runtime or TensorRT
 T2S_DECODE_STEP_FILE = "t2s_decode_step.onnx"
 T2S_DECODE_SAMPLE_FILE = "t2s_decode_sample.onnx"  # with the draw of the next token
+T2S_MOVE_SLOT_FILE = "t2s_move_slot.onnx"  # one slot of the cache to another
 T2S_WEIGHTS_FILE = "t2s.weights"  # of the first
 T2S_INT8_WEIGHTS_FILE = "t2s_int8.weights"  # of the first, where it was built at 8 bits
 

@@ -79,7 +79,10 @@ class T2SSettings:
     cache_rows: int  # phones and tokens that a slot can hold
     intra_op_threads: int  # on a CPU
     device: str  # "cpu", or "cuda": the first that the process sees
-    cuda_graph: bool  # whether a step is launched as one CUDA graph
+    cuda_graph: bool  # whether each shape below is captured as CUDA graphs at start; these three are a GPU's
+    spans: str  # slots that a launch runs, "1, 4, 16": the least that holds all who speak; the last: all slots
+    prefill_rows: str  # phones and tokens that prompts are padded to, likewise; the last: cache_rows
+    steps_per_launch: int  # decode steps with their draws between two looks of the host
     idle_s: float  # a sequence that is not asked for this long loses its slot
     repetition_window: int  # tokens watched for a loop; 0 lets loops run to the limit
     repetition_least_distinct: int  # fewer different tokens among them are a loop

@@ -10,6 +10,7 @@ from gsv_runtime.settings import CheckpointFacts, OnnxStageSettings, T2SSettings
 def test_parameters_become_typed_fields():
     values = {"slots": "8", "cache_rows": "100", "intra_op_threads": "1", "idle_s": "2.5"}
     values |= {"device": "cuda", "cuda_graph": "true"}
+    values |= {"spans": "1, 8", "prefill_rows": "100", "steps_per_launch": "4"}
     values |= {"repetition_window": "50", "repetition_least_distinct": "4"}
     values |= {"limit_tokens_per_phone": "12.0", "limit_tokens_at_least": "100"}
     assert parse(T2SSettings, values) == T2SSettings(
@@ -18,6 +19,9 @@ def test_parameters_become_typed_fields():
         intra_op_threads=1,
         device="cuda",
         cuda_graph=True,
+        spans="1, 8",
+        prefill_rows="100",
+        steps_per_launch=4,
         idle_s=2.5,
         repetition_window=50,
         repetition_least_distinct=4,

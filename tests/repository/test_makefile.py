@@ -133,6 +133,32 @@ def test_without_an_environment_what_runs_says_how_to_make_one(tmp_path):
     assert f"no environment in {tmp_path}/none; run `make setup`" in result.stdout
 
 
+def planned_demo(tmp_path, *variables):
+    """The commands of `make demo` in an environment that is up to date, without running them."""
+    venv = tmp_path / "venv"
+    venv.mkdir()
+    for mark in (".server", ".workbench"):
+        (venv / mark).touch()
+    command = ["make", "-n", "-C", str(ROOT), f"VENV={venv}", *variables, "demo"]
+    clean = {name: value for name, value in os.environ.items() if name != "PRESET"}
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=clean).stdout
+
+
+def test_the_demo_asks_what_this_machine_can_run_unless_it_is_told(tmp_path):
+    assert "preset=$(" in (planned := planned_demo(tmp_path))
+    assert "-m gsv_client.gpu)" in planned
+    assert "requirements-cuda.txt" not in planned, "2 GB are not installed unasked"
+
+
+@pytest.mark.parametrize(("preset", "installs"), [("cuda", True), ("cpu", False)])
+def test_a_demo_with_a_preset_takes_it_and_installs_what_that_needs(tmp_path, preset, installs):
+    planned = planned_demo(tmp_path, f"PRESET={preset}")
+    assert f"preset={preset} &&" in planned
+    assert "gsv_client.gpu" not in planned
+    assert ("uninstall --quiet --yes onnxruntime" in planned) == installs
+    assert ("-r requirements-cuda.txt" in planned) == installs
+
+
 def test_every_target_is_explained_by_help():
     text = (ROOT / "Makefile").read_text()
     phony = re.search(r"^\.PHONY: (.* test .*)", text, re.MULTILINE)[1].split()

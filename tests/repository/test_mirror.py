@@ -51,6 +51,10 @@ TESTED_BY = {
     # engines and the decoder need graphs, which the builder makes
     "gsv_runtime/t2s/cpu_engine.py": "tests/gsv_build/graphs/test_t2s_decoding.py",
     "gsv_runtime/t2s/cuda_engine.py": "tests/gsv_build/graphs/test_t2s_decoding.py",
+    "gsv_runtime/t2s/drawing_engine.py": "tests/gsv_build/graphs/test_drawing_engine.py",
+    "gsv_runtime/t2s/launch_shapes.py": "tests/gsv_build/graphs/test_t2s_opening.py",
+    "gsv_runtime/t2s/prefill.py": "tests/gsv_build/graphs/test_drawing_engine.py",
+    "gsv_runtime/t2s/slot_memory.py": "tests/gsv_build/graphs/test_drawing_engine.py",
     "gsv_runtime/t2s/decoder.py": "tests/gsv_build/graphs/test_t2s_decoding.py",
     "gsv_runtime/t2s/opening.py": "tests/gsv_build/graphs/test_t2s_opening.py",
     "gsv_runtime/t2s/sampled_steps.py": "tests/gsv_build/graphs/test_sampled_steps.py",

@@ -17,7 +17,12 @@ from matplotlib import pyplot as plt
 _LINES = {
     "three standard graphs, float16": ("t2s-onnxruntime", "fp16, CUDA graph, tokens/s of the engine"),
     "the same, 8 steps with their draws": ("t2s-onnxruntime", "fp16, CUDA graph, tokens/s of 8 steps with their draws"),
-    "the same, a served round": ("t2s-onnxruntime", "fp16, CUDA graph, tokens/s of a served round"),
+    "the same, as served": ("t2s-onnxruntime", "fp16, CUDA graph, tokens/s as served, 8 steps a launch"),
+    "the same, drawn on the host": (
+        "t2s-onnxruntime",
+        "fp16, CUDA graph, tokens/s of rounds with the draw on the host",
+    ),
+    "a served round before decision 26": ("t2s-onnxruntime", "fp16, CUDA graph, tokens/s of a served round"),
     "float32": ("t2s-onnxruntime", "fp32, CUDA graph, tokens/s of the engine"),
     "float16, launched one by one": ("t2s-onnxruntime", "fp16, launched, tokens/s of the engine"),
     "GroupQueryAttention": ("t2s-group-query-attention", "CUDA graph, tokens/s of the engine"),
@@ -41,7 +46,9 @@ def plot(figures: Mapping[str, Any], path: Path) -> None:
     """Draw both."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
     for label, (part, name) in _LINES.items():
-        rates = figures[part]["figures"][name]
+        rates = figures.get(part, {}).get("figures", {}).get(name)
+        if not rates:
+            continue  # of another run
         left.plot(list(map(int, rates)), list(rates.values()), marker="o", label=label)
     left.set(xscale="log", yscale="log", xlabel="slots", ylabel="tokens a second", title="T2S by ONNX Runtime's CUDA")
     left.set_xticks([1, 8, 16, 32, 64], labels=["1", "8", "16", "32", "64"])

@@ -32,6 +32,7 @@ from gsv_runtime.model_files import (
     GRAPH_FILE,
     T2S_DECODE_SAMPLE_FILE,
     T2S_DECODE_STEP_FILE,
+    T2S_MOVE_SLOT_FILE,
     T2S_PREFILL_FILE,
     t2s_gpu_weights_file,
 )
@@ -63,6 +64,7 @@ def t2s_files(options: Options, precision: Precision = Precision.FP16) -> T2SGpu
         folder / T2S_PREFILL_FILE,
         folder / T2S_DECODE_STEP_FILE,
         folder / T2S_DECODE_SAMPLE_FILE,
+        folder / T2S_MOVE_SLOT_FILE,
         folder / t2s_gpu_weights_file(precision.value),
     )
 

@@ -6,7 +6,6 @@ GPT is a prefill and 75 steps with the draw of their tokens; SoVITS the acoustic
 from __future__ import annotations
 
 import itertools
-import logging
 import statistics
 import time
 from collections.abc import Callable
@@ -18,7 +17,8 @@ from torch import Tensor, nn
 
 from gsv_bench.gpu.figures import Figures
 from gsv_bench.gpu.options import Options
-from gsv_bench.gpu.prepare import SERVED_SET, T2S, graph_of, set_of, t2s_files, wait_for
+from gsv_bench.gpu.prepare import SERVED_SET, T2S, graph_of, set_of, wait_for
+from gsv_bench.gpu.t2s_onnxruntime import STEPS_A_LAUNCH, served_engine
 from gsv_bench.gpu.timing import Timer, captured
 from gsv_bench.gpu.utterance import FIRST_TOKENS, NUM_TOKENS, decoding_inputs
 from gsv_bench.growing_cache import GrowingCacheEngine
@@ -31,7 +31,6 @@ from gsv_runtime import contract
 from gsv_runtime.contract import Model
 from gsv_runtime.graphs.captured_stage import CapturedStage
 from gsv_runtime.graphs.shape_buckets import parse_shapes
-from gsv_runtime.t2s.cuda_engine import CudaEngine
 from gsv_runtime.t2s.engine import Engine
 from gsv_runtime.tensors import Arrays
 from gsv_runtime.versions import ModelVersion
@@ -40,8 +39,6 @@ VERSIONS = (ModelVersion.V2, ModelVersion.V2_PRO_PLUS)
 PRECISIONS = ("float32", "float16")
 STAGES = (contract.ACOUSTIC, contract.VOCODER)
 Run = Callable[[Arrays], object]
-
-logger = logging.getLogger("gsv.bench")
 
 
 def run_torch(options: Options, figures: Figures) -> None:
@@ -88,25 +85,10 @@ def run_onnxruntime(options: Options, figures: Figures) -> None:
             figures.put(f"{name} seconds to open", round(time.perf_counter() - began_s, 1))
             engine: Engine | None = None
             with figures.attempt(f"{name} GPT"):
-                engine = _opened(options, precision)
+                engine = served_engine(options, precision, 1, STEPS_A_LAUNCH[-1], options.device == "cuda")
             figures.put(name, _row(engine, runs, options, version))
         with figures.attempt(f"{name} batches"):
             figures.put(f"{name} batches", _batches(options, version, precision))
-
-
-def _opened(options: Options, precision: Precision) -> CudaEngine:
-    """T2S with one slot, captured where that works."""
-    files, device = t2s_files(options, precision), options.session_device
-    for capture in (True, False) if options.device == "cuda" else (False,):
-        try:
-            engine = CudaEngine(files.prefill, files.decode_step, 1, CACHE_ROWS, device, capture)
-            engine.warm_up()
-            return engine
-        except Exception:
-            if not capture:
-                raise
-            logger.warning("t2s not captured", exc_info=True)
-    raise AssertionError("one of them is returned or raises")
 
 
 def _row(engine: Engine | None, runs: dict[str, Run], options: Options, version: ModelVersion) -> dict[str, float]:
@@ -136,13 +118,14 @@ def _gpt_ms(engine: Engine, options: Options, version: ModelVersion) -> tuple[fl
     for repeat in range(3 if options.short else 8):
         decoder = begin(engine, sizes, 1)
         began_s = time.perf_counter()
-        while decoder.num_tokens < NUM_TOKENS:
-            finish_round(decoder)
-            if decoder.num_tokens == FIRST_TOKENS:
-                first_s = time.perf_counter() - began_s
+        reached_s = {FIRST_TOKENS: 0.0, NUM_TOKENS: 0.0}
+        for tokens in reached_s:
+            while decoder.num_tokens < tokens:
+                finish_round(decoder)
+            reached_s[tokens] = time.perf_counter() - began_s
         if repeat:
-            whole.append(time.perf_counter() - began_s)
-            first.append(first_s)
+            first.append(reached_s[FIRST_TOKENS])
+            whole.append(reached_s[NUM_TOKENS])
         for sequence_id in decoder.sequence_ids:
             decoder.close(sequence_id)
     return round(1e3 * statistics.median(whole), 2), round(1e3 * statistics.median(first), 2)

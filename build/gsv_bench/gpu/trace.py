@@ -16,29 +16,27 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from gsv_bench.gpu.figures import Figures
 from gsv_bench.gpu.options import Options
-from gsv_bench.gpu.prepare import SERVED, SERVED_SET, T2S, graph_of, t2s_files, wait_for
+from gsv_bench.gpu.prepare import SERVED, SERVED_SET, T2S, graph_of, wait_for
+from gsv_bench.gpu.t2s_onnxruntime import STEPS_A_LAUNCH, served_engine
 from gsv_bench.gpu.utterance import NUM_TOKENS, decoding_inputs
-from gsv_bench.t2s_cases import CACHE_ROWS
 from gsv_bench.t2s_slots import begin, finish_round
 from gsv_build.deployment import PRESETS
+from gsv_build.graphs.precision import Precision
 from gsv_runtime import contract
 from gsv_runtime.graphs.captured_stage import CapturedStage
 from gsv_runtime.graphs.shape_buckets import parse_shapes
-from gsv_runtime.t2s.cuda_engine import CudaEngine
 
 _ROUNDS, _KERNELS, _MOST_BYTES = 4, 25, 8 << 20
 
 
 def run(options: Options, figures: Figures) -> None:
-    """Trace a few rounds of 16 slots, captured and launched one by one, and one chunk."""
+    """Trace a few rounds of 16 slots, eight steps each, captured and launched one by one, and one chunk."""
     wait_for(options, T2S, SERVED_SET)
     slots = 2 if options.short else 16
     for capture in (False, True) if options.device == "cuda" else (False,):
         name = "round, CUDA graph" if capture else "round, launched"
         with figures.attempt(name):
-            files = t2s_files(options)
-            engine = CudaEngine(files.prefill, files.decode_step, slots, CACHE_ROWS, options.session_device, capture)
-            engine.warm_up()
+            engine = served_engine(options, Precision.FP16, slots, STEPS_A_LAUNCH[-1], capture)
             decoder = begin(engine, options.sizes(SERVED).t2s, slots)
             for _ in range(slots + 2):
                 finish_round(decoder)

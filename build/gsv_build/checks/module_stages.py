@@ -24,7 +24,7 @@ from gsv_build.size_presets import NetworkSizes
 from gsv_runtime import contract
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.decoder import Decoder
-from gsv_runtime.t2s.engine import Engine, StepRow
+from gsv_runtime.t2s.engine import Engine, LogitsEngine, StepRow
 from gsv_runtime.t2s.request import Capacity, Prompt, TextLimit
 from gsv_runtime.tensors import Array, Arrays
 
@@ -96,10 +96,8 @@ class Networks:
         return {name: network for name, network in found.items() if network is not None}
 
 
-class TorchEngine:
+class TorchEngine(LogitsEngine):
     """The T2S module behind the interface of the served engine; one slot or more."""
-
-    fixed_span = False
 
     def __init__(self, module: T2S, slots: int = 1, cache_rows: int = 1024) -> None:
         sizes = module.sizes

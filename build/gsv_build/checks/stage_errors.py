@@ -24,7 +24,7 @@ from gsv_runtime.contract import (
     SPECTROGRAM_BINS,
 )
 from gsv_runtime.speech_request import Sampling
-from gsv_runtime.t2s.engine import Engine, StepRow
+from gsv_runtime.t2s.engine import LogitsEngine, StepRow
 from gsv_runtime.t2s.request import Prompt
 
 PHONES, TOKENS, PROMPT_TOKENS = 60, 75, 100
@@ -172,7 +172,7 @@ def vocoder_batch(latents: Sequence[Tensor], global_condition: Tensor) -> tuple[
 
 @torch.no_grad()
 def t2s_errors(
-    engines: Mapping[str, Callable[[], Engine]], module: T2S, num_steps: int, generator: torch.Generator
+    engines: Mapping[str, Callable[[], LogitsEngine]], module: T2S, num_steps: int, generator: torch.Generator
 ) -> dict[str, StageDifference]:
     """Compare the logits of prefill and of every decode step with one teacher-forced forward of the module.
 
@@ -200,11 +200,11 @@ def t2s_errors(
     }
 
 
-def _served_logits(engine: Engine, prompt: Prompt, tokens: Sequence[int]) -> Tensor:
+def _served_logits(engine: LogitsEngine, prompt: Prompt, tokens: Sequence[int]) -> Tensor:
     """[1 + len(tokens), V] logits from slot 1."""
     logits = [engine.prefill(1, prompt).copy()]
     for step, token in enumerate(tokens):
-        rows = [StepRow()] * (engine.capacity.slots if engine.fixed_span else 2)
+        rows = [StepRow()] * next(span for span in engine.spans if span > 1)
         rows[1] = StepRow(token, prompt.prompt_tokens.size + step, prompt.rows + step)
         logits.append(engine.decode_step(rows)[1].copy())
     return torch.from_numpy(np.stack(logits))

@@ -50,7 +50,7 @@ from gsv_runtime.graphs.session import CPU
 from gsv_runtime.model_files import GRAPH_FILE, T2S_GRAPH_FILE
 from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
-from gsv_runtime.t2s.engine import Engine
+from gsv_runtime.t2s.engine import LogitsEngine
 from gsv_runtime.versions import SUPPORTED, ModelVersion
 
 MAX_LOGIT_ERROR = 1e-3
@@ -177,7 +177,7 @@ class Verifier:
     def _t2s(self, weights: Weights, sizes: NetworkSizes, builds: dict[str, StageBuild]) -> dict[str, StageDifference]:
         def measure() -> dict[str, StageDifference]:
             graph = self._graph(builds[contract.T2S.name]).with_name(T2S_GRAPH_FILE)
-            engines: dict[str, Callable[[], Engine]] = {
+            engines: dict[str, Callable[[], LogitsEngine]] = {
                 "t2s": lambda: CpuEngine(graph, _SLOTS, CACHE_ROWS, torch.get_num_threads()),
                 **{name: partial(self._gpu_engine, weights, each) for name, each in _T2S_GPU.items()},
             }

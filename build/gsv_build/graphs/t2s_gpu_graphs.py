@@ -1,4 +1,4 @@
-"""Write the T2S graphs for a GPU: prefill of one slot, decode step of all slots, and that step with its draw.
+"""Write the T2S graphs for a GPU: prefill of a slot, decode step of slots, that step with its draw, copy of a slot.
 
 Standard operators only, so that ONNX Runtime and TensorRT read the same files: opset 24's TensorScatter writes rows to
 the cache, whose input and output are bound to the same memory, and Attention reads as many rows as were written
@@ -176,3 +176,17 @@ class DecodeSampleGraph(DecodeStepGraph):
         """Add all nodes."""
         tokens, positions, rows, logits = self.step()
         add_draw(self.b, logits, self.sizes.vocabulary, StepState(tokens, positions, rows))
+
+
+class MoveSlotGraph(GpuT2SGraph):
+    """A slot's keys and values, handed out as they came in: bound to another slot's memory, that is a copy."""
+
+    name = "t2s_move_slot"
+    batch = 1
+
+    def build(self) -> None:
+        """Add all nodes."""
+        for layer in range(self.sizes.layers):
+            for kind in ("key", "value"):
+                cache = self.b.input(f"{kind}_cache_{layer}", self.cache_precision.dtype, self.cache_shape())
+                self.b.output(f"new_{cache}", cache, self.cache_precision.dtype, self.cache_shape())

@@ -1,4 +1,4 @@
-"""Write the T2S graphs: one for ONNX Runtime on a CPU that serves both phases, and three for a GPU.
+"""Write the T2S graphs: one for ONNX Runtime on a CPU that serves both phases, and those for a GPU.
 
 The first appends in place with ONNX Runtime's GroupQueryAttention and reads only what was written
 (docs/decisions/0005-t2s-graphs.md); at 8 bits it has another weight file
@@ -26,6 +26,7 @@ from gsv_build.graphs.precision import Precision
 from gsv_build.graphs.t2s_gpu_graphs import (
     DecodeSampleGraph,
     DecodeStepGraph,
+    MoveSlotGraph,
     PrefillGraph,
     stays_float32,
 )
@@ -37,6 +38,7 @@ from gsv_runtime.model_files import (
     T2S_DECODE_STEP_FILE,
     T2S_GRAPH_FILE,
     T2S_INT8_WEIGHTS_FILE,
+    T2S_MOVE_SLOT_FILE,
     T2S_PREFILL_FILE,
     T2S_WEIGHTS_FILE,
     t2s_gpu_weights_file,
@@ -60,6 +62,7 @@ class T2SGpuFiles:
     prefill: Path
     decode_step: Path
     decode_sample: Path
+    move_slot: Path
     weights: Path  # of the steps; those of the prefill lie beside them
 
 
@@ -110,13 +113,15 @@ def write_t2s_gpu_graphs(
         prefill_weights = WeightFile(folder / t2s_gpu_weights_file(Precision.FP32.value), exact)
     facts = {**_facts(model, cache_rows), "cache_rows": cache_rows, "precision": precision.value}
     prefill = PrefillGraph(model.sizes, prefill_weights, Precision.FP32, precision, cache_rows)
-    decode_step, decode_sample = (
-        graph(model.sizes, weights, precision, precision, cache_rows) for graph in (DecodeStepGraph, DecodeSampleGraph)
+    decode_step, decode_sample, move_slot = (
+        graph(model.sizes, weights, precision, precision, cache_rows)
+        for graph in (DecodeStepGraph, DecodeSampleGraph, MoveSlotGraph)
     )
     return T2SGpuFiles(
         prefill=prefill.save(folder / T2S_PREFILL_FILE, facts),
         decode_step=decode_step.save(folder / T2S_DECODE_STEP_FILE, facts),
         decode_sample=decode_sample.save(folder / T2S_DECODE_SAMPLE_FILE, facts),
+        move_slot=move_slot.save(folder / T2S_MOVE_SLOT_FILE, facts),
         weights=weights.path,
     )
 

@@ -35,6 +35,7 @@ class CapturedStage:
 
         Raises:
             ValueError: the stage takes no batches, so that nothing may be padded.
+            RuntimeError: a shape cannot be captured.
         """
         if not model.batchable:
             raise ValueError(f"{model.name} takes no batches; leave its shapes empty")
@@ -70,15 +71,24 @@ class CapturedStage:
 
 
 def _prepare(model: Model, graph: Path, shape: Shape, device: Device) -> _PreparedShape:
-    """Capture a shape; where ONNX Runtime refuses that, say why and launch its kernels one by one."""
-    if device != CPU:
-        try:
-            captured = _PreparedShape(model, graph, shape, device, capture=True)
-            captured.warm_up()
-            return captured
-        except Exception as refusal:
-            logger.warning("not captured model=%s shape=%s reason=%s", model.name, dict(shape), refusal)
-    return _PreparedShape(model, graph, shape, device, capture=False)
+    """Capture a shape.
+
+    Raises:
+        RuntimeError: ONNX Runtime refuses; a server that met it later would keep its listeners waiting.
+    """
+    on_gpu = device != CPU
+    try:
+        prepared = _PreparedShape(model, graph, shape, device, capture=on_gpu)
+        if on_gpu:
+            prepared.warm_up()
+    except Exception as refusal:
+        if not on_gpu:
+            raise
+        raise RuntimeError(
+            f"{model.name}: shape {dict(shape)} cannot be captured as a CUDA graph: {refusal}; need that for every "
+            f"shape of its setting `shapes` in build/gsv_build/deployment.py; an empty one runs any shape, slower"
+        ) from refusal
+    return prepared
 
 
 class _PreparedShape:

@@ -14,6 +14,9 @@ import onnxruntime
 # as long (docs/triton-findings.md, finding 16); this little cost sessions that run side by side nothing that could be
 # measured (docs/decisions/0008-t2s-precision-and-spinning.md).
 SPIN_US = 100
+# TensorFloat-32 multiplies float32 with the 11 bits of half precision. What stays in float32 stays so because that is
+# too little for it (docs/decisions/0025-half-precision-in-the-graph.md).
+_EXACT = {"use_tf32": "0"}
 
 
 class Device(NamedTuple):
@@ -67,7 +70,7 @@ def open_session(
     if device.kind == "cuda":
         options.log_severity_level = 3  # it warns of every shape that it computes on the CPU, on purpose
         _load_cuda_libraries()
-    of_device = {"device_id": str(device.number)} if device != CPU else {}
+    of_device = {"device_id": str(device.number), **_EXACT} if device.kind == "cuda" else {}
     chosen = [(device.provider, {**of_device, **(provider_options or {})})]
     if device.is_here():
         session = onnxruntime.InferenceSession(str(graph), options, providers=chosen)

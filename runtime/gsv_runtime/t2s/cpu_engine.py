@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 
 from gsv_runtime.graphs.session import open_session
-from gsv_runtime.t2s.engine import KEY_AND_VALUE, Array, StepRow, pack_rows, read_capacity, warming_prompt
+from gsv_runtime.t2s.engine import KEY_AND_VALUE, Array, LogitsEngine, StepRow, pack_rows, read_capacity, warming_prompt
 from gsv_runtime.t2s.request import Capacity, Prompt
 
 _BLOCKED = np.float32(-1e4)
@@ -37,10 +37,12 @@ def pack_prompt(prompt: Prompt) -> dict[str, Array]:
     }
 
 
-class CpuEngine:
-    """The graph of both phases that `gsv_build.graphs.t2s_graphs` writes, run by ONNX Runtime on the CPU."""
+class CpuEngine(LogitsEngine):
+    """The graph of both phases that `gsv_build.graphs.t2s_graphs` writes, run by ONNX Runtime on the CPU.
 
-    fixed_span = False
+    One graph serves both phases, so that its weights are in memory once; the cache is bound as input and output of the
+    same memory and appended to in place (docs/decisions/0005-t2s-graphs.md).
+    """
 
     def __init__(
         self,
@@ -60,7 +62,7 @@ class CpuEngine:
             session_entries: as `open_session` takes them, for measurements.
         """
         self._session = open_session(graph, intra_op_threads, session_entries)
-        self._capacity = read_capacity(self._session, slots, cache_rows)
+        self.capacity = read_capacity(self._session, slots, cache_rows)
         shapes = {value.name: value.shape for value in self._session.get_inputs()}
         _, heads, _, head_dim = shapes["key_cache_0"]
         self._layers = sum(name.startswith("key_cache_") for name in shapes)
@@ -68,32 +70,19 @@ class CpuEngine:
         self._no_bias = np.zeros((1, 1, 1, cache_rows + 1), dtype=np.float32)
         self._steps: dict[int, _StepBinding] = {}
 
-    @property
-    def capacity(self) -> Capacity:
-        """What it can take."""
-        return self._capacity
-
     def prefill(self, slot: int, prompt: Prompt) -> Array:
         """Write a prompt to a slot; return `[V]` logits of the first token."""
-        binding = _Binding(self._session, self._slot_views(slot, slot + 1), 1, self._capacity.vocabulary)
+        binding = _Binding(self._session, self._slot_views(slot, slot + 1), 1, self.capacity.vocabulary)
         for name, array in pack_prompt(prompt).items():
             binding.bind(name, array)
         return binding.run()[0]
 
     def decode_step(self, rows: Sequence[StepRow]) -> Array:
-        """Append one token to each of slots 0 to n - 1.
-
-        Args:
-            rows: one per slot. A slot that holds a sequence and is not to advance gives its number of rows: what is
-                written after them is written again when it does.
-
-        Returns:
-            `[n, V]` float32 logits, valid until the next step; a row's values do not depend on the other rows.
-        """
+        """Append one token to each of slots 0 to n - 1; see `LogitsEngine.decode_step`."""
         binding = self._steps.get(len(rows))
         if binding is None:
             views = self._slot_views(0, len(rows))
-            binding = _StepBinding(self._session, views, len(rows), self._capacity)
+            binding = _StepBinding(self._session, views, len(rows), self.capacity)
             self._steps[len(rows)] = binding
         return binding.step(rows, self._no_bias)
 
@@ -104,7 +93,7 @@ class CpuEngine:
 
     def warm_up(self) -> None:
         """Run both phases once in slot 0, so that the first request does not pay for first allocations."""
-        self.prefill(0, warming_prompt(self._capacity))
+        self.prefill(0, warming_prompt(self.capacity))
         self.decode_step([StepRow(rows=1)])
 
     def _slot_views(self, start: int, stop: int) -> dict[str, Array]:

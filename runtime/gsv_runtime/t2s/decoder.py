@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -10,13 +13,38 @@ from numpy.typing import NDArray
 
 from gsv_runtime.errors import InternalError
 from gsv_runtime.stages import SequenceCall
-from gsv_runtime.t2s.engine import Engine, StepRow
+from gsv_runtime.t2s.engine import DrawnSteps, Engine, SlotState
 from gsv_runtime.t2s.request import Prompt, TextLimit, parse_prompt
 from gsv_runtime.t2s.sampling import draw, gumbel_noise, token_generator
-from gsv_runtime.t2s.scheduler import CallResult, DecodeRound, Scheduler
+from gsv_runtime.t2s.scheduler import CallResult, Scheduler, StepPlan
 from gsv_runtime.tensors import Arrays
 
 Array = NDArray[Any]
+
+
+class _Noise:
+    """The noise of a sequence's tokens, in their order; what was made and not used is kept for its next steps."""
+
+    def __init__(self, seed: int, vocabulary: int) -> None:
+        self._generator = token_generator(seed)
+        self._made: deque[Array] = deque()
+        self._vocabulary = vocabulary
+
+    def make(self, count: int) -> None:
+        """Have that of so many tokens ready."""
+        missing = count - len(self._made)
+        if missing > 0:
+            made = gumbel_noise(self._generator, missing * self._vocabulary)
+            self._made.extend(made.reshape(missing, self._vocabulary))
+
+    def rows(self, count: int) -> Array:
+        """Noise of the next tokens, `[count, V]`; the same until one is used."""
+        self.make(count)
+        return np.stack(list(islice(self._made, count)))
+
+    def used(self) -> None:
+        """Go on by one token."""
+        self._made.popleft()
 
 
 class _DrawState:
@@ -24,7 +52,8 @@ class _DrawState:
 
     def __init__(self, prompt: Prompt, vocabulary: int) -> None:
         self.prompt = prompt
-        self.generator = token_generator(prompt.sampling.seed)
+        self.sampling = prompt.sampling
+        self.noise = _Noise(prompt.sampling.seed, vocabulary)
         self.present = np.zeros(vocabulary, dtype=np.bool_)
         self.present[prompt.prompt_tokens] = True
 
@@ -39,8 +68,9 @@ class Decoder:
         self._engine = engine
         self._limit = limit or TextLimit()
         self._capacity = engine.capacity
-        slots, fixed_span = self._capacity.slots, engine.fixed_span
-        self._scheduler = Scheduler(slots, repetition_window, repetition_least_distinct, fixed_span)
+        self._scheduler = Scheduler(
+            engine.spans, repetition_window, repetition_least_distinct, most_joins=engine.most_steps
+        )
         self._states: dict[int, _DrawState] = {}
         self._ending: set[int] = set()
 
@@ -98,24 +128,21 @@ class Decoder:
             yield answer
 
     def advance(self) -> Iterator[tuple[int, InternalError]]:
-        """Run one round: prefill who joins, then one token for everyone who may have one.
+        """Run one round: prefill who joins, then a launch of tokens for everyone who may have some.
 
         Yields:
             Sequences that failed, with the failure; they are closed.
         """
-        plan = self._scheduler.plan()
-        for move in plan.moves:
+        joins = self._scheduler.plan_joins()
+        for move in joins.moves:
             sequence = self._scheduler.in_slot(move.target)
             if sequence is not None:
                 self._engine.move(move.source, move.target, sequence.rows)
-        for sequence_id in plan.prefill:
-            slot = self._scheduler[sequence_id].slot
-            logits = self._engine.prefill(slot or 0, self._states[sequence_id].prompt)
-            yield from self._record([sequence_id], logits[np.newaxis])
-        if plan.step:
-            logits = self._engine.decode_step(self._step_rows(plan))
-            slots = [self._scheduler[sequence_id].slot or 0 for sequence_id in plan.step]
-            yield from self._record(plan.step, logits[slots])
+        for sequence_id in joins.prefill:
+            yield from self._prefill(sequence_id)
+        plan = self._scheduler.plan_step()
+        if plan.sequence_ids:
+            yield from self._launch(plan)
 
     def close(self, sequence_id: int) -> None:
         """Forget a sequence and free its slot; no error if there is none."""
@@ -130,34 +157,69 @@ class Decoder:
             self.close(sequence_id)
         return idle
 
-    def _step_rows(self, plan: DecodeRound) -> list[StepRow]:
-        """One row per slot of the span; those that do not advance keep what they have."""
-        rows = []
-        for slot in range(plan.span):
-            sequence = self._scheduler.in_slot(slot)
-            if sequence is None or not sequence.prefilled:
-                rows.append(StepRow())
-            else:
-                rows.append(StepRow(sequence.tokens[-1], sequence.token_position, sequence.rows))
-        return rows
-
-    def _record(self, sequence_ids: Sequence[int], logits: Array) -> Iterator[tuple[int, InternalError]]:
-        """Draw a token for each row of `[n, V]` logits; yield the sequences whose logits are not finite."""
-        finite = np.isfinite(logits).all(axis=1)
-        for sequence_id in [i for i, good in zip(sequence_ids, finite, strict=True) if not good]:
-            self.close(sequence_id)
-            yield sequence_id, InternalError("stage t2s computed logits that are not finite; see its checkpoint")
-        good_ids = [i for i, good in zip(sequence_ids, finite, strict=True) if good]
-        if not good_ids:
+    def _prefill(self, sequence_id: int) -> Iterator[tuple[int, InternalError]]:
+        """Write a prompt to the slot of its sequence, and draw the first token."""
+        state, vocabulary = self._states[sequence_id], self._capacity.vocabulary
+        logits = self._engine.prefill(self._scheduler[sequence_id].slot or 0, state.prompt)
+        if not np.isfinite(logits).all():
+            yield self._fail(sequence_id)
             return
-        states = [self._states[i] for i in good_ids]
-        drawn = draw(
-            logits[finite],
-            np.stack([state.present for state in states]),
-            np.array([len(self._scheduler[i].tokens) for i in good_ids]),
-            [state.prompt.sampling for state in states],
-            np.stack([gumbel_noise(state.generator, self._capacity.vocabulary) for state in states]),
+        noise = state.noise.rows(1)
+        drawn = draw(logits.reshape(1, vocabulary), state.present[np.newaxis], np.zeros(1), [state.sampling], noise)
+        self._record(sequence_id, int(drawn.tokens[0]), bool(drawn.ended[0]))
+
+    def _launch(self, plan: StepPlan) -> Iterator[tuple[int, InternalError]]:
+        """Take steps, as many as a launch can and somebody may have; yield the sequences that failed."""
+        steps = min(self._engine.most_steps, plan.most_tokens)
+        slots = {self._scheduler[sequence_id].slot or 0: sequence_id for sequence_id in plan.sequence_ids}
+        noise = np.zeros((steps, plan.span, self._capacity.vocabulary), dtype=np.float32)
+        for slot, sequence_id in slots.items():
+            noise[:, slot] = self._states[sequence_id].noise.rows(steps)
+        states = [self._slot_state(slot, active=slot in slots) for slot in range(plan.span)]
+        drawn = self._engine.launch(states, noise, partial(self._draw_ahead, plan.sequence_ids))
+        for slot, sequence_id in slots.items():
+            yield from self._take(sequence_id, drawn, slot)
+
+    def _slot_state(self, slot: int, active: bool) -> SlotState:
+        """What a step needs of a slot; one that does not advance keeps what it has."""
+        sequence = self._scheduler.in_slot(slot)
+        if sequence is None or not sequence.prefilled:
+            return SlotState()
+        state = self._states[sequence.sequence_id]
+        return SlotState(
+            token=sequence.tokens[-1],
+            token_position=sequence.token_position,
+            rows=sequence.rows,
+            active=active,
+            num_generated=len(sequence.tokens),
+            token_limit=sequence.token_limit,
+            present=state.present,
+            sampling=state.sampling,
         )
-        for sequence_id, state, token, ended in zip(good_ids, states, drawn.tokens, drawn.ended, strict=True):
-            self._scheduler.record(sequence_id, int(token), bool(ended))
-            state.present[token] = True
+
+    def _draw_ahead(self, sequence_ids: Sequence[int]) -> None:
+        """Make the noise of this launch and the next, while a device works."""
+        for sequence_id in sequence_ids:
+            self._states[sequence_id].noise.make(2 * self._engine.most_steps)
+
+    def _take(self, sequence_id: int, drawn: DrawnSteps, slot: int) -> Iterator[tuple[int, InternalError]]:
+        """Record what a launch drew for a sequence; what comes after its end does not count."""
+        steps = np.flatnonzero(drawn.active[:, slot])
+        for step in steps:
+            if not drawn.finite[step, slot]:
+                yield self._fail(sequence_id)
+                return
+            if self._record(sequence_id, int(drawn.tokens[step, slot]), bool(drawn.ended[step, slot])):
+                return
+
+    def _record(self, sequence_id: int, token: int, ended: bool) -> bool:
+        """Take a token; whether the sequence is over."""
+        self._scheduler.record(sequence_id, token, ended)
+        state = self._states[sequence_id]
+        state.present[token] = True
+        state.noise.used()
+        return bool(self._scheduler[sequence_id].finish_reason)
+
+    def _fail(self, sequence_id: int) -> tuple[int, InternalError]:
+        self.close(sequence_id)
+        return sequence_id, InternalError("stage t2s computed logits that are not finite; see its checkpoint")

@@ -1,12 +1,13 @@
-"""Runs the T2S graph over slots of one preallocated cache. This and `cuda_engine` alone know ONNX Runtime.
+"""What the decoder needs of an engine, and what engines share.
 
-One graph serves both phases, so that its weights are in memory once; the cache is bound as input and output of the
-same memory and appended to in place (docs/decisions/0005-t2s-graphs.md).
+An engine runs T2S over slots of one preallocated cache. A launch takes one step or several, each with the draw of its
+tokens: on a CPU the host draws after every step, on a GPU the graph does and the host reads the tokens of all at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,9 +17,11 @@ from numpy.typing import NDArray
 
 from gsv_runtime.speech_request import Sampling
 from gsv_runtime.t2s.request import HARD_LIMIT_TOKENS, Capacity, Prompt
+from gsv_runtime.t2s.sampling import draw
 
 Array = NDArray[Any]
 KEY_AND_VALUE = ("key", "value")
+_ANY_SAMPLING = Sampling(top_k=1, top_p=1.0, temperature=1.0, repetition_penalty=1.0, seed=0)
 
 
 @dataclass(frozen=True)
@@ -30,27 +33,113 @@ class StepRow:
     rows: int = 0  # rows of the slot that stay; the step writes the one after them
 
 
+@dataclass(frozen=True)
+class SlotState(StepRow):
+    """The same, and what the slot's next draws depend on; an empty or paused slot is not active."""
+
+    active: bool = False
+    num_generated: int = 0
+    token_limit: int = 1  # it is left alone once so many are generated
+    present: Array | None = None  # [V] bool, tokens of the prompt and those generated
+    sampling: Sampling = _ANY_SAMPLING
+
+
+@dataclass(frozen=True)
+class DrawnSteps:
+    """What the steps of a launch drew: a row a step, a column a slot.
+
+    A slot ends with EOS, at its limit, or where logits are not finite; the steps after leave it alone.
+    """
+
+    tokens: Array  # [k, S] int64; count where a slot was active and did not end
+    active: Array  # [k, S] bool, before the step
+    ended: Array  # [k, S] bool: EOS, in an active slot
+    finite: Array  # [k, S] bool
+
+
 class Engine(Protocol):
     """What the decoder needs of an engine."""
-
-    fixed_span: bool  # whether a step always runs all slots, and sequences stay in theirs
 
     @property
     def capacity(self) -> Capacity:
         """What it can take."""
         ...
 
+    @property
+    def spans(self) -> Sequence[int]:
+        """Numbers of slots that a launch can run, counted from the first slot; they ascend to all."""
+        ...
+
+    @property
+    def most_steps(self) -> int:
+        """Steps that a launch can take."""
+        ...
+
     def prefill(self, slot: int, prompt: Prompt) -> Array:
         """Write a prompt to a slot; return `[V]` logits of the first token."""
         ...
 
-    def decode_step(self, rows: Sequence[StepRow]) -> Array:
-        """Append one token to each of slots 0 to n - 1; return `[n, V]` logits of the next ones."""
+    def launch(self, states: Sequence[SlotState], noise: Array, meanwhile: Callable[[], None]) -> DrawnSteps:
+        """Take steps with their draws.
+
+        Args:
+            states: of slots 0 to S - 1, one of `spans`. A paused one says how many rows it has: what is written after
+                them is written again when it goes on.
+            noise: `[k, S, V]` float32 of `sampling.gumbel_noise`, at most `most_steps` steps; rows of slots that are
+                not active are not read.
+            meanwhile: what the host can do while a device works; not called where there is none.
+        """
         ...
 
     def move(self, source: int, target: int, num_rows: int) -> None:
         """Copy the first rows of a slot to another."""
         ...
+
+
+class LogitsEngine(ABC):
+    """Engines whose step leaves its logits to the host, which draws: one step a launch."""
+
+    most_steps = 1
+    capacity: Capacity
+
+    @property
+    def spans(self) -> Sequence[int]:
+        """Any number of slots."""
+        return range(1, self.capacity.slots + 1)
+
+    @abstractmethod
+    def decode_step(self, rows: Sequence[StepRow]) -> Array:
+        """Append one token to each of slots 0 to n - 1.
+
+        Args:
+            rows: one per slot. A slot that holds a sequence and is not to advance gives its number of rows: what is
+                written after them is written again when it does.
+
+        Returns:
+            `[n, V]` float32 logits, valid until the next step; a row's values do not depend on the other rows.
+        """
+
+    def launch(self, states: Sequence[SlotState], noise: Array, meanwhile: Callable[[], None]) -> DrawnSteps:
+        """Take one step, and draw; see `Engine.launch`."""
+        logits = self.decode_step(states)
+        active, finite = np.array([state.active for state in states]), np.isfinite(logits).all(axis=1)
+        tokens, ended = np.zeros(len(states), dtype=np.int64), np.zeros(len(states), dtype=np.bool_)
+        good = np.flatnonzero(active & finite)
+        if good.size:
+            chosen = [states[slot] for slot in good]
+            drawn = draw(
+                logits[good],
+                np.stack([_present(state, logits.shape[1]) for state in chosen]),
+                np.array([state.num_generated for state in chosen]),
+                [state.sampling for state in chosen],
+                noise[0, good],
+            )
+            tokens[good], ended[good] = drawn.tokens, drawn.ended
+        return DrawnSteps(tokens[np.newaxis], active[np.newaxis], ended[np.newaxis], finite[np.newaxis])
+
+
+def _present(state: SlotState, vocabulary: int) -> Array:
+    return np.zeros(vocabulary, dtype=np.bool_) if state.present is None else state.present
 
 
 def pack_rows(prompt: Prompt) -> dict[str, Array]:
@@ -76,5 +165,4 @@ def read_capacity(session: onnxruntime.InferenceSession, slots: int, cache_rows:
 def warming_prompt(capacity: Capacity) -> Prompt:
     """The shortest that there is."""
     features = np.zeros((capacity.bert_dim, 1), dtype=np.float32)
-    sampling = Sampling(top_k=1, top_p=1.0, temperature=1.0, repetition_penalty=1.0, seed=0)
-    return Prompt(np.zeros(1, dtype=np.int64), features, np.zeros(0, dtype=np.int64), sampling, max_tokens=1)
+    return Prompt(np.zeros(1, dtype=np.int64), features, np.zeros(0, dtype=np.int64), _ANY_SAMPLING, max_tokens=1)

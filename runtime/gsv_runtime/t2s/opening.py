@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 
 from gsv_runtime.graphs.session import CUDA
-from gsv_runtime.model_files import T2S_DECODE_STEP_FILE, T2S_GRAPH_FILE, T2S_PREFILL_FILE
+from gsv_runtime.model_files import T2S_GRAPH_FILE
 from gsv_runtime.settings import T2SSettings
 from gsv_runtime.t2s.cpu_engine import CpuEngine
-from gsv_runtime.t2s.cuda_engine import CudaEngine
+from gsv_runtime.t2s.drawing_engine import DrawingEngine
 from gsv_runtime.t2s.engine import Engine
+from gsv_runtime.t2s.launch_shapes import LaunchShapes
 
 logger = logging.getLogger("gsv.t2s")
 
@@ -19,8 +21,8 @@ def open_engine(folder: Path, settings: T2SSettings) -> Engine:
     """Load the graphs in `folder` for the device of `settings`, and run them once.
 
     Raises:
-        ValueError: there is no such device.
-        RuntimeError: ONNX Runtime cannot run on it here.
+        ValueError: there is no such device, or the shapes to prepare do not reach what clients may ask for.
+        RuntimeError: ONNX Runtime cannot run on it here, or refuses to capture one of the shapes.
     """
     if settings.device == "cpu":
         graph = folder / T2S_GRAPH_FILE
@@ -29,16 +31,11 @@ def open_engine(folder: Path, settings: T2SSettings) -> Engine:
         return engine
     if settings.device != "cuda":
         raise ValueError(f"t2s has no engine for device {settings.device!r}; need cpu or cuda")
-    if settings.cuda_graph:
-        try:
-            return _cuda_engine(folder, settings, capture=True)
-        except Exception as refusal:
-            logger.warning("t2s not captured, its kernels are launched one by one reason=%s", refusal)
-    return _cuda_engine(folder, settings, capture=False)
-
-
-def _cuda_engine(folder: Path, settings: T2SSettings, capture: bool) -> CudaEngine:
-    prefill, decode_step = folder / T2S_PREFILL_FILE, folder / T2S_DECODE_STEP_FILE
-    engine = CudaEngine(prefill, decode_step, settings.slots, settings.cache_rows, CUDA, capture)
-    engine.warm_up()
-    return engine
+    shapes = LaunchShapes.parse(settings)
+    began_s = time.monotonic()
+    drawing = DrawingEngine(folder, settings.slots, settings.cache_rows, shapes, CUDA, settings.cuda_graph)
+    logger.info(
+        "t2s prepared spans=%s prefill_rows=%s steps=%d captured=%s seconds=%.1f",
+        *(settings.spans, settings.prefill_rows, shapes.most_steps, settings.cuda_graph, time.monotonic() - began_s),
+    )
+    return drawing

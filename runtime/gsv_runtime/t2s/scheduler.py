@@ -2,13 +2,15 @@
 
 A sequence is asked for tokens call by call. Asked sequences drive the rounds; one that is between two calls rides
 along, up to one call ahead, because a row of a batch costs little and its caller is about to ask. Joining is bounded:
-at most one prefill stands between two decode steps.
+as many prefills as steps stand between two launches.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Sequence as Numbers
 from dataclasses import dataclass, field
+from itertools import islice
 
 from gsv_runtime.contract import EOS, LIMIT, REPETITION
 from gsv_runtime.errors import InvalidRequest
@@ -19,13 +21,20 @@ UNFINISHED = ""
 
 
 @dataclass(frozen=True)
-class DecodeRound:
-    """What the engine does next, in this order."""
+class JoinPlan:
+    """What the engine does first in a round, in this order."""
 
     moves: tuple[Move, ...]
     prefill: tuple[int, ...]  # sequence ids; their slots are taken
-    step: tuple[int, ...]  # sequence ids that get one token each
-    span: int  # the step runs slots 0 to span - 1
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """What the engine does then."""
+
+    sequence_ids: tuple[int, ...]  # that get tokens
+    span: int  # slots 0 to span - 1 are run
+    most_tokens: int  # that any of them may get
 
 
 @dataclass(frozen=True)
@@ -71,10 +80,14 @@ class Sequence:
         return self.num_asked is not None and not self._is_answerable
 
     @property
+    def token_limit(self) -> int:
+        """Tokens that it may have by now: those that its calls asked for, and not too many ahead."""
+        return min(self.max_tokens, self.num_delivered + (self.num_asked or 0) + self.ahead)
+
+    @property
     def may_advance(self) -> bool:
-        """Whether it may get one more token: its call lacks one, or it is not too far ahead."""
-        allowed = self.num_delivered + (self.num_asked or 0) + self.ahead
-        return self.prefilled and self.finish_reason == UNFINISHED and len(self.tokens) < allowed
+        """Whether it may get one more token."""
+        return self.prefilled and self.finish_reason == UNFINISHED and len(self.tokens) < self.token_limit
 
     @property
     def _is_answerable(self) -> bool:
@@ -95,19 +108,19 @@ class Scheduler:
     """Sequences from their first call to their last."""
 
     def __init__(
-        self, num_slots: int, repetition_window: int, repetition_least_distinct: int, fixed_span: bool = False
+        self, spans: Numbers[int], repetition_window: int, repetition_least_distinct: int, most_joins: int = 1
     ) -> None:
         """Serve.
 
         Args:
-            num_slots: at once.
+            spans: numbers of slots that a step can run, counted from the first one; they ascend to all.
             repetition_window: of `RepetitionWatchdog`.
             repetition_least_distinct: likewise.
-            fixed_span: whether every step runs all slots, so that holes cost nothing and nobody is moved.
+            most_joins: prefills of one round.
         """
-        self._slots = SlotTable(num_slots)
-        self._num_slots = num_slots
-        self._fixed_span = fixed_span
+        self._slots = SlotTable(spans[-1])
+        self._spans = spans
+        self._most_joins = most_joins
         self._sequences: dict[int, Sequence] = {}  # in order of arrival
         self._watchdog = (repetition_window, repetition_least_distinct)
         self._num_tokens = 0
@@ -179,18 +192,23 @@ class Scheduler:
             self.close(sequence_id)
         return idle
 
-    def plan(self) -> DecodeRound:
-        """Decide the next round: admit the sequence that has waited longest, close holes, step those that run."""
-        running = self._running()
+    def plan_joins(self) -> JoinPlan:
+        """Begin a round: admit the sequences that have waited longest, and close holes where fewer slots then run."""
         admitted = self._joining()
         for sequence in admitted:
             sequence.slot = self._slots.take(sequence.sequence_id)
-        moves = () if self._fixed_span else tuple(self._close_holes())
-        step = tuple(s.sequence_id for s in running) if any(s.is_wanted for s in running) else ()
-        span = 1 + max((self._sequences[i].slot or 0 for i in step), default=-1)
-        if self._fixed_span and step:
-            span = self._num_slots
-        return DecodeRound(moves, tuple(s.sequence_id for s in admitted), step, span)
+        return JoinPlan(tuple(self._close_holes()), tuple(s.sequence_id for s in admitted))
+
+    def plan_step(self) -> StepPlan:
+        """Decide who gets tokens, once those who joined have their first one."""
+        running = self._running()
+        if not any(sequence.is_wanted for sequence in running):
+            return StepPlan((), 0, 0)
+        return StepPlan(
+            sequence_ids=tuple(sequence.sequence_id for sequence in running),
+            span=self._span_of(1 + max(sequence.slot or 0 for sequence in running)),
+            most_tokens=max(sequence.token_limit - len(sequence.tokens) for sequence in running),
+        )
 
     def record(self, sequence_id: int, token: int, ended: bool) -> None:
         """Take what was drawn for a sequence, by prefill or by a step; one that finishes gives its slot back."""
@@ -225,12 +243,19 @@ class Scheduler:
         return [sequence for sequence in self._sequences.values() if sequence.may_advance]
 
     def _joining(self) -> list[Sequence]:
-        """The one that may be prefilled next, if there is one and a slot for it."""
+        """Those that may be prefilled next, as far as there are slots for them."""
         waiting = (s for s in self._sequences.values() if s.slot is None and not s.prefilled and s.is_wanted)
-        return [sequence for sequence in (next(waiting, None),) if sequence is not None and self._slots.num_free]
+        return list(islice(waiting, min(self._most_joins, self._slots.num_free)))
+
+    def _span_of(self, num_slots: int) -> int:
+        """The least number of slots that a step can run and that reaches so far."""
+        return next((span for span in self._spans if span >= num_slots), self._spans[-1])
 
     def _close_holes(self) -> Iterator[Move]:
-        while (move := self._slots.close_hole()) is not None:
+        while self._span_of(self._slots.span) > self._span_of(self.slots_in_use):
+            move = self._slots.close_hole()
+            if move is None:
+                return
             moved = self.in_slot(move.target)
             if moved is not None:
                 moved.slot = move.target

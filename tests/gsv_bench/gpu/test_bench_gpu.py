@@ -46,7 +46,10 @@ def test_the_parts_that_need_no_stage_run_here_and_leave_their_figures(options):
     assert all(rate > 0 for rates in figures(options, "t2s-torch")["tokens_per_s"].values() for rate in rates.values())
     found = figures(options, "t2s-onnxruntime")["figures"]
     assert found["fp16, launched, tokens/s of 8 steps with their draws"].keys() == {"1", "2"}
-    assert t2s_onnxruntime.STEPS_A_LAUNCH == (1, 8)
+    assert found["fp16, launched, tokens/s as served, 8 steps a launch"].keys() == {"1", "2"}
+    assert t2s_onnxruntime.STEPS_A_LAUNCH == (1, 4, 8)
+    parted = figures(options, "t2s-onnxruntime")["tokens that differ from those of the host's draws"]
+    assert parted["fp32"] == "0 of 2 sequences part, first at None"
 
 
 def test_a_part_that_dies_loses_no_figures_that_it_had(tmp_path):

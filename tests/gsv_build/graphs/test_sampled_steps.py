@@ -13,9 +13,9 @@ from gsv_build.sizes import T2SSizes
 from gsv_runtime.graphs.session import CPU
 from gsv_runtime.speech_request import Sampling
 from gsv_runtime.t2s.cuda_engine import CudaEngine
-from gsv_runtime.t2s.engine import StepRow
+from gsv_runtime.t2s.engine import SlotState
 from gsv_runtime.t2s.request import Prompt
-from gsv_runtime.t2s.sampled_steps import SampledSteps, SlotState
+from gsv_runtime.t2s.sampled_steps import SampledSteps
 from gsv_runtime.t2s.sampling import draw, gumbel_noise, token_generator
 
 SIZES = T2SSizes(hidden=32, heads=4, layers=2, feed_forward=48, num_phones=20, vocabulary=33, bert_dim=12)
@@ -37,7 +37,7 @@ def files(tmp_path_factory):
 def opened(files, together):
     """An engine with a prompt in every slot, steps over it, and the state of each slot after its first token."""
     engine = CudaEngine(files.prefill, files.decode_step, SLOTS, ROWS, CPU)
-    steps = SampledSteps(files.decode_sample, engine, together)
+    steps = SampledSteps(files.decode_sample, engine.memory, SLOTS, together)
     steps.warm_up()
     states = []
     for slot, sampling in enumerate(SAMPLINGS):
@@ -62,7 +62,7 @@ def host_steps(engine, states, noise):
     """The same steps one by one with the draw on the host."""
     tokens = []
     for of_step in noise:
-        logits = engine.decode_step([StepRow(each.token, each.token_position, each.rows) for each in states])
+        logits = engine.decode_step(states)
         present = np.stack([each.present for each in states])
         drawn = draw(logits, present, np.array([s.num_generated for s in states]), SAMPLINGS, of_step)
         tokens.append(drawn.tokens)
@@ -106,6 +106,24 @@ def test_a_slot_that_reaches_its_limit_in_the_middle_is_left_alone_by_the_steps_
     assert drawn.active[:, 1].tolist() == [True, True, False, False]
     assert drawn.active[:, [0, 2]].all()
     assert drawn.tokens[2, 1] == drawn.tokens[1, 1]
+
+
+def test_a_launch_may_have_fewer_steps_than_were_prepared_and_the_host_works_before_the_last(files):
+    noise, order = noise_of_steps(), []
+    engine, _, states = opened(files, STEPS)
+    expected = host_steps(engine, states, noise[:2])
+    _, steps, states = opened(files, STEPS)
+    session = steps._session
+
+    class Watched:
+        def run_with_iobinding(self, binding, options):
+            order.append(options.get_run_config_entry("gpu_graph_id"))
+            session.run_with_iobinding(binding, options)
+
+    steps._session = Watched()
+    drawn = steps.run(states, noise[:2], meanwhile=lambda: order.append("host"))
+    np.testing.assert_array_equal(drawn.tokens, expected)
+    assert order == ["1", "host", "2"], "each step is a CUDA graph of its own"
 
 
 def test_an_empty_slot_draws_nothing(files):

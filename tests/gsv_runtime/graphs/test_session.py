@@ -49,6 +49,14 @@ class Fallback:
         return ["CPUExecutionProvider"]
 
 
+def test_float32_on_a_gpu_is_float32_and_not_tensor_float_32(graph, monkeypatch):
+    double = Fallback()
+    monkeypatch.setattr(onnx_session, "onnxruntime", double)
+    with pytest.raises(RuntimeError):
+        open_session(graph, 1, device=Device("cuda"))
+    assert double.providers[0][1]["use_tf32"] == "0"
+
+
 def test_a_device_that_is_not_there_is_an_error_and_not_the_cpu(graph, monkeypatch):
     with pytest.raises(RuntimeError, match="has no CUDAExecutionProvider that works here; install onnxruntime-gpu"):
         open_session(graph, 1, device=Device("cuda"))
@@ -56,4 +64,6 @@ def test_a_device_that_is_not_there_is_an_error_and_not_the_cpu(graph, monkeypat
     monkeypatch.setattr(onnx_session, "onnxruntime", double)
     with pytest.raises(RuntimeError, match="has no CUDAExecutionProvider"):
         open_session(graph, 1, device=Device("cuda", 3), provider_options={"enable_cuda_graph": "1"})
-    assert double.providers == [("CUDAExecutionProvider", {"device_id": "3", "enable_cuda_graph": "1"})]
+    ((provider, options),) = double.providers
+    assert provider == "CUDAExecutionProvider"
+    assert (options["device_id"], options["enable_cuda_graph"]) == ("3", "1")

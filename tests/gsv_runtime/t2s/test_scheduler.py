@@ -1,5 +1,7 @@
 """Which sequences advance, told from plans alone."""
 
+from collections import namedtuple
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,9 +10,13 @@ from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.t2s.scheduler import CallResult, Scheduler
 from gsv_runtime.t2s.slots import Move
 
+Turn = namedtuple("Turn", ("moves", "prefill", "step", "span"))
 
-def scheduler(num_slots=4):
-    return Scheduler(num_slots, repetition_window=0, repetition_least_distinct=0)
+
+def scheduler(num_slots=4, **how):
+    return Scheduler(
+        **{"spans": range(1, num_slots + 1), "repetition_window": 0, "repetition_least_distinct": 0, **how}
+    )
 
 
 def start(target, sequence_id, num_tokens=5, max_tokens=100):
@@ -19,20 +25,40 @@ def start(target, sequence_id, num_tokens=5, max_tokens=100):
 
 
 def turn(target, token=1):
-    """One round as the decoder runs it; returns the plan."""
-    plan = target.plan()
-    for sequence_id in (*plan.prefill, *plan.step):
+    """One round of one step as the decoder runs it; returns the plans."""
+    joins = target.plan_joins()
+    for sequence_id in joins.prefill:
         target.record(sequence_id, token, ended=False)
-    return plan
+    step = target.plan_step()
+    for sequence_id in step.sequence_ids:
+        target.record(sequence_id, token, ended=False)
+    return Turn(joins.moves, joins.prefill, step.sequence_ids, step.span)
 
 
-def test_one_sequence_joins_between_two_steps_of_those_that_run():
+def test_one_sequence_joins_between_two_steps_of_those_that_run_and_steps_with_them_at_once():
     target = scheduler()
     for sequence_id in (1, 2, 3):
         start(target, sequence_id)
     plans = [turn(target) for _ in range(4)]
     assert [plan.prefill for plan in plans] == [(1,), (2,), (3,), ()]
-    assert [plan.step for plan in plans] == [(), (1,), (1, 2), (1, 2, 3)]
+    assert [plan.step for plan in plans] == [(1,), (1, 2), (1, 2, 3), (1, 2, 3)]
+
+
+def test_as_many_join_between_launches_as_told_and_as_there_are_slots_for():
+    target = scheduler(num_slots=4, most_joins=3)
+    for sequence_id in (1, 2, 3, 4, 5):
+        start(target, sequence_id, num_tokens=50)
+    assert [turn(target).prefill for _ in range(3)] == [(1, 2, 3), (4,), ()]
+
+
+def test_a_step_may_bring_as_many_tokens_as_somebody_may_have():
+    target = scheduler(most_joins=2)
+    start(target, 1, num_tokens=2)
+    start(target, 2, num_tokens=50, max_tokens=9)
+    for sequence_id in target.plan_joins().prefill:
+        target.record(sequence_id, 1, ended=False)
+    assert target.plan_step().most_tokens == 8, "all but the first of the 9 that the second may have"
+    assert (target[1].token_limit, target[2].token_limit) == (4, 9)
 
 
 def test_a_call_is_answered_once_and_with_as_many_tokens_as_asked():
@@ -56,7 +82,7 @@ def test_a_sequence_between_calls_rides_along_at_most_one_call_ahead():
     for _ in range(20):
         turn(target)
     assert len(target[1].tokens) == 4
-    assert len(target[2].tokens) == 20
+    assert len(target[2].tokens) == 21
     target.ask(1, 2, now_s=0)
     assert list(target.answers(now_s=0)) == [CallResult(1, (1, 1), "")]
 
@@ -67,7 +93,7 @@ def test_nothing_is_decoded_when_nobody_waits_for_it():
     turn(target)
     list(target.answers(now_s=0))
     assert not target.has_work
-    assert target.plan().step == ()
+    assert target.plan_step().sequence_ids == ()
 
 
 def test_sequences_beyond_the_slots_wait_without_spinning_until_one_is_free():
@@ -78,7 +104,7 @@ def test_sequences_beyond_the_slots_wait_without_spinning_until_one_is_free():
     start(target, 2)
     assert not target.has_work
     target.close(1)
-    assert target.plan().prefill == (2,)
+    assert target.plan_joins().prefill == (2,)
 
 
 def test_the_last_tokens_come_with_the_reason_and_the_slot_is_free_before_they_are_fetched():
@@ -100,13 +126,13 @@ def test_the_last_tokens_come_with_the_reason_and_the_slot_is_free_before_they_a
 def test_a_sequence_that_ends_at_once_answers_without_tokens():
     target = scheduler()
     start(target, 1)
-    target.plan()
+    target.plan_joins()
     target.record(1, 1024, ended=True)
     assert list(target.answers(now_s=0)) == [CallResult(1, (), "eos")]
 
 
 def test_a_loop_ends_as_repetition():
-    target = Scheduler(2, repetition_window=4, repetition_least_distinct=2)
+    target = scheduler(2, repetition_window=4, repetition_least_distinct=2)
     start(target, 1, num_tokens=9)
     while target.has_work:
         turn(target)
@@ -126,15 +152,31 @@ def test_the_hole_of_a_sequence_that_left_is_closed_so_that_the_batch_stays_smal
     assert target.in_slot(0).sequence_id == 3
 
 
-def test_with_a_fixed_span_every_step_runs_all_slots_and_nobody_is_moved():
-    target = Scheduler(4, repetition_window=0, repetition_least_distinct=0, fixed_span=True)
-    for sequence_id in (1, 2, 3):
+def test_with_few_spans_the_least_that_reaches_is_run_and_nobody_is_moved_but_for_a_smaller_one():
+    target = scheduler(spans=(2, 8))
+    for sequence_id in (1, 2, 3, 4):
         start(target, sequence_id, num_tokens=50)
     plans = [turn(target) for _ in range(4)]
+    assert [plan.span for plan in plans] == [2, 2, 8, 8]
+    target.close(1)
+    plan = turn(target)
+    assert (plan.span, plan.moves) == (8, ()), "three do not fit the smaller span, so the hole stays"
+    assert target.in_slot(0) is None
+    target.close(3)
+    plan = turn(target)
+    assert (plan.span, plan.moves) == (2, (Move(3, 0),))
+    assert [target.in_slot(slot).sequence_id for slot in (0, 1)] == [4, 2]
+
+
+def test_with_one_span_every_step_runs_all_slots_and_nobody_is_moved():
+    target = scheduler(spans=(4,))
+    for sequence_id in (1, 2, 3):
+        start(target, sequence_id, num_tokens=50)
+    plans = [turn(target) for _ in range(3)]
     target.close(1)
     plans.append(turn(target))
-    assert [plan.span for plan in plans] == [0, 4, 4, 4, 4], "the first round has nobody to step"
-    assert [plan.moves for plan in plans] == [()] * 5
+    assert [plan.span for plan in plans] == [4] * 4
+    assert [plan.moves for plan in plans] == [()] * 4
     assert target.in_slot(0) is None
     assert target.in_slot(2).sequence_id == 3
     start(target, 4)
@@ -152,7 +194,7 @@ def test_an_idle_sequence_is_forgotten_and_a_waiting_one_is_not():
     assert target.reap(now_s=71, idle_s=60) == [1]
     with pytest.raises(InvalidRequest, match="start a new one"):
         target.ask(1, 1, now_s=72)
-    assert target.plan().prefill == (2,)
+    assert target.plan_joins().prefill == (2,)
 
 
 def test_a_second_call_before_the_answer_is_refused():

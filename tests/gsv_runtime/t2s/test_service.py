@@ -10,6 +10,7 @@ import pytest
 from gsv_runtime.errors import InternalError, InvalidRequest
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.decoder import Decoder
+from gsv_runtime.t2s.engine import LogitsEngine
 from gsv_runtime.t2s.request import Capacity
 from gsv_runtime.t2s.service import T2SService
 
@@ -17,14 +18,12 @@ VOCABULARY = 2000
 ANSWER_WITHIN_S = 20
 
 
-class CountingEngine:
+class CountingEngine(LogitsEngine):
     """Every token is the one before plus one; the first is 100 times the first phone. 1234 makes logits NaN."""
-
-    fixed_span = False
 
     def __init__(self, slots=2):
         self.capacity = Capacity(slots, 400, 20, VOCABULARY, 1, 400)
-        self.spans = []
+        self.widths = []
         self.fails = False
 
     def prefill(self, slot, prompt):
@@ -33,7 +32,7 @@ class CountingEngine:
     def decode_step(self, rows):
         if self.fails:
             raise RuntimeError("no memory at /secret/path")
-        self.spans.append(len(rows))
+        self.widths.append(len(rows))
         return np.stack([self._logits(row.token + 1) for row in rows])
 
     def move(self, source, target, num_rows):
@@ -108,7 +107,7 @@ def test_more_sequences_than_slots_are_all_served_and_never_mixed(service, engin
     for thread in threads:
         thread.join(ANSWER_WITHIN_S)
     assert results == {number: list(range(100 * number, 100 * number + 9)) for number in range(1, 13)}
-    assert max(engine.spans) <= engine.capacity.slots
+    assert max(engine.widths) <= engine.capacity.slots
 
 
 def test_the_limit_of_the_text_ends_a_run_away(service):
