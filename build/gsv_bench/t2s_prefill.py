@@ -36,7 +36,7 @@ class _JoiningEngine(CpuEngine):
     def prefill_together(self, prompts: Sequence[Prompt]) -> Array:
         """Write prompts of one length to slots 0 to n - 1; return `[n, V]` logits of the first tokens."""
         number, rows = len(prompts), prompts[0].rows
-        binding = _Binding(self._session, self._slot_views(0, number), number, self._capacity.vocabulary)
+        binding = _Binding(self._session, self._slot_views(0, number), number, self.capacity.vocabulary)
         packed = [pack_prompt(prompt) for prompt in prompts]
         for name in ("phones", "tokens", "bert_features", "is_text", "positions", "attention_bias", "last_rows"):
             binding.bind(name, np.concatenate([each[name] for each in packed]))

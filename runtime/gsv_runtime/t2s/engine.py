@@ -108,6 +108,10 @@ class LogitsEngine(ABC):
         return range(1, self.capacity.slots + 1)
 
     @abstractmethod
+    def prefill(self, slot: int, prompt: Prompt) -> Array:
+        """Write a prompt to a slot; see `Engine.prefill`."""
+
+    @abstractmethod
     def decode_step(self, rows: Sequence[StepRow]) -> Array:
         """Append one token to each of slots 0 to n - 1.
 

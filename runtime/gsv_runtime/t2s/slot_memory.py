@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import onnxruntime
 from gsv_runtime.graphs.session import Device
 from gsv_runtime.t2s.engine import KEY_AND_VALUE
 
-_CACHE_TYPES = {"tensor(float16)": np.float16, "tensor(float)": np.float32}
+_CACHE_TYPES: Mapping[str, type[np.generic]] = {"tensor(float16)": np.float16, "tensor(float)": np.float32}
 
 
 @dataclass(frozen=True)
