@@ -22,7 +22,7 @@ _LINES = {
         "t2s-onnxruntime",
         "fp16, CUDA graph, tokens/s of rounds with the draw on the host",
     ),
-    "a served round before decision 26": ("t2s-onnxruntime", "fp16, CUDA graph, tokens/s of a served round"),
+    "a served round before decision 27": ("t2s-onnxruntime", "fp16, CUDA graph, tokens/s of a served round"),
     "float32": ("t2s-onnxruntime", "fp32, CUDA graph, tokens/s of the engine"),
     "float16, launched one by one": ("t2s-onnxruntime", "fp16, launched, tokens/s of the engine"),
     "GroupQueryAttention": ("t2s-group-query-attention", "CUDA graph, tokens/s of the engine"),

@@ -1,7 +1,7 @@
 """Runs T2S on a GPU: prompts at a few lengths, launches of several steps at a few numbers of slots, all captured.
 
 Not run on a GPU yet. The same code, graphs and bindings run with their memory on the host, which is how they are tested
-(docs/decisions/0026-launches-of-several-steps.md).
+(docs/decisions/0027-launches-of-several-steps.md).
 """
 
 from __future__ import annotations
