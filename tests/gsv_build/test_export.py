@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from gsv_build import export
 from gsv_build.checkpoints.keys_s2 import SovitsModules
+from gsv_build.deployment import PRESETS
 from gsv_build.export import ExportFailed, export_graph
+from gsv_build.graphs.half_precision import FLOAT32_PARTS, to_precision
 from gsv_build.graphs.purity import impurities
 from gsv_build.tensorrt_library import TensorRT
 from gsv_runtime import contract
@@ -33,19 +35,20 @@ BY_STAGE = pytest.mark.parametrize("stage", STAGES)
 
 
 class Exported:
-    """Tiny v2Pro networks and their graphs, each exported once, when first asked for."""
+    """Tiny networks of a version and their graphs, each exported once, when first asked for."""
 
-    def __init__(self, tiny_sovits: Any, folder: Path) -> None:
+    def __init__(self, tiny_sovits: Any, folder: Path, version: ModelVersion = ModelVersion.V2_PRO) -> None:
         # Two upsamplings and one residual block keep the export short; lengths and masks work the same.
+        self.version = version
         self.sizes = tiny_sovits.sizes(
-            ModelVersion.V2_PRO,
+            version,
             upsample_rates=(4, 2),
             upsample_kernels=(8, 2),
             resblock_kernels=(3,),
             resblock_dilations=((1, 3),),
             flow_layers=1,
         )
-        self.modules: SovitsModules = tiny_sovits.modules(ModelVersion.V2_PRO, self.sizes)
+        self.modules: SovitsModules = tiny_sovits.modules(version, self.sizes)
         self.folder = folder
         self.paths: dict[str, Path] = {}
 
@@ -53,7 +56,8 @@ class Exported:
         if stage not in self.paths:
             axes = {"latent_dim": self.sizes.latent, "global_dim": self.sizes.global_dim, "ssl_dim": self.sizes.ssl_dim}
             target = self.folder / stage / "model.onnx"
-            self.paths[stage] = export_graph(getattr(self.modules, stage), STAGES[stage], target, axes)
+            omit = () if self.version.uses_speaker_embedding else ("speaker_embedding",)
+            self.paths[stage] = export_graph(getattr(self.modules, stage), STAGES[stage], target, axes, omit)
         return self.paths[stage]
 
     def run(self, stage: str, *inputs: Tensor) -> Tensor:
@@ -96,12 +100,24 @@ def test_graphs_are_pure_and_hold_no_trace_of_the_builder(exported: Exported, st
     assert b"/gsv_build/" not in proto.SerializeToString()
 
 
+@pytest.fixture(scope="module")
+def exported_v1(tiny_sovits: Any, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    return Exported(tiny_sovits, tmp_path_factory.mktemp("v1"), ModelVersion.V1)
+
+
 @pytest.mark.tensorrt
 @BY_STAGE
-def test_graphs_are_read_by_tensorrts_own_parser(exported: Exported, stage: str) -> None:
+@pytest.mark.parametrize("networks", ["exported_v1", "exported"])
+def test_graphs_of_v1_and_v2pro_are_read_by_tensorrts_own_parser_at_both_precisions(
+    request: pytest.FixtureRequest, tmp_path: Path, networks: str, stage: str
+) -> None:
     trt = pytest.importorskip("tensorrt_rtx", reason="needs the wheel tensorrt-rtx-cu13")
-    library = TensorRT(trt)
-    assert library.parse(trt.Builder(library.log), exported.path(stage)).num_layers > 0
+    library, path = TensorRT(trt), request.getfixturevalue(networks).path(stage)
+    half = onnx.load(path)
+    to_precision(half, PRESETS["tensorrt"].precision_of(STAGES[stage]), FLOAT32_PARTS.get(STAGES[stage].name, ()))
+    onnx.save(half, tmp_path / "half.onnx")
+    for graph in (path, tmp_path / "half.onnx"):
+        assert library.parse(trt.Builder(library.log), graph).num_layers > 0
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def run(options: Options, figures: Figures) -> None:
     """Serve and listen: one alone, then closed loops, then open ones, the busiest last."""
     wait_for(options, SERVED_SET)
     _place_texts(options)
-    duration_s = 2.0 if options.short else 6.0
+    duration_s = 2.0 if options.short else 5.0
     began_s = time.perf_counter()
     with _served(options, figures) as state:
         figures.put("seconds_to_ready_and_voice", round(time.perf_counter() - began_s, 1))

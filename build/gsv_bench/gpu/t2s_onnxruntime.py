@@ -6,7 +6,6 @@ with the noise drawn and the tokens read.
 
 from __future__ import annotations
 
-import itertools
 import statistics
 import time
 from collections.abc import Iterator
@@ -37,21 +36,28 @@ _ROUNDS = 24  # that fit a slot, eight tokens each
 def run(options: Options, figures: Figures) -> None:
     """Measure every number of slots, the most important first."""
     wait_for(options, T2S)
-    captures = (True, False) if options.device == "cuda" else (False,)
     found: dict[str, dict[str, float]] = {}
-    for precision, capture in itertools.product((Precision.FP16, Precision.FP32), captures):
+    for precision, capture, slots, steps in _cases(options):
         name = f"{precision.value}, {'CUDA graph' if capture else 'launched'}"
-        for slots in options.slots if capture or options.short else (1, 64):
-            with figures.attempt(f"{name} {slots}"):
-                for what, value in _stepwise(options, precision, slots, capture):
+        with figures.attempt(f"{name} {slots}"):
+            for what, value in _stepwise(options, precision, slots, capture):
+                found.setdefault(f"{name}, {what}", {})[str(slots)] = value
+        for number in steps:
+            with figures.attempt(f"{name} {slots}, {number} steps a launch"):
+                for what, value in _launches(options, precision, slots, number, capture):
                     found.setdefault(f"{name}, {what}", {})[str(slots)] = value
-            for steps in STEPS_A_LAUNCH if capture or options.short else STEPS_A_LAUNCH[-1:]:
-                with figures.attempt(f"{name} {slots}, {steps} steps a launch"):
-                    for what, value in _launches(options, precision, slots, steps, capture):
-                        found.setdefault(f"{name}, {what}", {})[str(slots)] = value
-            figures.put("figures", found)
+        figures.put("figures", found)
     with figures.attempt("tokens of launches against steps"):
-        figures.put("tokens that differ from those of the host's draws", _differing(options, captures[0]))
+        figures.put("tokens that differ from those of the host's draws", _differing(options, options.device == "cuda"))
+
+
+def _cases(options: Options) -> Iterator[tuple[Precision, bool, int, tuple[int, ...]]]:
+    """Precision, whether captured, slots, and steps a launch."""
+    on_gpu, most = options.device == "cuda", STEPS_A_LAUNCH[-1:]
+    yield from ((Precision.FP16, on_gpu, slots, STEPS_A_LAUNCH) for slots in options.slots)
+    yield from ((Precision.FP32, on_gpu, slots, most) for slots in options.slots)
+    if on_gpu:
+        yield from ((Precision.FP16, False, slots, most) for slots in (1, 64))
 
 
 def served_engine(options: Options, precision: Precision, slots: int, steps: int, capture: bool) -> DrawingEngine:

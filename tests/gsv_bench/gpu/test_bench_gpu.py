@@ -63,13 +63,44 @@ def test_a_part_that_dies_loses_no_figures_that_it_had(tmp_path):
     assert values["failures"]["second"]["error"] == "RuntimeError: no such kernel"
 
 
-def test_a_part_that_takes_too_long_is_stopped_and_told(options, monkeypatch, capsys):
-    def never_ends(command, timeout, check):
-        raise subprocess.TimeoutExpired(command, timeout)
+class Process:
+    """A part's process that ends as told."""
 
-    monkeypatch.setattr(subprocess, "run", never_ends)
-    words = options.arguments()
-    assert bench_gpu.main([*words, "--parts=machine"]) == 1
+    def __init__(self, name, ends):
+        self.name, self.ends, self.killed = name, ends, False
+
+    def wait(self, timeout=None):
+        if self.ends is None and not self.killed:
+            raise subprocess.TimeoutExpired(self.name, timeout)
+        return self.ends or 0
+
+    def kill(self):
+        self.killed = True
+
+
+def test_a_part_that_takes_too_long_is_stopped_and_told(options, monkeypatch, caplog):
+    process = Process("machine", ends=None)
+    monkeypatch.setattr(subprocess, "Popen", lambda command: process)
+    with caplog.at_level("INFO", "gsv.bench"):
+        assert bench_gpu.main([*options.arguments(), "--parts=machine"]) == 1
+    assert process.killed
+    assert "part machine stopped after 60 s" in caplog.text
+
+
+def test_graphs_are_prepared_beside_the_parts_that_need_none(options, monkeypatch):
+    begun, waited = [], []
+
+    def begin(command):
+        name = next(word for word in command if word.startswith("--parts=")).removeprefix("--parts=")
+        begun.append(name)
+        process = Process(name, ends=0)
+        monkeypatch.setattr(process, "wait", lambda timeout=None: waited.append(name) or 0)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", begin)
+    assert bench_gpu.main([*options.arguments(), "--parts=machine,prepare,t2s-torch"]) == 0
+    assert begun == ["prepare", "machine", "t2s-torch"]
+    assert waited == ["machine", "t2s-torch", "prepare"]
 
 
 def test_an_unknown_part_is_named(options, capsys):
