@@ -107,7 +107,7 @@ def exported_v1(tiny_sovits: Any, tmp_path_factory: pytest.TempPathFactory) -> E
 
 @pytest.mark.tensorrt
 @BY_STAGE
-@pytest.mark.parametrize("networks", ["exported_v1", "exported"])
+@pytest.mark.parametrize("networks", [pytest.param("exported_v1", marks=pytest.mark.slow), "exported"])
 def test_graphs_of_v1_and_v2pro_are_read_by_tensorrts_own_parser_at_both_precisions(
     request: pytest.FixtureRequest, tmp_path: Path, networks: str, stage: str
 ) -> None:
