@@ -159,6 +159,7 @@ class AsyncClient:
         *,
         trim_reference: bool | None = None,
         aux_reference_audio: Sequence[ReferenceAudio] | None = None,
+        loudness: float | None = None,
     ) -> Voice:
         """Register a voice; see `gsv_client.Client.register_voice`."""
         answer = await self._voices(
@@ -169,6 +170,7 @@ class AsyncClient:
             prompt_language=prompt_language,
             trim_reference=trim_reference,
             aux_reference_audio=aux_reference_audio or None,
+            loudness=loudness,
         )
         return registered(voice, protocol.parse_voices(answer))
 

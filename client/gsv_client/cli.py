@@ -113,6 +113,14 @@ def _client(context: click.Context) -> Client:
 @click.option("--priority", help=ALLOWED["priority"].help("Batch yields to interactive"))
 @click.option("--cache", help=ALLOWED["cache"].help("What may be reused, by default audio with --seed, else features"))
 @click.option("--retries", type=int, help=ALLOWED["retries"].help("How often a sentence that went wrong is said again"))
+@click.option(
+    "--loudness",
+    type=float,
+    help="LUFS to bring it to, such as -16; 0: as the model speaks. [default: the voice's own]",
+)
+@click.option(
+    "--gain", "gain_db", type=click.FloatRange(-60, 40), default=0.0, help="Louder by so many dB, after that."
+)
 @click.option("--deadline", "deadline_s", type=float, help=ALLOWED["deadline_s"].help("Give up after so many seconds"))
 @click.pass_context
 def say(
@@ -126,6 +134,7 @@ def say(
     reference: str | None,
     aux_reference: Sequence[str],
     lexicon: str | None,
+    gain_db: float,
     **options: Any,
 ) -> None:
     """Say TEXT, or what is read from stdin where TEXT is a dash. A text may begin with a dash: "-5 degrees."
@@ -146,7 +155,7 @@ def say(
     if not options["voice"] and not reference:
         raise click.UsageError("no voice; give --voice NAME, or --reference CLIP")
     try:
-        destination = Destination(output, incremental=stream, play=play)
+        destination = Destination(output, incremental=stream, play=play, gain_db=gain_db)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if text == "-":
@@ -256,6 +265,7 @@ def voices() -> None:
 @click.option("-t", "--text", "prompt_text", help="What is said in CLIP; without it only the timbre is copied.")
 @click.option("-l", "--language", "--lang", "prompt_language", help=ALLOWED["prompt_language"].help("Of that text"))
 @click.option("--trim", is_flag=True, help="Cut a longer clip at a silence.")
+@click.option("--loudness", type=float, help="LUFS to bring its speech to, such as -16. [default: as the model speaks]")
 @click.option("--json", "as_json", is_flag=True, help="Print the voice, and what was found in CLIP, as JSON.")
 @click.pass_context
 def voices_register(
@@ -266,6 +276,7 @@ def voices_register(
     prompt_text: str | None,
     prompt_language: str | None,
     trim: bool,
+    loudness: float | None,
     as_json: bool,
 ) -> None:
     """Register CLIP, 3 to 10 s of one speaker, as voice NAME; MORE clips of that speaker, 1 to 30 s, steady its timbre.
@@ -281,7 +292,13 @@ def voices_register(
     """
     with friendly_errors(), _client(context) as client:
         voice = client.register_voice(
-            name, clip, prompt_text, prompt_language, trim_reference=trim or None, aux_reference_audio=more
+            name,
+            clip,
+            prompt_text,
+            prompt_language,
+            trim_reference=trim or None,
+            aux_reference_audio=more,
+            loudness=loudness,
         )
     if as_json:
         click.echo(json.dumps(asdict(voice), ensure_ascii=False))

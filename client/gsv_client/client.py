@@ -172,6 +172,7 @@ class Client:
         *,
         trim_reference: bool | None = None,
         aux_reference_audio: Sequence[ReferenceAudio] | None = None,
+        loudness: float | None = None,
     ) -> Voice:
         """Register a voice under an id of 1 to 64 of a-z A-Z 0-9 _ -.
 
@@ -182,6 +183,7 @@ class Client:
             prompt_language: Its language; found out by the server when left out.
             trim_reference: Cut a longer reference at a silence.
             aux_reference_audio: More clips of the same speaker, 1 to 30 s each; the timbre is the mean of all.
+            loudness: LUFS that its speech is brought to, such as -16; left out or 0: as the model speaks.
         """
         answer = self._voices(
             "register",
@@ -191,6 +193,7 @@ class Client:
             prompt_language=prompt_language,
             trim_reference=trim_reference,
             aux_reference_audio=aux_reference_audio or None,
+            loudness=loudness,
         )
         return registered(voice, protocol.parse_voices(answer))
 

@@ -26,6 +26,7 @@ from gsv_client.nearby import nearby_url
 
 WARM_UP_TEXT = "Warming up."
 DEMO_VOICE = "demo"
+DEMO_LUFS = -16.0  # as loud as podcasts
 _REST = "everything else"
 
 
@@ -180,7 +181,8 @@ def main(
         raise click.UsageError("give either --voice NAME or --reference CLIP")
     with friendly_errors(), Client(url) as client:
         if reference is not None:
-            voice = client.register_voice(DEMO_VOICE, reference, prompt_text, prompt_language).voice
+            made = client.register_voice(DEMO_VOICE, reference, prompt_text, prompt_language, loudness=DEMO_LUFS)
+            voice = made.voice
         spoken = speak(client, lines, folder, voice=str(voice), seed=seed)
         drawn = draw(spoken, folder / "demo.png")
     if weights_note:

@@ -64,6 +64,7 @@ TTS_INPUTS = {
     "encoding": "BYTES",
     "streaming": "BYTES",
     "priority": "BYTES",
+    "loudness": "FP32",
     "deadline_s": "FP32",
     "retries": "INT32",
     "cache": "BYTES",
@@ -113,11 +114,12 @@ ALLOWED = {
     "encoding": Allowed("float32, pcm16_base64", "float32"),
     "streaming": Allowed("chunk, sentence, off", "chunk"),
     "priority": Allowed("interactive, batch", "interactive"),
+    "loudness": Allowed("-40 to 0", "0"),
     "deadline_s": Allowed("above 0 to 3600", "3600"),
     "retries": Allowed("0 to 5", "2"),
     "cache": Allowed("off, features, tokens, audio", ""),
 }
-VOICES_INPUTS = {"action": "BYTES", "voice": "BYTES", **_REFERENCE_INPUTS}
+VOICES_INPUTS = {"action": "BYTES", "voice": "BYTES", **_REFERENCE_INPUTS, "loudness": "FP32"}
 VOICES_OUTPUTS = ("voices", "voices_json")
 
 _NUMPY_DTYPES: dict[str, type[np.generic]] = {
@@ -155,6 +157,7 @@ class Options(TypedDict, total=False):
         streaming: What a chunk holds: "chunk", a piece of a sentence, as soon as it is there; "sentence"; or "off",
             everything.
         priority: "interactive", or "batch", which yields to it.
+        loudness: LUFS that speech is brought to, such as -16; 0 as the model speaks. Left out: the voice's own.
         deadline_s: The server gives up this many seconds after the request came.
         retries: How often the server says a sentence again that is far too short or too long for its words, or has run
             away, with the next seed and before it is sent; 0 as upstream.
@@ -182,6 +185,7 @@ class Options(TypedDict, total=False):
     lexicon: str | None
     streaming: str | None
     priority: str | None
+    loudness: float | None
     deadline_s: float | None
     retries: int | None
     cache: str | None
@@ -201,6 +205,7 @@ class Voice:
             clipped_share, offset, sample_rate_hz, phones_per_s, prompt_text_used, and warnings, a sentence each. Of
             several references also similarity, its mean cosine with the others by similarity_by, and others, the same
             of each. Empty where it does not say.
+        loudness: LUFS that its speech is brought to unless a request says otherwise; 0: as the model speaks.
     """
 
     voice: str
@@ -209,6 +214,7 @@ class Voice:
     seconds: float = 0.0
     created: str = ""
     report: Mapping[str, Any] = field(default_factory=dict)
+    loudness: float = 0.0
 
 
 def tts_inputs(text: str, options: Mapping[str, Any], encoding: str) -> Tensors:
@@ -370,6 +376,7 @@ def _voice(item: Mapping[str, Any]) -> Voice:
         seconds=float(item.get("seconds", 0.0)),
         created=str(item.get("created", "")),
         report=dict(item.get("report") or {}),
+        loudness=float(item.get("loudness") or 0.0),
     )
 
 

@@ -7,7 +7,7 @@ import struct
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,6 +33,7 @@ class Destination:
         path: File to write, "-" for a WAV on stdout, None for neither.
         incremental: Write as audio arrives; a request that fails leaves what came before.
         play: Play through the default device as audio arrives.
+        gain_db: How much louder; what would be beyond full scale is clipped.
 
     Raises:
         ValueError: The path's ending names no audio format.
@@ -41,6 +42,7 @@ class Destination:
     path: str | None
     incremental: bool = False
     play: bool = False
+    gain_db: float = 0.0
 
     def __post_init__(self) -> None:
         if self.path and self.path != "-" and _format(self.path) not in soundfile.available_formats():
@@ -76,6 +78,7 @@ def _take(chunks: SpeechStream, taken: list[Chunk], destination: Destination) ->
         )
         sinks: list[Sink] = []
         for chunk in chunks:
+            chunk = _louder(chunk, destination.gain_db)
             if not taken:
                 sinks = _sinks(destination, chunk.sample_rate, stack)
             taken.append(chunk)
@@ -85,6 +88,14 @@ def _take(chunks: SpeechStream, taken: list[Chunk], destination: Destination) ->
             progress.update(chunk.duration_s)
             for sink in sinks:
                 sink(chunk.samples)
+
+
+def _louder(chunk: Chunk, gain_db: float) -> Chunk:
+    """The chunk as it is heard; without a gain its samples stay as they are."""
+    if not gain_db:
+        return chunk
+    samples = np.clip(chunk.samples * 10 ** (gain_db / 20), -1, 1)
+    return replace(chunk, samples=samples.astype(np.float32))
 
 
 def _kept(error: SynthesisError, taken: list[Chunk], chunks: SpeechStream, destination: Destination) -> SynthesisError:

@@ -133,6 +133,14 @@ _SAMPLING = (
     Tensor("seed", "INT64", (1,), "0 or more; the same seed gives the same audio; default random", optional=True),
 )
 
+LOUDNESS = Range(-40, 0, 0)  # LUFS; 0, which no speech has: as the model speaks
+
+
+def _loudness(default: str) -> Tensor:
+    doc = f"LUFS that speech is brought to, such as -16, {LOUDNESS}; 0: as the model speaks; default {default}"
+    return Tensor("loudness", "FP32", (1,), doc, optional=True, allowed=LOUDNESS)
+
+
 _REFERENCE = (
     Tensor(
         "reference_audio",
@@ -173,6 +181,7 @@ TTS = Model(
         _choice("encoding", "of the audio, base64 is for HTTP", ENCODINGS, FLOAT32),
         _choice("streaming", "what a response holds, off is all in one", STREAMING, BY_CHUNK),
         _choice("priority", "batch yields to interactive", PRIORITIES, INTERACTIVE),
+        _loudness("the voice's own"),
         _number("deadline_s", "FP32", "give up so long after arrival", Range(0, 3600, 3600, open_low=True)),
         _number("retries", "INT32", "how often a sentence whose take is at fault is said again", Range(0, 5, 2)),
         _choice("cache", "what may be reused; default audio (any take) with a seed, else features", REUSE_LEVELS, ""),
@@ -201,10 +210,14 @@ VOICES = Model(
         Tensor("action", "STRING", (1,), ", ".join(ACTIONS)),
         Tensor("voice", "STRING", (1,), "id: 1 to 64 of a-z A-Z 0-9 _ -", optional=True),
         *_REFERENCE,
+        _loudness("0"),
     ),
     outputs=(
         Tensor(
-            "voices", "STRING", ("V",), "JSON objects: voice, prompt_text, prompt_language, seconds, created, report"
+            "voices",
+            "STRING",
+            ("V",),
+            "JSON objects: voice, prompt_text, prompt_language, seconds, created, report, loudness",
         ),
         Tensor("voices_json", "STRING", (1,), "the same in one text: always a JSON list of those objects"),
     ),

@@ -73,6 +73,7 @@ class SpeechRequest:
     retries: int = 0  # how often a sentence whose take is at fault is said again
     cache: str = OFF  # what may be reused: one of REUSE_LEVELS
     seeded: bool = True  # whether the seed was asked for, or drawn
+    loudness: float | None = None  # LUFS; 0: as the model speaks; None: the voice's own
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class VoiceRequest:
     action: str
     voice: str | None
     reference: ReferenceRequest | None
+    loudness: float = 0.0  # LUFS that its speech is brought to; 0: as the model speaks
 
 
 def parse_speech_request(inputs: Arrays) -> SpeechRequest:
@@ -122,6 +124,7 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
         retries=int(_number(inputs, "retries")),
         cache=policy.level(_choice(inputs, "cache"), seeded),
         seeded=seeded,
+        loudness=_number(inputs, "loudness") if "loudness" in inputs else None,
     )
 
 
@@ -152,7 +155,9 @@ def parse_voice_request(inputs: Arrays) -> VoiceRequest:
         raise InvalidRequest(f"action {action} {'needs' if voice is None else 'takes no'} voice")
     if (reference is None) == (action == "register"):
         raise InvalidRequest(f"action {action} {'needs' if reference is None else 'takes no'} reference_audio")
-    return VoiceRequest(action, voice, reference)
+    if "loudness" in inputs and action != "register":
+        raise InvalidRequest(f"action {action} takes no loudness")
+    return VoiceRequest(action, voice, reference, _number(inputs, "loudness"))
 
 
 def _voice_id(inputs: Arrays) -> str | None:

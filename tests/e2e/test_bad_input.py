@@ -233,6 +233,32 @@ def test_an_error_over_http_has_a_status_of_its_own(endpoint, change, status, se
     assert told == status
 
 
+@pytest.mark.skipif(library() is None, reason="without our repairs Triton takes the blame itself")
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ('{"text": "hello", "voice": "low", "speed": "fast"}', "not of its input's type"),
+        ('{"text": 5, "voice": "low"}', "not of its input's type"),
+        ("hello", "the body is no JSON object"),
+        ("[]", "the body is no JSON object"),
+        ("{", "the body is no JSON object"),
+    ],
+)
+@pytest.mark.parametrize("endpoint", ["generate", "generate_stream"])
+def test_a_body_at_fault_is_the_clients_fault_over_http(endpoint, body, told, server):
+    status, reply = sse(server, body.encode(), endpoint)
+    assert status == 400
+    assert told in reply
+
+
+@pytest.mark.skipif(library() is None, reason="without our repairs Triton answers 501, and 200 with other words")
+def test_an_endpoint_that_does_not_fit_a_stream_says_which_one_does(server, registered):
+    status, reply = sse(server, b'{"inputs": []}', "infer")
+    assert (status, "post to generate_stream, or to generate with streaming=off" in reply) == (400, True)
+    _, reply = sse(server, json.dumps({**GOOD, "text": "One sentence. And another."}).encode(), "generate")
+    assert "send streaming=off, or post to generate_stream" in reply  # Triton has said 200 when it finds that out
+
+
 def test_model_control_memory_and_logs_are_closed_without_the_key(server, good):
     for path in ("v2/repository/models/tts/unload", "v2/systemsharedmemory/region/x/register", "v2/logging"):
         request = urllib.request.Request(f"http://127.0.0.1:{server.ports.http}/{path}", data=b"{}")

@@ -268,3 +268,19 @@ def test_what_is_not_said_is_told_on_stderr(url: str, speaker: Any, chunk_answer
     result = gsv(url, "say", "<i>Hi</i>", "--voice", "ann", "-o", str(tmp_path / "a.wav"), "--json")
     assert "not said: '<i>' (markup), '</i>' (markup)" in result.stderr
     assert json.loads(result.stdout)["dropped"][0] == {"text": "<i>", "reason": "markup", "times": 1}
+
+
+def test_gain_and_loudness_of_a_command(url: str, speaker: Any, tmp_path: Path) -> None:
+    file = str(tmp_path / "x.wav")
+    assert gsv(url, "say", "Hi.", "--voice", "ann", "-o", file, "--loudness", "-16").exit_code == 0
+    assert speaker.asked[-1]["loudness"] == -16
+    plain, _ = soundfile.read(file)
+    assert gsv(url, "say", "Hi.", "--voice", "ann", "-o", file, "--gain", "6.0206").exit_code == 0
+    louder, _ = soundfile.read(file)
+    assert "loudness" not in speaker.asked[-1]
+    np.testing.assert_allclose(louder, 2 * plain, atol=2e-4)
+
+
+def test_a_voice_is_registered_with_the_loudness_of_its_speech(url: str, speaker: Any, clip: str) -> None:
+    assert gsv(url, "voices", "add", "ann", clip, "--text", "Words.", "--loudness", "-16").exit_code == 0
+    assert speaker.asked[-1]["loudness"] == -16

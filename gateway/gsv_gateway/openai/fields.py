@@ -50,6 +50,7 @@ class SpeechBody(BaseModel):
     final_pause_s: float | None = Field(default=None, ge=0, le=5)
     split_method: Literal["cut0", "cut1", "cut2", "cut3", "cut4", "cut5"] | None = None
     lexicon: str | None = None
+    loudness: float | None = Field(default=None, ge=-40, le=0, description="LUFS; 0: as the model speaks.")
     retries: int | None = Field(default=None, ge=0, le=5, description="Sentences that went wrong are said again.")
     cache: Literal["audio", "tokens", "features", "off"] | None = None
     priority: Literal["interactive", "batch"] | None = None
@@ -90,6 +91,7 @@ class SpeechBody(BaseModel):
             final_pause_s=self.final_pause_s,
             split_method=self.split_method,
             lexicon=self.lexicon,
+            loudness=self.loudness,
             retries=self.retries,
             cache=self.cache,
             priority=self.priority,

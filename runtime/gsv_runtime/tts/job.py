@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gsv_runtime import contract
 from gsv_runtime.contract import COMPUTED, MEMORY, SAMPLE_RATE_HZ
@@ -20,6 +20,7 @@ from gsv_runtime.tts.scheduling.admission import Refused
 from gsv_runtime.tts.scheduling.paced_stages import Clock, PacedStages, PrioritySemaphore, RequestGuard
 from gsv_runtime.tts.scheduling.playback import Playback
 from gsv_runtime.tts.stream_ledger import StreamLedger
+from gsv_runtime.tts.synthesis.loudness import amplified, gain_to, own_loudness
 from gsv_runtime.tts.synthesis.pieces import Reuse
 from gsv_runtime.tts.synthesis.pipeline import Pipeline
 from gsv_runtime.tts.synthesis.responses import Chunk, chunk_outputs
@@ -65,11 +66,12 @@ class SpeechJob:
         if answer is not None:
             yield from self._again(answer)
             return
+        gain = self._gain(voice, stages, guard)
         pipeline = context.pipeline
         reuse = cache.reuse(request, voice, pipeline.schedule_of(request), guard.check)
         with closing(pipeline.speak(request, voice, stages, token_stages, context.run_ahead, reuse)) as chunks:
             # One that may not compute is sent nothing before all of it is found.
-            yield from self._sent(chunks if self._refusal is None else list(chunks), voice, reuse)
+            yield from self._sent(chunks if self._refusal is None else list(chunks), voice, gain, reuse)
 
     def leave(self, failure: Exception | None) -> None:
         """Give the place back."""
@@ -90,13 +92,23 @@ class SpeechJob:
             self._context.ledger.sent(self._playback, chunk.audio_s, chunk.finish_reason, is_computed=False)
             yield Reply(chunk.wire, last=number == len(answer.responses))
 
-    def _sent(self, chunks: Iterable[Chunk], voice: Voice, reuse: Reuse) -> Replies:
+    def _gain(self, voice: Voice, stages: Stages, guard: RequestGuard) -> float:
+        """What the speech is multiplied by; the voice is measured the first time."""
+        context, wanted = self._context, self._request.loudness
+        target_lufs = voice.loudness if wanted is None else wanted
+        if target_lufs == 0:
+            return 1.0
+        own = context.cache.loudness(voice, lambda: own_loudness(voice, context.facts, stages), guard.check)
+        return gain_to(target_lufs, own)
+
+    def _sent(self, chunks: Iterable[Chunk], voice: Voice, gain: float, reuse: Reuse) -> Replies:
         """A reply for each chunk; if all come from memory they are stored as they are sent."""
         answers, ledger = self._context.cache.answers, self._context.ledger
         stored: list[WireChunk] = []
         is_stored = answers.stores(self._request)
         for chunk in chunks:
             audio_s, is_computed = chunk.waveform.size / SAMPLE_RATE_HZ, COMPUTED in chunk.source.split(",")
+            chunk = replace(chunk, waveform=amplified(chunk.waveform, gain))
             outputs: Arrays = chunk_outputs(chunk, self._request.encoding, voice.report.get("warnings", ()))
             is_stored = is_stored and chunk.source == MEMORY
             if is_stored:

@@ -20,6 +20,7 @@ class VoiceEntry:
     seconds: float
     created: str  # ISO 8601, UTC
     report: dict[str, Any] = field(default_factory=dict)  # of its recording; empty where an older server wrote it
+    loudness: float = 0.0  # LUFS that its speech is brought to, unless a request says otherwise; 0: as the model speaks
 
     def to_json(self) -> str:
         """One JSON object."""

@@ -43,7 +43,7 @@ class VoiceService:
             self._voices.delete(str(request.voice))
         elif request.reference is not None:
             voice = derive_voice(request.reference, stages, self._facts)
-            entries = [self._voices.add(str(request.voice), voice, request.reference)]
+            entries = [self._voices.add(str(request.voice), voice, request.reference, request.loudness)]
         texts = np.empty(len(entries), dtype=np.object_)
         texts[:] = [entry.to_json() for entry in entries]
         listed = f"[{', '.join(texts)}]"

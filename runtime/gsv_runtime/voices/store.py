@@ -14,7 +14,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -51,6 +51,7 @@ class Voice:
     prompt_features: Array  # [bert_dim, P] float32
     global_condition: Array  # [1, global_dim] float32
     report: dict[str, Any] = field(default_factory=dict)  # report.ReferenceReport as JSON
+    loudness: float = 0.0  # as VoiceEntry.loudness
 
     @cached_property
     def content(self) -> str:
@@ -96,8 +97,14 @@ class VoiceStore:
         self._load = lru_cache(_MAX_LOADED)(self._read_content)
         self._parse = lru_cache(_MAX_LOADED)(self._parse_record)
 
-    def add(self, name: str, voice: Voice, reference: ReferenceRequest) -> VoiceEntry:
+    def add(self, name: str, voice: Voice, reference: ReferenceRequest, loudness: float = 0.0) -> VoiceEntry:
         """Register `voice`, which was derived from `reference`, as `name`; a voice of that name is replaced.
+
+        Args:
+            name: of the voice.
+            voice: its features.
+            reference: its recording, which is kept.
+            loudness: see `VoiceEntry.loudness`.
 
         Raises:
             InvalidRequest: the store is full.
@@ -110,15 +117,17 @@ class VoiceStore:
             seconds=voice.seconds,
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             report=voice.report,
+            loudness=loudness,
         )
-        clip = file_of(reference.audio)
-        clip_digest = hashlib.sha256(clip).hexdigest()
-        record = VoiceRecord(entry, {voice.weights_digest: voice.digest}, (clip_digest,), reference.trim)
+        clips = [file_of(clip) for clip in (reference.audio, *reference.aux_audio)]
+        clip_digests = tuple(hashlib.sha256(clip).hexdigest() for clip in clips)
+        record = VoiceRecord(entry, {voice.weights_digest: voice.digest}, clip_digests, reference.trim)
         with self._writing():
             previous = self._read_record(name)
             if previous is None and self._max_voices is not None and len(self._record_paths()) >= self._max_voices:
                 raise InvalidRequest(f"{self._max_voices} voices are registered, the most allowed; delete one first")
-            write_atomically(self._clips / clip_digest, lambda file: file.write(clip))
+            for digest, clip in zip(clip_digests, clips, strict=True):
+                write_atomically(self._clips / digest, lambda file, clip=clip: file.write(clip))  # type: ignore[misc]
             self._write_voice(name, record, voice)
             if previous is not None:
                 self._drop_unused(previous)
@@ -221,7 +230,7 @@ class VoiceStore:
         if reference is None or derive is None:
             why = "" if derive is None else ", by a version that kept no recordings"
             raise InvalidRequest(f"voice {name!r} was registered with other weights{why}; register it again")
-        voice = derive(reference)
+        voice = replace(derive(reference), loudness=record.entry.loudness)
         logger.info("voice derived anew voice=%s weights=%.8s", name, voice.weights_digest)
         try:
             self._keep_derived(name, record, voice)
@@ -250,17 +259,18 @@ class VoiceStore:
             return None
         if not clips:
             return None
-        return ReferenceRequest(clips[0], record.entry.prompt_text, record.entry.prompt_language, record.trim)
+        entry, (first, *others) = record.entry, clips
+        return ReferenceRequest(first, entry.prompt_text, entry.prompt_language, record.trim, tuple(others))
 
     def _content_of(self, entry: VoiceEntry, digest: str, weights_digest: str) -> Voice:
         file = (self._content / f"{digest}.npz").stat()
-        facts = (digest, weights_digest, entry.prompt_text, entry.prompt_language, entry.seconds)
+        facts = (digest, weights_digest, entry.prompt_text, entry.prompt_language, entry.seconds, entry.loudness)
         return self._load(facts, (file.st_ino, file.st_mtime_ns, file.st_size))
 
-    def _read_content(self, facts: tuple[str, str, str, str, float], _file: tuple[int, ...]) -> Voice:
+    def _read_content(self, facts: tuple[str, str, str, str, float, float], _file: tuple[int, ...]) -> Voice:
         """Read a voice; kept in memory under all of this, so that a file that was replaced is read again."""
         with np.load(self._content / f"{facts[0]}.npz", allow_pickle=False) as arrays:
-            return Voice(*facts, **{array: arrays[array] for array in Voice.ARRAYS})
+            return Voice(*facts[:5], **{array: arrays[array] for array in Voice.ARRAYS}, loudness=facts[5])
 
     def _record_paths(self) -> list[Path]:
         return sorted(self._names.glob("*.json"))

@@ -217,3 +217,24 @@ def test_a_voice_of_other_weights_speaks_after_its_recording_was_read_anew(facts
     service.close()
     assert [len(each.inputs_of("reference_encoder")) for each in stages] == [1, 0]
     np.testing.assert_array_equal(spoken[0][0]["waveform"], spoken[1][0]["waveform"])
+
+
+def test_speech_is_brought_to_the_loudness_that_a_request_or_its_voice_wants(service, inputs, make_stages):
+    reference = ReferenceRequest(inputs()["reference_audio"][0], "this is what is said in the clip", "en", trim=False)
+    voice = derive_voice(reference, make_stages(), service.context.facts)
+    service.context.voices.add("plain", voice, reference)
+    service.context.voices.add("loud", voice, reference, loudness=-30.0)
+
+    def said(name, **more):
+        by_name = inputs(**more) | {"voice": np.array([name], object)}
+        for surplus in ("reference_audio", "prompt_text"):
+            del by_name[surplus]
+        return np.concatenate([reply["waveform"] for reply in answer(service, by_name, make_stages)])
+
+    plain = said("plain")
+    loud = said("loud")
+    gain = np.abs(loud).max() / np.abs(plain).max()
+    assert gain != pytest.approx(1.0, abs=0.01)
+    np.testing.assert_allclose(loud, plain * gain, atol=1e-6)
+    np.testing.assert_array_equal(said("loud", loudness=np.float32(0)), plain)
+    np.testing.assert_array_equal(said("plain", loudness=np.float32(-30)), said("loud"))

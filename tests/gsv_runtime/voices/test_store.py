@@ -168,6 +168,17 @@ def test_a_recording_is_kept_as_a_file_that_a_player_takes_however_it_was_spelle
     assert store.reference("a") == request
 
 
+def test_every_recording_of_a_voice_of_several_is_kept_and_read_anew(store, tmp_path, make_request, derive):
+    request = dataclasses.replace(make_request(), aux_audio=(make_request(seconds=5.0).audio,))
+    store.add("a", derive(request), request)
+    assert len(list((tmp_path / "clips").iterdir())) == 2
+    anew = []
+    store.get("a", "other", lambda reference: anew.append(reference) or derive(reference, "other"))
+    assert anew == [request]
+    store.delete("a")
+    assert not list((tmp_path / "clips").iterdir())
+
+
 def test_a_voice_of_an_older_version_speaks_with_its_weights_and_says_why_not_with_others(store, tmp_path, make_voice):
     store.add("a", *make_voice())
     path = tmp_path / "names" / "a.json"

@@ -61,6 +61,11 @@ def voice_key(reference: ReferenceRequest, fingerprints: Fingerprints) -> Key:
     return _key("voice", fingerprints.speech, *parts)
 
 
+def loudness_key(voice: Voice, fingerprints: Fingerprints) -> Key:
+    """Of how loud the model speaks with a voice."""
+    return _key("voice", fingerprints.speech, "loudness", voice.content)
+
+
 def tokens_key(
     sentence: Sentence, language: str, voice: Voice, parameters: SpeechParameters, fingerprints: Fingerprints
 ) -> Key:
@@ -104,6 +109,7 @@ WITHOUT_EFFECT: Mapping[type, Mapping[str, str]] = {
         "deadline_s": "when, not what",
         "cache": "whether to look",
         "seeded": "decides whether the seed or ANY_SEED is in the key",
+        "loudness": "a gain; what is stored is multiplied by it",
     },
     Sampling: {},
     ReferenceRequest: {},

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gsv_runtime import reuse_policy as policy
+from gsv_runtime.cache.entry import Entry
 from gsv_runtime.cache.opening import open_cache
 from gsv_runtime.cache.tiers import Cache
 from gsv_runtime.metrics import Metrics
@@ -17,7 +18,7 @@ from gsv_runtime.stages import Stages
 from gsv_runtime.tts.reuse.computed_once import ComputeOnce
 from gsv_runtime.tts.reuse.fingerprints import fingerprints
 from gsv_runtime.tts.reuse.inline_voices import voice_entry, voice_of
-from gsv_runtime.tts.reuse.keys import Fingerprints, voice_key
+from gsv_runtime.tts.reuse.keys import Fingerprints, loudness_key, voice_key
 from gsv_runtime.tts.reuse.sentence_reuse import RequestSentences, SentenceCache
 from gsv_runtime.tts.reuse.stage_answers import RememberedStages
 from gsv_runtime.tts.reuse.whole_answers import WholeAnswers
@@ -77,6 +78,16 @@ class SpeechCache:
         if not policy.allows(request.cache, policy.FEATURES):
             return derive()
         return self._once.get(voice_key(reference, self._known_by), derive, voice_entry, voice_of, check)
+
+    def loudness(self, voice: Voice, measure: Callable[[], float], check: Callable[[], None]) -> float:
+        """How loud the model speaks with a voice, in LUFS; `measure` is called for the first request only."""
+        return self._once.get(
+            loudness_key(voice, self._known_by),
+            measure,
+            lambda measured, compute_s: Entry({}, {"loudness": measured, "compute_s": compute_s}),
+            lambda entry: float(entry.facts["loudness"]),
+            check,
+        )
 
     def reuse(self, request: SpeechRequest, voice: Voice, schedule: ChunkSchedule, check: Callable[[], None]) -> Reuse:
         """What the pipeline need not compute; see `RequestSentences`."""

@@ -102,4 +102,4 @@ def answer_key(request: SpeechRequest, voice: Voice) -> Hashable:
     """All that decides what is sent, compared value by value; fingerprints do not change while a process lives."""
     if not request.seeded:
         request = replace(request, sampling=replace(request.sampling, seed=-1))
-    return WHOLE_ANSWER, voice.content, voice.prompt_text, voice.prompt_language, _decisive(request)
+    return WHOLE_ANSWER, voice.content, voice.prompt_text, voice.prompt_language, voice.loudness, _decisive(request)

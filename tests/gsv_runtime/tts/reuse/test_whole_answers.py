@@ -46,6 +46,7 @@ OTHERS = {
     "encoding": "pcm16_base64",
     "streaming": "sentence",
     "lexicon": "ab x",
+    "loudness": -16.0,
     "retries": 1,
 }
 SAME = {
