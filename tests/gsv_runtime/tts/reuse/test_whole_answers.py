@@ -42,6 +42,7 @@ OTHERS = {
     "sampling": change(SAMPLING, top_k=14),
     "noise_scale": 0.4,
     "pause_s": 0.2,
+    "final_pause_s": 0.2,
     "split_method": "cut0",
     "encoding": "pcm16_base64",
     "streaming": "sentence",
