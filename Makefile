@@ -16,6 +16,8 @@ PRESET ?= cpu
 S1 ?=
 S2 ?=
 BASE ?=
+# MODEL=ann: the fine-tune's name; another than the first's is added beside it.
+MODEL ?=
 WEIGHTS ?= $(if $(strip $(S1)$(S2)),var/weights,build/gsv_demo/weights)
 # Paths reach the shell as variables of their own, so that they may hold spaces, quotes, $ and any script.
 NAMED := $(if $(filter file,$(origin WEIGHTS)),$(WEIGHTS),$(value WEIGHTS))
@@ -23,7 +25,8 @@ export BUILD_WEIGHTS := $(NAMED)
 export BUILD_S1 := $(value S1)
 export BUILD_S2 := $(value S2)
 export BUILD_BASE := $(value BASE)
-VOICE_FILES = --weights "$$BUILD_WEIGHTS" $${BUILD_S1:+--t2s "$$BUILD_S1"} $${BUILD_S2:+--sovits "$$BUILD_S2"} $${BUILD_BASE:+--base "$$BUILD_BASE"}
+export BUILD_MODEL := $(value MODEL)
+VOICE_FILES = --weights "$$BUILD_WEIGHTS" $${BUILD_S1:+--t2s "$$BUILD_S1"} $${BUILD_S2:+--sovits "$$BUILD_S2"} $${BUILD_BASE:+--base "$$BUILD_BASE"} $${BUILD_MODEL:+--model "$$BUILD_MODEL"}
 ARGS ?=
 # Where `make demo` takes its voice from, what is said there, and what to tell about the weights.
 REFERENCE ?= build/gsv_demo/weights/references/slt.flac
@@ -149,7 +152,7 @@ docs: $(DOCS)/.ready ## write the tables of docs/wire.md from the contract, and 
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
 	@echo "open var/site/index.html"
 
-build: $(VENV)/.server $(NEEDS_CUDA) ## export WEIGHTS=dir (or S1=file.ckpt S2=file.pth, BASE=dir) into model_repository/ for PRESET=cpu|cuda|onnx|tensorrt; skips what is up to date
+PACKAGES := constraints.txt runtime/pyproject.toml $(wildcard runtime/gsv_runtime/server/_preload*.[ch]) build/pyproject.toml client/pyproject.toml gateway/pyproject.toml local/pyproject.toml runtime/setup.py
 	$(BIN)/python -m gsv_build build --preset $(PRESET) $(VOICE_FILES) $(ARGS)
 
 weights: $(VENV)/.server ## fetch the published checkpoints (several GB) into var/weights

@@ -13,6 +13,7 @@ from typing import Any
 BENCHES = {
     "cache": "gsv_bench.cache",
     "concurrency": "gsv_bench.concurrency",
+    "fine-tunes": "gsv_bench.fine_tunes",
     "gateway": "gsv_bench.gateway",
     "kills": "gsv_bench.kills",
     "stages": "gsv_bench.stages",

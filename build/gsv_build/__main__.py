@@ -17,6 +17,7 @@ COMMANDS = {
     "configs": ("gsv_build.configs", "write config.pbtxt of every model"),
     "build": ("gsv_build.build_repository", "export checkpoints into a model repository"),
     "bundle": ("gsv_build.bundle", "pack a built repository and its voices into one file for other programs"),
+    "remove": ("gsv_build.remove_model", "take a fine-tune out of a model repository"),
     "docs": ("gsv_build.wire_page", "write the tables of docs/wire.md from the contract"),
     "engines": ("gsv_build.engines", "build TensorRT engines from the exported graphs"),
     "parity": ("gsv_build.checks.parity", "compare networks and pipeline with what upstream computed"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_runtime import model_files
 from gsv_runtime.model_files import joined_digest
+from gsv_runtime.models.catalogue import Checkpoint
 from gsv_runtime.settings import BUILD_FILE, CheckpointFacts
 
 # Source files that decide what an exported graph is; serving and fetching are none of its business.
@@ -19,7 +20,7 @@ _EXPORTING = ("modules/**/*.py", "checkpoints/**/*.py", "export*.py", "graphs/*.
 
 @dataclass
 class BuildRecord:
-    """build.json. `models` and `facts` are there when the build is complete."""
+    """build.json. What may be None is there when the build is complete."""
 
     preset: str
     t2s_precision: str = T2SPrecision.FP32.value
@@ -28,6 +29,11 @@ class BuildRecord:
     engines: dict[str, str] = field(
         default_factory=dict
     )  # stage to what its engine was built from: engines.engine_digest
+    name: str | None = None  # of the fine-tune, where it was given one
+    base: str | None = None  # directory of the encoders that all fine-tunes share
+    sovits: str | None = None  # the s2 that the graphs were exported from
+    axes: dict[str, int] | None = None  # sizes of the contract's named axes
+    checkpoints: dict[str, Checkpoint] | None = None
     models: list[str] | None = None
     facts: CheckpointFacts | None = None
 
@@ -39,7 +45,7 @@ class BuildRecord:
         except (FileNotFoundError, json.JSONDecodeError):
             return cls(preset, t2s_precision)
         files, engines = values.get("files", {}), values.get("engines", {})
-        return cls(preset, t2s_precision, values["stages"], files, engines)
+        return cls(preset, t2s_precision, values["stages"], files, engines, name=values.get("name"))
 
     def write(self, repository: Path) -> None:
         """Write build.json at once."""

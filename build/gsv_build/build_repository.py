@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from gsv_build import configs
+from gsv_build.added_models import add_model, checkpoints_of, folders_of, is_added, keep_shared, weights_ids
 from gsv_build.build_record import BuildRecord, builder_digest, built_digest
 from gsv_build.checkpoints import CheckpointError
 from gsv_build.deployment import PRESETS, Deployment, Runtime, with_frontend
@@ -29,6 +32,7 @@ from gsv_runtime import contract
 from gsv_runtime.contract import MODELS
 from gsv_runtime.graphs.stage import WARM_UP_SIZES, example_inputs
 from gsv_runtime.model_files import DEFAULT_REPOSITORY, GRAPH_FILE
+from gsv_runtime.models.catalogue import read_first
 from gsv_runtime.tensors import Arrays
 from gsv_runtime.text.languages import FRONTENDS
 from gsv_runtime.versions import SUPPORTED, ModelVersion
@@ -42,8 +46,9 @@ def build(
     directory: Path,
     version: ModelVersion | None = None,
     chosen: Chosen | None = None,
+    name: str | None = None,
 ) -> list[str]:
-    """Build what is not up to date.
+    """Build what is not up to date of a repository's first fine-tune.
 
     Args:
         repository: model repository; models that it lacks are put there.
@@ -51,6 +56,7 @@ def build(
         directory: of the checkpoints.
         version: which, if the directory holds several.
         chosen: files that were named, and are not looked for there.
+        name: of the fine-tune; None: the one that it has.
 
     Returns:
         Stages whose graph or engine was built; empty if all was up to date.
@@ -72,6 +78,10 @@ def build(
     record, builder = BuildRecord.read(repository, deployment.preset, precision.value), builder_digest()
     digests = {stage.model.name: stage.digest(builder) for stage in stages}
     stale = [stage for stage in stages if record.stages.get(stage.model.name) != digests[stage.model.name]]
+    record.name = name or record.name
+    ids = weights_ids(stages, builder)
+    with suppress(ValueError):  # a repository that was never built has nothing that others share
+        keep_shared(repository, read_first(repository), ids)
     remove_leftovers(repository)
     steps = tqdm(stale, desc=f"build {deployment.preset}", unit="stage", file=sys.stderr, disable=not stale)
     record.stages = {name: digest for name, digest in record.stages.items() if digest == digests.get(name)}
@@ -87,6 +97,8 @@ def build(
         engines = build_engines(repository, deployment, record, library)
         built += [name for name in engines if name not in built]
     link_text_resources(directory, repository)
+    record.sovits = str(weights.files.sovits.resolve())
+    record.checkpoints = checkpoints_of(folders_of(repository, ids, ids), weights, ids)
     _finish(repository, deployment, weights, record)
     return built
 
@@ -104,7 +116,7 @@ def _finish(repository: Path, deployment: Deployment, weights: Weights, record: 
     """Write the configuration and, last of all, the record that lets a server start."""
     absent = {model.name for model in MODELS if model.graph and model.name not in record.stages}
     record.models = [model.name for model in MODELS if model.name not in absent]
-    record.facts = weights.facts
+    record.facts, record.axes, record.base = weights.facts, weights.sizes, str(weights.files.hubert.parent.resolve())
     for name in record.stages.keys() - record.files.keys():
         record.files[name] = built_digest(repository / name / "1")
     record.files = dict(sorted(record.files.items()))
@@ -142,6 +154,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--t2s", type=Path, help="the voice's .ckpt (GPT, s1), under any name")
     parser.add_argument("--sovits", type=Path, help="the voice's .pth (SoVITS, s2), under any name")
     parser.add_argument("--base", type=Path, help="directory of HuBERT, BERT and the speaker encoder")
+    parser.add_argument("--model", help="name of this fine-tune; one that the repository has not is added to it")
+    parser.add_argument("--pin", action="store_true", help="load an added model at the server's start, and keep it")
     parser.add_argument("--version", choices=[version.value for version in SUPPORTED], help="if there are several")
     parser.add_argument(
         "--frontend", choices=FRONTENDS, default=FRONTENDS[0], help="whose phones: ours, or upstream's slips included"
@@ -155,6 +169,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _checked_name(name: str | None) -> str | None:
+    """A fine-tune's name as the command line has it; empty is none.
+
+    Raises:
+        CheckpointError: it cannot be one.
+    """
+    if name and not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+        raise CheckpointError(f"model {name[:64]!r} is no name; need 1 to 64 of a-z A-Z 0-9 _ -")
+    return name or None
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Build; return the exit status."""
     version = ModelVersion(arguments.version) if arguments.version else None
@@ -162,7 +187,11 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         deployment = with_frontend(PRESETS[arguments.preset], arguments.frontend)
         deployment = replace(deployment, t2s_precision=T2SPrecision(arguments.t2s_precision))
-        built = build(arguments.repository, deployment, arguments.weights, version, chosen)
+        place, name = arguments.repository, _checked_name(arguments.model)
+        if name and is_added(place, name):
+            built = add_model(place, deployment, arguments.weights, name, version, chosen, arguments.pin)
+        else:
+            built = build(place, deployment, arguments.weights, version, chosen, name)
     except (CheckpointError, ExportFailed, EngineFailed) as failure:
         logger.error("%s", failure)
         return 1

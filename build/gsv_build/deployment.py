@@ -17,6 +17,7 @@ from gsv_runtime.contract import FRAMES_PER_TOKEN, MODELS, TEXT_FRONTEND, Model
 from gsv_runtime.graphs.shape_buckets import render_shapes
 from gsv_runtime.settings import (
     BLS_THREADS,
+    FineTunesSettings,
     OnnxStageSettings,
     T2SSettings,
     TextFrontendSettings,
@@ -128,6 +129,7 @@ _CPU = Deployment(
         "voices": ModelDeployment(
             settings=VoicesSettings(max_streams=8, max_voices=10_000, voices_directory=_VOICES_DIRECTORY)
         ),
+        "models": ModelDeployment(settings=FineTunesSettings(loaded_bytes=4 * 2**30, patience_s=2.0)),
         "text_frontend": ModelDeployment(settings=TextFrontendSettings(frontend="improved")),
         "t2s": ModelDeployment(
             max_batch_size=_CPU_SLOTS,

@@ -47,7 +47,7 @@ def render(model: Model, deployment: Deployment, sizes: CheckpointSizes | None =
     blocks = [
         f"# {model.doc}\n# Rendered by `python -m gsv_build configs` (preset {deployment.preset}). Do not edit.",
         f'name: "{model.name}"\n{_BACKENDS[how.runtime]}\nmax_batch_size: {how.max_batch_size}',
-        _tensors("input", model, model.inputs, how, sizes),
+        _tensors("input", model, model.call_inputs if how.runtime is Runtime.PYTHON else model.inputs, how, sizes),
         _tensors("output", model, model.outputs, how, sizes),
         _instances(how),
         *_scheduling(model, how),

@@ -22,6 +22,7 @@ from gsv_client.errors import (
     SynthesisError,
     VoiceNotFound,
 )
+from gsv_client.fine_tunes import FineTune
 from gsv_client.protocol import Options, ReferenceAudio, Voice
 from gsv_client.server_info import ServerInfo
 
@@ -36,6 +37,7 @@ __all__ = [
     "ConnectionLost",
     "DeadlineExceeded",
     "Dropped",
+    "FineTune",
     "InternalError",
     "InvalidRequest",
     "Options",

@@ -7,10 +7,11 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gsv_client import phones, protocol
+from gsv_client import fine_tunes, phones, protocol
 from gsv_client.audio import Audio, Chunk, Playback, join_chunks
 from gsv_client.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, NO_AUDIO, registered
 from gsv_client.errors import ConnectionFailed, InternalError, SynthesisError
+from gsv_client.fine_tunes import FineTune
 from gsv_client.long_texts import Parts, parts_of
 from gsv_client.protocol import ReferenceAudio, Voice
 from gsv_client.retries import async_retrying
@@ -160,6 +161,7 @@ class AsyncClient:
         trim_reference: bool | None = None,
         aux_reference_audio: Sequence[ReferenceAudio] | None = None,
         loudness: float | None = None,
+        model: str | None = None,
     ) -> Voice:
         """Register a voice; see `gsv_client.Client.register_voice`."""
         answer = await self._voices(
@@ -171,6 +173,7 @@ class AsyncClient:
             trim_reference=trim_reference,
             aux_reference_audio=aux_reference_audio or None,
             loudness=loudness,
+            model=model,
         )
         return registered(voice, protocol.parse_voices(answer))
 
@@ -185,6 +188,35 @@ class AsyncClient:
     async def _voices(self, action: str, **values: Any) -> protocol.Response:
         inputs = protocol.voices_inputs(action, **values)
         return await self._retrying(self._transport.infer, protocol.VOICES_MODEL, inputs, protocol.VOICES_INPUTS)
+
+    async def list_models(self) -> list[FineTune]:
+        """Every fine-tuned model of the server, the first one first."""
+        return fine_tunes.parse_fine_tunes(await self._fine_tunes("list"))
+
+    async def load_model(self, model: str, *, pin: bool = False) -> FineTune:
+        """Load a fine-tune and wait for it; `pin` keeps it loaded until the server's end.
+
+        Raises:
+            InvalidRequest: There is none of that name.
+        """
+        return fine_tunes.parse_fine_tunes(await self._fine_tunes("pin" if pin else "load", model))[0]
+
+    async def unload_model(self, model: str) -> FineTune:
+        """Unload a fine-tune; one that is pinned is so no longer.
+
+        Raises:
+            InvalidRequest: There is none of that name, or it is the first.
+            ServerBusy: It is in use.
+        """
+        return fine_tunes.parse_fine_tunes(await self._fine_tunes("unload", model))[0]
+
+    async def unpin_model(self, model: str) -> FineTune:
+        """Let a pinned fine-tune go when others need its room."""
+        return fine_tunes.parse_fine_tunes(await self._fine_tunes("unpin", model))[0]
+
+    async def _fine_tunes(self, action: str, model: str | None = None) -> protocol.Response:
+        inputs = fine_tunes.fine_tunes_inputs(action, model)
+        return await self._retrying(self._transport.infer, fine_tunes.MODEL, inputs, fine_tunes.INPUTS)
 
     async def phones(
         self, text: str, language: str = "auto", *, split_method: str = "cut5", lexicon: str | None = None

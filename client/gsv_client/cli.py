@@ -19,6 +19,7 @@ from gsv_client.cli_errors import Failed, friendly_errors
 from gsv_client.client import DEFAULT_TIMEOUT_S, Client
 from gsv_client.commands import Commands
 from gsv_client.connection import Connection
+from gsv_client.models_cli import command as models_command
 from gsv_client.nearby import nearby_url
 from gsv_client.phones import lines as phone_lines
 from gsv_client.pregenerate_cli import command as pregenerate_command
@@ -84,6 +85,9 @@ def _client(context: click.Context) -> Client:
 @main.command(cls=TextCommand, context_settings=_CONTEXT)
 @click.argument("text")
 @click.option("-v", "--voice", help="Id of a registered voice (see `gsv voices list`).")
+@click.option(
+    "-m", "--model", help="Which fine-tune speaks, see `gsv models list`. [default: the voice's, else the first]"
+)
 @click.option("--reference", type=_CLIP, help="Imitate this clip (3 to 10 s) instead of a voice.")
 @click.option("--prompt-text", help="What is said in --reference.")
 @click.option("--prompt-language", help=ALLOWED["prompt_language"].help("Of --prompt-text"))
@@ -172,6 +176,7 @@ def say(
 
 
 main.add_command(pregenerate_command)
+main.add_command(models_command)
 
 
 @main.command(cls=TextCommand, context_settings=_CONTEXT)
@@ -266,6 +271,7 @@ def voices() -> None:
 @click.option("-l", "--language", "--lang", "prompt_language", help=ALLOWED["prompt_language"].help("Of that text"))
 @click.option("--trim", is_flag=True, help="Cut a longer clip at a silence.")
 @click.option("--loudness", type=float, help="LUFS to bring its speech to, such as -16. [default: as the model speaks]")
+@click.option("-m", "--model", help="Fine-tune that speaks with it (see `gsv models list`). [default: the first]")
 @click.option("--json", "as_json", is_flag=True, help="Print the voice, and what was found in CLIP, as JSON.")
 @click.pass_context
 def voices_register(
@@ -277,6 +283,7 @@ def voices_register(
     prompt_language: str | None,
     trim: bool,
     loudness: float | None,
+    model: str | None,
     as_json: bool,
 ) -> None:
     """Register CLIP, 3 to 10 s of one speaker, as voice NAME; MORE clips of that speaker, 1 to 30 s, steady its timbre.
@@ -299,6 +306,7 @@ def voices_register(
             trim_reference=trim or None,
             aux_reference_audio=more,
             loudness=loudness,
+            model=model,
         )
     if as_json:
         click.echo(json.dumps(asdict(voice), ensure_ascii=False))

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gsv_client import phones, protocol
+from gsv_client import fine_tunes, phones, protocol
 from gsv_client.audio import Audio, Chunk, Playback, join_chunks
 from gsv_client.errors import ConnectionFailed, InternalError, SynthesisError, VoiceNotFound
+from gsv_client.fine_tunes import FineTune
 from gsv_client.long_texts import Parts, parts_of
 from gsv_client.protocol import ReferenceAudio, Voice
 from gsv_client.retries import retrying
@@ -173,6 +174,7 @@ class Client:
         trim_reference: bool | None = None,
         aux_reference_audio: Sequence[ReferenceAudio] | None = None,
         loudness: float | None = None,
+        model: str | None = None,
     ) -> Voice:
         """Register a voice under an id of 1 to 64 of a-z A-Z 0-9 _ -.
 
@@ -184,6 +186,7 @@ class Client:
             trim_reference: Cut a longer reference at a silence.
             aux_reference_audio: More clips of the same speaker, 1 to 30 s each; the timbre is the mean of all.
             loudness: LUFS that its speech is brought to, such as -16; left out or 0: as the model speaks.
+            model: Fine-tune that it is for; the server's first when left out.
         """
         answer = self._voices(
             "register",
@@ -194,6 +197,7 @@ class Client:
             trim_reference=trim_reference,
             aux_reference_audio=aux_reference_audio or None,
             loudness=loudness,
+            model=model,
         )
         return registered(voice, protocol.parse_voices(answer))
 
@@ -212,6 +216,35 @@ class Client:
     def _voices(self, action: str, **values: Any) -> protocol.Response:
         inputs = protocol.voices_inputs(action, **values)
         return self._retrying(self._transport.infer, protocol.VOICES_MODEL, inputs, protocol.VOICES_INPUTS)
+
+    def list_models(self) -> list[FineTune]:
+        """Every fine-tuned model of the server, the first one first."""
+        return fine_tunes.parse_fine_tunes(self._fine_tunes("list"))
+
+    def load_model(self, model: str, *, pin: bool = False) -> FineTune:
+        """Load a fine-tune and wait for it; `pin` keeps it loaded until the server's end.
+
+        Raises:
+            InvalidRequest: There is none of that name.
+        """
+        return fine_tunes.parse_fine_tunes(self._fine_tunes("pin" if pin else "load", model))[0]
+
+    def unload_model(self, model: str) -> FineTune:
+        """Unload a fine-tune; one that is pinned is so no longer.
+
+        Raises:
+            InvalidRequest: There is none of that name, or it is the first.
+            ServerBusy: It is in use.
+        """
+        return fine_tunes.parse_fine_tunes(self._fine_tunes("unload", model))[0]
+
+    def unpin_model(self, model: str) -> FineTune:
+        """Let a pinned fine-tune go when others need its room."""
+        return fine_tunes.parse_fine_tunes(self._fine_tunes("unpin", model))[0]
+
+    def _fine_tunes(self, action: str, model: str | None = None) -> protocol.Response:
+        inputs = fine_tunes.fine_tunes_inputs(action, model)
+        return self._retrying(self._transport.infer, fine_tunes.MODEL, inputs, fine_tunes.INPUTS)
 
     def phones(
         self, text: str, language: str = "auto", *, split_method: str = "cut5", lexicon: str | None = None

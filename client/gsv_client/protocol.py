@@ -49,6 +49,7 @@ TTS_INPUTS = {
     "text": "BYTES",
     "language": "BYTES",
     "voice": "BYTES",
+    "model": "BYTES",
     **_REFERENCE_INPUTS,
     "speed": "FP32",
     "top_k": "INT32",
@@ -119,7 +120,7 @@ ALLOWED = {
     "retries": Allowed("0 to 5", "2"),
     "cache": Allowed("off, features, tokens, audio", ""),
 }
-VOICES_INPUTS = {"action": "BYTES", "voice": "BYTES", **_REFERENCE_INPUTS, "loudness": "FP32"}
+VOICES_INPUTS = {"action": "BYTES", "voice": "BYTES", "model": "BYTES", **_REFERENCE_INPUTS, "loudness": "FP32"}
 VOICES_OUTPUTS = ("voices", "voices_json")
 
 _NUMPY_DTYPES: dict[str, type[np.generic]] = {
@@ -135,6 +136,7 @@ class Options(TypedDict, total=False):
 
     Attributes:
         voice: Id of a registered voice; or give `reference_audio`.
+        model: Which of the server's fine-tunes speaks; left out, the voice's, else the first.
         language: "auto", "zh", "en", "ja", "ko", "yue", "auto_yue", or one of these with "all_" before it.
         reference_audio: The voice to imitate, 3 to 10 s: a path, a file's bytes, or (samples [N] or [N, channels],
             sample rate in Hz).
@@ -166,6 +168,7 @@ class Options(TypedDict, total=False):
     """
 
     voice: str | None
+    model: str | None
     language: str | None
     reference_audio: ReferenceAudio | None
     prompt_text: str | None
@@ -206,6 +209,7 @@ class Voice:
             several references also similarity, its mean cosine with the others by similarity_by, and others, the same
             of each. Empty where it does not say.
         loudness: LUFS that its speech is brought to unless a request says otherwise; 0: as the model speaks.
+        model: Name of the fine-tune that it was registered for; empty: the first.
     """
 
     voice: str
@@ -215,6 +219,7 @@ class Voice:
     created: str = ""
     report: Mapping[str, Any] = field(default_factory=dict)
     loudness: float = 0.0
+    model: str = ""
 
 
 def tts_inputs(text: str, options: Mapping[str, Any], encoding: str) -> Tensors:
@@ -377,6 +382,7 @@ def _voice(item: Mapping[str, Any]) -> Voice:
         created=str(item.get("created", "")),
         report=dict(item.get("report") or {}),
         loudness=float(item.get("loudness") or 0.0),
+        model=str(item.get("model", "")),
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gsv_client import fine_tunes
 from gsv_client.protocol import STAGE_MODELS, TTS_MODEL, VOICES_MODEL
 
 READY = "READY"
 NOT_READY = "NOT READY"
-KNOWN_MODELS = (TTS_MODEL, VOICES_MODEL, *STAGE_MODELS)
+KNOWN_MODELS = (TTS_MODEL, VOICES_MODEL, fine_tunes.MODEL, *STAGE_MODELS)
 
 
 @dataclass(frozen=True)

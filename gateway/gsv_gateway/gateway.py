@@ -10,9 +10,11 @@ from starlette.requests import HTTPConnection
 from gsv_client import AsyncClient, InvalidRequest, Options
 from gsv_gateway import tracing
 from gsv_gateway.access import Caller
+from gsv_gateway.chosen_weights import ChosenWeights
 from gsv_gateway.door import Door
 from gsv_gateway.keys import KeyStore
 from gsv_gateway.metrics import Metrics
+from gsv_gateway.models import Models
 from gsv_gateway.settings import Settings
 from gsv_gateway.streams import StreamLimit
 from gsv_gateway.tritons import Speech, Tritons
@@ -35,6 +37,7 @@ class Gateway:
         ]
         self.tritons = Tritons(made if clients is None else clients)
         self.voices = Voices(self.tritons, settings)
+        self.models = Models(self.tritons, ChosenWeights(settings.keys_file.with_name("gateway-weights.json")))
         self.streams = StreamLimit(settings.limits.streams)
         self.metrics = Metrics()
         self.metrics.active.set_function(lambda: self.streams.active)
@@ -63,6 +66,11 @@ class Gateway:
         with self.streams.taken(caller), tracing.span("speech", characters=len(text), voice=options.get("voice") or ""):
             async with self.tritons.speak(text, options) as speech:
                 yield speech
+
+    @staticmethod
+    def caller_id(connection: HTTPConnection, caller: Caller) -> str:
+        """Whose defaults count: the API key's, or without keys the client's address."""
+        return caller.key_id or f"address {connection.client.host if connection.client else ''}"
 
     def check_text(self, text: str, name: str = "input") -> str:
         """The text, if it can be spoken.

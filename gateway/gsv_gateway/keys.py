@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-import os
 import secrets
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-
-from filelock import FileLock
+from typing import Any
 
 from gsv_gateway.access import Caller
+from gsv_gateway.json_file import JsonFile
 
 _PREFIX = "gsv-"
-_LOOK_EVERY_S = 1.0  # at the file, for keys added or revoked meanwhile
 
 
 @dataclass(frozen=True)
@@ -66,10 +62,8 @@ class KeyStore:
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self._path, self._clock = path, clock
-        self._keys: list[ApiKey] = []
-        self._looked_at_s = float("-inf")
-        self._seen: tuple[int, int, int] | None = None
+        self._path = path
+        self._file = JsonFile(path, _parsed, clock)
 
     def all(self) -> list[ApiKey]:
         """Every key that has not been revoked.
@@ -77,11 +71,8 @@ class KeyStore:
         Raises:
             KeysUnreadable: The file holds something else.
         """
-        now_s = self._clock()
-        if now_s - self._looked_at_s >= _LOOK_EVERY_S:
-            self._read_if_changed()
-            self._looked_at_s = now_s
-        return self._keys
+        with self._readable():
+            return self._file.read()
 
     def find(self, secret: str) -> ApiKey | None:
         """The key that is this secret; every one is compared, so that the time taken tells nothing."""
@@ -103,54 +94,30 @@ class KeyStore:
         """
         secret = _PREFIX + secrets.token_urlsafe(32)
         created = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        with self._locked() as keys:
+        with self._readable(), self._file.locked() as keys:
             taken = {key.key_id for key in keys}
             key_id = next(found for found in iter(lambda: secrets.token_hex(4), None) if found not in taken)
             key = ApiKey(key_id, name, _digest(secret), created, **allowed)  # type: ignore[arg-type]
-            self._write([*keys, key])
+            self._file.write([asdict(each) for each in (*keys, key)])
         return key, secret
 
     def revoke(self, key_id: str) -> bool:
         """Take a key back; False where there is none of that id."""
-        with self._locked() as keys:
+        with self._readable(), self._file.locked() as keys:
             left = [key for key in keys if key.key_id != key_id]
-            self._write(left)
+            self._file.write([asdict(key) for key in left])
         return len(left) < len(keys)
 
     @contextmanager
-    def _locked(self) -> Iterator[list[ApiKey]]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        lock = self._path.with_name(self._path.name + ".lock")
-        with FileLock(lock):
-            self._seen = None
-            self._read_if_changed()
-            yield self._keys
-
-    def _read_if_changed(self) -> None:
+    def _readable(self) -> Iterator[None]:
         try:
-            status = self._path.stat()
-        except FileNotFoundError:
-            self._keys, self._seen = [], None
-            return
-        seen = (status.st_mtime_ns, status.st_size, status.st_ino)
-        if seen != self._seen:
-            self._keys, self._seen = _parsed(self._path), seen
-
-    def _write(self, keys: list[ApiKey]) -> None:
-        """Whole or not at all, and for the owner's eyes only."""
-        handle, new = tempfile.mkstemp(dir=self._path.parent, prefix=self._path.name)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump([asdict(key) for key in keys], file, indent=1)
-        os.replace(new, self._path)
-        self._seen = None
+            yield
+        except (ValueError, TypeError, KeyError, OSError) as error:
+            raise KeysUnreadable(f"{self._path}: {error}; mend the file or remove it") from None
 
 
-def _parsed(path: Path) -> list[ApiKey]:
-    try:
-        items = json.loads(path.read_text(encoding="utf-8"))
-        return [ApiKey(**{**item, "voices": tuple(item["voices"])}) for item in items]
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise KeysUnreadable(f"{path}: {error}; mend the file or remove it") from None
+def _parsed(items: Any) -> list[ApiKey]:
+    return [ApiKey(**{**item, "voices": tuple(item["voices"])}) for item in items or ()]
 
 
 def _digest(secret: str) -> str:

@@ -99,6 +99,7 @@ class Voices:
         *,
         trim: bool | None = None,
         aux: Sequence[ReferenceAudio] = (),
+        model: str | None = None,
     ) -> Voice:
         """Register a voice for the caller, at every server; `aux` are more clips of its speaker.
 
@@ -113,7 +114,13 @@ class Voices:
         voice_id = caller.own_id(name)
         registered = await self._tritons.every(
             lambda triton: triton.client.register_voice(
-                voice_id, reference, prompt_text, prompt_language, trim_reference=trim, aux_reference_audio=aux
+                voice_id,
+                reference,
+                prompt_text,
+                prompt_language,
+                trim_reference=trim,
+                aux_reference_audio=aux,
+                model=model,
             )
         )
         self.forget()

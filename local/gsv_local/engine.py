@@ -14,6 +14,7 @@ from gsv_runtime.errors import Cancelled, InternalError, SynthesisError
 from gsv_runtime.inprocess.models import LoadedModels, read_settings
 from gsv_runtime.inprocess.stages import InProcessStages
 from gsv_runtime.jobs import Admit, StreamLimit
+from gsv_runtime.models.catalogue import FIRST_NAME, Catalogue, FineTune
 from gsv_runtime.tensors import Array, Arrays
 from gsv_runtime.tts.service import SpeechService
 from gsv_runtime.voices.service import VoiceService
@@ -33,9 +34,10 @@ class LocalEngine:
     def __init__(self, bundle: Bundle, max_words: int | None = None, threads: int = 0) -> None:
         settings, facts = read_settings(bundle.parameters, threads), bundle.facts
         self.max_words = bundle.max_words if max_words is None else max_words
+        only = Catalogue(bundle.folder, FineTune(FIRST_NAME, facts, first=True))
         self._loaded = LoadedModels(bundle.folder, settings, facts)
-        self._speech = SpeechService(settings[contract.TTS.name], facts, bundle.folder, bundle.folder)
-        self._voices = VoiceService(settings[contract.VOICES.name], facts, bundle.folder)
+        self._speech = SpeechService(settings[contract.TTS.name], only, bundle.folder, bundle.folder)
+        self._voices = VoiceService(settings[contract.VOICES.name], only, bundle.folder)
         self._places = StreamLimit(settings[contract.VOICES.name].max_streams, self._voices.answer)
         self._admits: Mapping[str, Admit] = {contract.TTS.name: self._speech.admit, contract.VOICES.name: self._places}
 

@@ -4,8 +4,8 @@
 the export names graph inputs and outputs after them.
 
 Axis letters: ``A`` auxiliary recordings, ``B`` batch, ``P`` phones, ``T`` semantic tokens, ``F`` frames (50/s),
-``N`` samples, ``C`` characters, ``D`` pieces not said, ``E`` sentences explained, ``K`` sentences, ``M`` messages,
-``R`` Chinese runs, ``V`` voices.
+``N`` samples, ``C`` characters, ``D`` pieces not said, ``E`` sentences explained, ``K`` sentences,
+``L`` fine-tunes, ``M`` messages, ``R`` Chinese runs, ``V`` voices.
 Sizes that a checkpoint decides are named: ``ssl_dim`` (768 officially), ``bert_dim`` (1024), ``latent_dim`` (192),
 ``global_dim`` (512 or 1024).
 A leading ``B`` marks a batchable model: Triton adds that axis, config.pbtxt leaves it out.
@@ -42,6 +42,13 @@ CACHE_LEVELS = MEMORY, REDIS, DISK = ("memory", "redis", "disk")
 ENTRY_KINDS = ("features", "voice", "tokens", "audio")
 WHOLE_ANSWER = "answer"  # a kind of entry that is in memory only
 SOURCES = COMPUTED, JOINED = ("computed", "joined")  # of audio, beside the levels of the cache
+MODEL_ACTIONS = LIST_MODELS, LOAD, UNLOAD, PIN, UNPIN = ("list", "load", "unload", "pin", "unpin")
+LEASE, RELEASE = "lease", "release"  # of `tts` and `voices`: a model that is leased stays loaded
+
+# Which checkpoint of a fine-tune a stage's weights come from.
+S1, S2 = "s1", "s2"
+# What a call of such a stage may say beside its own inputs, where the stage runs in Python.
+WEIGHTS_INPUT, DROP_INPUT = "weights", "drop_weights"
 
 # What Triton's sequence batcher adds to every call of a sequence model.
 SEQUENCE_START, SEQUENCE_END, SEQUENCE_ID = "START", "END", "CORRID"
@@ -104,6 +111,23 @@ class Model:
     decoupled: bool = False
     sequence: bool = False  # a leading axis of 1 on the wire, which tensors.py adds and takes off
     graph: bool = field(default=False)  # exported to one ONNX graph, run as it is
+    checkpoint: str = ""  # S1 or S2 where every fine-tune brings weights of its own
+
+    @property
+    def weights_inputs(self) -> tuple[Tensor, ...]:
+        """What a call may say of weights, where the stage runs in Python."""
+        if not self.checkpoint:
+            return ()
+        axes: tuple[Axis, ...] = ("B", 1) if self.batchable else (1,)
+        return (
+            Tensor(WEIGHTS_INPUT, "INT64", axes, "id of a fine-tune's weights; default the first's", optional=True),
+            Tensor(DROP_INPUT, "INT64", axes, "id of weights that are not needed any more", optional=True),
+        )
+
+    @property
+    def call_inputs(self) -> tuple[Tensor, ...]:
+        """All that a call may bring."""
+        return (*self.inputs, *self.weights_inputs)
 
     @property
     def batchable(self) -> bool:
@@ -170,6 +194,7 @@ TTS = Model(
         Tensor("text", "STRING", (1,), f"what to say, UTF-8, at most {MAX_TEXT_CHARACTERS:,} characters"),
         _choice("language", "how text is read", tuple(MODES), AUTO),
         Tensor("voice", "STRING", (1,), "id of a registered voice; or give reference_audio", optional=True),
+        Tensor("model", "STRING", (1,), "which fine-tune speaks; default the voice's, else the first", optional=True),
         *_REFERENCE,
         _number("speed", "FP32", "how fast, 1 is as the model speaks", SPEED),
         *_SAMPLING,
@@ -209,6 +234,7 @@ VOICES = Model(
     inputs=(
         Tensor("action", "STRING", (1,), ", ".join(ACTIONS)),
         Tensor("voice", "STRING", (1,), "id: 1 to 64 of a-z A-Z 0-9 _ -", optional=True),
+        Tensor("model", "STRING", (1,), "fine-tune that it is registered for; default the first", optional=True),
         *_REFERENCE,
         _loudness("0"),
     ),
@@ -217,9 +243,27 @@ VOICES = Model(
             "voices",
             "STRING",
             ("V",),
-            "JSON objects: voice, prompt_text, prompt_language, seconds, created, report, loudness",
+            "JSON objects: voice, model, prompt_text, prompt_language, seconds, created, report, loudness",
         ),
         Tensor("voices_json", "STRING", (1,), "the same in one text: always a JSON list of those objects"),
+    ),
+)
+
+FINE_TUNES = Model(
+    "models",
+    "the fine-tuned models: list, load, unload and pin",
+    inputs=(
+        Tensor("action", "STRING", (1,), ", ".join(MODEL_ACTIONS)),
+        Tensor("name", "STRING", (1,), "of a fine-tune; action list takes none", optional=True),
+        Tensor("lease", "INT64", (1,), "of tts and voices: id of a hold that keeps it loaded", optional=True),
+    ),
+    outputs=(
+        Tensor(
+            "models",
+            "STRING",
+            ("L",),
+            "JSON objects: model, first, version, s1, s2, bytes, loaded, pinned, in_use, waiting",
+        ),
     ),
 )
 
@@ -274,6 +318,7 @@ SPEECH_TOKENIZER = Model(
     inputs=(Tensor("ssl_features", "FP32", (1, "ssl_dim", "F"), "50 frames a second"),),
     outputs=(Tensor("prompt_tokens", "INT64", (1, "T"), "25 a second, 0 to 1023"),),
     graph=True,
+    checkpoint=S2,
 )
 
 SPEAKER_ENCODER = Model(
@@ -293,6 +338,7 @@ REFERENCE_ENCODER = Model(
     ),
     outputs=(Tensor("global_condition", "FP32", (1, "global_dim"), "timbre of the reference"),),
     graph=True,
+    checkpoint=S2,
 )
 
 T2S = Model(
@@ -313,6 +359,7 @@ T2S = Model(
         Tensor("finish_reason", "STRING", (1,), f"empty while more may come; else {_TOKENS_FINISH}"),
     ),
     sequence=True,
+    checkpoint=S1,
 )
 
 ACOUSTIC = Model(
@@ -330,6 +377,7 @@ ACOUSTIC = Model(
     ),
     outputs=(Tensor("latents", "FP32", ("B", "latent_dim", "F"), "zero beyond frame_lengths"),),
     graph=True,
+    checkpoint=S2,
 )
 
 VOCODER = Model(
@@ -342,11 +390,13 @@ VOCODER = Model(
     ),
     outputs=(Tensor("waveform", "FP32", ("B", "N"), "640 samples a frame, zero beyond frame_lengths"),),
     graph=True,
+    checkpoint=S2,
 )
 
 MODELS = (
     TTS,
     VOICES,
+    FINE_TUNES,
     TEXT_FRONTEND,
     BERT,
     HUBERT,

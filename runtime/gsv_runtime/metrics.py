@@ -86,6 +86,14 @@ T2S_METRICS = (
     MetricSpec("gsv_t2s_reaped_total", COUNTER, "Sequences forgotten because nobody asked for more."),
 )
 
+FINE_TUNE_METRICS = (
+    MetricSpec("gsv_models_loaded", GAUGE, "Fine-tunes that are loaded, the first included."),
+    MetricSpec("gsv_model_bytes", GAUGE, "Bytes of checkpoints that are loaded beside the first's."),
+    MetricSpec("gsv_model_loads_total", COUNTER, "Fine-tunes loaded."),
+    MetricSpec("gsv_model_unloads_total", COUNTER, "Fine-tunes unloaded, for room or on request."),
+    MetricSpec("gsv_model_load_seconds", HISTOGRAM, "Loading a fine-tune.", buckets=_SECONDS),
+)
+
 _CACHE = {"level": CACHE_LEVELS, "kind": (*ENTRY_KINDS, WHOLE_ANSWER)}
 _CACHE_KIND = {"kind": _CACHE["kind"]}
 _CACHE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0)

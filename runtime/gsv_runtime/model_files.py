@@ -21,12 +21,19 @@ T2S_MOVE_SLOT_FILE = "t2s_move_slot.onnx"  # one slot of the cache to another
 T2S_WEIGHTS_FILE = "t2s.weights"  # of the first
 T2S_INT8_WEIGHTS_FILE = "t2s_int8.weights"  # of the first, where it was built at 8 bits
 
+WEIGHTS_FOLDER = "weights"  # of fine-tunes that were added to the first, by their ids
+
 _BLOCK_BYTES = 1 << 20
 
 
 def t2s_gpu_weights_file(precision: str) -> str:
     """Name the weight file of T2S's graphs for a GPU; `precision` is fp32, fp16 or bf16."""
     return f"t2s_{precision}.weights"
+
+
+def weights_folder(weights: int) -> str:
+    """Where a stage keeps the weights of this id, below its version directory."""
+    return f"{WEIGHTS_FOLDER}/{weights:015x}"
 
 
 def file_digest(path: Path) -> str:

@@ -56,6 +56,14 @@ class VoicesSettings:
 
 
 @dataclass(frozen=True)
+class FineTunesSettings:
+    """Which fine-tunes stay loaded."""
+
+    loaded_bytes: int  # of checkpoints, beside the first's; the least recently used go when one more would not fit
+    patience_s: float  # after which a fine-tune that waits for room has one that is in use closed to newcomers
+
+
+@dataclass(frozen=True)
 class TextFrontendSettings:
     """How text is read."""
 

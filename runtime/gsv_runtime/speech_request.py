@@ -74,6 +74,7 @@ class SpeechRequest:
     cache: str = OFF  # what may be reused: one of REUSE_LEVELS
     seeded: bool = True  # whether the seed was asked for, or drawn
     loudness: float | None = None  # LUFS; 0: as the model speaks; None: the voice's own
+    model: str = ""  # name of a fine-tune; empty: the voice's, else the first
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class VoiceRequest:
     voice: str | None
     reference: ReferenceRequest | None
     loudness: float = 0.0  # LUFS that its speech is brought to; 0: as the model speaks
+    model: str = ""  # name of the fine-tune that it is registered for; empty: the first
 
 
 def parse_speech_request(inputs: Arrays) -> SpeechRequest:
@@ -125,6 +127,7 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
         cache=policy.level(_choice(inputs, "cache"), seeded),
         seeded=seeded,
         loudness=_number(inputs, "loudness") if "loudness" in inputs else None,
+        model=_model_name(inputs),
     )
 
 
@@ -157,7 +160,10 @@ def parse_voice_request(inputs: Arrays) -> VoiceRequest:
         raise InvalidRequest(f"action {action} {'needs' if reference is None else 'takes no'} reference_audio")
     if "loudness" in inputs and action != "register":
         raise InvalidRequest(f"action {action} takes no loudness")
-    return VoiceRequest(action, voice, reference, _number(inputs, "loudness"))
+    model = _model_name(inputs)
+    if model and action != "register":
+        raise InvalidRequest(f"action {action} takes no model")
+    return VoiceRequest(action, voice, reference, _number(inputs, "loudness"), model)
 
 
 def _voice_id(inputs: Arrays) -> str | None:
@@ -167,6 +173,15 @@ def _voice_id(inputs: Arrays) -> str | None:
     if not _VOICE_ID.fullmatch(voice):
         raise InvalidRequest(f"voice {shortened(voice)} is no voice id; need 1 to 64 of a-z A-Z 0-9 _ -")
     return voice
+
+
+def _model_name(inputs: Arrays) -> str:
+    if "model" not in inputs:
+        return ""
+    name = str(inputs["model"][0])
+    if not _VOICE_ID.fullmatch(name):
+        raise InvalidRequest(f"model {shortened(name)} is no model's name; need 1 to 64 of a-z A-Z 0-9 _ -")
+    return name
 
 
 def _reference(inputs: Arrays) -> ReferenceRequest | None:

@@ -46,7 +46,7 @@ def check_inputs(model: contract.Model, arrays: Mapping[str, Array]) -> Arrays:
     missing = [tensor.name for tensor in model.inputs if not tensor.optional and tensor.name not in arrays]
     if missing:
         raise errors.InvalidRequest(f"input {', '.join(missing)} is missing; {model.name} needs it")
-    return _checked(model, model.inputs, arrays, errors.InvalidRequest)
+    return _checked(model, model.call_inputs, arrays, errors.InvalidRequest)
 
 
 def check_outputs(model: contract.Model, arrays: Mapping[str, Array]) -> Arrays:

@@ -156,7 +156,9 @@ def built_repository(version):
     weights, target = kept / "weights", kept / "model_repository"
     if not weights.is_dir():
         write_random_checkpoints(weights, version)
-    ignored = shutil.ignore_patterns("*.onnx", "*.weights", "*.plan", "build.json", "vocab.txt", "__pycache__")
+    ignored = shutil.ignore_patterns(
+        "*.onnx", "*.weights", "*.plan", "build.json", "models.json", "weights", "vocab.txt", "__pycache__"
+    )
     shutil.copytree(ROOT / "model_repository", target, ignore=ignored, dirs_exist_ok=True)
     build(target, PRESETS["cpu"], weights)
     return target

@@ -26,7 +26,9 @@ def test_what_is_rendered_parses_back_to_the_contract(model, deployment):
     config = parse(model, deployment)
     assert config.name == model.name
     assert config.model_transaction_policy.decoupled == model.decoupled
-    for tensors, parsed in ((model.inputs, config.input), (model.outputs, config.output)):
+    in_python = deployment.model(model).runtime is Runtime.PYTHON
+    inputs = model.call_inputs if in_python else model.inputs
+    for tensors, parsed in ((inputs, config.input), (model.outputs, config.output)):
         assert [tensor.name for tensor in tensors] == [each.name for each in parsed]
         for tensor, each in zip(tensors, parsed, strict=True):
             axes = tensor.axes[1:] if tensor.axes[0] == "B" else tensor.axes

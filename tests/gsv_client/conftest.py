@@ -54,8 +54,30 @@ class FakeSpeaker:
     inputs: dict[str, list[str]] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
     voices_error: str = ""
+    models: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {
+            "default": {"model": "default", "first": True, "version": "v2", "bytes": 2**20, "loaded": True},
+            "ann": {"model": "ann", "version": "v2", "s1": "a.ckpt", "s2": "a.pth", "bytes": 2**21, "loaded": False},
+        }
+    )
     report: dict[str, Any] = field(default_factory=dict)
     index_is_open: bool = True
+
+    def answer(self, model: str, asked: dict[str, Any]) -> dict[str, list[str]]:
+        """Run one action of `voices` or `models`."""
+        return {"models": self.answer_models(asked)} if model == "models" else {"voices": self.answer_voices(asked)}
+
+    def answer_models(self, asked: dict[str, Any]) -> list[str]:
+        """Run one action of `models`; raises ValueError with the wire text of an error."""
+        self.asked.append(asked)
+        if asked["action"] == "list":
+            return [json.dumps(each) for each in self.models.values()]
+        if asked["name"] not in self.models:
+            raise ValueError(f"InvalidRequest: model {asked['name']!r} is not served; need one of default")
+        found = self.models[asked["name"]]
+        found["loaded"] = found["loaded"] if asked["action"] == "unpin" else asked["action"] != "unload"
+        found["pinned"] = asked["action"] == "pin"
+        return [json.dumps(found)]
 
     def answer_voices(self, asked: dict[str, Any]) -> list[str]:
         """Run one action of `voices`; raises ValueError with the wire text of an error."""
@@ -133,7 +155,7 @@ class GrpcServicer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: igno
 
     def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
         try:
-            return _grpc_answer({"voices": self.speaker.answer_voices(_grpc_inputs(request))})
+            return _grpc_answer(self.speaker.answer(request.model_name, _grpc_inputs(request)))
         except ValueError as error:
             context.abort(grpc.StatusCode.NOT_FOUND, str(error))
 
@@ -241,10 +263,11 @@ def http_app(speaker: FakeSpeaker) -> web.Application:
             asked["reference_audio"] = base64.b64decode(asked["reference_audio"])
             asked["aux_reference_audio"] = [base64.b64decode(each) for each in asked.get("aux_reference_audio", ())]
         try:
-            voices = speaker.answer_voices(asked)
+            (answer,) = speaker.answer(request.match_info["model"], asked).items()
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=404)
-        return web.json_response({"outputs": [{"name": "voices", "shape": [len(voices)], "data": voices}]})
+        name, texts = answer
+        return web.json_response({"outputs": [{"name": name, "shape": [len(texts)], "data": texts}]})
 
     async def ready(request: web.Request) -> web.Response:
         name = request.match_info.get("model", "tts")
@@ -266,7 +289,7 @@ def http_app(speaker: FakeSpeaker) -> web.Application:
 
     app = web.Application()
     app.router.add_post("/v2/models/tts/generate_stream", generate_stream)
-    app.router.add_post("/v2/models/voices/infer", infer)
+    app.router.add_post("/v2/models/{model}/infer", infer)
     app.router.add_get("/v2/health/ready", ready)
     app.router.add_get("/v2/models/{model}/ready", ready)
     app.router.add_get("/v2/models/{model}/config", config)

@@ -57,6 +57,9 @@ class FakeTriton:
     answers: list[Any] = field(default_factory=lambda: [speech(0), speech(1), speech(2, last=True)])
     refusal: Exception | None = None
     voices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    models: list[dict[str, Any]] = field(
+        default_factory=lambda: [{"model": "default", "first": True, "s1": "s1.ckpt", "s2": "s2.pth"}]
+    )
     asked: list[dict[str, Any]] = field(default_factory=list)
     open: int = 0
     ready: bool = True
@@ -81,6 +84,11 @@ class FakeTriton:
             self.open -= 1
 
     async def infer(self, model: str, inputs: Any, dtypes: Any) -> Any:
+        if model == "models":
+            assert _values(inputs) == {"action": "list"}
+            if self.refusal is not None:
+                raise self.refusal
+            return {"models": [json.dumps(each) for each in self.models]}
         assert model == "voices"
         asked = _values(inputs)
         self.asked.append(asked)
@@ -155,9 +163,9 @@ class Running:
     def gateway(self) -> Any:
         return self.app.state.gateway
 
-    def say(self, **fields: Any) -> httpx.Response:
+    def say(self, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
         body = {"model": "tts-1", "input": "Hello.", "voice": "alloy", **fields}
-        return self.http.post("/v1/audio/speech", json=body)
+        return self.http.post("/v1/audio/speech", json=body, headers=headers)
 
     def stop(self) -> None:
         self.http.close()

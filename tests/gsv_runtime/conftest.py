@@ -10,6 +10,7 @@ import soundfile
 
 from gsv_runtime import contract, tensors
 from gsv_runtime.metrics import CACHE_METRICS
+from gsv_runtime.models.catalogue import FIRST_NAME, FineTune
 from gsv_runtime.settings import CheckpointFacts, TtsSettings
 
 FACTS = CheckpointFacts(
@@ -48,6 +49,11 @@ SETTINGS = TtsSettings(
 )
 
 
+def first_of(facts):
+    """A first fine-tune with these facts."""
+    return FineTune(FIRST_NAME, facts, first=True)
+
+
 class FakeStages:
     """Answers stage calls by functions of the inputs; inputs and outputs are checked against the contract."""
 
@@ -56,7 +62,7 @@ class FakeStages:
         self.calls = []
 
     def call(self, model, *, sequence=None, **inputs):
-        inputs = tensors.check_inputs(model, tensors.to_wire(model, model.inputs, inputs))
+        inputs = tensors.check_inputs(model, tensors.to_wire(model, model.call_inputs, inputs))
         self.calls.append((model.name, sequence, inputs))
         outputs = self.answers[model.name](inputs, sequence)
         return tensors.check_outputs(model, tensors.to_wire(model, model.outputs, outputs))

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from gsv_client import long_texts, protocol
+from gsv_client import fine_tunes, long_texts, protocol
 from gsv_gateway import page_routes
 from gsv_gateway.settings import Limits
 from gsv_runtime import contract, errors
@@ -19,6 +19,7 @@ KSERVE = {"STRING": "BYTES"}
     [
         (contract.TTS, protocol.TTS_MODEL, protocol.TTS_INPUTS, protocol.TTS_OUTPUTS),
         (contract.VOICES, protocol.VOICES_MODEL, protocol.VOICES_INPUTS, protocol.VOICES_OUTPUTS),
+        (contract.FINE_TUNES, fine_tunes.MODEL, fine_tunes.INPUTS, fine_tunes.OUTPUTS),
     ],
 )
 def test_the_client_knows_every_tensor_of_the_public_models(
@@ -40,7 +41,7 @@ def test_the_gateway_and_its_page_take_texts_as_long_as_the_server_does() -> Non
 
 
 def test_the_client_can_ask_after_every_model() -> None:
-    known = {protocol.TTS_MODEL, protocol.VOICES_MODEL, *protocol.STAGE_MODELS}
+    known = {protocol.TTS_MODEL, protocol.VOICES_MODEL, fine_tunes.MODEL, *protocol.STAGE_MODELS}
     assert known == {model.name for model in contract.MODELS}
 
 

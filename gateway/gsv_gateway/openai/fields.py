@@ -29,7 +29,7 @@ class SpeechBody(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    model: str = Field(description="tts-1, tts-1-hd, gpt-4o-mini-tts, kokoro or gpt-sovits: all are the model served.")
+    model: str = Field(description="A model of /v1/models; tts-1, gpt-4o-mini-tts, kokoro … are whatever is served.")
     input: str = Field(description="What to say; text or SSML.")
     voice: str | VoiceReference = Field(default="", description="A registered voice; OpenAI's names are the default.")
     instructions: str = Field(default="", max_length=MAX_INSTRUCTIONS, description="Accepted; the model takes none.")
@@ -75,10 +75,11 @@ class SpeechBody(BaseModel):
             raise InvalidRequest("skip_samples goes on where a stream broke; need response_format pcm and its seed")
         return Wanted(found, rate_hz, split_speed(self.speed)[1], self.skip_samples)
 
-    def options(self, voice_id: str) -> Options:
-        """What the server is asked."""
+    def options(self, voice_id: str, model: str | None = None) -> Options:
+        """What the server is asked; `model` is its own name of the model, None: the voice's."""
         return Options(
             voice=voice_id,
+            model=model,
             language=self.language,
             speed=split_speed(self.speed)[0],
             seed=self.seed,

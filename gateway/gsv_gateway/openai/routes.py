@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, Response
 from gsv_client import Voice
 from gsv_gateway.bodies import checked, read_form, read_json
 from gsv_gateway.gateway import Gateway
+from gsv_gateway.models import ALIASES
 from gsv_gateway.openai.fields import SpeechBody
-from gsv_gateway.openai.models import LISTED, check_model, model_object
+from gsv_gateway.openai.models import model_object
 from gsv_gateway.problems import RequestRefused
 from gsv_gateway.references import MAX_REFERENCE_BYTES, decoded_reference
 from gsv_gateway.speech_response import EventResponse, SpeechResponse
@@ -37,10 +38,10 @@ def router(gateway: Gateway) -> APIRouter:
         """Say a text."""
         caller = await gateway.caller(request)
         body = checked(SpeechBody, await read_json(request, gateway.settings.limits))
-        check_model(body.model)
+        model = await gateway.models.resolve(body.model, gateway.caller_id(request, caller))
         text, wanted = gateway.check_text(body.input), body.wanted()
         voice_id = await gateway.voices.resolve(body.voice_name, caller)
-        spoken, told = gateway.speak(text, body.options(voice_id), caller), gateway.record("openai")
+        spoken, told = gateway.speak(text, body.options(voice_id, model), caller), gateway.record("openai")
         stall_s = gateway.settings.limits.stall_s
         if body.stream_format == "sse":
             return EventResponse(spoken, wanted, told, stall_s=stall_s, usage=lambda seconds: usage(text, seconds))
@@ -49,16 +50,17 @@ def router(gateway: Gateway) -> APIRouter:
     @routes.get("/models")
     @routes.get("/audio/models")
     async def models(request: Request) -> dict[str, Any]:
-        """The models."""
+        """The models: the server's fine-tunes, then the names that stand for whatever is served."""
         await gateway.caller(request)
-        listed = [model_object(name) for name in LISTED]
-        return {"object": "list", "data": listed, "models": [{"id": name} for name in LISTED]}
+        names = list(dict.fromkeys([*(found.model for found in await gateway.models.all()), *ALIASES]))
+        listed = [model_object(name) for name in names]
+        return {"object": "list", "data": listed, "models": [{"id": name} for name in names]}
 
     @routes.get("/models/{name}")
     async def model(request: Request, name: str) -> dict[str, Any]:
         """One model."""
-        await gateway.caller(request)
-        check_model(name)
+        caller = await gateway.caller(request)
+        await gateway.models.resolve(name, gateway.caller_id(request, caller))
         return model_object(name)
 
     _add_voices(routes, gateway)
@@ -105,6 +107,7 @@ def _add_voices(routes: APIRouter, gateway: Gateway) -> None:
             caller,
             trim=form.text("trim").lower() in ("1", "true", "yes", "on") or None,
             aux=aux,
+            model=await _model(gateway, form.text("model")),
         )
         return JSONResponse(_voice_object(voice) | {"report": voice.report})
 
@@ -135,6 +138,7 @@ _VOICE_FORM = {
                         },
                         "prompt_text": {"type": "string", "description": "What is said in the clip."},
                         "prompt_language": {"type": "string"},
+                        "model": {"type": "string", "description": "The model that is to speak with it."},
                         "trim": {"type": "boolean", "description": "Cut a longer clip at a silence."},
                     },
                 }
@@ -142,6 +146,11 @@ _VOICE_FORM = {
         },
     }
 }
+
+
+async def _model(gateway: Gateway, name: str) -> str | None:
+    """The server's name of the model that a voice is for; None where none was named."""
+    return await gateway.models.resolve(name, "") if name else None
 
 
 def _listed(voice: Voice) -> dict[str, Any]:
@@ -153,6 +162,7 @@ def _listed(voice: Voice) -> dict[str, Any]:
         "seconds": voice.seconds,
         "prompt_text": voice.prompt_text,
         "created": voice.created,
+        "model": voice.model,
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gsv_gateway.bodies import checked, read_form, read_json
+from gsv_gateway.chosen_weights import S1, S2, file_name
 from gsv_gateway.gateway import Gateway
 from gsv_gateway.problems import RequestRefused
 from gsv_gateway.sovits.fields import SovitsBody, in_api_v2_names, is_legacy, values_of
@@ -71,7 +71,8 @@ async def _said(gateway: Gateway, request: Request, values: Mapping[str, Any], c
     body.check()
     gateway.check_text(body.text, "text")
     voice = await voice_options(gateway, body, clips, caller)
-    spoken = gateway.speak(body.text, {**body.options(), **voice}, caller)
+    model = await gateway.models.default(gateway.caller_id(request, caller))
+    spoken = gateway.speak(body.text, {**body.options(), **voice, "model": model}, caller)
     return SpeechResponse(
         spoken,
         body.wanted(),
@@ -119,15 +120,13 @@ def _add_settings(routes: APIRouter, gateway: Gateway) -> None:
 
     @routes.get("/set_gpt_weights")
     async def set_gpt_weights(request: Request, weights_path: str = "") -> Response:
-        """Say whether these weights are loaded."""
-        await gateway.caller(request)
-        return _weights(weights_path, "gpt", ".ckpt", gateway.settings.weights)
+        """Let this caller speak with a model that has this s1, from now on."""
+        return await _choose_weights(gateway, request, weights_path, S1)
 
     @routes.get("/set_sovits_weights")
     async def set_sovits_weights(request: Request, weights_path: str = "") -> Response:
-        """Say whether these weights are loaded."""
-        await gateway.caller(request)
-        return _weights(weights_path, "sovits", ".pth", gateway.settings.weights)
+        """Let this caller speak with a model that has this s2, from now on."""
+        return await _choose_weights(gateway, request, weights_path, S2)
 
     @routes.get("/set_refer_audio")
     async def set_refer_audio(request: Request, refer_audio_path: str = "") -> Response:
@@ -150,11 +149,21 @@ def _add_settings(routes: APIRouter, gateway: Gateway) -> None:
         return JSONResponse({"code": 400, "message": message}, 400)
 
 
-def _weights(path: str, kind: str, ending: str, loaded: tuple[str, ...]) -> Response:
+async def _choose_weights(gateway: Gateway, request: Request, path: str, kind: str) -> Response:
+    """Set the caller's own default; what upstream changes for everybody is nobody else's here."""
+    caller = await gateway.caller(request)
+    word, ending = ("gpt", ".ckpt") if kind == S1 else ("sovits", ".pth")
     if not path:
-        raise RequestRefused(400, f"{kind} weight path is required", param="weights_path")
-    name = re.split(r"[/\\]", path)[-1].lower()
-    if name.endswith(ending) and any(fnmatch.fnmatchcase(name, pattern.lower()) for pattern in loaded):
+        raise RequestRefused(400, f"{word} weight path is required", param="weights_path")
+    models = await gateway.models.all()
+    name = file_name(path)
+    if gateway.models.chosen.choose(gateway.caller_id(request, caller), kind, path, models) is not None:
         return JSONResponse({"message": "success"})
-    reason = f"{path[:80]!r} is not what the server was built from; if it is, the operator names it with --weights"
-    return JSONResponse({"message": f"change {kind} weight failed", "Exception": reason}, 400)
+    if name.endswith(ending) and any(fnmatch.fnmatchcase(name, each.lower()) for each in gateway.settings.weights):
+        return JSONResponse({"message": "success"})
+    known = ", ".join(sorted({each.s1 if kind == S1 else each.s2 for each in models} - {""})) or "none"
+    reason = (
+        f"no model has {path[:80]!r}; known are {known[:300]}; the operator adds one with `gsv models add`, or says "
+        "with --weights what is loaded"
+    )
+    return JSONResponse({"message": f"change {word} weight failed", "Exception": reason}, 400)

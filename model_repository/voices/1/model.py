@@ -2,7 +2,8 @@ from typing import Any
 
 from gsv_runtime import contract
 from gsv_runtime.jobs import StreamLimit
-from gsv_runtime.settings import CheckpointFacts, VoicesSettings, read, repository_of, state_of
+from gsv_runtime.models.catalogue import Catalogue
+from gsv_runtime.settings import VoicesSettings, read, repository_of, state_of
 from gsv_runtime.triton import messages
 from gsv_runtime.triton.streams import StreamServer
 from gsv_runtime.voices.service import VoiceService
@@ -12,7 +13,7 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         messages.configure_logging()
         settings, repository = read(VoicesSettings, args), repository_of(args)
-        service = VoiceService(settings, CheckpointFacts.from_repository(repository), state_of(repository))
+        service = VoiceService(settings, Catalogue.open(repository), state_of(repository))
         self._server = StreamServer(
             contract.VOICES, StreamLimit(settings.max_streams, service.answer), settings.max_streams
         )

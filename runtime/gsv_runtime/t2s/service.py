@@ -20,6 +20,7 @@ from gsv_runtime.errors import InternalError
 from gsv_runtime.metrics import Metrics, NoMetrics
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.decoder import Decoder
+from gsv_runtime.t2s.decoders import Decoders, NotOpen
 from gsv_runtime.t2s.scheduler import CallResult
 from gsv_runtime.tensors import Arrays
 
@@ -68,7 +69,7 @@ class T2SService:
 
     def __init__(
         self,
-        decoder: Decoder,
+        decoder: Decoder | Decoders,
         idle_s: float,
         clock: Callable[[], float] = time.monotonic,
         metrics: Metrics | None = None,
@@ -164,10 +165,24 @@ class T2SService:
             return
         try:
             self._decoder.take_call(call.sequence, call.inputs, self._clock())
+        except NotOpen as missing:
+            self._take_when_open(missing.weights, call)
         except Exception as failure:
             call.reply(failure)
         else:
             self._replies[sequence_id] = call.reply
+
+    def _take_when_open(self, weights: int, call: _Call) -> None:
+        """Take a call again when its weights are open; the sequences of others go on meanwhile."""
+        assert isinstance(self._decoder, Decoders)
+
+        def opened(outcome: Decoder | Exception) -> None:
+            if isinstance(outcome, Exception):
+                call.reply(outcome)
+            else:
+                self.submit(call.sequence, call.inputs, call.reply)
+
+        self._decoder.when_open(weights, opened)
 
     def _end(self, call: _Call) -> None:
         """Close a sequence that nothing more is wanted of; one that is gone already is no error."""
@@ -191,7 +206,7 @@ class T2SService:
 class _Figures:
     """Tells metrics of the decoder's work, now and then: a round is too short to tell of each."""
 
-    def __init__(self, decoder: Decoder, metrics: Metrics, clock: Callable[[], float]) -> None:
+    def __init__(self, decoder: Decoder | Decoders, metrics: Metrics, clock: Callable[[], float]) -> None:
         self._decoder = decoder
         self._metrics = metrics
         self._clock = clock

@@ -51,7 +51,7 @@ def decode(request: Any, model: contract.Model) -> Arrays:
         known = ", ".join(tensor.name for tensor in model.inputs)
         raise errors.InvalidRequest(f"unknown parameter {', '.join(map(repr, unknown))}; {model.name} takes {known}")
     given = {tensor.name(): tensor for tensor in request.inputs()}
-    names = (tensor.name for tensor in model.inputs)
+    names = (tensor.name for tensor in model.call_inputs)
     return tensors.check_inputs(model, {name: np.array(given[name].as_numpy()) for name in names if name in given})
 
 
@@ -138,6 +138,12 @@ def sequence_of(request: Any) -> SequenceCall:
         for name in (contract.SEQUENCE_START, contract.SEQUENCE_END, contract.SEQUENCE_ID)
     )
     return SequenceCall(sequence_id, start=bool(start), end=bool(end))
+
+
+def number_in(request: Any, name: str) -> int:
+    """The number that a request has as this input; 0 where it has none."""
+    tensor = pb_utils.get_input_tensor_by_name(request, name)
+    return int(tensor.as_numpy().flat[0]) if tensor is not None else 0
 
 
 def end_stream(sender: Any, message: Any | None) -> None:

@@ -47,7 +47,7 @@ class BlsStages(Stages):
 
     def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
         """Run one unary call; see `Stages.call`."""
-        wire = tensors.to_wire(model, model.inputs, inputs)
+        wire = tensors.to_wire(model, model.call_inputs, inputs)
         started = time.perf_counter()
         request = pb_utils.InferenceRequest(
             model_name=model.name,

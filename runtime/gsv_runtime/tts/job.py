@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
 from gsv_runtime import contract
 from gsv_runtime.contract import COMPUTED, MEMORY, SAMPLE_RATE_HZ
 from gsv_runtime.jobs import OpenStages, Replies, Reply
-from gsv_runtime.settings import CheckpointFacts
+from gsv_runtime.models.leased_stages import ModelStages
 from gsv_runtime.speech_request import ReferenceRequest, SpeechRequest
 from gsv_runtime.stages import NoStages, Stages
 from gsv_runtime.tensors import Arrays, to_wire
 from gsv_runtime.tts.prefetch import Prefetch
-from gsv_runtime.tts.reuse.speech_cache import SpeechCache
-from gsv_runtime.tts.reuse.whole_answers import WholeAnswer, WireChunk
+from gsv_runtime.tts.reuse.whole_answers import WholeAnswer, WholeAnswers, WireChunk
 from gsv_runtime.tts.scheduling.admission import Refused
 from gsv_runtime.tts.scheduling.paced_stages import Clock, PacedStages, PrioritySemaphore, RequestGuard
 from gsv_runtime.tts.scheduling.playback import Playback
+from gsv_runtime.tts.served_models import ServedModel, ServedModels
 from gsv_runtime.tts.stream_ledger import StreamLedger
 from gsv_runtime.tts.synthesis.loudness import amplified, gain_to, own_loudness
 from gsv_runtime.tts.synthesis.pieces import Reuse
-from gsv_runtime.tts.synthesis.pipeline import Pipeline
 from gsv_runtime.tts.synthesis.responses import Chunk, chunk_outputs
 from gsv_runtime.voices.cloning import derive_voice
-from gsv_runtime.voices.store import Voice, VoiceStore
+from gsv_runtime.voices.opening import Voices
+from gsv_runtime.voices.store import Voice
 
 
 @dataclass(frozen=True)
 class SpeechContext:
     """What all requests of a server share."""
 
-    facts: CheckpointFacts
-    pipeline: Pipeline
-    voices: VoiceStore
-    cache: SpeechCache
+    models: ServedModels
+    voices: Voices
     semaphores: Mapping[str, PrioritySemaphore]  # of stages, by model name
     voice_semaphore: PrioritySemaphore  # or a burst's voices would all be derived at once
     run_ahead: Prefetch
@@ -57,21 +55,32 @@ class SpeechJob:
 
     def replies(self, open_stages: OpenStages, is_cancelled: Callable[[], bool]) -> Replies:
         """Speak the text, one reply per chunk."""
-        context, request, cache = self._context, self._request, self._context.cache
+        context, request = self._context, self._request
         guard = RequestGuard(is_cancelled, self._playback.arrived_s + request.deadline_s, context.clock)
+        served = context.models.of_request(request, context.voices)
+        lease = context.models.lease(served, guard.check)
         paced = [self._stages(open_stages, guard) for _ in range(2)]
-        stages, token_stages = (cache.stages(each, request, guard.check) for each in paced)
-        voice = self._voice(stages, guard)
+        try:
+            yield from self._spoken(served, [ModelStages(each, lease) for each in paced], guard)
+        finally:
+            if lease.is_taken:
+                lease.release(open_stages())
+
+    def _spoken(self, served: ServedModel, own: Sequence[Stages], guard: RequestGuard) -> Replies:
+        """Speak with one fine-tune; `own` are its stages, for the audio and for the tokens."""
+        request, cache, pipeline = self._request, served.cache, served.pipeline
+        stages, token_stages = (cache.stages(each, request, guard.check) for each in own)
+        voice = self._voice(served, stages, guard)
         answer = cache.answers.find(request, voice)
         if answer is not None:
             yield from self._again(answer)
             return
-        gain = self._gain(voice, stages, guard)
-        pipeline = context.pipeline
+        gain = self._gain(served, voice, stages, guard)
         reuse = cache.reuse(request, voice, pipeline.schedule_of(request), guard.check)
-        with closing(pipeline.speak(request, voice, stages, token_stages, context.run_ahead, reuse)) as chunks:
+        run_ahead = self._context.run_ahead
+        with closing(pipeline.speak(request, voice, stages, token_stages, run_ahead, reuse)) as chunks:
             # One that may not compute is sent nothing before all of it is found.
-            yield from self._sent(chunks if self._refusal is None else list(chunks), voice, gain, reuse)
+            yield from self._sent(chunks if self._refusal is None else list(chunks), voice, gain, reuse, cache.answers)
 
     def leave(self, failure: Exception | None) -> None:
         """Give the place back."""
@@ -92,18 +101,20 @@ class SpeechJob:
             self._context.ledger.sent(self._playback, chunk.audio_s, chunk.finish_reason, is_computed=False)
             yield Reply(chunk.wire, last=number == len(answer.responses))
 
-    def _gain(self, voice: Voice, stages: Stages, guard: RequestGuard) -> float:
+    def _gain(self, served: ServedModel, voice: Voice, stages: Stages, guard: RequestGuard) -> float:
         """What the speech is multiplied by; the voice is measured the first time."""
-        context, wanted = self._context, self._request.loudness
+        wanted = self._request.loudness
         target_lufs = voice.loudness if wanted is None else wanted
         if target_lufs == 0:
             return 1.0
-        own = context.cache.loudness(voice, lambda: own_loudness(voice, context.facts, stages), guard.check)
+        own = served.cache.loudness(voice, lambda: own_loudness(voice, served.facts, stages), guard.check)
         return gain_to(target_lufs, own)
 
-    def _sent(self, chunks: Iterable[Chunk], voice: Voice, gain: float, reuse: Reuse) -> Replies:
+    def _sent(
+        self, chunks: Iterable[Chunk], voice: Voice, gain: float, reuse: Reuse, answers: WholeAnswers
+    ) -> Replies:
         """A reply for each chunk; if all come from memory they are stored as they are sent."""
-        answers, ledger = self._context.cache.answers, self._context.ledger
+        ledger = self._context.ledger
         stored: list[WireChunk] = []
         is_stored = answers.stores(self._request)
         for chunk in chunks:
@@ -127,19 +138,19 @@ class SpeechJob:
         metrics = context.ledger.metrics
         return PacedStages(open_stages(), context.semaphores, guard, self._playback, metrics, context.clock)
 
-    def _voice(self, stages: Stages, guard: RequestGuard) -> Voice:
+    def _voice(self, served: ServedModel, stages: Stages, guard: RequestGuard) -> Voice:
         context, request = self._context, self._request
 
         def derive(reference: ReferenceRequest) -> Voice:
             turn = context.voice_semaphore.enter(self._playback.audio_due_s(), guard.check)
             try:
-                return derive_voice(reference, stages, context.facts)
+                return derive_voice(reference, stages, served.facts)
             finally:
                 context.voice_semaphore.leave(turn)
 
         def derive_once(reference: ReferenceRequest) -> Voice:
-            return context.cache.voice(request, reference, lambda: derive(reference), guard.check)
+            return served.cache.voice(request, reference, lambda: derive(reference), guard.check)
 
         if request.reference is not None:
             return derive_once(request.reference)
-        return context.voices.get(str(request.voice), context.facts.weights_digest, derive_once)
+        return context.voices.get(str(request.voice), served.facts.weights_digest, derive_once)

@@ -9,17 +9,19 @@ from pathlib import Path
 from gsv_runtime.errors import SynthesisError
 from gsv_runtime.jobs import ReadInputs
 from gsv_runtime.metrics import Metrics, NoMetrics
-from gsv_runtime.settings import CheckpointFacts, TtsSettings
+from gsv_runtime.models.catalogue import Catalogue
+from gsv_runtime.settings import TtsSettings
 from gsv_runtime.speech_request import parse_speech_request
 from gsv_runtime.tts.job import SpeechContext, SpeechJob
 from gsv_runtime.tts.prefetch import Prefetch
 from gsv_runtime.tts.reuse.speech_cache import SpeechCache
 from gsv_runtime.tts.scheduling.admission import AdmissionLimits
 from gsv_runtime.tts.scheduling.paced_stages import Clock, PrioritySemaphore, stage_semaphores
+from gsv_runtime.tts.served_models import ServedModels
 from gsv_runtime.tts.stream_ledger import StreamLedger
 from gsv_runtime.tts.synthesis.chunking import chunk_schedule
 from gsv_runtime.tts.synthesis.pipeline import Pipeline
-from gsv_runtime.voices.store import VoiceStore
+from gsv_runtime.voices.opening import open_voices
 
 
 class SpeechService:
@@ -28,20 +30,26 @@ class SpeechService:
     def __init__(
         self,
         settings: TtsSettings,
-        facts: CheckpointFacts,
+        catalogue: Catalogue,
         repository: Path,
         state: Path,
         metrics: Metrics | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
-        """Serve the voices in `state`, the folder of the server's state, as `settings` says."""
+        """Serve the fine-tunes of `catalogue` and the voices in `state`, the folder of the server's state."""
         metrics = metrics or NoMetrics()
+        schedule = chunk_schedule(settings)
+        self.cache = SpeechCache.open(settings, repository, state, metrics)
+        models = ServedModels(
+            catalogue,
+            repository,
+            self.cache,
+            lambda facts: Pipeline(facts, settings.tokens_per_call, schedule, settings.tokens_ahead),
+        )
         self._pool = ThreadPoolExecutor(settings.max_streams, thread_name_prefix="tts-tokens")
         self.context = SpeechContext(
-            facts,
-            Pipeline(facts, settings.tokens_per_call, chunk_schedule(settings), settings.tokens_ahead),
-            VoiceStore(state / settings.voices_directory),
-            SpeechCache.open(settings, repository, state, metrics),
+            models,
+            open_voices(settings.voices_directory, state),
             stage_semaphores(settings),
             PrioritySemaphore(settings.stage_slots),
             Prefetch(self._pool),
@@ -72,4 +80,4 @@ class SpeechService:
     def close(self) -> None:
         """Wait for the threads that pull tokens, and for what the cache has to write."""
         self._pool.shutdown(wait=True)
-        self.context.cache.close()
+        self.cache.close()

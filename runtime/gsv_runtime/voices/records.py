@@ -21,6 +21,7 @@ class VoiceEntry:
     created: str  # ISO 8601, UTC
     report: dict[str, Any] = field(default_factory=dict)  # of its recording; empty where an older server wrote it
     loudness: float = 0.0  # LUFS that its speech is brought to, unless a request says otherwise; 0: as the model speaks
+    model: str = ""  # name of the fine-tune that speaks with it; empty: the first
 
     def to_json(self) -> str:
         """One JSON object."""

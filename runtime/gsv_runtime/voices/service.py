@@ -8,21 +8,24 @@ from pathlib import Path
 import numpy as np
 
 from gsv_runtime.jobs import Replies, Reply
-from gsv_runtime.settings import CheckpointFacts, VoicesSettings
-from gsv_runtime.speech_request import parse_voice_request
+from gsv_runtime.models.catalogue import Catalogue
+from gsv_runtime.models.leased_stages import ModelLease, ModelStages
+from gsv_runtime.settings import VoicesSettings
+from gsv_runtime.speech_request import ReferenceRequest, VoiceRequest, parse_voice_request
 from gsv_runtime.stages import Stages
 from gsv_runtime.tensors import Arrays
 from gsv_runtime.voices.cloning import derive_voice
-from gsv_runtime.voices.store import VoiceStore
+from gsv_runtime.voices.opening import open_voices
+from gsv_runtime.voices.records import VoiceEntry
 
 
 class VoiceService:
     """Answers `voices` requests."""
 
-    def __init__(self, settings: VoicesSettings, facts: CheckpointFacts, state: Path) -> None:
-        """Keep voices in the folder of the server's state."""
-        self._facts = facts
-        self._voices = VoiceStore(state / settings.voices_directory, settings.max_voices)
+    def __init__(self, settings: VoicesSettings, catalogue: Catalogue, state: Path) -> None:
+        """Keep voices in the folder of the server's state, or where GSV_VOICES says."""
+        self._catalogue = catalogue
+        self._voices = open_voices(settings.voices_directory, state, settings.max_voices)
 
     def answer(self, inputs: Arrays, stages: Stages, is_cancelled: Callable[[], bool]) -> Replies:
         """Register, lists or delete; one reply with the voices that the action was about.
@@ -42,9 +45,19 @@ class VoiceService:
         elif request.action == "delete":
             self._voices.delete(str(request.voice))
         elif request.reference is not None:
-            voice = derive_voice(request.reference, stages, self._facts)
-            entries = [self._voices.add(str(request.voice), voice, request.reference, request.loudness)]
+            entries = [self._registered(request, request.reference, stages)]
         texts = np.empty(len(entries), dtype=np.object_)
         texts[:] = [entry.to_json() for entry in entries]
         listed = f"[{', '.join(texts)}]"
         yield Reply({"voices": texts, "voices_json": np.array([listed], dtype=np.object_)}, last=True)
+
+    def _registered(self, request: VoiceRequest, reference: ReferenceRequest, stages: Stages) -> VoiceEntry:
+        """Register a voice as one fine-tune hears it."""
+        fine_tune = self._catalogue.get(request.model)
+        lease = ModelLease(fine_tune, self._catalogue.first, check=lambda: None)
+        try:
+            voice = derive_voice(reference, ModelStages(stages, lease), fine_tune.facts)
+        finally:
+            lease.release(stages)
+        model = "" if fine_tune.first else fine_tune.name
+        return self._voices.add(str(request.voice), voice, reference, request.loudness, model)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -30,7 +30,7 @@ from gsv_runtime.voices.records import VoiceEntry, VoiceRecord
 from gsv_runtime.voices.uploads import file_of
 from gsv_runtime.voices.voice_files import VoiceFiles, checked_record, write_atomically
 
-_MAX_LOADED = 64  # voices whose content is kept in memory
+MAX_LOADED = 64  # voices whose content is kept in memory
 
 logger = logging.getLogger("gsv.voices")
 
@@ -84,6 +84,24 @@ def voice_digest(request: ReferenceRequest, weights_digest: str) -> str:
 Derive = Callable[[ReferenceRequest], Voice]
 
 
+def record_of(
+    name: str, voice: Voice, reference: ReferenceRequest, clips: Sequence[bytes], loudness: float, model: str
+) -> VoiceRecord:
+    """What is written down of a voice when it is registered; `clips` are its recordings as files."""
+    entry = VoiceEntry(
+        voice=name,
+        prompt_text=voice.prompt_text,
+        prompt_language=voice.prompt_language,
+        seconds=voice.seconds,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        report=voice.report,
+        loudness=loudness,
+        model=model,
+    )
+    digests = tuple(hashlib.sha256(clip).hexdigest() for clip in clips)
+    return VoiceRecord(entry, {voice.weights_digest: voice.digest}, digests, reference.trim)
+
+
 class VoiceStore:
     """Registered voices in one directory, shared by every process that serves them."""
 
@@ -94,10 +112,12 @@ class VoiceStore:
         self._clips = directory / "clips"
         self._lock = directory / "lock"
         self._max_voices = max_voices
-        self._load = lru_cache(_MAX_LOADED)(self._read_content)
-        self._parse = lru_cache(_MAX_LOADED)(self._parse_record)
+        self._load = lru_cache(MAX_LOADED)(self._read_content)
+        self._parse = lru_cache(MAX_LOADED)(self._parse_record)
 
-    def add(self, name: str, voice: Voice, reference: ReferenceRequest, loudness: float = 0.0) -> VoiceEntry:
+    def add(
+        self, name: str, voice: Voice, reference: ReferenceRequest, loudness: float = 0.0, model: str = ""
+    ) -> VoiceEntry:
         """Register `voice`, which was derived from `reference`, as `name`; a voice of that name is replaced.
 
         Args:
@@ -105,33 +125,35 @@ class VoiceStore:
             voice: its features.
             reference: its recording, which is kept.
             loudness: see `VoiceEntry.loudness`.
+            model: name of the fine-tune that speaks with it where none is named; empty: the first.
 
         Raises:
             InvalidRequest: the store is full.
             InternalError: the folder cannot be written.
         """
-        entry = VoiceEntry(
-            voice=name,
-            prompt_text=voice.prompt_text,
-            prompt_language=voice.prompt_language,
-            seconds=voice.seconds,
-            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            report=voice.report,
-            loudness=loudness,
-        )
         clips = [file_of(clip) for clip in (reference.audio, *reference.aux_audio)]
-        clip_digests = tuple(hashlib.sha256(clip).hexdigest() for clip in clips)
-        record = VoiceRecord(entry, {voice.weights_digest: voice.digest}, clip_digests, reference.trim)
+        record = record_of(name, voice, reference, clips, loudness, model)
         with self._writing():
             previous = self._read_record(name)
             if previous is None and self._max_voices is not None and len(self._record_paths()) >= self._max_voices:
                 raise InvalidRequest(f"{self._max_voices} voices are registered, the most allowed; delete one first")
-            for digest, clip in zip(clip_digests, clips, strict=True):
+            for digest, clip in zip(record.clips, clips, strict=True):
                 write_atomically(self._clips / digest, lambda file, clip=clip: file.write(clip))  # type: ignore[misc]
             self._write_voice(name, record, voice)
             if previous is not None:
                 self._drop_unused(previous)
-        return entry
+        return record.entry
+
+    def model_of(self, name: str) -> str:
+        """Name of the fine-tune that speaks with a voice; empty: the first.
+
+        Raises:
+            VoiceNotFound: there is none of that name.
+        """
+        record = self._read_record(name)
+        if record is None:
+            raise VoiceNotFound(f"voice {name!r} is not registered; register it or choose one of the list")
+        return record.entry.model
 
     def get(self, name: str, weights_digest: str, derive: Derive | None = None) -> Voice:
         """Read a registered voice.

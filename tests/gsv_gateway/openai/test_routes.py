@@ -225,7 +225,30 @@ def test_models_are_listed_and_named(running):
     one = running.http.get("/v1/models/tts-1").json()
     assert set(one) == {"id", "object", "created", "owned_by"}
     assert running.http.get("/v1/models/gpt-5").status_code == 404
-    assert running.http.get("/v1/audio/models").json()["models"][0] == {"id": "gpt-sovits"}
+    assert {"id": "gpt-sovits"} in running.http.get("/v1/audio/models").json()["models"]
+
+
+def test_the_servers_models_are_listed_first_and_spoken_with_by_name_in_any_case(running, triton):
+    triton.models.append({"model": "Ann", "s1": "ann.ckpt", "s2": "ann.pth"})
+    assert [model["id"] for model in running.http.get("/v1/models").json()["data"]][:2] == ["default", "Ann"]
+    assert running.say(model="ann").status_code == 200
+    assert running.say(model="tts-1").status_code == 200
+    assert [asked.get("model") for asked in triton.spoken] == ["Ann", None]
+
+
+def test_a_model_that_was_added_a_moment_ago_is_found(running, triton):
+    assert running.http.get("/v1/models/ann").status_code == 404
+    triton.models.append({"model": "ann", "s1": "ann.ckpt", "s2": "ann.pth"})
+    assert running.http.get("/v1/models/ann").json()["id"] == "ann"
+
+
+def test_a_voice_is_registered_for_the_model_that_the_form_names(running, triton, clip):
+    triton.models.append({"model": "ann", "s1": "ann.ckpt", "s2": "ann.pth"})
+    files = {"audio_sample": ("a.wav", clip)}
+    assert running.http.post("/v1/audio/voices", data={"name": "eve", "model": "ann"}, files=files).status_code == 200
+    assert triton.asked[-1]["model"] == "ann"
+    refused = running.http.post("/v1/audio/voices", data={"name": "eve", "model": "bob"}, files=files)
+    assert refused.status_code == 404
 
 
 def test_a_voice_is_registered_listed_spoken_with_and_deleted(running, triton, clip):

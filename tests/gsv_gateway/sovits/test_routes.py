@@ -6,6 +6,7 @@ import pytest
 import soundfile
 
 from gsv_client import InternalError, ServerBusy
+from gsv_gateway.keys import KeyStore
 
 TEXT = {"text": "Hello.", "text_lang": "en"}
 
@@ -189,6 +190,27 @@ def test_weights_are_set_where_they_are_those_that_are_loaded(start, route, kind
     assert failed.status_code == 400
     assert failed.json()["message"] == f"change {kind} weight failed"
     assert "--weights" in failed.json()["Exception"]
+
+
+def test_weights_that_a_caller_sets_are_its_own_default_and_nobody_elses(start, triton, tmp_path):
+    keys = KeyStore(tmp_path / "keys.json")
+    headers = [{"x-api-key": keys.add(name)[1]} for name in ("phone", "car")]
+    triton.models.append({"model": "ann", "s1": "ann-e15.ckpt", "s2": "ann_e8.pth"})
+    running = start(keys_file=tmp_path / "keys.json")
+    for kind, path in (("gpt", "GPT_weights_v2/ann-e15.ckpt"), ("sovits", "SoVITS_weights_v2\\ANN_e8.pth")):
+        answer = running.http.get(f"/set_{kind}_weights", params={"weights_path": path}, headers=headers[0])
+        assert answer.json() == {"message": "success"}
+    for each in headers:
+        assert running.http.post("/tts", json=TEXT, headers=each).status_code == 200
+    assert running.say(headers=headers[0]).status_code == 200
+    assert [asked.get("model") for asked in triton.spoken] == ["ann", None, "ann"]
+
+
+def test_without_keys_the_weights_are_the_addresss_own(running, triton):
+    triton.models.append({"model": "ann", "s1": "ann-e15.ckpt", "s2": "ann_e8.pth"})
+    assert running.http.get("/set_gpt_weights", params={"weights_path": "ann-e15.ckpt"}).status_code == 200
+    assert ask(running).status_code == 200
+    assert triton.spoken[0]["model"] == "ann"
 
 
 def test_a_reference_set_for_all_is_known_or_not(running):

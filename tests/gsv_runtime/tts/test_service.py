@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from gsv_runtime.errors import Cancelled, DeadlineExceeded, InternalError, InvalidRequest
+from gsv_runtime.models.catalogue import Catalogue
 from gsv_runtime.speech_request import ReferenceRequest
 from gsv_runtime.tts.scheduling.admission import Refused
 from gsv_runtime.tts.service import SpeechService
 from gsv_runtime.voices.cloning import derive_voice
 from gsv_runtime.voices.store import VoiceStore
 
-from ..conftest import SETTINGS, answer
+from ..conftest import SETTINGS, answer, first_of
 
 LIMIT_S = 20
 
@@ -44,7 +45,7 @@ def counts():
 
 @pytest.fixture
 def service(facts, tmp_path, counts):
-    service = SpeechService(SETTINGS, facts, tmp_path, tmp_path, counts)
+    service = SpeechService(SETTINGS, Catalogue(tmp_path, first_of(facts)), tmp_path, tmp_path, counts)
     yield service
     service.close()
 
@@ -131,7 +132,9 @@ def test_a_client_that_leaves_is_counted_and_its_slot_is_free_when_the_request_h
 
 def test_a_deadline_that_passes_ends_the_request(facts, tmp_path, inputs, make_stages, counts):
     now_s = iter(range(100_000))
-    service = SpeechService(SETTINGS, facts, tmp_path, tmp_path, counts, clock=lambda: float(next(now_s)))
+    service = SpeechService(
+        SETTINGS, Catalogue(tmp_path, first_of(facts)), tmp_path, tmp_path, counts, clock=lambda: float(next(now_s))
+    )
     with pytest.raises(DeadlineExceeded):
         answer(service, inputs("ab," * 100, deadline_s=30.0), make_stages)
     assert counts.sums[("gsv_failures_total", "DeadlineExceeded")] == 1
@@ -172,7 +175,7 @@ def test_tokens_of_the_next_sentence_are_made_while_the_first_is_decoded(service
 def test_many_requests_at_once_give_what_each_gives_alone(facts, tmp_path, inputs, make_stages):
     from dataclasses import replace
 
-    service = SpeechService(replace(SETTINGS, max_streams=20), facts, tmp_path, tmp_path)
+    service = SpeechService(replace(SETTINGS, max_streams=20), Catalogue(tmp_path, first_of(facts)), tmp_path, tmp_path)
     asked = [inputs("ab,cde" + "f" * number, streaming="chunk") for number in range(1, 11)]
 
     def audio(request):
@@ -208,7 +211,7 @@ def test_a_voice_of_other_weights_speaks_after_its_recording_was_read_anew(facts
     reference = ReferenceRequest(inputs()["reference_audio"][0], "this is what is said in the clip", "en", trim=False)
     old = dataclasses.replace(facts, weights_digest="those before")
     VoiceStore(tmp_path / "voices").add("ann", derive_voice(reference, make_stages(), old), reference)
-    service = SpeechService(SETTINGS, facts, tmp_path, tmp_path)
+    service = SpeechService(SETTINGS, Catalogue(tmp_path, first_of(facts)), tmp_path, tmp_path)
     by_name = inputs() | {"voice": np.array(["ann"], object)}
     for name in ("reference_audio", "prompt_text"):
         del by_name[name]

@@ -7,6 +7,7 @@ import pytest
 
 from gsv_runtime import contract
 from gsv_runtime.errors import InvalidRequest, VoiceNotFound
+from gsv_runtime.models.catalogue import FIRST_NAME, Catalogue, FineTune
 from gsv_runtime.settings import VoicesSettings
 from gsv_runtime.tensors import check_inputs, to_wire
 from gsv_runtime.voices.service import VoiceService
@@ -19,7 +20,7 @@ def ask(facts, make_stages, tmp_path):
     """Ask a service of its own, as after a restart; returns the voices of its only reply."""
 
     def make(**inputs):
-        service = VoiceService(SETTINGS, facts, tmp_path)
+        service = VoiceService(SETTINGS, Catalogue(tmp_path, FineTune(FIRST_NAME, facts, first=True)), tmp_path)
         wire = to_wire(contract.VOICES, contract.VOICES.inputs, {name: [value] for name, value in inputs.items()})
         replies = list(service.answer(check_inputs(contract.VOICES, wire), make_stages(), lambda: False))
         (reply,) = replies

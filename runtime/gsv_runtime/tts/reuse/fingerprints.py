@@ -10,18 +10,21 @@ from __future__ import annotations
 import os
 import re
 import sys
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
 from gsv_runtime import contract
 from gsv_runtime.model_files import CONFIG_FILE, TEXT_RESOURCES, file_digest
+from gsv_runtime.models.catalogue import FineTune
 from gsv_runtime.settings import read_build
 from gsv_runtime.tts.reuse.keys import Fingerprints, content_digest
 
 TEXT_EPOCH = 1  # of what is read out of a text
 SPEECH_EPOCH = 3  # of what becomes of it, and of a recording
 _TEXT_MODELS = (contract.TEXT_FRONTEND, contract.BERT)
-_UNCONCERNED_MODELS = (contract.TTS, contract.VOICES)  # what of their settings matters is in the keys
+# What of their settings matters is in the keys.
+_UNCONCERNED_MODELS = (contract.TTS, contract.VOICES, contract.FINE_TUNES)
 _UNCONCERNED_LIBRARIES = ("filelock", "redis")
 
 
@@ -29,8 +32,12 @@ class NoFingerprint(ValueError):
     """It cannot be told what the repository was built from."""
 
 
-def fingerprints(repository: Path) -> Fingerprints:
+def fingerprints(repository: Path, fine_tune: FineTune | None = None) -> Fingerprints:
     """Of a model repository, as this process and its neighbours run it; takes some milliseconds, more with large files.
+
+    Args:
+        repository: the model repository.
+        fine_tune: one that was added to the first; None: the first.
 
     Raises:
         NoFingerprint: build.json does not say what the stages' files hold.
@@ -38,7 +45,7 @@ def fingerprints(repository: Path) -> Fingerprints:
     build = read_build(repository)
     if "files" not in build or build["files"].keys() != build["stages"].keys():
         raise NoFingerprint(f"{repository.name} was built before there was a cache; run `make build`")
-    files: dict[str, str] = build["files"]
+    files: dict[str, str] = {**build["files"], **(fine_tune.files if fine_tune is not None else {})}
     stages = [model for model in contract.MODELS if model not in _UNCONCERNED_MODELS]
     text = content_digest(
         {model.name: files.get(model.name, "") for model in _TEXT_MODELS},
@@ -49,7 +56,8 @@ def fingerprints(repository: Path) -> Fingerprints:
         build["facts"],
     )
     configs = [_digest(repository / model.name / CONFIG_FILE) for model in stages]
-    return Fingerprints(text, content_digest(text, files, configs, SPEECH_EPOCH))
+    own = [] if fine_tune is None else [asdict(fine_tune.facts)]
+    return Fingerprints(text, content_digest(text, files, configs, SPEECH_EPOCH, *own))
 
 
 def libraries() -> dict[str, str]:

@@ -110,6 +110,7 @@ WITHOUT_EFFECT: Mapping[type, Mapping[str, str]] = {
         "cache": "whether to look",
         "seeded": "decides whether the seed or ANY_SEED is in the key",
         "loudness": "a gain; what is stored is multiplied by it",
+        "model": "a name; its weights are in the fingerprint",
     },
     Sampling: {},
     ReferenceRequest: {},

@@ -12,6 +12,7 @@ from gsv_runtime.cache.entry import Entry
 from gsv_runtime.cache.opening import open_cache
 from gsv_runtime.cache.tiers import Cache
 from gsv_runtime.metrics import Metrics
+from gsv_runtime.models.catalogue import FineTune
 from gsv_runtime.settings import TtsSettings
 from gsv_runtime.speech_request import ReferenceRequest, SpeechRequest
 from gsv_runtime.stages import Stages
@@ -32,12 +33,14 @@ logger = logging.getLogger("gsv.cache")
 class SpeechCache:
     """One server's; safe to share between threads."""
 
-    def __init__(self, cache: Cache, known_by: Fingerprints, metrics: Metrics) -> None:
+    def __init__(self, cache: Cache, known_by: Fingerprints, metrics: Metrics, once: ComputeOnce | None = None) -> None:
+        """Keep in `cache` what `known_by` decides; `once` is shared where several fine-tunes share the cache."""
         self._cache = cache
         self._known_by = known_by
-        self._once = ComputeOnce(cache, metrics)
+        self._metrics = metrics
+        self._once = once or ComputeOnce(cache, metrics)
         self._sentences = SentenceCache(cache, known_by, metrics)
-        self.answers = WholeAnswers(cache.memory, metrics)
+        self.answers = WholeAnswers(cache.memory, metrics, known_by.speech)
 
     @classmethod
     def open(cls, settings: TtsSettings, repository: Path, state: Path, metrics: Metrics) -> SpeechCache:
@@ -60,6 +63,15 @@ class SpeechCache:
         took_ms = (time.perf_counter() - began_s) * 1e3
         logger.info("cache open text=%.8s speech=%.8s took_ms=%.0f", known_by.text, known_by.speech, took_ms)
         return cls(cache, known_by, metrics)
+
+    def for_fine_tune(self, repository: Path, fine_tune: FineTune) -> SpeechCache:
+        """The same levels for another fine-tune, whose entries are found by its own weights."""
+        try:
+            known_by = fingerprints(repository, fine_tune)
+        except (ValueError, OSError) as failure:
+            logger.warning("cache off model=%s cause=%r", fine_tune.name, str(failure))
+            return SpeechCache(Cache.disabled(), Fingerprints("", ""), self._metrics)
+        return SpeechCache(self._cache, known_by, self._metrics, self._once)
 
     def stages(self, stages: Stages, request: SpeechRequest, check: Callable[[], None]) -> Stages:
         """The stages, with what is known of text if the request allows it; see `RememberedStages`."""

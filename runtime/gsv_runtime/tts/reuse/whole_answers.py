@@ -28,6 +28,7 @@ WITHOUT_EFFECT = {
     "deadline_s": "when, not what",
     "cache": "whether to look",
     "seeded": "decides whether the seed is in the key",
+    "model": "a name; the fingerprint of its weights is in the key",
 }
 _decisive = attrgetter(*(field.name for field in fields(SpeechRequest) if field.name not in WITHOUT_EFFECT))
 
@@ -64,9 +65,10 @@ class WholeAnswer:
 class WholeAnswers:
     """One server's; safe to share between threads."""
 
-    def __init__(self, memory: Memory | None, metrics: Metrics) -> None:
-        """Keep answers in `memory`; without one, none is kept and none found."""
+    def __init__(self, memory: Memory | None, metrics: Metrics, fingerprint: str = "") -> None:
+        """Keep answers in `memory`, which fine-tunes share; without one, none is kept and none found."""
         self._memory = memory
+        self._fingerprint = fingerprint
         self._metrics = metrics
 
     def stores(self, request: SpeechRequest) -> bool:
@@ -78,7 +80,7 @@ class WholeAnswers:
         if self._memory is None or not self.stores(request):
             return None
         began_s = time.perf_counter()
-        found: WholeAnswer | None = self._memory.get(answer_key(request, voice))
+        found: WholeAnswer | None = self._memory.get(answer_key(request, voice, self._fingerprint))
         self._metrics.observe("gsv_cache_get_seconds", time.perf_counter() - began_s, level=MEMORY, kind=WHOLE_ANSWER)
         if found is None:
             self._metrics.add("gsv_cache_misses_total", level=MEMORY, kind=WHOLE_ANSWER)
@@ -94,12 +96,14 @@ class WholeAnswers:
             return
         nbytes = _ANSWER_OVERHEAD_BYTES + 4 * (len(request.text) + len(request.lexicon))
         nbytes += sum(response.nbytes for response in responses)
-        if self._memory.put(answer_key(request, voice), WholeAnswer(tuple(responses), saved_s, nbytes), nbytes):
+        key = answer_key(request, voice, self._fingerprint)
+        if self._memory.put(key, WholeAnswer(tuple(responses), saved_s, nbytes), nbytes):
             self._metrics.add("gsv_cache_written_bytes_total", nbytes, level=MEMORY, kind=WHOLE_ANSWER)
 
 
-def answer_key(request: SpeechRequest, voice: Voice) -> Hashable:
-    """All that decides what is sent, compared value by value; fingerprints do not change while a process lives."""
+def answer_key(request: SpeechRequest, voice: Voice, fingerprint: str = "") -> Hashable:
+    """All that decides what is sent, compared value by value; `fingerprint` is that of the fine-tune."""
     if not request.seeded:
         request = replace(request, sampling=replace(request.sampling, seed=-1))
-    return WHOLE_ANSWER, voice.content, voice.prompt_text, voice.prompt_language, voice.loudness, _decisive(request)
+    known = (fingerprint, voice.content, voice.prompt_text, voice.prompt_language, voice.loudness)
+    return WHOLE_ANSWER, *known, _decisive(request)

@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from gsv_runtime.models.catalogue import Catalogue
 from gsv_runtime.speech_request import ReferenceRequest
 from gsv_runtime.tts.service import SpeechService
 from gsv_runtime.voices.cloning import derive_voice
 
+from ...conftest import first_of
 from .speaking import SETTINGS, Counts
 
 
@@ -25,7 +27,7 @@ def start(facts, tmp_path, counts):
     def make(settings=SETTINGS, build=None, **options):
         described = {"facts": {}, "stages": {"t2s": "x"}, "files": {"t2s": "y"}} if build is None else build
         (tmp_path / "build.json").write_text(json.dumps(described))
-        service = SpeechService(settings, facts, tmp_path, tmp_path, counts, **options)
+        service = SpeechService(settings, Catalogue(tmp_path, first_of(facts)), tmp_path, tmp_path, counts, **options)
         running.append(service)
         return service
 
@@ -40,12 +42,12 @@ def service(start):
 
 
 @pytest.fixture
-def register(service, make_stages, make_recording):
+def register(service, facts, make_stages, make_recording):
     """A function that registers a recording of some loudness as `ann`."""
 
     def make(level):
         reference = ReferenceRequest(make_recording(level=level), "hi", "en", trim=False)
-        service.context.voices.add("ann", derive_voice(reference, make_stages(), service.context.facts), reference)
+        service.context.voices.add("ann", derive_voice(reference, make_stages(), facts), reference)
 
     return make
 

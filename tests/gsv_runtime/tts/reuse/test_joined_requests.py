@@ -29,14 +29,14 @@ class Gate:
 
 def num_single_flights(service):
     """Sentences that are being computed, or looked for, for whoever wants them."""
-    return len(service.context.cache._sentences.flights)
+    return len(service.cache._sentences.flights)
 
 
 def wait_for_followers(service, number):
     """Until so many requests wait for flights that others lead."""
     poll = threading.Event()
     for _ in range(int(LIMIT_S / 0.01)):
-        if service.context.cache.num_following >= number:
+        if service.cache.num_following >= number:
             return
         poll.wait(0.01)
     raise AssertionError("they do not come")
@@ -120,7 +120,7 @@ def test_a_follower_that_leaves_stops_waiting(service, ask, make_stages):
             follower.result(LIMIT_S)
         gate.opened.set()
         leader.result(LIMIT_S)
-    assert service.context.cache.num_following == 0
+    assert service.cache.num_following == 0
 
 
 def test_requests_that_wait_for_each_others_sentences_all_end(service, ask, make_stages):
@@ -149,7 +149,7 @@ def test_a_stage_that_fails_fails_those_who_wait_too_and_not_the_next(service, a
         gate.set()
         failures = [job.exception(LIMIT_S) for job in jobs]
     assert all(isinstance(failure, InternalError) for failure in failures)
-    assert num_single_flights(service) == service.context.cache.num_following == 0
+    assert num_single_flights(service) == service.cache.num_following == 0
     assert sources(answer(service, ask("ab"), make_stages)) == ["computed"]
 
 

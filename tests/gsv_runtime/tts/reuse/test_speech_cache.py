@@ -108,7 +108,7 @@ def test_another_build_misses(start, ask, make_stages, tmp_path):
     disk = dataclasses.replace(SETTINGS, cache_memory_bytes=0, cache_directory="cache", cache_disk_bytes=1 << 26)
     first = start(disk)
     answer(first, ask("ab"), make_stages)
-    assert first.context.cache.flush(LIMIT_S)
+    assert first.cache.flush(LIMIT_S)
     assert sources(answer(start(disk), ask("ab"), make_stages)) == ["disk"]
     other = {"facts": {}, "stages": {"t2s": "x"}, "files": {"t2s": "z"}}
     assert sources(answer(start(disk, other), ask("ab"), make_stages)) == ["computed"]

@@ -51,6 +51,7 @@ OTHERS = {
     "retries": 1,
 }
 SAME = {
+    "model": "ann",
     "voice": "another name",
     "reference": ReferenceRequest(b"RIFF", "hi", "en", trim=False),
     "priority": "batch",
@@ -157,7 +158,7 @@ def test_an_answer_that_was_not_heard_to_its_end_is_not_kept(service, ask, make_
 def test_a_server_without_memory_keeps_no_answers(start, ask, make_stages, counts):
     service = start(change(SETTINGS, cache_memory_bytes=0, cache_directory="cache", cache_disk_bytes=1 << 26))
     answer(service, ask(), make_stages)
-    assert service.context.cache.flush(20)
+    assert service.cache.flush(20)
     for _ in range(3):
         assert set(sources(answer(service, ask(), make_stages))) == {"disk"}
     assert counts.sums[("gsv_cache_misses_total", "memory", "answer")] == 0

@@ -1,0 +1,77 @@
+"""The fine-tuned models behind, and what the names of models stand for."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+from gsv_client import FineTune, InternalError, InvalidRequest
+from gsv_gateway.chosen_weights import ChosenWeights
+from gsv_gateway.problems import RequestRefused
+from gsv_gateway.tritons import Tritons
+
+FRESH_S = 5.0  # for which a list of models is taken as it is
+OWN_MODEL = "gpt-sovits"
+ALIASES = (OWN_MODEL, "tts-1", "tts-1-hd", "gpt-4o-mini-tts")
+# Also dated forms of OpenAI's, and the names that clients of Kokoro and of GSVI are set to.
+_ACCEPTED = re.compile(r"(tts-1(-hd)?|gpt-4o-mini-tts)(-[0-9-]+)?|kokoro|gpt-sovits(-v\w+)?|tts-v\w+", re.IGNORECASE)
+
+
+class Models:
+    """Lists and resolves.
+
+    Args:
+        tritons: The servers that have them.
+        chosen: What callers set by api_v2.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(self, tritons: Tritons, chosen: ChosenWeights, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tritons, self.chosen, self._clock = tritons, chosen, clock
+        self._known: list[FineTune] = []
+        self._known_at_s = float("-inf")
+
+    async def all(self) -> list[FineTune]:
+        """Every model of the servers, as of a moment ago; none where a server is older than this gateway."""
+        if self._clock() - self._known_at_s > FRESH_S:
+            asked_at_s = self._clock()
+            try:
+                self._known = await self._tritons.first(lambda triton: triton.client.list_models())
+            except (InvalidRequest, InternalError):
+                self._known = []
+            self._known_at_s = asked_at_s
+        return self._known
+
+    async def named(self, name: str) -> str | None:
+        """A model of the servers by its name in any case; None where there is none."""
+        lower = name.strip().lower()
+        for _ in range(2):
+            for found in await self.all():
+                if found.model.lower() == lower:
+                    return found.model
+            self._known_at_s = float("-inf")  # added a moment ago, perhaps
+        return None
+
+    async def resolve(self, name: str, caller_id: str) -> str | None:
+        """What the server is to be asked for; None: the voice's own model, or the first.
+
+        Args:
+            name: A model's, or one of those that mean whatever is served.
+            caller_id: Whose default counts, see `ChosenWeights`.
+
+        Raises:
+            RequestRefused: 404; there is no such model.
+        """
+        if _ACCEPTED.fullmatch(name):
+            return await self.default(caller_id)
+        found = await self.named(name)
+        if found is None:
+            names = ", ".join([*(each.model for each in self._known[:8]), OWN_MODEL])
+            message = f"model {name[:60]!r} does not exist; need one of {names}"
+            raise RequestRefused(404, message, code="model_not_found", param="model")
+        return found
+
+    async def default(self, caller_id: str) -> str | None:
+        """The model that a caller chose by its weights; None where it chose none."""
+        return self.chosen.model_of(caller_id, await self.all()) if self.chosen.has_chosen(caller_id) else None

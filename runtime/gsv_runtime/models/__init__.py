@@ -1,0 +1,1 @@
+"""Which fine-tunes are loaded: the one place that decides, for `tts`, `voices` and operators."""

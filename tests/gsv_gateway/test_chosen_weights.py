@@ -1,0 +1,60 @@
+"""Choices of weights: the caller's own, kept in a file that gateways share."""
+
+import pytest
+
+from gsv_client import FineTune
+from gsv_gateway.chosen_weights import S1, S2, ChosenWeights
+
+ANN, BOB = FineTune("ann", s1="ann.ckpt", s2="ann.pth"), FineTune("bob", s1="bob.ckpt", s2="ann.pth")
+MODELS = (ANN, BOB)
+
+
+@pytest.fixture
+def chosen(tmp_path):
+    return ChosenWeights(tmp_path / "weights.json")
+
+
+def test_nothing_chosen_is_no_model(chosen):
+    assert chosen.model_of("key", MODELS) is None
+    assert not chosen.has_chosen("key")
+
+
+def test_one_file_stands_for_the_first_model_that_has_it(chosen):
+    assert chosen.choose("key", S2, "x/ANN.pth", MODELS) == ANN
+    assert chosen.model_of("key", MODELS) == "ann"
+
+
+def test_both_files_stand_for_the_model_that_has_both(chosen):
+    chosen.choose("key", S1, "bob.ckpt", MODELS)
+    assert chosen.choose("key", S2, "ann.pth", MODELS) == BOB
+
+
+def test_a_pair_that_no_model_has_is_what_was_set_last(chosen):
+    chosen.choose("key", S2, "ann.pth", MODELS[1:])
+    eve = FineTune("eve", s1="eve.ckpt", s2="eve.pth")
+    assert chosen.choose("key", S1, "eve.ckpt", (*MODELS, eve)) == eve
+
+
+def test_a_file_that_no_model_has_changes_nothing(chosen):
+    chosen.choose("key", S1, "bob.ckpt", MODELS)
+    assert chosen.choose("key", S1, "eve.ckpt", MODELS) is None
+    assert chosen.model_of("key", MODELS) == "bob"
+
+
+def test_a_choice_is_no_other_callers_and_another_gateway_sees_it(chosen, tmp_path):
+    chosen.choose("key", S1, "bob.ckpt", MODELS)
+    other = ChosenWeights(tmp_path / "weights.json")
+    assert other.model_of("key", MODELS) == "bob"
+    assert other.model_of("another", MODELS) is None
+
+
+def test_a_model_that_is_gone_is_none(chosen):
+    chosen.choose("key", S1, "bob.ckpt", MODELS)
+    assert chosen.model_of("key", MODELS[:1]) is None
+
+
+def test_the_callers_that_chose_longest_ago_are_forgotten(chosen, monkeypatch):
+    monkeypatch.setattr("gsv_gateway.chosen_weights._MOST", 2)
+    for caller in ("a", "b", "c"):
+        chosen.choose(caller, S1, "bob.ckpt", MODELS)
+    assert [chosen.has_chosen(caller) for caller in ("a", "b", "c")] == [False, True, True]
