@@ -117,7 +117,8 @@ def write_bundle(
 def _settings() -> dict[str, dict[str, str]]:
     """Parameters of every model, as config.pbtxt of the preset for small devices would carry them."""
     deployment = PRESETS["edge"]
-    return {model.name: parameters(deployment.model(model)) for model in contract.MODELS}
+    served = (model for model in contract.MODELS if model is not contract.FINE_TUNES)  # a bundle has one
+    return {model.name: parameters(deployment.model(model)) for model in served}
 
 
 def _gather_voices(
