@@ -152,7 +152,7 @@ docs: $(DOCS)/.ready ## write the tables of docs/wire.md from the contract, and 
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
 	@echo "open var/site/index.html"
 
-PACKAGES := constraints.txt runtime/pyproject.toml $(wildcard runtime/gsv_runtime/server/_preload*.[ch]) build/pyproject.toml client/pyproject.toml gateway/pyproject.toml local/pyproject.toml runtime/setup.py
+build: $(VENV)/.server $(NEEDS_CUDA) ## export WEIGHTS=dir (or S1=file.ckpt S2=file.pth, BASE=dir; MODEL=name adds one) into model_repository/ for PRESET=cpu|cuda|onnx|tensorrt; skips what is up to date
 	$(BIN)/python -m gsv_build build --preset $(PRESET) $(VOICE_FILES) $(ARGS)
 
 weights: $(VENV)/.server ## fetch the published checkpoints (several GB) into var/weights

@@ -13,6 +13,7 @@ import click
 
 from gsv_client.cli_errors import friendly_errors
 from gsv_client.client import Client
+from gsv_client.connection import Connection
 from gsv_client.fine_tunes import FineTune
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
@@ -32,8 +33,8 @@ def command() -> None:
 
 
 def _client(context: click.Context) -> Client:
-    url, timeout_s, busy_wait_s = context.obj
-    return Client(url, timeout_s, busy_wait_s=busy_wait_s)
+    connection: Connection = context.obj
+    return connection.open()
 
 
 @command.command("list", context_settings=_CONTEXT)
@@ -67,7 +68,7 @@ def load(context: click.Context, name: str) -> None:
     """Load model NAME and wait for it; it stays until others need its room."""
     with friendly_errors(), _client(context) as client:
         client.load_model(name)
-    click.echo(f"loaded {name} at {context.obj[0]}", err=True)
+    click.echo(f"loaded {name} at {context.obj.url}", err=True)
 
 
 @command.command("unload", context_settings=_CONTEXT)
@@ -77,7 +78,7 @@ def unload(context: click.Context, name: str) -> None:
     """Unload model NAME, unless a request uses it; its files stay."""
     with friendly_errors(), _client(context) as client:
         client.unload_model(name)
-    click.echo(f"unloaded {name} at {context.obj[0]}", err=True)
+    click.echo(f"unloaded {name} at {context.obj.url}", err=True)
 
 
 @command.command("pin", context_settings=_CONTEXT)
@@ -87,7 +88,7 @@ def pin(context: click.Context, name: str) -> None:
     """Load model NAME and keep it until the server's end; `add --pin` is for every start."""
     with friendly_errors(), _client(context) as client:
         client.load_model(name, pin=True)
-    click.echo(f"pinned {name} at {context.obj[0]}", err=True)
+    click.echo(f"pinned {name} at {context.obj.url}", err=True)
 
 
 @command.command("unpin", context_settings=_CONTEXT)
@@ -97,7 +98,7 @@ def unpin(context: click.Context, name: str) -> None:
     """Let model NAME go when others need its room."""
     with friendly_errors(), _client(context) as client:
         client.unpin_model(name)
-    click.echo(f"unpinned {name} at {context.obj[0]}", err=True)
+    click.echo(f"unpinned {name} at {context.obj.url}", err=True)
 
 
 @command.command("add", context_settings=_CONTEXT)

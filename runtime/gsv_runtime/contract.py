@@ -228,6 +228,9 @@ TTS = Model(
     decoupled=True,
 )
 
+_VOICE_FIELDS = "voice, model, prompt_text, prompt_language, seconds, created, report, loudness"
+_MODEL_FIELDS = "model, first, version, s1, s2, bytes, loaded, pinned, in_use, waiting"
+
 VOICES = Model(
     "voices",
     "register, list and delete voices",
@@ -239,12 +242,7 @@ VOICES = Model(
         _loudness("0"),
     ),
     outputs=(
-        Tensor(
-            "voices",
-            "STRING",
-            ("V",),
-            "JSON objects: voice, model, prompt_text, prompt_language, seconds, created, report, loudness",
-        ),
+        Tensor("voices", "STRING", ("V",), f"JSON objects: {_VOICE_FIELDS}"),
         Tensor("voices_json", "STRING", (1,), "the same in one text: always a JSON list of those objects"),
     ),
 )
@@ -257,14 +255,7 @@ FINE_TUNES = Model(
         Tensor("name", "STRING", (1,), "of a fine-tune; action list takes none", optional=True),
         Tensor("lease", "INT64", (1,), "of tts and voices: id of a hold that keeps it loaded", optional=True),
     ),
-    outputs=(
-        Tensor(
-            "models",
-            "STRING",
-            ("L",),
-            "JSON objects: model, first, version, s1, s2, bytes, loaded, pinned, in_use, waiting",
-        ),
-    ),
+    outputs=(Tensor("models", "STRING", ("L",), f"JSON objects: {_MODEL_FIELDS}"),),
 )
 
 TEXT_FRONTEND = Model(

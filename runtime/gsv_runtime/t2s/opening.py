@@ -11,11 +11,11 @@ from gsv_runtime.graphs.session import CUDA
 from gsv_runtime.model_files import T2S_GRAPH_FILE
 from gsv_runtime.settings import T2SSettings
 from gsv_runtime.t2s.cpu_engine import CpuEngine
+from gsv_runtime.t2s.decoder import Decoder
+from gsv_runtime.t2s.decoders import Decoders
 from gsv_runtime.t2s.drawing_engine import DrawingEngine
 from gsv_runtime.t2s.engine import Engine
 from gsv_runtime.t2s.launch_shapes import LaunchShapes
-from gsv_runtime.t2s.decoder import Decoder
-from gsv_runtime.t2s.decoders import Decoders
 from gsv_runtime.t2s.request import TextLimit
 
 logger = logging.getLogger("gsv.t2s")

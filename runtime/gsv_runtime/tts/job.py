@@ -110,9 +110,7 @@ class SpeechJob:
         own = served.cache.loudness(voice, lambda: own_loudness(voice, served.facts, stages), guard.check)
         return gain_to(target_lufs, own)
 
-    def _sent(
-        self, chunks: Iterable[Chunk], voice: Voice, gain: float, reuse: Reuse, answers: WholeAnswers
-    ) -> Replies:
+    def _sent(self, chunks: Iterable[Chunk], voice: Voice, gain: float, reuse: Reuse, answers: WholeAnswers) -> Replies:
         """A reply for each chunk; if all come from memory they are stored as they are sent."""
         ledger = self._context.ledger
         stored: list[WireChunk] = []

@@ -258,7 +258,8 @@ class SharedVoiceStore:
         if data is None:
             raise FileNotFoundError(digest)
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return Voice(digest, *facts, **{array: arrays[array] for array in Voice.ARRAYS}, loudness=loudness)
+            found = {array: arrays[array] for array in Voice.ARRAYS}
+        return replace(Voice(digest, *facts, **found), loudness=loudness)
 
 
 def _files_of(record: VoiceRecord) -> set[tuple[str, str]]:

@@ -222,9 +222,9 @@ def test_a_voice_of_other_weights_speaks_after_its_recording_was_read_anew(facts
     np.testing.assert_array_equal(spoken[0][0]["waveform"], spoken[1][0]["waveform"])
 
 
-def test_speech_is_brought_to_the_loudness_that_a_request_or_its_voice_wants(service, inputs, make_stages):
+def test_speech_is_brought_to_the_loudness_that_a_request_or_its_voice_wants(service, facts, inputs, make_stages):
     reference = ReferenceRequest(inputs()["reference_audio"][0], "this is what is said in the clip", "en", trim=False)
-    voice = derive_voice(reference, make_stages(), service.context.facts)
+    voice = derive_voice(reference, make_stages(), facts)
     service.context.voices.add("plain", voice, reference)
     service.context.voices.add("loud", voice, reference, loudness=-30.0)
 
