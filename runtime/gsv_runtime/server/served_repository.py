@@ -51,4 +51,14 @@ def with_values(text: str, values: dict[str, str]) -> str:
             quoted = value.replace("\\", r"\\").replace('"', r"\"")
             pattern = rf'(key: "{name}"\s+value {{ string_value: )"(?:[^"\\]|\\.)*"'
             text = re.sub(pattern, lambda found, quoted=quoted: f'{found[1]}"{quoted}"', text)  # type: ignore[misc]
-    return text
+    return _with_spans(text, int(values["slots"])) if "slots" in values else text
+
+
+def _with_spans(text: str, slots: int) -> str:
+    """The same with numbers of slots that a GPU's launch may run, which end with all slots."""
+
+    def up_to_all(found: re.Match[str]) -> str:
+        spans = [span for span in map(int, found[2].split(",")) if span < slots]
+        return f'{found[1]}"{", ".join(map(str, [*spans, slots]))}"'
+
+    return re.sub(r'(key: "spans"\s+value { string_value: )"([\d, ]+)"', up_to_all, text)

@@ -9,6 +9,7 @@ from gsv_build.deployment import PRESETS
 from gsv_runtime.server.operator_settings import settings_of
 from gsv_runtime.server.served_repository import served_repository, with_values
 from gsv_runtime.settings import T2SSettings, TtsSettings, parse
+from gsv_runtime.t2s.launch_shapes import LaunchShapes
 
 
 @pytest.fixture
@@ -50,6 +51,16 @@ def test_settings_are_in_the_configuration_that_is_served_and_all_else_is_a_link
     assert (served / "t2s" / "1" / "model.py").read_text() == "code"
     assert (served / "build.json").read_text() == "{}"
     assert before == {path: path.read_bytes() for path in repository.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("slots", [3, 16, 100])
+def test_a_gpu_is_told_launches_up_to_all_of_its_slots(tmp_path, slots):
+    built = tmp_path / "model_repository"
+    write_configs(built, PRESETS["cuda"])
+    (built / "build.json").write_text("{}")
+    served = served_repository(built, tmp_path / "var", settings_of({"GSV_SLOTS": str(slots)}))
+    settings = parse(T2SSettings, parameters(config(served, "t2s")))
+    assert LaunchShapes.parse(settings).spans[-1] == settings.slots == slots
 
 
 def test_settings_that_are_taken_back_leave_no_folder(repository, tmp_path):
