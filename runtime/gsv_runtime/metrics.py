@@ -82,7 +82,7 @@ T2S_METRICS = (
     MetricSpec("gsv_t2s_slots", GAUGE, "Slots of the cache."),
     MetricSpec("gsv_t2s_slots_in_use", GAUGE, "Slots held by sequences."),
     MetricSpec("gsv_t2s_tokens_total", COUNTER, "Semantic tokens made; 25 are a second of speech."),
-    MetricSpec("gsv_t2s_rounds_total", COUNTER, "Rounds of decoding; tokens over rounds is how full they were."),
+    MetricSpec("gsv_t2s_rounds_total", COUNTER, "Steps of decoding; tokens over steps is how full they were."),
     MetricSpec("gsv_t2s_reaped_total", COUNTER, "Sequences forgotten because nobody asked for more."),
 )
 

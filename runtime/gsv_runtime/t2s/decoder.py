@@ -73,6 +73,7 @@ class Decoder:
         )
         self._states: dict[int, _DrawState] = {}
         self._ending: set[int] = set()
+        self._num_steps = 0
 
     @property
     def sequence_ids(self) -> tuple[int, ...]:
@@ -93,6 +94,11 @@ class Decoder:
     def num_tokens(self) -> int:
         """Tokens drawn so far for all sequences."""
         return self._scheduler.num_tokens
+
+    @property
+    def num_steps(self) -> int:
+        """Decode steps taken so far."""
+        return self._num_steps
 
     def take_call(self, call: SequenceCall, inputs: Arrays, now_s: float) -> None:
         """Take one call of a sequence; `answers` or `advance` brings the answer.
@@ -177,6 +183,7 @@ class Decoder:
             noise[:, slot] = self._states[sequence_id].noise.rows(steps)
         states = [self._slot_state(slot, active=slot in slots) for slot in range(plan.span)]
         drawn = self._engine.launch(states, noise, partial(self._draw_ahead, plan.sequence_ids))
+        self._num_steps += len(drawn.tokens)
         for slot, sequence_id in slots.items():
             yield from self._take(sequence_id, drawn, slot)
 

@@ -211,15 +211,16 @@ class _Figures:
         self._metrics = metrics
         self._clock = clock
         self._told_s = clock()
-        self._tokens = decoder.num_tokens  # when last looked at
+        self._tokens, self._steps = decoder.num_tokens, decoder.num_steps  # when last looked at
         self._new = {"gsv_t2s_tokens_total": 0, "gsv_t2s_rounds_total": 0, "gsv_t2s_reaped_total": 0}
         self._slots_told = -1
 
     def count(self, reaped: int) -> None:
         """Take note of one round."""
-        tokens, self._tokens = self._decoder.num_tokens - self._tokens, self._decoder.num_tokens
-        self._new["gsv_t2s_tokens_total"] += tokens
-        self._new["gsv_t2s_rounds_total"] += tokens > 0
+        tokens, steps = self._decoder.num_tokens, self._decoder.num_steps
+        self._new["gsv_t2s_tokens_total"] += tokens - self._tokens
+        self._new["gsv_t2s_rounds_total"] += steps - self._steps
+        self._tokens, self._steps = tokens, steps
         self._new["gsv_t2s_reaped_total"] += reaped
         if self._clock() - self._told_s >= _COUNT_EVERY_S:
             self.tell()
