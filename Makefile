@@ -75,10 +75,10 @@ $(VENV)/.workbench: requirements-dev.txt $(VENV)/.server
 	@touch $@
 
 # ONNX Runtime for CUDA is another package of the same module, and brings none of CUDA's libraries by itself.
-cuda: $(VENV)/.cuda ## put onnxruntime-gpu and CUDA's libraries into .venv, in place of onnxruntime (about 2 GB)
+cuda: $(VENV)/.cuda ## put onnxruntime-gpu and CUDA's libraries into .venv, in place of onnxruntime (1.5 GB to fetch)
 
 $(VENV)/.cuda: requirements-cuda.txt $(VENV)/.server
-	@echo "installing onnxruntime-gpu and CUDA's libraries (about 2 GB) into $(VENV), in place of onnxruntime"
+	@echo "installing onnxruntime-gpu and CUDA's libraries (1.5 GB to fetch) into $(VENV), in place of onnxruntime"
 	$(BIN)/pip uninstall --quiet --yes onnxruntime
 	$(PIP) -r requirements-cuda.txt
 	@touch $@

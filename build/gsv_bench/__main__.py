@@ -18,6 +18,7 @@ BENCHES = {
     "kills": "gsv_bench.kills",
     "stages": "gsv_bench.stages",
     "streaming": "gsv_bench.streaming",
+    "t2s-engines": "gsv_bench.t2s_engines",
     "t2s-precision": "gsv_bench.t2s_precision",
     "t2s-prefill": "gsv_bench.t2s_prefill",
     "t2s-slots": "gsv_bench.t2s_slots",

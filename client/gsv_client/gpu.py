@@ -23,7 +23,7 @@ _PROVIDER = "CUDAExecutionProvider"
 _NEED_A_GPU = ("cuda", "onnx", "tensorrt")  # presets
 _IN_THIS_PROCESS = "cuda"  # of those, the one that this machine's Python runs; the others bring a container
 _TENSORRT = ("tensorrt", "tensorrt-cu12", "tensorrt-cu13", "tensorrt-rtx-cu12", "tensorrt-rtx-cu13")
-_INSTALL = "`make cuda` puts onnxruntime-gpu and CUDA's libraries into .venv (about 2 GB)"
+_INSTALL = "`make cuda` puts onnxruntime-gpu and CUDA's libraries into .venv (1.5 GB to fetch)"
 _WITHOUT = "presets cuda, onnx and tensorrt need one; cpu needs none"
 # y = Identity(x), one float: a provider shows whether its libraries load only when it gets a graph.
 _GRAPH = base64.b64decode("CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEA0=")

@@ -10,7 +10,7 @@ from gsv_build.graphs.precision import Precision
 from gsv_build.graphs.t2s_graphs import write_t2s_gpu_graphs
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
-from gsv_runtime.graphs.session import CPU
+from gsv_runtime.graphs.session import CPU, CUDA
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.cuda_engine import CudaEngine
 from gsv_runtime.t2s.decoder import Decoder
@@ -160,6 +160,15 @@ def test_logits_that_are_not_finite_end_their_sequence_in_the_middle_of_a_launch
     ((failed, failure),) = list(decoder.advance())
     assert (failed, decoder.sequence_ids) == (1, (2,))
     assert "not finite" in str(failure)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not CUDA.is_here(), reason="needs onnxruntime-gpu and a GPU")
+def test_on_a_gpu_captured_launches_give_the_tokens_of_single_steps(folder):
+    shapes = {steps: LaunchShapes((SLOTS,), (16, 48, ROWS), steps) for steps in (1, 8)}
+    single = DrawingEngine(folder, SLOTS, ROWS, shapes[1], CUDA, capture=False)
+    launches = DrawingEngine(folder, SLOTS, ROWS, shapes[8], CUDA, capture=True)
+    assert spoken(launches)[:2] == spoken(single)[:2]
 
 
 def test_graphs_of_another_length_are_refused(folder):
