@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import importlib
 import importlib.metadata
+import io
 import json
 import shutil
 import subprocess
@@ -15,11 +17,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gsv_client.doctor import Finding, Verdict
 
 _SMI_PLACES = ("/usr/local/nvidia/bin/nvidia-smi", "/usr/lib/wsl/lib/nvidia-smi")
 _PROVIDER = "CUDAExecutionProvider"
+_WARNINGS, _SILENT = 2, 4  # severities of ONNX Runtime's log
 _NEED_A_GPU = ("cuda", "onnx", "tensorrt")  # presets
 _IN_THIS_PROCESS = "cuda"  # of those, the one that this machine's Python runs; the others bring a container
 _TENSORRT = ("tensorrt", "tensorrt-cu12", "tensorrt-cu13", "tensorrt-rtx-cu12", "tensorrt-rtx-cu13")
@@ -68,7 +72,7 @@ def look(repository: Path = Path("model_repository")) -> Machine:
     cards, no_card = find_cards()
     preset, engines = _built(repository)
     tensorrt = tuple(f"{name} {version}" for name in _TENSORRT if (version := _version(name)))
-    return Machine(cards, no_card, find_provider(), tensorrt, preset, engines)
+    return Machine(cards, no_card, find_provider(bool(cards)), tensorrt, preset, engines)
 
 
 def find_cards() -> tuple[tuple[Card, ...], str]:
@@ -89,8 +93,8 @@ def find_cards() -> tuple[tuple[Card, ...], str]:
     return tuple(Card(*row) for row in rows if len(row) == 3), "nvidia-smi lists no card"
 
 
-def find_provider() -> Provider:
-    """Whether ONNX Runtime runs a graph on CUDA here."""
+def find_provider(has_card: bool) -> Provider:
+    """Whether ONNX Runtime runs a graph on CUDA here; it is not tried without a card."""
     try:
         onnxruntime = importlib.import_module("onnxruntime")
     except ImportError:
@@ -98,15 +102,26 @@ def find_provider() -> Provider:
     name = f"ONNX Runtime {onnxruntime.__version__}"
     if _PROVIDER not in onnxruntime.get_available_providers():
         return Provider(False, f"{name} was built without {_PROVIDER}")
+    if not has_card:
+        return Provider(False, f"{name} has {_PROVIDER}, which was not tried without a card")
     try:
-        if hasattr(onnxruntime, "preload_dlls"):
-            onnxruntime.preload_dlls()
-        session = onnxruntime.InferenceSession(_GRAPH, providers=[_PROVIDER])
-        works = _PROVIDER in session.get_providers()
+        works = _runs_on_cuda(onnxruntime)
     except Exception as failure:
         return Provider(False, f"{name}: {_PROVIDER} fails: {failure}")
-    reason = f"{name} with {_PROVIDER}" if works else f"{name}: CUDA's libraries do not load"
-    return Provider(works, reason)
+    return Provider(works, f"{name} with {_PROVIDER}" if works else f"{name}: CUDA's libraries do not load")
+
+
+def _runs_on_cuda(onnxruntime: Any) -> bool:
+    """Open a graph there; what ONNX Runtime prints of libraries that are missing is no part of our answer."""
+    onnxruntime.set_default_logger_severity(_SILENT)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            if hasattr(onnxruntime, "preload_dlls"):
+                onnxruntime.preload_dlls()
+            session = onnxruntime.InferenceSession(_GRAPH, providers=[_PROVIDER])
+        return _PROVIDER in session.get_providers()
+    finally:
+        onnxruntime.set_default_logger_severity(_WARNINGS)
 
 
 def findings(machine: Machine) -> Iterator[Finding]:

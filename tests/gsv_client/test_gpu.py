@@ -118,7 +118,13 @@ def runtime(providers: list[str], of_session: list[str] | Exception) -> SimpleNa
             raise of_session
         return SimpleNamespace(get_providers=lambda: of_session)
 
-    return SimpleNamespace(__version__="9.9", get_available_providers=lambda: providers, InferenceSession=open_session)
+    return SimpleNamespace(
+        __version__="9.9",
+        get_available_providers=lambda: providers,
+        set_default_logger_severity=lambda level: None,
+        preload_dlls=lambda: sys.stdout.write("Failed to load libcublas.so.13\n"),  # as ONNX Runtime 1.31 prints it
+        InferenceSession=open_session,
+    )
 
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
@@ -135,10 +141,17 @@ CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
     ],
 )
 def test_a_provider_counts_only_if_it_runs_a_graph(
-    monkeypatch: pytest.MonkeyPatch, there: Any, works: bool, found: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], there: Any, works: bool, found: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", there)
-    assert gpu.find_provider() == Provider(works, found)
+    assert gpu.find_provider(has_card=True) == Provider(works, found)
+    assert capsys.readouterr().out == "", "make reads the preset from there"
+
+
+def test_a_provider_is_not_tried_without_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime([CUDA, CPU], RuntimeError("no driver")))
+    found = gpu.find_provider(has_card=False)
+    assert found == Provider(False, "ONNX Runtime 9.9 has CUDAExecutionProvider, which was not tried without a card")
 
 
 def test_the_graph_that_it_runs_is_one() -> None:
