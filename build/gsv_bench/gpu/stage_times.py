@@ -45,10 +45,11 @@ def run_torch(options: Options, figures: Figures) -> None:
     """PyTorch eager of the modules that the graphs are exported from, in float32 and under autocast to float16."""
     for version in VERSIONS:
         weights = SeededWeights(options.sizes(version))
-        networks = Networks(weights.t2s(), weights.sovits())
-        never_end(networks.t2s)
+        t2s = weights.t2s()
+        never_end(t2s)
+        networks = Networks(t2s, weights.sovits())
         modules = {name: module.to(options.device).eval() for name, module in networks.graphs().items()}
-        t2s = networks.t2s.to(options.device)
+        t2s.to(options.device)
         for precision in PRECISIONS if options.device == "cuda" else ("float32",):
             name = f"{version.value} PyTorch eager {precision}"
             with figures.attempt(name), _precision(precision):

@@ -29,7 +29,7 @@ class Decoders:
         self._resident = resident
         self._of: dict[int, Decoder] = {}  # open sequences
         self._used: dict[int, Decoder] = {}  # by id of the decoder, those with open sequences
-        self._tokens_before = 0  # of decoders that are gone
+        self._tokens_before = self._steps_before = 0  # of decoders that are gone
         self._known: dict[int, Decoder] = {}
 
     @property
@@ -51,6 +51,11 @@ class Decoders:
     def num_tokens(self) -> int:
         """Tokens drawn so far for all sequences."""
         return self._tokens_before + sum(decoder.num_tokens for decoder in self._known.values())
+
+    @property
+    def num_steps(self) -> int:
+        """Decode steps taken so far."""
+        return self._steps_before + sum(decoder.num_steps for decoder in self._known.values())
 
     def when_open(self, weights: int, then: Callable[[Decoder | Exception], None]) -> None:
         """Call `then` when weights are open, or with why they cannot be; from any thread."""
@@ -118,6 +123,7 @@ class Decoders:
             del self._used[id(decoder)]
 
     def _forget(self, decoder: Decoder | None) -> None:
-        """Count a dropped decoder's tokens one last time; it goes when its sequences have ended."""
+        """Count a dropped decoder's tokens and steps one last time; it goes when its sequences have ended."""
         if decoder is not None and self._known.pop(id(decoder), None) is not None:
             self._tokens_before += decoder.num_tokens
+            self._steps_before += decoder.num_steps
