@@ -146,6 +146,7 @@ class _Case:
         self.pipeline = Pipeline(self.facts, deployment.model(contract.TTS).settings.tokens_per_call)
         graphs = OnnxStages(repository, frontend, threads, t2s.cache_rows, LIMIT)
         networks = Networks.seeded(network_sizes(version, size))
+        assert networks.t2s is not None  # of seeded weights there is every network
         never_end(networks.t2s)
         eager_t2s = SequenceRunner(GrowingCacheEngine(networks.t2s, max_positions=t2s.cache_rows), LIMIT)
         self.sides: dict[str, Stages] = {

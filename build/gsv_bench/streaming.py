@@ -53,7 +53,7 @@ def first_audio(voices: Voices, schedule: ChunkSchedule, tokens_per_call: int, r
 
     def request(text: str) -> SpeechRequest:
         sampling = Sampling(top_k=15, top_p=1.0, temperature=1.0, repetition_penalty=1.35, seed=1)
-        return SpeechRequest(text, "en", "v", None, 1.0, sampling, 0.5, 0.3, "cut5", "float32", "chunk")
+        return SpeechRequest(text, "en", "v", None, 1.0, sampling, 0.5, 0.3, "cut5", "float32", streaming="chunk")
 
     for count, text in texts.items():
         whole = pipeline.speak(request(text), voice, voices.stages)

@@ -117,7 +117,7 @@ class Voices:
     def _spoken(self, name: str, text: str, voice: Voice, seed: int) -> Sentence:
         """Tokens of a text as `t2s` draws them, taken on their way to the acoustic model."""
         sampling = Sampling(top_k=15, top_p=1.0, temperature=1.0, repetition_penalty=1.35, seed=seed)
-        request = SpeechRequest(text, "en", "v", None, 1.0, sampling, 0.5, 0.0, "cut0", "float32", "sentence")
+        request = SpeechRequest(text, "en", "v", None, 1.0, sampling, 0.5, 0.0, "cut0", "float32", streaming="sentence")
         listener = _Listener(self.stages)
         for _ in Pipeline(self.facts, tokens_per_call=25).speak(request, voice, listener):
             pass

@@ -32,7 +32,7 @@ def make(monkeypatch):
 
     def made(outcome=None, max_words=2):
         engine = LocalEngine.__new__(LocalEngine)
-        engine.max_words, engine._loaded = max_words, None
+        engine.max_words, engine._loaded = max_words, None  # type: ignore[assignment]
         job = Job(outcome)
 
         def admit(read):
