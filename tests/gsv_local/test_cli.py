@@ -18,7 +18,7 @@ class Engine:
     """Speaks a second of silence and keeps what it was asked."""
 
     asked: ClassVar = []
-    made: ClassVar = ()
+    made: ClassVar[tuple[object, ...]] = ()
 
     def __init__(self, bundle, max_words, threads):
         Engine.made = (bundle.default_voice, max_words, threads)
