@@ -16,6 +16,7 @@ BENCHES = {
     "fine-tunes": "gsv_bench.fine_tunes",
     "gateway": "gsv_bench.gateway",
     "kills": "gsv_bench.kills",
+    "replicas": "gsv_bench.replicas",
     "stages": "gsv_bench.stages",
     "streaming": "gsv_bench.streaming",
     "t2s-engines": "gsv_bench.t2s_engines",

@@ -16,7 +16,8 @@ import yaml
 ROOT = Path(__file__).parents[2]
 CHART, HAPROXY = ROOT / "deploy" / "chart", ROOT / "deploy" / "haproxy" / "haproxy.cfg"
 RENDERED = Path(__file__).parent / "rendered.yaml"
-HELM = shutil.which("helm") or (str(ROOT / "var" / "helm" / "helm") if (ROOT / "var" / "helm" / "helm").exists() else "")
+OURS = ROOT / "var" / "helm" / "helm"
+HELM = shutil.which("helm") or (str(OURS) if OURS.exists() else "")
 VERSIONS = ("1.30", "1.33", "1.36")
 
 

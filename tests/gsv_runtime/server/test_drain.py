@@ -40,7 +40,7 @@ def metrics():
     """Serves what Triton would; yields the address."""
 
     class Told(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):  # noqa: N802
+        def do_GET(self):
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b'# HELP gsv_streams x\ngsv_streams{model="tts",version="1"} 2\ngsv_streams_total 7\n')

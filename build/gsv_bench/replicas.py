@@ -1,0 +1,268 @@
+"""Two servers with a gateway each behind HAProxy: a voice travels, both are restarted in turn, and one is killed.
+
+`python -m gsv_bench --only replicas --json` (needs haproxy and redis-server). Each pair is what a pod of the Helm chart
+is. Voices lie in a Redis that both share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from gsv_bench.stages import lay_out
+from gsv_build.build_repository import build
+from gsv_build.deployment import PRESETS
+from gsv_client import Client, VoiceNotFound
+from gsv_runtime.server import drain, local_server, triton_process
+from gsv_runtime.server.triton_process import Ports
+
+REFERENCE = Path("build/gsv_demo/weights/references/slt.flac")
+PROMPT = "The young woman found a good book on the table, and the children laughed."
+TEXT = "The old man walked slowly along the river. He thought about the summer when he was a boy."
+_PATIENCE_S = 300.0
+
+logger = logging.getLogger("gsv.bench")
+
+
+@dataclass
+class Heard:
+    """How requests ended."""
+
+    whole: int = 0
+    cut: int = 0  # the connection broke: the stream's server had died
+    refused: dict[str, int] = field(default_factory=dict)  # by status
+
+
+@dataclass
+class Pair:
+    """A server and its gateway."""
+
+    number: int
+    repository: Path
+    work: Path
+    voices: str
+    ports: Ports = field(default_factory=Ports.free)
+    gateway_port: int = 0
+    gateway: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start both, and return when they can speak."""
+        os.environ["GSV_VOICES"] = self.voices
+        local_server.up(self.repository, self.work / f"state{self.number}", self.ports)
+        self.start_gateway()
+
+    def start_gateway(self) -> None:
+        """Start the gateway alone."""
+        triton = ["--triton", f"127.0.0.1:{self.ports.grpc}", "--keys", str(self.work / "keys.json")]
+        command = [sys.executable, "-m", "gsv_gateway", "--port", str(self.gateway_port), *triton]
+        with (self.work / f"gateway{self.number}.log").open("ab") as log:
+            self.gateway = subprocess.Popen([*command, "--drain", "120"], stderr=log)
+        _until(lambda: _status(f"http://127.0.0.1:{self.gateway_port}/readyz") == 200, "the gateway is not ready")
+
+    def stop_gateway(self) -> None:
+        """Let the gateway end its streams, and end."""
+        if self.gateway is not None:
+            self.gateway.send_signal(signal.SIGTERM)
+            self.gateway.wait(_PATIENCE_S)
+
+    def restart(self) -> None:
+        """What a rolling update does to a pod: the gateway drains, the server drains, both start again."""
+        self.stop_gateway()
+        drain.drained(120.0, lambda: drain.streams_at(f"http://127.0.0.1:{self.ports.metrics}/metrics"))
+        local_server.down(self.work / f"state{self.number}")
+        self.start()
+
+
+def listen(url: str, heard: Heard, lock: threading.Lock, seed: int) -> None:
+    """Ask for a text by the balancer, and note how it ended."""
+    body = json.dumps({"model": "tts-1", "input": TEXT, "voice": "ann", "response_format": "pcm", "seed": seed})
+    request = urllib.request.Request(f"{url}/v1/audio/speech", body.encode(), {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=_PATIENCE_S) as reply:
+            while reply.read(8192):
+                pass
+        with lock:
+            heard.whole += 1
+    except urllib.error.HTTPError as error:
+        with lock:
+            heard.refused[str(error.code)] = heard.refused.get(str(error.code), 0) + 1
+    except (OSError, ValueError, HTTPException) as error:
+        logger.info("cut off: %s", type(error).__name__)
+        with lock:
+            heard.cut += 1
+
+
+@contextlib.contextmanager
+def crowd(url: str, count: int, first_seed: int) -> Iterator[Heard]:
+    """So many listeners at once; leaving waits for all."""
+    heard, lock = Heard(), threading.Lock()
+    threads = [threading.Thread(target=listen, args=(url, heard, lock, first_seed + n)) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    yield heard
+    for thread in threads:
+        thread.join()
+
+
+def kill_one(url: str, pairs: list[Pair], listeners: int) -> dict[str, Any]:
+    """Kill one server while a crowd listens; when is the next newcomer heard?"""
+    with crowd(url, listeners, 1000) as heard:
+        _until(lambda: all(_streams(pair) > 0 for pair in pairs), "the crowd is not at both servers")
+        victim = pairs[0]
+        at_victim, all_streams = _streams(victim), sum(map(_streams, pairs))
+        state = local_server.ServerState.read(victim.work / f"state{victim.number}")
+        assert state is not None
+        triton_process.stop(state.pid, state.shm_prefix)
+        began_s, newcomer = time.monotonic(), Heard()
+        while not newcomer.whole:
+            short = threading.Lock()
+            listen_short(url, newcomer, short)
+        served_s = time.monotonic() - began_s
+    found = {"listeners": listeners, "streams": all_streams, "at_the_victim": at_victim, "newcomer_heard_s": served_s}
+    return {**found, **asdict(heard), "newcomer_refused": sum(newcomer.refused.values()) + newcomer.cut}
+
+
+def listen_short(url: str, heard: Heard, lock: threading.Lock) -> None:
+    """Ask for the list of voices, which a server behind has to answer."""
+    try:
+        with urllib.request.urlopen(f"{url}/v1/audio/voices", timeout=5) as reply:
+            reply.read()
+        heard.whole += 1
+    except (OSError, urllib.error.URLError):
+        heard.cut += 1
+        time.sleep(0.02)
+
+
+def voice_travels(pairs: list[Pair]) -> dict[str, float]:
+    """Register at one server, speak at the other; delete at the other, and ask the first."""
+    first, second = (Client(f"127.0.0.1:{pair.ports.grpc}", _PATIENCE_S) for pair in pairs)
+    with first, second:
+        first.register_voice("eve", REFERENCE, PROMPT, "en")
+        began_s = time.perf_counter()
+        with second.stream("Yes.", voice="eve", language="en", seed=1) as chunks:
+            next(iter(chunks))
+        spoken_s = time.perf_counter() - began_s
+        again_s = _first_chunk_s(second)
+        second.delete_voice("eve")
+        gone = 0
+        for client in (first, second):
+            try:
+                client.synthesize("Yes.", voice="eve", language="en")
+            except VoiceNotFound:
+                gone += 1
+    return {"first_sound_at_the_other_s": spoken_s, "of_a_voice_it_knows_s": again_s, "gone_at": gone}
+
+
+def _first_chunk_s(client: Client) -> float:
+    began_s = time.perf_counter()
+    with client.stream("No.", voice="eve", language="en", seed=2) as chunks:
+        next(iter(chunks))
+    return time.perf_counter() - began_s
+
+
+def rolling(url: str, pairs: list[Pair], listeners: int) -> dict[str, Any]:
+    """Restart both in turn while a crowd listens."""
+    with crowd(url, listeners, 5000) as heard:
+        for pair in pairs:
+            pair.restart()
+    return {"listeners": listeners, **asdict(heard)}
+
+
+def _streams(pair: Pair) -> float:
+    return drain.streams_at(f"http://127.0.0.1:{pair.ports.metrics}/metrics") or 0.0
+
+
+def _status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:
+            return int(reply.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def _until(claim: Any, otherwise: str) -> None:
+    until_s = time.monotonic() + _PATIENCE_S
+    while not claim():
+        if time.monotonic() > until_s:
+            raise RuntimeError(otherwise)
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def process(*command: str, environment: dict[str, str] | None = None) -> Iterator[None]:
+    """A process of ours, ended when this ends."""
+    running = subprocess.Popen(command, env=os.environ | (environment or {}), stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        running.terminate()
+        running.wait(30)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this benchmark."""
+    parser.add_argument("--replicas-weights", type=Path, default=Path("build/gsv_demo/weights"))
+    parser.add_argument("--replicas-repository", type=Path, help="one that is built; default: builds its own")
+    parser.add_argument("--replicas-work", type=Path, default=Path("var/bench/replicas"))
+    parser.add_argument("--replicas-listeners", type=int, default=64)
+
+
+def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """Measure; return Markdown for people and values for machines."""
+    for needed in ("haproxy", "redis-server"):
+        if shutil.which(needed) is None:
+            return f"replicas: {needed} is not installed (apt-get install {needed})", {}
+    work = arguments.replicas_work.resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    repository = arguments.replicas_repository
+    if repository is None:
+        repository = work / "model_repository"
+        lay_out(repository)
+        build(repository, PRESETS["cpu"], arguments.replicas_weights)
+    spare = Ports.free()
+    redis_port, balancer = spare.http, spare.grpc
+    pairs = [Pair(n, repository.resolve(), work, f"redis://127.0.0.1:{redis_port}/0") for n in range(2)]
+    for pair in pairs:
+        pair.gateway_port = Ports.free().http
+    url = f"http://127.0.0.1:{balancer}"
+    balanced = {f"GSV_GATEWAY_{pair.number + 1}": f"127.0.0.1:{pair.gateway_port}" for pair in pairs}
+    balanced |= {"GSV_BALANCER": f"127.0.0.1:{balancer}", "GSV_BALANCER_STATS": f"127.0.0.1:{spare.metrics}"}
+    values: dict[str, Any] = {}
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(process("redis-server", "--port", str(redis_port), "--save", "", "--dir", str(work)))
+        for pair in pairs:
+            stack.callback(local_server.down, work / f"state{pair.number}")
+            stack.callback(pair.stop_gateway)
+            pair.start()
+        stack.enter_context(process("haproxy", "-f", "deploy/haproxy/haproxy.cfg", environment=balanced))
+        _until(lambda: _status(f"{url}/readyz") == 200, "the balancer does not answer")
+        with Client(f"127.0.0.1:{pairs[0].ports.grpc}", _PATIENCE_S) as client:
+            client.register_voice("ann", REFERENCE, PROMPT, "en")
+        values["voice"] = _told("voice", voice_travels(pairs))
+        values["rolling"] = _told("rolling", rolling(url, pairs, arguments.replicas_listeners // 4))
+        values["kill"] = _told("kill", kill_one(url, pairs, arguments.replicas_listeners))
+    lines = [f"| {part} | {value} |" for part, value in values.items()]
+    return "\n".join(["| part | values |", "| --- | --- |", *lines]), {"replicas": values}
+
+
+def _told(part: str, found: Any) -> Any:
+    logger.info("measured %s: %s", part, found)
+    return found
