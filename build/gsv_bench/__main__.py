@@ -13,6 +13,7 @@ from typing import Any
 BENCHES = {
     "cache": "gsv_bench.cache",
     "concurrency": "gsv_bench.concurrency",
+    "edge": "gsv_bench.edge",
     "fine-tunes": "gsv_bench.fine_tunes",
     "gateway": "gsv_bench.gateway",
     "kills": "gsv_bench.kills",

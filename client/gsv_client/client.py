@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gsv_client import fine_tunes, phones, protocol
 from gsv_client.audio import Audio, Chunk, Playback, join_chunks
+from gsv_client.decoders import SERVER, decoding
 from gsv_client.errors import ConnectionFailed, InternalError, SynthesisError, VoiceNotFound
 from gsv_client.fine_tunes import FineTune
 from gsv_client.long_texts import Parts, parts_of
@@ -93,7 +95,12 @@ class Client:
         timeout_s: Longest silence of the server: to connect, before the first chunk and between chunks, in seconds.
         retries: How often a request is repeated that cannot have run, because the server was not reached or stopping.
         busy_wait_s: How long a request waits for a busy server in all, coming back when the server says; 0: not at all.
+        decode: Who makes audio of the tokens: "server", or "device": this machine, which needs the package gsv-local.
+        bundle: File with what a device needs (docs/bundle.md); None: the one that `gsv-local use` chose.
         transport: Another way to the server, for tests.
+
+    Raises:
+        InvalidRequest: Nobody here decodes as `decode` says.
     """
 
     def __init__(
@@ -103,11 +110,14 @@ class Client:
         *,
         retries: int = 2,
         busy_wait_s: float = 0.0,
+        decode: str = SERVER,
+        bundle: str | os.PathLike[str] | None = None,
         transport: Transport | None = None,
     ) -> None:
         address = parse_url(url)
         self.url = address.url
-        self._transport = transport or open_transport(address, timeout_s)
+        reached = transport or open_transport(address, timeout_s)
+        self._transport = reached if decode == SERVER else decoding(decode)(reached, bundle)
         self._retrying = retrying(retries, busy_wait_s)
 
     def __enter__(self) -> Self:

@@ -63,6 +63,7 @@ TTS_INPUTS = {
     "split_method": "BYTES",
     "lexicon": "BYTES",
     "encoding": "BYTES",
+    **dict.fromkeys(("answer", "known_voice"), "BYTES"),  # for a device that makes the audio itself
     "streaming": "BYTES",
     "priority": "BYTES",
     "loudness": "FP32",
@@ -83,6 +84,7 @@ TTS_OUTPUTS = (
     "source",
     "dropped",
     "warnings",
+    *("semantic_tokens", "phones", "decoding", "global_condition"),  # likewise
 )
 
 
@@ -113,6 +115,7 @@ ALLOWED = {
     "final_pause_s": Allowed("0 to 5", "0"),
     "split_method": Allowed("cut0, cut1, cut2, cut3, cut4, cut5", "cut5"),
     "encoding": Allowed("float32, pcm16_base64", "float32"),
+    "answer": Allowed("audio, tokens", "audio"),
     "streaming": Allowed("chunk, sentence, off", "chunk"),
     "priority": Allowed("interactive, batch", "interactive"),
     "loudness": Allowed("-40 to 0", "0"),

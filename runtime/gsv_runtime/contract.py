@@ -4,8 +4,8 @@
 the export names graph inputs and outputs after them.
 
 Axis letters: ``A`` auxiliary recordings, ``B`` batch, ``P`` phones, ``T`` semantic tokens, ``F`` frames (50/s),
-``N`` samples, ``C`` characters, ``D`` pieces not said, ``E`` sentences explained, ``K`` sentences,
-``L`` fine-tunes, ``M`` messages, ``R`` Chinese runs, ``V`` voices.
+``G`` numbers of a voice, ``N`` samples, ``C`` characters, ``D`` pieces not said, ``E`` sentences explained,
+``K`` sentences, ``L`` fine-tunes, ``M`` messages, ``R`` Chinese runs, ``V`` voices.
 Sizes that a checkpoint decides are named: ``ssl_dim`` (768 officially), ``bert_dim`` (1024), ``latent_dim`` (192),
 ``global_dim`` (512 or 1024).
 A leading ``B`` marks a batchable model: Triton adds that axis, config.pbtxt leaves it out.
@@ -32,6 +32,7 @@ MAX_AUX_REFERENCES = 10
 # Words that travel: on the wire, in metrics and in the cache.
 SPLIT_METHODS = ("cut0", "cut1", "cut2", "cut3", "cut4", "cut5")
 ENCODINGS = FLOAT32, PCM16_BASE64 = ("float32", "pcm16_base64")
+ANSWERS = AS_AUDIO, AS_TOKENS = ("audio", "tokens")
 STREAMING = BY_CHUNK, BY_SENTENCE, NOT_STREAMED = ("chunk", "sentence", "off")
 PRIORITIES = INTERACTIVE, BATCH = ("interactive", "batch")
 ACTIONS = REGISTER, LIST, DELETE = ("register", "list", "delete")
@@ -146,6 +147,12 @@ def _choice(name: str, doc: str, values: tuple[str, ...], default: str) -> Tenso
     return Tensor(name, "STRING", (1,), doc, optional=True, allowed=Choice(values, default))
 
 
+def _recordings(name: str, axis: Axis, doc: str) -> Tensor:
+    return Tensor(name, "STRING", (axis,), doc, optional=True, binary=True)
+
+
+_CLIP = "a WAV, FLAC, OGG or MP3 file (M4A, WebM, AMR: by PyAV), or its base64; 3 to 10 s of speech"
+_AUX = f"up to {MAX_AUX_REFERENCES} further clips of 1 to 30 s; the timbre is the mean of all, the first included"
 _TOKENS_FINISH = ", ".join((EOS, LIMIT, REPETITION))
 _FINISH, _SOURCES = ", ".join(FINISH_REASONS), ", ".join((*SOURCES, *CACHE_LEVELS))
 
@@ -166,25 +173,11 @@ def _loudness(default: str) -> Tensor:
 
 
 _REFERENCE = (
-    Tensor(
-        "reference_audio",
-        "STRING",
-        (1,),
-        "a WAV, FLAC, OGG or MP3 file (M4A, WebM, AMR: by PyAV), or its base64; 3 to 10 s of speech",
-        optional=True,
-        binary=True,
-    ),
+    _recordings("reference_audio", 1, _CLIP),
     Tensor("prompt_text", "STRING", (1,), "what is said in reference_audio", optional=True),
     _choice("prompt_language", "language of prompt_text", tuple(MODES), AUTO),
     Tensor("trim_reference", "BOOL", (1,), "cut a longer reference at a silence; default false", optional=True),
-    Tensor(
-        "aux_reference_audio",
-        "STRING",
-        ("A",),
-        f"up to {MAX_AUX_REFERENCES} further clips of 1 to 30 s; the timbre is the mean of all, the first included",
-        optional=True,
-        binary=True,
-    ),
+    _recordings("aux_reference_audio", "A", _AUX),
 )
 
 TTS = Model(
@@ -204,6 +197,8 @@ TTS = Model(
         _choice("split_method", "how text is cut into sentences", SPLIT_METHODS, "cut5"),
         Tensor("lexicon", "STRING", (1,), "own pronunciations, a line each: word, space, phones", optional=True),
         _choice("encoding", "of the audio, base64 is for HTTP", ENCODINGS, FLOAT32),
+        _choice("answer", "what comes back, tokens are for a device that makes the audio itself", ANSWERS, AS_AUDIO),
+        Tensor("known_voice", "STRING", (1,), "with answer tokens: the voice that the device has", optional=True),
         _choice("streaming", "what a response holds, off is all in one", STREAMING, BY_CHUNK),
         _choice("priority", "batch yields to interactive", PRIORITIES, INTERACTIVE),
         _loudness("the voice's own"),
@@ -224,6 +219,10 @@ TTS = Model(
         Tensor("source", "STRING", (1,), f"who had its audio: {_SOURCES}; several by commas"),
         Tensor("dropped", "STRING", ("D",), "with the first chunk: what of the text is not said, as of text_frontend"),
         Tensor("warnings", "STRING", ("M",), "with the first chunk: what may harm the voice of reference_audio"),
+        Tensor("semantic_tokens", "INT32", ("T",), "answer tokens: the next of its sentence", optional=True),
+        Tensor("phones", "INT32", ("P",), "answer tokens: with a sentence's first response, its phones", optional=True),
+        Tensor("decoding", "STRING", (1,), "answer tokens: likewise, JSON of what its audio needs", optional=True),
+        Tensor("global_condition", "FP32", ("G",), "answer tokens: once, the voice unless it is known", optional=True),
     ),
     decoupled=True,
 )

@@ -12,6 +12,7 @@ from gsv_runtime import contract
 from gsv_runtime import reuse_policy as policy
 from gsv_runtime.contract import (
     ACTIONS,
+    AS_AUDIO,
     BY_SENTENCE,
     INTERACTIVE,
     MAX_AUX_REFERENCES,
@@ -72,6 +73,8 @@ class SpeechRequest:
     lexicon: str = ""
     retries: int = 0  # how often a sentence whose take is at fault is said again
     cache: str = OFF  # what may be reused: one of REUSE_LEVELS
+    answer: str = AS_AUDIO  # what comes back: one of ANSWERS
+    known_voice: str = ""  # with tokens: content of the voice that the device has
     seeded: bool = True  # whether the seed was asked for, or drawn
     loudness: float | None = None  # LUFS; 0: as the model speaks; None: the voice's own
     model: str = ""  # name of a fine-tune; empty: the voice's, else the first
@@ -124,11 +127,20 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
         priority=_choice(inputs, "priority"),
         deadline_s=_number(inputs, "deadline_s"),
         retries=int(_number(inputs, "retries")),
-        cache=policy.level(_choice(inputs, "cache"), seeded),
+        cache=_cache_level(inputs, seeded),
+        answer=_choice(inputs, "answer"),
+        known_voice=str(inputs["known_voice"][0]) if "known_voice" in inputs else "",
         seeded=seeded,
         loudness=_number(inputs, "loudness") if "loudness" in inputs else None,
         model=_model_name(inputs),
     )
+
+
+def _cache_level(inputs: Arrays, seeded: bool) -> str:
+    """What may be reused; who gets tokens gets fresh ones, because what is kept of sentences is audio."""
+    level = policy.level(_choice(inputs, "cache"), seeded)
+    is_audio = _choice(inputs, "answer") == AS_AUDIO
+    return level if is_audio or not policy.allows(level, policy.TOKENS) else policy.FEATURES
 
 
 def parse_sampling(inputs: Arrays) -> Sampling:

@@ -63,7 +63,9 @@ DTYPES = {
     "top_k": "INT32",
     "retries": "INT32",
     "seed": "INT64",
-    **dict.fromkeys(["top_p", "temperature", "repetition_penalty", "speed", "noise_scale", "pause_s"], "FP32"),
+    **dict.fromkeys(
+        ["top_p", "temperature", "repetition_penalty", "speed", "noise_scale", "pause_s", "loudness"], "FP32"
+    ),
 }
 
 

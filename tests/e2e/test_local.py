@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 import gsv_local
-from gsv_client import InvalidRequest, VoiceNotFound
+from gsv_client import Client, InvalidRequest, VoiceNotFound
 from gsv_local.clients import open_async_client
 
 from ..clean_environment import build_wheels, environment_with
@@ -213,3 +213,26 @@ def test_the_gateways_api_before_the_device_speaks_and_keeps_to_its_words(client
     chunks, _ = client.say({"text": TEXT, "voice": "low", "seed": 7, "retries": 2})
     ours = np.frombuffer(answer.content, "<i2") / 32_767
     assert np.abs(ours - joined(chunks)).max() <= 1.5 / 32_768
+
+
+def test_a_device_makes_the_servers_audio_of_its_tokens(server, client, registered, bundle_file, home, monkeypatch):
+    monkeypatch.setenv("HOME", str(home))
+    address = f"127.0.0.1:{server.ports.grpc}"
+    with Client(address, decode="device", bundle=bundle_file) as device:
+        for streaming in ("chunk", "sentence", "off"):
+            ours = device.synthesize(
+                TEXT, voice="low", seed=7, streaming=streaming, speed=1.1, loudness=-20.0, cache="off"
+            )
+            asked = {
+                "text": TEXT,
+                "voice": "low",
+                "seed": 7,
+                "streaming": streaming,
+                "speed": 1.1,
+                "loudness": -20.0,
+                "retries": 2,
+            }
+            chunks, _ = client.say(asked)
+            assert nearness_db(ours.samples, joined(chunks)) >= NEAR_DB
+        with pytest.raises(VoiceNotFound):
+            device.synthesize(TEXT, voice="nobody")

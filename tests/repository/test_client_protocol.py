@@ -45,9 +45,9 @@ def test_the_client_can_ask_after_every_model() -> None:
     assert known == {model.name for model in contract.MODELS}
 
 
-def test_every_input_but_text_and_encoding_is_an_option_of_the_client() -> None:
+def test_every_input_but_those_of_the_transport_is_an_option_of_the_client() -> None:
     optional = {tensor.name for tensor in contract.TTS.inputs if tensor.optional}
-    assert set(protocol.Options.__annotations__) == optional - {"encoding"}
+    assert set(protocol.Options.__annotations__) == optional - {"encoding", "answer", "known_voice"}
 
 
 def test_the_client_tells_the_values_that_the_server_allows_and_takes_by_default() -> None:

@@ -70,6 +70,7 @@ TESTED_BY = {
     "gsv_client/transport/*": "tests/gsv_client/test_client.py",
     "gsv_client/server_info.py": "tests/gsv_client/test_client.py",
     "gsv_client/cli_errors.py": "tests/gsv_client/test_cli.py",
+    "gsv_client/decoders.py": "tests/gsv_local/test_hybrid.py",
     "gsv_client/connection.py": "tests/gsv_client/test_cli.py",
     "gsv_client/say.py": "tests/gsv_client/test_cli.py",
     "gsv_client/pregenerate_cli.py": "tests/gsv_client/test_pregenerate.py",

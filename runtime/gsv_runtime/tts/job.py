@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from gsv_runtime import contract
-from gsv_runtime.contract import COMPUTED, MEMORY, SAMPLE_RATE_HZ
+from gsv_runtime.contract import AS_TOKENS, COMPUTED, MEMORY, SAMPLE_RATE_HZ, TOKENS_PER_SECOND
 from gsv_runtime.jobs import OpenStages, Replies, Reply
 from gsv_runtime.models.leased_stages import ModelStages
 from gsv_runtime.speech_request import ReferenceRequest, SpeechRequest
@@ -23,6 +23,7 @@ from gsv_runtime.tts.stream_ledger import StreamLedger
 from gsv_runtime.tts.synthesis.loudness import amplified, gain_to, own_loudness
 from gsv_runtime.tts.synthesis.pieces import Reuse
 from gsv_runtime.tts.synthesis.responses import Chunk, chunk_outputs
+from gsv_runtime.tts.synthesis.token_answers import join_tokens, token_outputs
 from gsv_runtime.voices.cloning import derive_voice
 from gsv_runtime.voices.opening import Voices
 from gsv_runtime.voices.store import Voice
@@ -71,6 +72,9 @@ class SpeechJob:
         request, cache, pipeline = self._request, served.cache, served.pipeline
         stages, token_stages = (cache.stages(each, request, guard.check) for each in own)
         voice = self._voice(served, stages, guard)
+        if request.answer == AS_TOKENS:
+            yield from self._tokens(served, stages, voice, self._gain(served, voice, stages, guard))
+            return
         answer = cache.answers.find(request, voice)
         if answer is not None:
             yield from self._again(answer)
@@ -81,6 +85,16 @@ class SpeechJob:
         with closing(pipeline.speak(request, voice, stages, token_stages, run_ahead, reuse)) as chunks:
             # One that may not compute is sent nothing before all of it is found.
             yield from self._sent(chunks if self._refusal is None else list(chunks), voice, gain, reuse, cache.answers)
+
+    def _tokens(self, served: ServedModel, stages: Stages, voice: Voice, gain: float) -> Replies:
+        """Reply with tokens, from which a device makes the audio."""
+        context, request = self._context, self._request
+        schedule = served.pipeline.schedule_of(request)
+        with closing(served.pipeline.tokens(request, voice, stages)) as pieces:
+            for chunk in join_tokens(pieces, schedule):
+                audio_s = chunk.tokens.size / TOKENS_PER_SECOND
+                context.ledger.sent(self._playback, audio_s, chunk.finish_reason, is_computed=True)
+                yield Reply(token_outputs(chunk, request, voice, schedule, gain), chunk.last)
 
     def leave(self, failure: Exception | None) -> None:
         """Give the place back."""

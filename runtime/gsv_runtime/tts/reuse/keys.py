@@ -108,6 +108,8 @@ WITHOUT_EFFECT: Mapping[type, Mapping[str, str]] = {
         "priority": "when, not what",
         "deadline_s": "when, not what",
         "cache": "whether to look",
+        "answer": "tokens are not kept as answers",
+        "known_voice": "likewise",
         "seeded": "decides whether the seed or ANY_SEED is in the key",
         "loudness": "a gain; what is stored is multiplied by it",
         "model": "a name; its weights are in the fingerprint",

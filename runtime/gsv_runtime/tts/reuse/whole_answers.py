@@ -27,6 +27,8 @@ WITHOUT_EFFECT = {
     "priority": "when, not what",
     "deadline_s": "when, not what",
     "cache": "whether to look",
+    "answer": "tokens are not kept",
+    "known_voice": "likewise",
     "seeded": "decides whether the seed is in the key",
     "model": "a name; the fingerprint of its weights is in the key",
 }

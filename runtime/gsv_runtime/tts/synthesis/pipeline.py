@@ -110,6 +110,12 @@ class Pipeline:
         with closing(source), closing(self._ahead(source, run_ahead)) as pieces, closing(reuse):
             yield from join_pieces(self._audio(request, voice, stages, pieces, reuse), request.streaming)
 
+    def tokens(self, request: SpeechRequest, voice: Voice, stages: Stages) -> Generator[TokenPiece, None, None]:
+        """Pull the tokens of a text, for a device that makes audio of them; arguments and errors as `speak`."""
+        for piece in self._pieces(request, voice, stages, NoReuse()):
+            assert isinstance(piece, TokenPiece)  # without reuse there is no other
+            yield piece
+
     def schedule_of(self, request: SpeechRequest) -> ChunkSchedule:
         """Return where the sentences of a request are cut."""
         return self._schedule if request.streaming == BY_CHUNK else WHOLE_SENTENCE

@@ -57,6 +57,8 @@ SAME = {
     "priority": "batch",
     "deadline_s": 1.0,
     "cache": "off",
+    "answer": "tokens",
+    "known_voice": "a digest",
 }
 
 

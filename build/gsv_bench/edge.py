@@ -1,0 +1,153 @@
+"""A small device: how soon it speaks, in how much memory, how fast; and what tokens instead of audio save.
+
+`python -m gsv_bench --only edge --json`, with a bundle of `make bundle`. Everything runs in processes of this machine:
+one that only speaks, for start and memory, and one that is server and device at once, whose processor time is counted
+for each. Audio and tokens take turns; medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gsv_client import Client
+from gsv_client.protocol import TTS_MODEL, Tensors
+from gsv_client.transport import Arrival
+from gsv_client.transport.grpc_messages import infer_request
+from gsv_gateway.audio.encoders import opus_encoder
+from gsv_gateway.audio.samples import Resampler
+from gsv_local.bundle import Bundle, open_bundle
+from gsv_local.clients import ADDRESS, LocalTransport
+from gsv_local.engine import LocalEngine
+from gsv_local.hybrid import DeviceDecoder, HybridTransport
+
+TEXT = "The young woman found a good book on the table, and the children laughed."
+_OPUS_HZ = 48_000
+_ALONE = """
+import json, resource, sys, time
+began_s = time.perf_counter()
+from pathlib import Path
+import gsv_local
+bundle, home = Path(sys.argv[1]), Path(sys.argv[2])
+client = gsv_local.open_client(bundle, home=home, threads=int(sys.argv[4]))
+voice = gsv_local.open_bundle(bundle, home).default_voice
+opened_s = time.perf_counter() - began_s
+heard, times = [], []
+for seed in range(4):
+    asked_s = time.perf_counter()
+    audio = client.synthesize(sys.argv[3], voice=voice, seed=seed, streaming="chunk", cache="off", retries=0)
+    times.append((time.perf_counter() - asked_s, audio.ttfa_s, audio.duration_s))
+rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+first, rest = times[0], times[1:]
+print(json.dumps({"open_s": opened_s, "first_audio_s": opened_s + first[1], "rss_mb": rss_mb,
+                  "rtf": sorted(taken / audio_s for taken, _, audio_s in rest)[len(rest) // 2]}))
+"""
+
+
+class _Counted:
+    """`Transport` that counts what would cross the network, and the processor time of who answers."""
+
+    encoding = "float32"
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._transport = LocalTransport(engine, owns_engine=False)
+        self.bytes, self.work_s = 0, 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def stream(self, model: str, inputs: Tensors) -> Iterator[Arrival]:
+        """Answer, and count."""
+        answers = self._transport.stream(model, inputs)
+        while True:
+            began_s = time.process_time()
+            answer = next(answers, None)
+            self.work_s += time.process_time() - began_s
+            if answer is None:
+                return
+            self.bytes += infer_request(TTS_MODEL, dict(answer.response)).ByteSize()
+            yield answer
+
+
+def _alone(bundle: Path, home: Path, threads: int, rounds: int) -> dict[str, float]:
+    """Medians of processes that open the bundle and speak."""
+    found: list[dict[str, float]] = []
+    for _ in range(rounds):
+        command = [sys.executable, "-c", _ALONE, str(bundle), str(home), TEXT, str(threads)]
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+        found.append(json.loads(run.stdout.splitlines()[-1]))
+    return {name: statistics.median(each[name] for each in found) for name in found[0]}
+
+
+def _by_turns(bundle: Bundle, rounds: int, threads: int) -> dict[str, dict[str, float]]:
+    """Bytes and processor seconds of a second of speech, of who sends audio and of who sends tokens."""
+    engine, decoder = LocalEngine(bundle, max_words=0, threads=threads), DeviceDecoder(bundle, threads)
+    remote = _Counted(engine)
+    ways: dict[str, Callable[[], Any]] = {
+        "audio": lambda: remote,
+        "tokens": lambda: HybridTransport(remote, decoder),  # type: ignore[arg-type]
+    }
+    values: dict[str, list[tuple[float, ...]]] = {name: [] for name in ways}
+    try:
+        for seed in range(rounds + 1):  # the first warms up, and brings the voice
+            for name, way in ways.items():
+                remote.bytes, remote.work_s, decoder.decoding_s = 0, 0.0, 0.0
+                began_s = time.process_time()
+                client = Client(ADDRESS, transport=way())
+                audio = client.synthesize(
+                    TEXT, voice=bundle.default_voice, seed=seed, streaming="chunk", cache="off", retries=0
+                )
+                all_s = time.process_time() - began_s
+                values[name].append((remote.bytes, remote.work_s, all_s - remote.work_s, audio.duration_s))
+        speech = audio
+    finally:
+        engine.close()
+    found = {name: _per_second(rows[1:]) for name, rows in values.items()}
+    found["opus"] = {"bytes_per_s": _opus_bytes(speech.samples, speech.sample_rate) / speech.duration_s}
+    return found
+
+
+def _per_second(rows: list[tuple[float, ...]]) -> dict[str, float]:
+    names = ("bytes_per_s", "server_s_per_s", "device_s_per_s")
+    return {name: statistics.median(row[place] / row[-1] for row in rows) for place, name in enumerate(names)}
+
+
+def _opus_bytes(samples: np.ndarray[Any, Any], rate_hz: int) -> int:
+    resampler, encoder = Resampler(rate_hz, _OPUS_HZ), opus_encoder(_OPUS_HZ)
+    resampled = np.concatenate([resampler.feed(samples), resampler.finish()])
+    return len(encoder.encode(resampled) + encoder.finish())
+
+
+def add_arguments(group: argparse._ArgumentGroup) -> None:
+    """Arguments of this benchmark."""
+    group.add_argument("--bundle", type=Path, default=Path("var/bundle/voice.gsv"), help="of `make bundle`")
+    group.add_argument("--edge-rounds", type=int, default=5)
+    group.add_argument("--edge-threads", type=int, default=2)
+
+
+def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """Measure; return a table and the values."""
+    home = Path("var/bundle/bench")
+    bundle = open_bundle(arguments.bundle, home)
+    alone = _alone(arguments.bundle, home, arguments.edge_threads, arguments.edge_rounds)
+    sent = _by_turns(bundle, arguments.edge_rounds, arguments.edge_threads)
+    lines = [
+        f"A process of `gsv-local`: open after {alone['open_s']:.2f} s, first audio after",
+        f"{alone['first_audio_s']:.2f} s, {alone['rss_mb']:.0f} MB, RTF {alone['rtf']:.3f}.",
+        "",
+        "| what is sent | kbit/s | server's processor time for 1 s | device's |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, row in sent.items():
+        times = [f"{row[key]:.3f} s" if key in row else "" for key in ("server_s_per_s", "device_s_per_s")]
+        lines.append(f"| {name} | {row['bytes_per_s'] * 8 / 1000:.2f} | {times[0]} | {times[1]} |")
+    return "\n".join(lines), {"edge": {"alone": alone, "sent": sent}}
