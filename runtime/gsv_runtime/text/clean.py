@@ -37,9 +37,14 @@ def clean(text: str) -> str:
     return re.sub(" {2,}", " ", text)
 
 
+# Comparisons of programs; != would end a sentence. Not faces, arrows and marks: =>, <=>, <==, !!=.
+_COMPARISONS = {"!=": "≠", "!==": "≠", "==": "=", "===": "=", ">=": "≥", "<=": "≤", "<>": "≠"}
+_COMPARISON = re.compile(r"(?<=[\w)\]\"'])[ ]?(?:!==?|===?|>=|<=)[ ]?(?=[\w(\[\"'$+-])|(?<=[\w)\]]) <> (?=[\w(\[])")
+
+
 def plain_forms(text: str) -> str:
     """Text in composed, narrow forms: ``cafe´`` → café, ``ｶﾞ`` → ガ, ``＄５`` → $5, ``ﬁ`` → fi, ``٣`` → 3."""
-    text = clean(text)
+    text = _COMPARISON.sub(lambda match: f" {_COMPARISONS[match[0].strip()]} ", clean(text))
     if text.isascii():
         return text
     text = _OTHER_FORMS.sub(lambda match: unicodedata.normalize("NFKC", match[0]), _SPACE.sub(" ", text))

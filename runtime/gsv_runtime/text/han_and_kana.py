@@ -40,6 +40,7 @@ _ONLY_MANDARIN = re.compile(
 )
 _GRAMMAR = ("助詞", "助動詞")
 _INFLECTED = ("動詞", "形容詞")
+_PERSON = ["固有名詞", "人名"]
 _FIELDS_OF_UNKNOWN_WORDS = 6
 
 
@@ -141,11 +142,17 @@ def _japanese_words(stretch: str) -> tuple[list[str], bool]:
     languages = ["ja" if _KANA_CHARACTER.match(char) else "" for char in stretch]
     grammar = False
     end = 0
+    before: tuple[int, int] | None = None  # a name of a person just before, in Han characters
     for feature in pyopenjtalk.run_mecab(stretch):
         word, part_of_speech, *more = feature.split(",")
         start = stretch.find(word, end)
         if start < 0:
             continue
+        is_name = more[:2] == _PERSON
+        if before and before[1] == start and is_name and _KANA_CHARACTER.match(word):  # 初音ミク
+            languages[before[0] : start] = ["ja"] * (start - before[0])
+        spelled_in_japan = not any(map(only_in_chinese, word))
+        before = (start, start + len(word)) if is_name and len(word) > 1 and spelled_in_japan else None
         end = start + len(word)
         written = set(languages[start:end])
         if written == {"ja", ""} and len(more) > _FIELDS_OF_UNKNOWN_WORDS and not any(map(only_in_chinese, word)):

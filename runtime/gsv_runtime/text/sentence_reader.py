@@ -17,6 +17,7 @@ from gsv_runtime.text.languages import FRONTENDS, Unit, check_table, reader
 from gsv_runtime.text.lexicon import Marks, Pronounced, parse_lexicon
 from gsv_runtime.text.markup import plain_text
 from gsv_runtime.text.normalize import figure_signs, numerals
+from gsv_runtime.text.normalize.japanese_ruby import read_before_remarks
 from gsv_runtime.text.segment import Run, dominant_language, segment
 from gsv_runtime.text.split import ADDED_PAUSE, CUT_METHODS, NO_SPLIT, STOPS, split_long_piece, split_sentences
 from gsv_runtime.text.ssml import Passage, is_ssml, passages
@@ -100,12 +101,12 @@ _WORDS = {"en": "then", "ja": "はい", "ko": "안녕"}  # others: a character o
 
 @functools.lru_cache(maxsize=65_536)
 def _has_sound(char: str, language: str, variant: Variant) -> bool:
-    """Whether a character is heard alone, or behind a figure: ² and ¢ are nothing without one."""
+    """Whether a character is heard alone, or at a figure: ², ¢, ¥ and a minus are nothing without one."""
 
     def phones(text: str) -> list[str]:
         return [phone for phone in _read_run(language, text, variant).phones if phone not in PUNCTUATION]
 
-    return bool(phones(char)) or phones(f"1{char}") != phones("1")
+    return bool(phones(char)) or any(phones(beside) != phones("1") for beside in (f"1{char}", f"{char}1"))
 
 
 @functools.cache
@@ -174,7 +175,8 @@ def read_text(
     words = parse_lexicon(lexicon, variant.symbols)
 
     def ready(part: str) -> str:
-        return words.mark(forms(part), reading.marks)
+        formed = forms(part) if variant.frontend == "upstream" else read_before_remarks(forms(part))
+        return words.mark(formed, reading.marks)
 
     found = passages(plain, variant.symbols, reading.marks, ready, default) if marked else [Passage(ready(plain))]
     spoken = reading.sentences(found)
@@ -237,8 +239,9 @@ class _Reading:
         return ReadSentence(self.marks.plain(text), tuple(read))
 
     def _runs(self, text: str) -> list[ReadRun]:
-        improved = self.variant.frontend == "improved"
-        parts = list(self.marks.split(figure_signs.without_stops_of_names(text) if improved else text))
+        if self.variant.frontend == "improved":
+            text = figure_signs.versions_apart(figure_signs.without_stops_of_names(text))
+        parts = list(self.marks.split(text))
         runs: list[ReadRun] = []
         for part in parts:
             if isinstance(part, Pronounced):

@@ -139,6 +139,13 @@ def test_what_cannot_be_read_is_refused_with_a_reason(text, language, split_meth
         FRONTEND.process(text, language, split_method)
 
 
+def test_letters_that_upstream_takes_for_no_language_are_told_and_not_called_marks():
+    with pytest.raises(InvalidRequest, match=r"text has letters .* name their language .* front end improved"):
+        TextFrontend(frontend="upstream").process("résumé naïve café", "auto")
+    assert TextFrontend(frontend="upstream").process("résumé naïve café", "en").phones.size
+    assert FRONTEND.process("résumé naïve café", "auto").phones.size
+
+
 @pytest.mark.parametrize(("text", "mode", "language"), [("안녕하세요", "auto", "Korean"), ("你好", "yue", "Cantonese")])
 def test_a_language_without_phones_in_the_checkpoints_table_is_refused_not_dropped(text, mode, language):
     with pytest.raises(InvalidRequest, match=f"v1 checkpoints have no phones for {language}.*have zh, en, ja"):

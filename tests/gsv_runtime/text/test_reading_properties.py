@@ -122,6 +122,13 @@ def test_a_character_is_heard_or_told_as_dropped(char, language):
     assert told or heard(result) != silent or plain in "<>|~^_`+=¬$"
 
 
+@pytest.mark.parametrize(
+    ("text", "language"), [("−5 to +5", "en"), ("¥500", "zh"), ("价格是￥199", "auto"), ("−3度", "ja")]
+)
+def test_a_sign_that_is_said_before_a_figure_is_not_told_as_dropped(text, language):
+    assert FRONTEND.process(text, language).dropped == ()
+
+
 def test_markup_faces_and_pieces_without_words_are_told_with_their_reason():
     result = FRONTEND.process("<b>Hello</b> (^_^)\n☂☂☂☂☂☂\n[00:12.50]there 😀", "en")
     told = {(row["text"], row["reason"], row["times"]) for row in map(json.loads, result.dropped)}

@@ -10,6 +10,14 @@ import re
 from gsv_runtime.text.normalize.english_words import BEFORE_FIGURES
 
 _STOP_OF_NAME = re.compile(r"(?<![A-Za-z0-9.@/_-])([A-Za-z]+)\.(?=\d)(?!\d+\.[A-Za-z])")
+_PRODUCTS = (
+    "windows|win|mac ?os|os x|ios|ipad ?os|watch ?os|android|ubuntu|debian|fedora|centos|rhel|linux|kernel|chrome|"
+    "firefox|safari|edge|office|excel|word|python|java|jdk|php|node|ruby|rust|perl|postgres(?:ql)?|mysql|cuda|directx|opengl|"
+    "unity|unreal|blender|photoshop|iphone|ipad|galaxy|pixel|mate|xperia|playstation|xbox|switch|ps|gta|fifa|"
+    "core|ryzen|geforce|rtx|gtx|wi-?fi|bluetooth|usb|hdmi|ddr|pcie|gen|html|css|es|v|ver|version|versions|model|models|"
+    "series|generation|generations|rooms?|exits?|gates?|lines?|platforms?|routes?|rows?|seats?|nos?"
+)
+_VERSIONS = re.compile(rf"(?i)(?<![A-Za-z0-9])(?:{_PRODUCTS})[.\s]?\s?\d+(?:\.\d+)*(?:/\d+(?:\.\d+)*)+(?![\d/])")
 _DECADE = re.compile(r"(?<![A-Za-z0-9.])'?((?:1[5-9]|20)\d0|[2-9]0)'?s(?![A-Za-z0-9])")
 _TIMED_BEFORE = re.compile(
     "(?:等|计时|計時|时长|時長|过|過|用时|用時|持续|持續|仅|僅|约|約|每|前|再|还有|还剩|剩|限时|限時|延迟|播放|暂停|大约|秒数|お?よそ|約|あと|まで|약|단|총)"
@@ -20,10 +28,16 @@ _TIMED_AFTER = re.compile(
     "で|かか|経|동안|간|후|이내|만에|의 시간)|\\s?$|\\s?[，。,.!！?？、]"
 )
 _DECADES = {"zh": "年代", "yue": "年代", "ja": "年代", "ko": "년대"}
-_BETWEEN_DATES = re.compile(r"(?<=\d[年月日号號时時分点點년월일시분])\s?[-–−~～〜]\s?(?=\d)")
+# A hyphen with a blank before it alone is a minus: 10일 -3도.
+_BETWEEN_DATES = re.compile(r"(?<=\d[年月日号號时時分点點년월일시분])(?:\s?[~～〜]\s?|[-–−]\s?|\s[-–−]\s)(?=\d)")
 _TO = {"zh": "到", "yue": "到", "ja": "から", "ko": "에서 "}
 _HYPHEN_OF_NAME = re.compile(r"([ぁ-んァ-ヺー一-鿿々])[-−‐‑](\d+(?:\.\d+)?)(\s?(?:度|℃|°|%|％|点|円|歩|ポイント))?")
 _PARTICLES = frozenset("はがをにでともへの")
+
+
+def versions_apart(sentence: str) -> str:
+    """A sentence with pauses between versions of one thing, no fraction and no date: ``Windows 10/11``."""
+    return _VERSIONS.sub(lambda match: match[0].replace("/", ", "), sentence) if "/" in sentence else sentence
 
 
 def without_stops_of_names(sentence: str) -> str:

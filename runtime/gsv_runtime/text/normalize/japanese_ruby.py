@@ -17,6 +17,9 @@ _READING = "[ぁ-ゖァ-ヺー・ゝゞヽヾ ]+"
 _RUBY = re.compile(
     rf"《({_READING})》|［({_READING})］|\[({_READING})\]|（({_READING})）|\(({_READING})\)|【({_READING})】"
 )
+_BEFORE_A_REMARK = re.compile(
+    rf"(?P<word>[{_KANJI}][{_KANJI}ぁ-ゖ]{{0,11}})[（(](?P<reading>{_READING})[、,，・／/：:]\s?(?P<more>[^（）()\n]{{1,30}})[）)]"
+)
 _NAMED_BASE = re.compile(r"[｜|]([^｜|《》（）()\n、。]{1,30})$")
 _LONGEST_BASE = 12
 # Kana that says something of its own rather than how a word is read, and parts of speech that do.
@@ -52,6 +55,17 @@ def read_once(text: str) -> str:
     return re.sub("[｜|](?=[一-鿿])", "", said + text[start:])
 
 
+def read_before_remarks(text: str) -> str:
+    """Say 鈴木一朗（すずきいちろう、45） as すずきいちろう（45）, before a cut at the comma parts them."""
+    return _BEFORE_A_REMARK.sub(_read_before_remark, text) if "（" in text or "(" in text else text
+
+
+def _read_before_remark(match: re.Match[str]) -> str:
+    word, reading = match["word"], re.sub("[ ・]", "", match["reading"])
+    base = _with_endings(word, reading) or _by_readings(_words(word), reading)
+    return f"{word[: len(word) - base]}{reading}（{match['more']}）" if base else match[0]
+
+
 def _base(before: str, reading: str, certain: bool) -> int:
     """Length of the word at the end of a text that a reading belongs to; 0 if it is no reading."""
     named = _NAMED_BASE.search(before)
@@ -80,10 +94,9 @@ def _by_dictionary(word: str, reading: str, certain: bool) -> int:
     kanji = re.search(f"[{_KANJI}]+$", word)
     if kanji is None:
         return 0
-    tokens = [(fields[0], fields[8] if len(fields) > 8 else "") for fields in _features(kanji[0])]
-    for start in range(len(tokens)):
-        if "".join(said for _, said in tokens[start:]) == _katakana(reading):
-            return sum(len(token) for token, _ in tokens[start:])
+    tokens = _words(kanji[0])
+    if found := _by_readings(tokens, reading):
+        return found
     if not certain and _is_remark(reading):
         return 0
     size = 0
@@ -92,6 +105,22 @@ def _by_dictionary(word: str, reading: str, certain: bool) -> int:
             break
         size += len(token)
     return size
+
+
+def _words(kanji: str) -> list[tuple[str, str]]:
+    """Words of the dictionary, each with its reading in katakana, empty where there is none."""
+    return [(fields[0], fields[8] if len(fields) > 8 else "") for fields in _features(kanji)]
+
+
+def _by_readings(tokens: list[tuple[str, str]], reading: str) -> int:
+    """Length of the last words that are read so, or whose first is, as in 佐藤健（さとうたける）."""
+    kana = _katakana(reading)
+    for start, (_, said) in enumerate(tokens):
+        read = "".join(each for _, each in tokens[start:])
+        begins = len(said) > 1 and kana.startswith(said) and len(kana) > len(said) and start < len(tokens) - 1
+        if read == kana or begins:
+            return sum(len(token) for token, _ in tokens[start:])
+    return 0
 
 
 def _is_remark(kana: str) -> bool:
