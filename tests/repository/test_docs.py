@@ -24,11 +24,12 @@ TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding=
 
 def code() -> str:
     """Everything but prose and tests in which a variable may be read."""
-    suffixes = {".py", ".yml", ".toml", ""}
+    suffixes = {".py", ".yml", ".yaml", ".cfg", ".toml", ""}
     files = [
         path for folder in ("runtime", "build", "client", "gateway", "local") for path in (ROOT / folder).rglob("*")
     ]
     files += [ROOT / "Makefile", ROOT / "docker-compose.yml", *(ROOT / "tests").rglob("conftest.py")]
+    files += (ROOT / "deploy").rglob("*")
     return "\n".join(path.read_text(encoding="utf-8") for path in files if path.is_file() and path.suffix in suffixes)
 
 
