@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from gsv_runtime.model_files import CONFIG_FILE
+from gsv_runtime.models.catalogue import CATALOGUE_FILE
 from gsv_runtime.server.operator_settings import OperatorSettings, model_values
 from gsv_runtime.settings import BUILD_FILE
 
@@ -38,7 +39,11 @@ def served_repository(repository: Path, state: Path, settings: OperatorSettings)
         for path in (repository / name).iterdir():
             if path.name != CONFIG_FILE:
                 (target / name / path.name).symlink_to(path)
-    (target / BUILD_FILE).symlink_to(repository / BUILD_FILE)
+    for name in (
+        BUILD_FILE,
+        CATALOGUE_FILE,
+    ):  # the second comes with the first model that is added, also while it serves
+        (target / name).symlink_to(repository / name)
     return target
 
 

@@ -51,6 +51,9 @@ def test_settings_are_in_the_configuration_that_is_served_and_all_else_is_a_link
     assert (served / "t2s" / "1" / "model.py").read_text() == "code"
     assert (served / "build.json").read_text() == "{}"
     assert before == {path: path.read_bytes() for path in repository.rglob("*") if path.is_file()}
+    assert not (served / "models.json").exists()
+    (repository / "models.json").write_text("added while it serves")
+    assert (served / "models.json").read_text() == "added while it serves"
 
 
 @pytest.mark.parametrize("slots", [3, 16, 100])
