@@ -150,9 +150,20 @@ class AvEncoder:
         return self._written.take()
 
 
-def opus_encoder(rate_hz: int) -> AvEncoder:
-    """Opus in Ogg; a page holds 20 ms instead of a second, so that it leaves as soon as it is spoken."""
-    return AvEncoder("ogg", "libopus", rate_hz, 64_000, {"page_duration": "20000"}, {"application": "audio"})
+OPUS_BITS = 6_000, 510_000  # a second: what the codec knows
+_FEW_BITS = 32_000  # below, the heads of pages of 20 ms (11 kbit/s) would be most of the stream
+
+
+def opus_encoder(rate_hz: int, bit_rate: int = 64_000) -> AvEncoder:
+    """Opus in Ogg; a page holds 20 ms instead of a second, so that it leaves as soon as it is spoken.
+
+    Args:
+        rate_hz: Sample rate.
+        bit_rate: Bits a second; with few, a page holds 200 ms, and the codec is tuned for speech.
+    """
+    few = bit_rate < _FEW_BITS
+    pages, application = ("200000", "voip") if few else ("20000", "audio")
+    return AvEncoder("ogg", "libopus", rate_hz, bit_rate, {"page_duration": pages}, {"application": application})
 
 
 def aac_encoder(rate_hz: int, bit_rate: int = 96_000) -> AvEncoder:

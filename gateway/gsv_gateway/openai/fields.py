@@ -5,12 +5,14 @@ Unknown keys are ignored, as clients send each other's; a null is a field left o
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from gsv_client import InvalidRequest, Options
-from gsv_gateway.audio.formats import HIGHEST_HZ, LOWEST_HZ, OPENAI_FORMATS
+from gsv_gateway.audio.encoders import OPUS_BITS, opus_encoder
+from gsv_gateway.audio.formats import HIGHEST_HZ, LOWEST_HZ, OPENAI_FORMATS, Format
 from gsv_gateway.audio.samples import split_speed
 from gsv_gateway.speech_response import Wanted
 
@@ -38,6 +40,7 @@ class SpeechBody(BaseModel):
     stream_format: Literal["audio", "sse"] = "audio"
     stream: bool = Field(default=True, description="false: one piece with its exact length.")
     sample_rate: int = Field(default=0, description="Hz; 0: the format's, 24000 for wav and pcm.")
+    bitrate: int = Field(default=0, description="Bits a second of opus, 6000 to 510000; 0: 64000.")
     skip_samples: int = Field(default=0, ge=0, description="Samples of pcm that the client has: it goes on there.")
     language: Language = Field(default="auto", description="Language of the text.")
     seed: int | None = Field(default=None, ge=0, le=2**63 - 1, description="The same seed gives the same audio.")
@@ -71,9 +74,18 @@ class SpeechBody(BaseModel):
         if not LOWEST_HZ <= rate_hz <= HIGHEST_HZ or (found.rates_hz and rate_hz not in found.rates_hz):
             needed = ", ".join(map(str, found.rates_hz)) or f"{LOWEST_HZ} to {HIGHEST_HZ}"
             raise InvalidRequest(f"sample_rate is {rate_hz}; {found.name} needs one of {needed}")
+        if self.bitrate:
+            found = self._at_bitrate(found)
         if self.skip_samples and (found.name != "pcm" or self.seed is None):
             raise InvalidRequest("skip_samples goes on where a stream broke; need response_format pcm and its seed")
         return Wanted(found, rate_hz, split_speed(self.speed)[1], self.skip_samples)
+
+    def _at_bitrate(self, found: Format) -> Format:
+        low, high = OPUS_BITS
+        if found.name != "opus" or not low <= self.bitrate <= high:
+            message = f"bitrate is {self.bitrate} for {found.name}; need {low} to {high} and response_format opus"
+            raise InvalidRequest(message)
+        return replace(found, open=lambda rate_hz: opus_encoder(rate_hz, self.bitrate))
 
     def options(self, voice_id: str, model: str | None = None) -> Options:
         """What the server is asked; `model` is its own name of the model, None: the voice's."""
