@@ -4,14 +4,16 @@ It is loaded into tritonserver, not into Python. Without a C compiler it is left
 GSV_PURE_WHEEL=1 leaves it out as well, for a wheel that small devices take (docs/edge.md).
 """
 
+import glob
 import os
 import sys
 
 from setuptools import Extension, setup
 
 PRELOAD = Extension(
-    "gsv_runtime.server._preload",
-    ["gsv_runtime/server/_preload.c"],
+    "gsv_runtime.server._preloaded",
+    sorted(glob.glob("gsv_runtime/server/_preload*.c")),
+    depends=["gsv_runtime/server/_preload.h"],
     extra_compile_args=["-O2", "-fvisibility=hidden"],
     optional=True,
 )

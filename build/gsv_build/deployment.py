@@ -24,6 +24,7 @@ from gsv_runtime.settings import (
     TtsSettings,
     VoicesSettings,
 )
+from gsv_runtime.tensors import LARGEST
 
 
 class Runtime(Enum):
@@ -80,20 +81,23 @@ class Deployment:
         return self.models[model.name]
 
 
-# Longest sentence: 60 s, which is t2s's limit, at half speed; 510 Chinese characters of two phones.
-_TOKENS, _PHONES, _FRAMES = Span(1, 75, 1500), Span(1, 60, 1100), Span(2, 150, 6002)
 _VOICES_DIRECTORY = "voices"
 EDGE_MAX_WORDS = 50  # of one request, which a small device can speak while its listener waits
 
+
+def _profile(model: str, **sizes: tuple[int, int]) -> Mapping[str, Span]:
+    """Spans from the least and the usual size of each axis to the largest that the contract allows."""
+    return {axis: Span(least, usual, LARGEST[model][axis]) for axis, (least, usual) in sizes.items()}
+
+
 _PROFILES: Mapping[str, Mapping[str, Span]] = {
-    "bert": {"C": Span(3, 24, 512)},
-    # 3 to 10 s of reference: 16 kHz with 0.6 s of zeros, 50 frames/s of SSL and spectrogram, 100 of fbank.
-    "hubert": {"N": Span(57_600, 89_600, 169_600)},
-    "speech_tokenizer": {"F": Span(179, 279, 529)},
-    "speaker_encoder": {"F": Span(298, 498, 998)},
-    "reference_encoder": {"F": Span(150, 250, 500)},
-    "acoustic": {"T": _TOKENS, "P": _PHONES, "F": _FRAMES},
-    "vocoder": {"F": _FRAMES},
+    "bert": _profile("bert", C=(3, 24)),
+    "hubert": _profile("hubert", N=(57_600, 89_600)),
+    "speech_tokenizer": _profile("speech_tokenizer", F=(179, 279)),
+    "speaker_encoder": _profile("speaker_encoder", F=(298, 498)),
+    "reference_encoder": _profile("reference_encoder", F=(150, 250)),
+    "acoustic": _profile("acoustic", T=(1, 75), P=(1, 60), F=(2, 150)),
+    "vocoder": _profile("vocoder", F=(2, 150)),
 }
 
 _CPU_THREADS, _CPU_SLOTS = 2, 12  # ten listeners at once each have a slot: decision 12

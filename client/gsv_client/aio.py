@@ -179,7 +179,12 @@ class AsyncClient:
 
     async def list_voices(self) -> list[Voice]:
         """Every registered voice."""
-        return protocol.parse_voices(await self._voices("list"))
+        found: list[Voice] = []
+        while True:
+            page = protocol.parse_voices(await self._voices("list", after=found[-1].voice if found else None))
+            found += page
+            if len(page) != protocol.VOICES_PER_LIST:
+                return found
 
     async def delete_voice(self, voice: str) -> None:
         """Delete a voice; see `gsv_client.Client.delete_voice`."""

@@ -213,7 +213,12 @@ class Client:
 
     def list_voices(self) -> list[Voice]:
         """Every registered voice."""
-        return protocol.parse_voices(self._voices("list"))
+        found: list[Voice] = []
+        while True:
+            page = protocol.parse_voices(self._voices("list", after=found[-1].voice if found else None))
+            found += page
+            if len(page) != protocol.VOICES_PER_LIST:
+                return found
 
     def delete_voice(self, voice: str) -> None:
         """Delete a voice.

@@ -11,6 +11,7 @@ are sorted by status, or by wording where there is none.
     │   └── ServerStopping  the server is shutting down or reloading; tried again by the client
     ├── Cancelled           the request was stopped
     ├── InternalError       a defect or a failed stage of the server
+    │   └── StorageFailed   the server's disk or shared memory is full, read-only or broken
     ├── DeadlineExceeded    no answer within timeout_s, or not done within the request's deadline_s
     └── ConnectionFailed    the server was not reached; tried again by the client
         └── ConnectionLost  the connection broke after the request was sent
@@ -60,6 +61,10 @@ class InternalError(SynthesisError):
     """A defect or a failed stage of the server."""
 
 
+class StorageFailed(InternalError):
+    """The server's disk or shared memory is full, read-only or broken; what was there is whole."""
+
+
 class DeadlineExceeded(SynthesisError):
     """No answer came within the time-out, or the request's own deadline passed on the server."""
 
@@ -74,7 +79,7 @@ class ConnectionLost(ConnectionFailed):
 
 _LEAVES: dict[str, type[SynthesisError]] = {
     leaf.__name__: leaf
-    for leaf in (InvalidRequest, VoiceNotFound, ServerBusy, Cancelled, DeadlineExceeded, InternalError)
+    for leaf in (InvalidRequest, VoiceNotFound, ServerBusy, Cancelled, DeadlineExceeded, InternalError, StorageFailed)
 }
 _LEAF = re.compile(rf"\b({'|'.join(_LEAVES)}): (.*)", re.DOTALL)
 

@@ -123,8 +123,8 @@ ALLOWED = {
     "retries": Allowed("0 to 5", "2"),
     "cache": Allowed("off, features, tokens, audio", ""),
 }
-VOICES_INPUTS = {"action": "BYTES", "voice": "BYTES", "model": "BYTES", **_REFERENCE_INPUTS, "loudness": "FP32"}
-VOICES_OUTPUTS = ("voices", "voices_json")
+VOICES_INPUTS = dict.fromkeys(("action", "voice", "model", "after"), "BYTES") | _REFERENCE_INPUTS | {"loudness": "FP32"}
+VOICES_OUTPUTS, VOICES_PER_LIST = ("voices", "voices_json", "warnings"), 1_000  # voices in one answer
 
 _NUMPY_DTYPES: dict[str, type[np.generic]] = {
     "FP32": np.float32,

@@ -26,8 +26,7 @@ TOKENS_PER_SECOND = SAMPLE_RATE_HZ // SAMPLES_PER_TOKEN
 SPECTROGRAM_BINS = 1025
 SPEAKER_EMBEDDING_DIM = 20_480
 FBANK_BINS = 80
-MAX_TEXT_CHARACTERS = 5_000
-MAX_AUX_REFERENCES = 10
+MAX_TEXT_CHARACTERS, VOICES_PER_LIST, MAX_AUX_REFERENCES = 5_000, 1_000, 10
 
 # Words that travel: on the wire, in metrics and in the cache.
 SPLIT_METHODS = ("cut0", "cut1", "cut2", "cut3", "cut4", "cut5")
@@ -239,10 +238,12 @@ VOICES = Model(
         Tensor("model", "STRING", (1,), "fine-tune that it is registered for; default the first", optional=True),
         *_REFERENCE,
         _loudness("0"),
+        Tensor("after", "STRING", (1,), "list: the voices whose ids come after this one", optional=True),
     ),
     outputs=(
-        Tensor("voices", "STRING", ("V",), f"JSON objects: {_VOICE_FIELDS}"),
+        Tensor("voices", "STRING", ("V",), f"JSON objects: {_VOICE_FIELDS}; {VOICES_PER_LIST:,} at most, then `after`"),
         Tensor("voices_json", "STRING", (1,), "the same in one text: always a JSON list of those objects"),
+        Tensor("warnings", "STRING", ("M",), "what is wrong with the server's disk or shared memory, a sentence each"),
     ),
 )
 

@@ -64,7 +64,11 @@ class InternalError(SynthesisError):
     triton_code = "INTERNAL"
 
 
+class StorageFailed(InternalError):
+    """The server's disk or shared memory took or gave nothing: full, read-only or broken; what was there is whole."""
+
+
 LEAVES: dict[str, type[SynthesisError]] = {
     leaf.__name__: leaf
-    for leaf in (InvalidRequest, VoiceNotFound, ServerBusy, Cancelled, DeadlineExceeded, InternalError)
+    for leaf in (InvalidRequest, VoiceNotFound, ServerBusy, Cancelled, DeadlineExceeded, InternalError, StorageFailed)
 }

@@ -78,6 +78,12 @@ SPEECH_METRICS = (
     ),
 )
 
+STORAGE_PLACES = VOICES, CACHE, SHARED_MEMORY = ("voices", "cache", "shared_memory")
+STORAGE_METRICS = (
+    MetricSpec("gsv_storage_free_bytes", GAUGE, "Room where the server keeps things.", {"place": STORAGE_PLACES}),
+    MetricSpec("gsv_storage_writable", GAUGE, "1 where the server may write there.", {"place": STORAGE_PLACES}),
+)
+
 T2S_METRICS = (
     MetricSpec("gsv_t2s_slots", GAUGE, "Slots of the cache."),
     MetricSpec("gsv_t2s_slots_in_use", GAUGE, "Slots held by sequences."),

@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 BLS_THREADS = 64  # stage calls that one model may have in flight
+ADMIN_KEY = "GSV_ADMIN_KEY"  # environment variable with the server's key
 BUILD_FILE = "build.json"
+# Parameter of a request in which our models show the server's key to those that answer them alone.
+KEY_PARAMETER = "gsv_key"
+# Parameter of a request that asks for a sign of life only; any model answers it at once, with no output.
+PULSE_PARAMETER = "gsv_pulse"
 STATE = "GSV_STATE"  # environment variable: folder of all that a server keeps; `server.local_server` sets it
 
 

@@ -15,6 +15,7 @@ from gsv_runtime.contract import (
     AS_AUDIO,
     BY_SENTENCE,
     INTERACTIVE,
+    LIST,
     MAX_AUX_REFERENCES,
     MAX_TEXT_CHARACTERS,
     OFF,
@@ -89,6 +90,7 @@ class VoiceRequest:
     reference: ReferenceRequest | None
     loudness: float = 0.0  # LUFS that its speech is brought to; 0: as the model speaks
     model: str = ""  # name of the fine-tune that it is registered for; empty: the first
+    after: str = ""  # of a list: where it goes on
 
 
 def parse_speech_request(inputs: Arrays) -> SpeechRequest:
@@ -175,7 +177,10 @@ def parse_voice_request(inputs: Arrays) -> VoiceRequest:
     model = _model_name(inputs)
     if model and action != "register":
         raise InvalidRequest(f"action {action} takes no model")
-    return VoiceRequest(action, voice, reference, _number(inputs, "loudness"), model)
+    after = str(inputs["after"][0]) if "after" in inputs else ""
+    if after and action != LIST:
+        raise InvalidRequest(f"action {action} takes no after")
+    return VoiceRequest(action, voice, reference, _number(inputs, "loudness"), model, after)
 
 
 def _voice_id(inputs: Arrays) -> str | None:

@@ -26,8 +26,27 @@ NUMPY_DTYPES: dict[str, Any] = {
 }
 
 
+# The longest that the pipeline ever sends along an axis; more is refused before it is computed with.
+# 3 to 10 s of reference: 16 kHz with 0.6 s of zeros, 50 frames/s of SSL and spectrogram, 100 of fbank. The longest
+# sentence: 60 s, which is t2s's limit, at half speed; 510 Chinese characters of two phones.
+LARGEST: dict[str, dict[contract.Axis, int]] = {
+    "bert": {"C": 512},
+    "hubert": {"N": 169_600},
+    "speech_tokenizer": {"F": 529},
+    "speaker_encoder": {"F": 998},
+    "reference_encoder": {"F": 500},
+    "acoustic": {"T": 1500, "P": 1100, "F": 6002},
+    "vocoder": {"F": 6002},
+}
+
+
 class Wire(dict[str, Array]):
     """Arrays as Triton takes them, checked; see `to_wire`."""
+
+
+def is_internal(model: contract.Model) -> bool:
+    """Whether a model answers our own models only, who know the server's key."""
+    return model.graph or model.sequence
 
 
 def check_inputs(model: contract.Model, arrays: Mapping[str, Array]) -> Arrays:
@@ -102,6 +121,8 @@ def _checked(
         if model.sequence:
             array = array[0]
         _check_shape(model, tensor, array.shape, error)
+        if model.graph and array.dtype == np.int64 and array.min(initial=0) < 0:  # ids and lengths
+            raise error(f"{model.name}: {tensor.name} holds {array.min()}; need 0 or more")
         checked[tensor.name] = _decode_text(tensor, array, error) if tensor.dtype == "STRING" else array
     return checked
 
@@ -115,6 +136,10 @@ def _check_shape(
     if not fits:
         need = ", ".join(map(str, tensor.axes))
         raise error(f"{model.name}: {tensor.name} has shape {list(shape)}; need [{need}]")
+    largest = LARGEST.get(model.name, {})
+    for axis, size in zip(tensor.axes, shape, strict=True):
+        if size > largest.get(axis, size):
+            raise error(f"{model.name}: {tensor.name} has {size} along {axis}; need at most {largest[axis]}")
 
 
 def _decode_text(tensor: contract.Tensor, array: Array, error: type[errors.SynthesisError]) -> Array:

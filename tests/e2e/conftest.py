@@ -59,6 +59,16 @@ class Input:
         return cls(name, dtype or "BYTES", (1,), serialize_byte_tensor(np.array([data], object)).item())
 
 
+INTERNAL = {
+    "bert",
+    "hubert",
+    "speech_tokenizer",
+    "speaker_encoder",
+    "reference_encoder",
+    "t2s",
+    "acoustic",
+    "vocoder",
+}
 DTYPES = {
     "top_k": "INT32",
     "retries": "INT32",
@@ -78,9 +88,13 @@ class Chunk:
 
 
 class RawClient:
-    """Speaks KServe's gRPC protocol without the politeness of a real client library."""
+    """Speaks KServe's gRPC protocol without the politeness of a real client library.
 
-    def __init__(self, port):
+    With the server's key it reaches the models that answer no other client.
+    """
+
+    def __init__(self, port, key=""):
+        self.key = key
         options = [("grpc.max_send_message_length", 2**30), ("grpc.max_receive_message_length", 2**30)]
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", options)
         self.stub = service_pb2_grpc.GRPCInferenceServiceStub(self.channel)
@@ -92,7 +106,8 @@ class RawClient:
         for tensor in tensors:
             request.inputs.add(name=tensor.name, datatype=tensor.dtype, shape=tensor.shape)
             request.raw_input_contents.append(tensor.data)
-        for name, value in (parameters or {}).items():
+        key = {"gsv_key": self.key} if self.key and model in INTERNAL else {}
+        for name, value in (key | (parameters or {})).items():
             request.parameters[name].string_param = value
         return request
 
@@ -185,8 +200,8 @@ class Server:
     def start(self):
         from gsv_runtime.server import local_server
 
-        local_server.up(self.repository, self.state, self.ports)
-        self.client = RawClient(self.ports.grpc)
+        self.key = local_server.up(self.repository, self.state, self.ports).admin_key
+        self.client = RawClient(self.ports.grpc, self.key)
 
     def stop(self):
         from gsv_runtime.server import local_server

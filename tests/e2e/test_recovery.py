@@ -1,10 +1,10 @@
 """What is killed, a model's process or tritonserver itself, ends its streams with an error and comes back by itself."""
 
+import contextlib
 import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def killed(repository, start_server, make_recording, tmp_path_factory):
         running.stop()
 
 
-@contextmanager
+@contextlib.contextmanager
 def unless_triton_aborts(server):
     """Without our repairs a process killed while it holds a lock of Triton's takes tritonserver along (decision 20)."""
     try:
@@ -171,3 +171,31 @@ def test_a_server_that_dies_ends_its_streams_and_comes_back_with_its_voices(kill
     assert not set().union(*processes(killed).values()) & set().union(*stubs.values())
     assert sum(map(len, processes(killed).values())) == sum(map(len, stubs.values()))
     assert len(stub_pids(state.shm_prefix)) == sum(map(len, stubs.values())), "orphans"
+
+
+@pytest.mark.skipif(library() is None, reason="without our repairs a pause of a second is taken for a death")
+@pytest.mark.parametrize("model", ["vocoder", "tts", "t2s"])
+def test_a_pause_of_a_model_harms_nobody(killed, model):
+    url, alive = url_of(killed, "grpc"), processes(killed)
+    before = speak(url)
+    (paused,) = alive[model]
+    with ThreadPoolExecutor(1) as pool:
+        os.kill(paused, signal.SIGSTOP)
+        speech = pool.submit(speak, url)
+        with contextlib.suppress(TimeoutError):
+            speech.exception(timeout=2.5)  # the backend asks after a second
+        os.kill(paused, signal.SIGCONT)
+        np.testing.assert_array_equal(speech.result(PATIENCE_S), before)
+    assert processes(killed) == alive
+
+
+@pytest.mark.skipif(library() is None, reason="without our repairs only our own clients notice")
+def test_a_client_of_anybodys_hears_an_error_when_tts_dies(killed):
+    call = killed.client.stream({"text": LONG, "voice": "stays", "seed": 5})
+    next(call)
+    os.kill(*processes(killed)["tts"], signal.SIGKILL)
+    assert [response.error_message for response in call][-1].startswith(
+        "InternalError: the process of stage tts has died"
+    )
+    with Client(url_of(killed, "grpc")) as client:
+        until(lambda: "tts" in processes(killed) and client.is_ready(), "tts did not come back")

@@ -19,7 +19,7 @@ from gsv_runtime.voices.cloning import derive_voice
 
 @pytest.fixture(scope="module")
 def served(server):
-    stages = ServedStages(f"127.0.0.1:{server.ports.grpc}")
+    stages = ServedStages(f"127.0.0.1:{server.ports.grpc}", server.key)
     yield stages
     stages.close()
 

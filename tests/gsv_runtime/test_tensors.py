@@ -33,6 +33,17 @@ def test_an_input_that_is_not_as_the_contract_says_is_refused_by_name(arrays, to
         tensors.check_inputs(contract.TTS, arrays)
 
 
+def test_what_the_pipeline_would_never_send_is_refused_with_what_came():
+    frames = tensors.LARGEST["vocoder"]["F"]
+    inputs = {"frame_lengths": np.array([[1]]), "global_condition": np.zeros((1, 4), np.float32)}
+    tensors.check_inputs(contract.VOCODER, {"latents": np.zeros((1, 2, frames), np.float32), **inputs})
+    with pytest.raises(InvalidRequest, match=rf"latents has {frames + 1} along F; need at most {frames}"):
+        tensors.check_inputs(contract.VOCODER, {"latents": np.zeros((1, 2, frames + 1), np.float32), **inputs})
+    negative = inputs | {"latents": np.zeros((1, 2, 1), np.float32), "frame_lengths": np.array([[-3]])}
+    with pytest.raises(InvalidRequest, match="frame_lengths holds -3; need 0 or more"):
+        tensors.check_inputs(contract.VOCODER, negative)
+
+
 def test_a_sequence_model_has_a_leading_axis_on_the_wire_only():
     wire = tensors.to_wire(contract.T2S, contract.T2S.inputs, {"max_new_tokens": [5], "phones": np.arange(3)})
     assert wire["phones"].shape == (1, 3)
@@ -51,5 +62,6 @@ def test_a_call_with_missing_or_surplus_inputs_is_a_defect(values):
 
 
 def test_text_goes_out_as_utf8():
-    wire = tensors.to_wire(contract.VOICES, contract.VOICES.outputs, {"voices": ["é", "b"], "voices_json": "[]"})
+    texts = {"voices": ["é", "b"], "voices_json": "[]", "warnings": []}
+    wire = tensors.to_wire(contract.VOICES, contract.VOICES.outputs, texts)
     assert list(wire["voices"]) == ["é".encode(), b"b"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from typing import Any
 
@@ -10,6 +11,8 @@ from tritonclient.grpc import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
 
 from gsv_runtime import contract, errors, tensors
+from gsv_runtime.server.local_server import local_key
+from gsv_runtime.settings import ADMIN_KEY, KEY_PARAMETER
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.tensors import Arrays
 
@@ -20,9 +23,15 @@ _WIRE_DTYPES = {"STRING": "BYTES"}
 class ServedStages:
     """`gsv_runtime.stages.Stages` over gRPC."""
 
-    def __init__(self, url: str) -> None:
-        """Connect to `url`, host and gRPC port."""
+    def __init__(self, url: str, key: str = "") -> None:
+        """Connect to `url`, host and gRPC port.
+
+        Args:
+            url: of the server.
+            key: the server's, which the stages ask for: GSV_ADMIN_KEY, or that of the local server at this port.
+        """
         self._client = InferenceServerClient(url)
+        self._key = key or os.environ.get(ADMIN_KEY) or local_key(int(url.rpartition(":")[2])) or ""
 
     def call(self, model: contract.Model, *, sequence: SequenceCall | None = None, **inputs: Any) -> Arrays:
         """Run one stage on the server.
@@ -35,9 +44,9 @@ class ServedStages:
         for name, array in tensors.to_wire(model, model.inputs, inputs).items():
             wire.append(InferInput(name, list(array.shape), dtypes[name]))
             wire[-1].set_data_from_numpy(array)
-        place: dict[str, Any] = {}
+        place: dict[str, Any] = {"parameters": {KEY_PARAMETER: self._key}} if tensors.is_internal(model) else {}
         if sequence is not None:
-            place = {"sequence_id": sequence.sequence_id, "sequence_start": sequence.start}
+            place |= {"sequence_id": sequence.sequence_id, "sequence_start": sequence.start}
             place["sequence_end"] = sequence.end
         try:
             answer = self._client.infer(model.name, wire, client_timeout=_CALL_LIMIT_S, **place)

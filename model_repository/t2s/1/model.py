@@ -19,16 +19,20 @@ class TritonPythonModel:
         decoders = open_decoders(Path(args["model_repository"]) / args["model_version"], settings)
         metrics = TritonMetrics(T2S_METRICS)
         metrics.set("gsv_t2s_slots", settings.slots)
-        sequences = OwnedSequences(contract.T2S, BlsStages)
-        self._service = T2SService(decoders, settings.idle_s, metrics=metrics, sequences=sequences)
+        self._sequences = OwnedSequences(contract.T2S, BlsStages)
+        self._service = T2SService(decoders, settings.idle_s, metrics=metrics, sequences=self._sequences)
 
     def execute(self, requests: list[Any]) -> None:
         for request in requests:
-            reply = messages.reply_to(request, contract.T2S)
+            call, reply = messages.sequence_of(request), messages.reply_to(request, contract.T2S)
             try:
-                self._service.submit(messages.sequence_of(request), messages.decode(request, contract.T2S), reply)
+                inputs = messages.decode(request, contract.T2S)
             except Exception as failure:
                 reply(failure)
+                if not call.end:  # Triton keeps a slot for it that nobody shall have
+                    self._sequences.end(messages.correlation_id_of(request))
+            else:
+                self._service.submit(call, inputs, reply)
 
     def finalize(self) -> None:
         self._service.close()

@@ -14,5 +14,16 @@ class TritonPythonModel:
         facts = CheckpointFacts.from_repository(repository_of(args))
         self._service = TextService(read(TextFrontendSettings, args), facts, here)
 
-    def execute(self, requests: list[Any]) -> list[Any]:
-        return messages.answer_batch(requests, contract.TEXT_FRONTEND, self._service.answer)
+    def execute(self, requests: list[Any]) -> None:
+        for request in requests:
+            if messages.is_pulse(request):
+                messages.end_stream(request.get_response_sender(), messages.alive())
+                continue
+            reply = messages.reply_to(request, contract.TEXT_FRONTEND)
+            try:
+                self._service.submit(messages.decode(request, contract.TEXT_FRONTEND), reply)
+            except Exception as failure:
+                reply(failure)
+
+    def finalize(self) -> None:
+        self._service.close()

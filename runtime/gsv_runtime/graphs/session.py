@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+
+from gsv_runtime.tensors import Array
 
 # How long a worker thread looks for work before it sleeps. A T2S step hands it work about 150 times, and waking it up
 # takes tens of microseconds each time. Unlimited, as ONNX Runtime has it, two sessions on two cores take 5 to 8 times
@@ -80,6 +84,39 @@ def open_session(
         f"ONNX Runtime {onnxruntime.__version__} has no {device.provider} that works here; install onnxruntime-gpu, "
         f"the CUDA libraries that it needs and a driver, or choose device cpu in build/gsv_build/deployment.py"
     )
+
+
+class BadInput(ValueError):
+    """ONNX Runtime cannot compute with an input; the message says why, without its own file names."""
+
+
+def run(
+    session: onnxruntime.InferenceSession, outputs: Sequence[str], inputs: Mapping[str, Array], gives_back: bool = False
+) -> list[Array]:
+    """Compute a graph once.
+
+    Args:
+        session: the graph.
+        outputs: names of what is wanted.
+        inputs: name to array.
+        gives_back: whether the memory is given back that it takes beyond what was taken at start.
+
+    Raises:
+        BadInput: an input holds an id that the graph lacks, or has a size that it cannot take.
+    """
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = 4  # what is refused is raised; whoever asks for it shall not fill the log
+    if gives_back:
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    try:
+        values: list[Array] = session.run(list(outputs), dict(inputs), options)
+    except InvalidArgument as refusal:
+        found = re.search(r"idx=(-?\d+) must be within the inclusive range \[-?\d+,(\d+)\]", str(refusal))
+        told = (
+            f"it holds the id {found[1]}; need 0 to {found[2]}" if found else "an input has a size that the graph lacks"
+        )
+        raise BadInput(told) from None
+    return values
 
 
 @functools.cache

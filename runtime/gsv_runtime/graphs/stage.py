@@ -12,8 +12,11 @@ import numpy as np
 
 from gsv_runtime.contract import SAMPLES_PER_FRAME, Model
 from gsv_runtime.errors import InvalidRequest
-from gsv_runtime.graphs.session import CPU, Device, open_session
+from gsv_runtime.graphs.session import CPU, BadInput, Device, open_session, run
 from gsv_runtime.tensors import NUMPY_DTYPES, Array, Arrays
+
+# Inputs of a run after which memory is given back: seconds of speech more than any chunk has.
+_LARGE_BYTES = 400_000
 
 # Which axis each length input counts.
 LENGTH_AXES = {"character_lengths": "C", "token_lengths": "T", "phone_lengths": "P", "frame_lengths": "F"}
@@ -29,6 +32,7 @@ class OnnxStage:
         self._session = open_session(graph, intra_op_threads, device=device)
         self._inputs = {value.name: value.shape for value in self._session.get_inputs()}
         self._outputs = [tensor.name for tensor in model.outputs]
+        self._gives_back = device == CPU
 
     def run(self, requests: list[Arrays]) -> list[Arrays]:
         """Answer requests in one call of the graph if it is batchable, else one by one.
@@ -60,7 +64,12 @@ class OnnxStage:
                 raise InvalidRequest(f"{self._model.name}: input {', '.join(sorted(missing))} is missing")
 
     def _run_graph(self, inputs: Mapping[str, Array]) -> Arrays:
-        values = self._session.run(self._outputs, {name: inputs[name] for name in self._inputs})
+        given = {name: inputs[name] for name in self._inputs}
+        is_large = self._gives_back and sum(array.nbytes for array in given.values()) > _LARGE_BYTES
+        try:
+            values = run(self._session, self._outputs, given, gives_back=is_large)
+        except BadInput as refusal:
+            raise InvalidRequest(f"{self._model.name} cannot compute with this: {refusal}") from None
         return dict(zip(self._outputs, values, strict=True))
 
     def warm_up(self) -> None:

@@ -147,7 +147,7 @@ class LoadedModels(DecodingModels):
                 raise InvalidRequest("t2s was called without a sequence; give one")
             return self._tokens(sequence, inputs)
         if model is contract.TEXT_FRONTEND:
-            return self._text.answer([inputs])[0]
+            return self._text.answer(inputs)
         return super().answer(model, sequence, inputs)
 
     def close(self) -> None:

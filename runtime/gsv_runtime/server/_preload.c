@@ -1,4 +1,4 @@
-/* Two repairs of tritonserver, loaded into it by LD_PRELOAD (decision 20, gsv_runtime/server/preload.py).
+/* Locks and errors of tritonserver.
  *
  * 1. Models run in processes of their own and share memory and locks with tritonserver. The Python backend's locks are
  *    robust: whoever takes one whose owner was killed gets it, and is told so by EOWNERDEAD. Boost turns that into an
@@ -12,8 +12,8 @@
  *    for `infer` on a model that streams. Here such an error is the client's, 400, and says what to do.
  * 3. Models run in a Python that takes no notice of the locale, and so reads paths as ASCII. Here it is UTF-8.
  */
-#define _GNU_SOURCE
-#include <dlfcn.h>
+#include "_preload.h"
+
 #include <errno.h>
 #include <locale.h>
 #include <pthread.h>
@@ -22,14 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char BACKEND[] = "libtriton_python";
 static const char MODELS_PROGRAM[] = "triton_python_ba"; /* "triton_python_backend_stub", as far as the kernel keeps it */
 static const char TAKEN_OVER[] = "gsv.preload lock of a dead process taken over\n";
-
-#define EXPORTED __attribute__((visibility("default")))
-#define CALLER __builtin_return_address(0)
-/* The function of this name that would have been called without us. */
-#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 __attribute__((constructor)) static void read_paths_as_utf8(void)
 {
@@ -39,8 +33,7 @@ __attribute__((constructor)) static void read_paths_as_utf8(void)
 
 static int taken_over(int status, pthread_mutex_t *mutex, void *caller)
 {
-    Dl_info from;
-    if (status != EOWNERDEAD || dladdr(caller, &from) == 0 || strstr(from.dli_fname, BACKEND) == NULL)
+    if (status != EOWNERDEAD || !from_backend(caller))
         return status;
     if (write(STDERR_FILENO, TAKEN_OVER, sizeof TAKEN_OVER - 1) < 0) {
         /* nobody to tell */
@@ -73,7 +66,6 @@ EXPORTED int pthread_cond_wait(pthread_cond_t *restrict condition, pthread_mutex
     return taken_over(next(condition, mutex), mutex, CALLER);
 }
 
-struct TRITONSERVER_Error;
 void TRITONSERVER_ErrorDelete(struct TRITONSERVER_Error *error);
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -100,7 +92,6 @@ EXPORTED void TRITONSERVER_ErrorDelete(struct TRITONSERVER_Error *error)
         delete_error(before);
 }
 
-enum code { INTERNAL = 1, INVALID_ARG = 3, UNSUPPORTED = 5 }; /* of TRITONSERVER_Error_Code */
 struct TRITONSERVER_Error *TRITONSERVER_ErrorNew(enum code code, const char *message);
 
 /* What Triton says of a client's mistake, with which code, and what is said instead; %s is Triton's own message. */

@@ -181,6 +181,7 @@ class _Gateway:
     def __init__(self, address: str) -> None:
         self._address = address
         self.has_served = False
+        self.lost = ""  # nothing but its end is watched for
 
     def look(self) -> None:
         """Note whether it has ever answered."""

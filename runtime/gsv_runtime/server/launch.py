@@ -12,13 +12,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gsv_runtime.server.model_reloader import ADMIN_HEADER
+from gsv_runtime.server.preload import KEY_PLACE, is_loaded, library
 from gsv_runtime.server.watchdog import keep
 from gsv_runtime.server.workarounds import positions
-from gsv_runtime.settings import BLS_THREADS, read_build
+from gsv_runtime.settings import ADMIN_KEY, BLS_THREADS, read_build
 
 EXIT_TIMEOUT_S = 5
 HTTP_ADDRESS, SHM_PREFIX = "127.0.0.1:8000", "gsv-"  # in the container
-_RESTRICTED = "model-repository,shared-memory,logging,trace"
+_RESTRICTED = "model-repository,model-config,shared-memory,logging,trace"
 
 
 def server_flags(repository: Path, models: Iterable[str], admin_key: str, shm_prefix: str) -> list[str]:
@@ -55,11 +56,12 @@ def container_command(repository: Path, environment: Mapping[str, str]) -> list[
         ValueError: the repository is not built, no admin key is set, or a workaround is switched to nowhere.
     """
     models = read_build(repository)["models"]
-    admin_key = environment.get("GSV_ADMIN_KEY")
+    admin_key = environment.get(ADMIN_KEY)
     if not admin_key:
-        raise ValueError("GSV_ADMIN_KEY is not set; set it to a secret")
+        raise ValueError(f"{ADMIN_KEY} is not set; set it to a secret")
     positions(environment)
-    return ["tritonserver", *server_flags(repository, models, admin_key, SHM_PREFIX)]
+    shown = KEY_PLACE if is_loaded(environment, library()) else admin_key
+    return ["tritonserver", *server_flags(repository, models, shown, SHM_PREFIX)]
 
 
 def main() -> None:
@@ -69,7 +71,7 @@ def main() -> None:
         command = container_command(repository, os.environ)
     except ValueError as failure:
         sys.exit(str(failure))
-    models, admin_key = read_build(repository)["models"], os.environ["GSV_ADMIN_KEY"]
+    models, admin_key = read_build(repository)["models"], os.environ[ADMIN_KEY]
     sys.exit(keep(command, HTTP_ADDRESS, SHM_PREFIX, models, admin_key))
 
 

@@ -25,7 +25,7 @@ from gsv_runtime.server.operator_settings import decided, log_of, settings_of, w
 from gsv_runtime.server.served_repository import served_repository
 from gsv_runtime.server.triton_process import ModelFailed, Ports, ServerFailed, Wheel
 from gsv_runtime.server.watchdog import watchdog_command
-from gsv_runtime.settings import BUILD_FILE, STATE, read_build
+from gsv_runtime.settings import ADMIN_KEY, BUILD_FILE, STATE, read_build
 
 DEFAULT_STATE = Path("var")
 PID_FILE = "server.pid"  # of the watchdog, for systemd
@@ -79,6 +79,12 @@ class ServerState:
         partial.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
         partial.replace(path)
         (directory / PID_FILE).write_text(f"{self.pid}\n", encoding="utf-8")
+
+
+def local_key(grpc_port: int, directory: Path = DEFAULT_STATE) -> str | None:
+    """The key of the server that this checkout has at that port; None if it has none there."""
+    state = ServerState.read(directory)
+    return state.admin_key if state is not None and state.ports.grpc == grpc_port else None
 
 
 def up(
@@ -176,20 +182,21 @@ def _start(
     wheel.install_backends(backends)
     admin_key, shm_prefix = secrets.token_hex(16), f"gsv-{secrets.token_hex(4)}-"
     links = plain_paths.folder_of(shm_prefix)
+    told = wheel.environment(environment) | {ADMIN_KEY: admin_key, STATE: str(state_directory)}
+    repairs = plain_paths.plain(preload.library(), links)
     command = triton_process.command_line(
         wheel,
         plain_paths.plain(served_repository(repository, state_directory, settings_of(environment)), links),
         plain_paths.plain(backends, links),
         models=models,
         ports=ports,
-        admin_key=admin_key,
+        admin_key=preload.KEY_PLACE if preload.is_loaded(told, repairs) else admin_key,
         shm_prefix=shm_prefix,
     )
     if preload.library() is None:
         logger.warning(preload.MISSING)
     command = watchdog_command(command, f"{ports.host}:{ports.http}", shm_prefix, models)
-    told = {"GSV_ADMIN_KEY": admin_key, STATE: str(state_directory)}
-    pid = triton_process.start(command, wheel.environment(environment) | told, log)
+    pid = triton_process.start(command, told, log)
     state = ServerState(pid, ports, shm_prefix, admin_key, serves)
     try:
         state.write(state_directory)

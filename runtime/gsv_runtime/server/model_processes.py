@@ -7,6 +7,7 @@ that has died nor says that it has (docs/triton-findings.md, finding 6), so whoe
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,6 +57,29 @@ def server_process(pid: int) -> int | None:
 def is_running(pid: int) -> bool:
     """Whether there is such a process and it has not ended (one that nobody has waited for is in state Z)."""
     return _state_and_parent(pid)[0] not in "ZX"
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a signal has stopped a process, which may go on later."""
+    return _state_and_parent(pid)[0] in "Tt"
+
+
+def processor_time_s(pid: int) -> float:
+    """Seconds that a process has worked so far; 0 where there is none."""
+    try:
+        fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory that a process alone holds, without what it shares or maps from files; 0 where there is none."""
+    try:
+        lines = (_PROC / str(pid) / "status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:")), 0)
 
 
 def _state_and_parent(pid: int) -> tuple[str, int]:

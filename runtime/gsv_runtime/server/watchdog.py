@@ -19,12 +19,15 @@ from typing import Any, Protocol
 
 from gsv_runtime import log_lines
 from gsv_runtime.server import plain_paths
+from gsv_runtime.server.kept_server import KeptServer
 from gsv_runtime.server.logs import Log
-from gsv_runtime.server.model_processes import is_running, model_processes, stub_pids
-from gsv_runtime.server.model_reloader import POLL_S, ModelControl, ModelReloader
-from gsv_runtime.server.preload import library, with_preload
+from gsv_runtime.server.memory_limit import MemoryLimit
+from gsv_runtime.server.model_processes import is_running, stub_pids
+from gsv_runtime.server.model_reloader import POLL_S, ModelControl
+from gsv_runtime.server.preload import GUARDED_PORT, library, with_preload
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_TRIES_TO_START = 3  # of a server that a model was lost from while it started
 _LIVED_LONG_S = 60.0  # a server that lived for so long is started again at once
 _SHARED_MEMORY = Path("/dev/shm")
 
@@ -42,6 +45,9 @@ class Process(Protocol):
     def terminate(self) -> None:
         """Ask it to end."""
 
+    def kill(self) -> None:
+        """End it."""
+
 
 class Watched(Protocol):
     """What is asked about a server that runs."""
@@ -49,6 +55,10 @@ class Watched(Protocol):
     @property
     def has_served(self) -> bool:
         """Whether it was ever ready."""
+
+    @property
+    def lost(self) -> str:
+        """Why it has to be started anew, which nothing else would mend; empty while it has not."""
 
     def look(self) -> object:
         """See whether all is well, and mend what is not."""
@@ -98,14 +108,15 @@ class ServerWatchdog:
 
         Returns:
             Its exit status, once it was told to stop, or if it ended before any model was ready: what cannot start
-            would not the next time either.
+            would not the next time either. One that was lost while it started is given a few more tries.
         """
-        served, pause_s = False, 0.0
+        served, pause_s, tries_left = False, 0.0, _TRIES_TO_START
         while True:
             began_s = self._clock()
-            status, was_ready = self._run_once()
-            served |= was_ready
-            if self._stopping or not served:
+            status, watched = self._run_once()
+            served |= watched.has_served and not watched.lost
+            tries_left -= 1
+            if self._stopping or not (served or (watched.lost and tries_left)):
                 return status if status >= 0 else 128 - status
             lived_s = self._clock() - began_s
             pause_s = _next_pause_s(pause_s, lived_s)
@@ -115,8 +126,8 @@ class ServerWatchdog:
             if self._stopping:
                 return 0
 
-    def _run_once(self) -> tuple[int, bool]:
-        """Start the server and watch it to its end: its exit status, and whether a model of it was ever ready."""
+    def _run_once(self) -> tuple[int, Watched]:
+        """Start the server and watch it to its end: its exit status, and what watched it."""
         self._server = server = self._start()
         if self._stopping:  # told so while it was starting
             server.terminate()
@@ -124,10 +135,13 @@ class ServerWatchdog:
         reloader, failure, log_failure = self._reloader(server.pid), "", ""
         while server.poll() is None:
             failure = self._look("models", reloader.look, failure)
+            if reloader.lost and not self._stopping:
+                logger.error("%s is started anew reason=%r", self._name, reloader.lost)
+                server.kill()
             if self._log is not None:
                 log_failure = self._look("log", self._log.look, log_failure)
             self._sleep(POLL_S)
-        return server.poll() or 0, reloader.has_served
+        return server.poll() or 0, reloader
 
     @staticmethod
     def _look(what: str, look: Callable[[], object], told: str) -> str:
@@ -193,11 +207,13 @@ def keep(command: Sequence[str], address: str, shm_prefix: str, models: Sequence
         The exit status of the server.
     """
     log_lines.configure()
+    os.umask(0o077)  # shared memory and what models write is the server's user's alone
     repairs = plain_paths.plain(library(), plain_paths.folder_of(shm_prefix))
-    environment, control = with_preload(os.environ, repairs), ModelControl(address, admin_key)
+    environment = with_preload(os.environ, repairs) | {GUARDED_PORT: address.rpartition(":")[2]}
+    control = ModelControl(address, admin_key)
     watchdog = ServerWatchdog(
         start=lambda: subprocess.Popen(list(command), env=environment),
-        reloader=lambda pid: ModelReloader(control, lambda: model_processes(pid), models),
+        reloader=lambda pid: KeptServer(pid, shm_prefix, control, models, MemoryLimit.of(command, os.environ)),
         clear=lambda: clear_leftovers(shm_prefix),
         log=Log.of(os.environ),
     )

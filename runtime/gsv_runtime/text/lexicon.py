@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from gsv_runtime.contract import MAX_TEXT_CHARACTERS
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.text.g2p.pinyin import syllable_phones
 from gsv_runtime.text.languages import Unit
@@ -26,6 +27,7 @@ MAX_ENTRIES = 2_000
 MAX_LEXICON_CHARACTERS = 100_000
 MAX_WORD_CHARACTERS = 100
 MAX_WORD_PHONES = 200
+MAX_GIVEN = 4 * MAX_TEXT_CHARACTERS  # characters and phones that a lexicon may make of a text, of all words together
 _FIRST_MARK = 0xF0000  # private use: request text has none, see `frontend`
 _MARKED = re.compile("([\U000f0000-\U000ffffd])x")
 _LATIN = re.compile(r"[A-Za-z0-9À-ɏ' .-]+")
@@ -55,6 +57,20 @@ class Marks:
 
     def __init__(self) -> None:
         self._words: list[Pronounced] = []
+        self._num_given = 0
+
+    def count(self, given: int) -> None:
+        """Take note of characters or phones that stand for a word, before they are put in its place.
+
+        Raises:
+            InvalidRequest: they are too many for one text.
+        """
+        self._num_given += given
+        if self._num_given > MAX_GIVEN:
+            raise InvalidRequest(
+                f"the lexicon makes more than {MAX_GIVEN:,} characters and phones of the text; need shorter entries, "
+                "or the text in parts"
+            )
 
     def add(self, word: Pronounced) -> str:
         """The mark that stands for a word."""
@@ -144,7 +160,11 @@ class Lexicon:
 
     def _said(self, found: str, marks: Marks) -> str:
         entry = self.words[found] if found in self.words else self.words[found.lower()]
-        return entry if isinstance(entry, str) else marks.add(replace(entry, word=found))
+        if isinstance(entry, str):
+            marks.count(len(entry))
+            return entry
+        marks.count(sum(len(phones) for _, phones in entry.units))
+        return marks.add(replace(entry, word=found))
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,19 +1,25 @@
-"""What the model `text_frontend` does with a batch: the front end with what lies beside the model. No Triton inside."""
+"""What the model `text_frontend` does with a request: the front end, and what lies beside it. No Triton inside."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.model_files import TEXT_RESOURCES, VOCABULARY_FILE
 from gsv_runtime.settings import CheckpointFacts, TextFrontendSettings
 from gsv_runtime.tensors import Arrays
 from gsv_runtime.text import resources
 from gsv_runtime.text.frontend import TextFrontend
+from gsv_runtime.text.time_limit import LimitedThreads
 from gsv_runtime.versions import ModelVersion
+
+LIMIT_S = 10.0  # of processor time for one text; 5,000 characters take about one
+_THREADS = 8
 
 LOG = logging.getLogger("gsv.text")
 
@@ -40,13 +46,29 @@ class TextService:
         self._frontend = TextFrontend(ModelVersion(facts.version).symbols, vocabulary, settings.frontend)
         if warm:
             self._frontend.warm_up()
+        self._threads: LimitedThreads[Arrays] = LimitedThreads(_THREADS, LIMIT_S, _too_long)
         self._missing = np.array(self._frontend.missing(), dtype=np.object_)
         for sentence in self._missing:
             LOG.warning("%s", sentence)
 
-    def answer(self, batch: list[Arrays]) -> list[Arrays]:
-        """Read the text of each request."""
-        return [self._answer(**{name: array[0] for name, array in one.items()}) for one in batch]
+    def submit(self, inputs: Arrays, reply: Callable[[Arrays | Exception], None]) -> None:
+        """Read the text of a request beside those of others.
 
-    def _answer(self, **values: Any) -> Arrays:
+        Args:
+            inputs: decoded tensors of contract.TEXT_FRONTEND.
+            reply: called once, from another thread, with its outputs or with the failure.
+        """
+        self._threads.submit(lambda: self.answer(inputs), reply)
+
+    def answer(self, inputs: Arrays) -> Arrays:
+        """Outputs of contract.TEXT_FRONTEND."""
+        values: dict[str, Any] = {name: array[0] for name, array in inputs.items()}
         return {**vars(self._frontend.process(**values)), "missing": self._missing}
+
+    def close(self) -> None:
+        """Wait for the texts that are being read."""
+        self._threads.close()
+
+
+def _too_long() -> InvalidRequest:
+    return InvalidRequest(f"text takes longer than {LIMIT_S:g} s of a processor to read; send it in parts")

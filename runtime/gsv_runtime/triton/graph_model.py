@@ -68,7 +68,9 @@ class OnnxStageModel:
         return [answers[index] for index in range(len(requests))]
 
     def _note_weights(self, request: Any) -> int:
-        """Drop what a request says is not needed any more; return the id of its weights."""
+        """Drop what a request says is not needed any more; return the id of its weights. A stranger says nothing."""
+        if not messages.shows_key(request, self._model):
+            return 0
         self._weights.drop(messages.number_in(request, DROP_INPUT))
         return messages.number_in(request, WEIGHTS_INPUT)
 

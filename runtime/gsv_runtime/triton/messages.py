@@ -7,8 +7,10 @@ never `decoupled=True`), its `has_error` is always read, and every request ends 
 
 from __future__ import annotations
 
+import hmac
 import json
 import logging
+import os
 import threading
 from collections.abc import Callable
 from functools import lru_cache
@@ -18,8 +20,10 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from gsv_runtime import contract, errors, log_lines, tensors
+from gsv_runtime.settings import ADMIN_KEY, KEY_PARAMETER, PULSE_PARAMETER
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.tensors import Array, Arrays
+from gsv_runtime.triton.log_limit import LogLimit
 
 logger = logging.getLogger("gsv.messages")
 
@@ -30,7 +34,21 @@ _TRANSPORT_PARAMETERS = frozenset({"triton_enable_empty_final_response", "binary
 _SHORT_TENSORS, _SHORT_BYTES = 64, 16  # those that a thread keeps, and how long their texts are at most
 
 
-configure_logging = log_lines.configure
+def configure_logging() -> None:
+    """Send log records of this process to stderr, which the server's log collects; no kind of them without bound."""
+    log_lines.configure()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(LogLimit())
+
+
+def is_pulse(request: Any) -> bool:
+    """Whether a request asks for a sign of life only."""
+    return PULSE_PARAMETER in (request.parameters() or "")
+
+
+def alive() -> Any:
+    """The answer to a pulse."""
+    return pb_utils.InferenceResponse([])
 
 
 def decode(request: Any, model: contract.Model) -> Arrays:
@@ -44,15 +62,42 @@ def decode(request: Any, model: contract.Model) -> Arrays:
         Name to array; STRING tensors hold `str`, optional inputs left out are absent.
 
     Raises:
-        InvalidRequest: dtype, shape, encoding or a request parameter is not as the contract says.
+        InvalidRequest: dtype, shape, encoding or a request parameter is not as the contract says, or the model is
+            internal and the request has not the server's key.
     """
-    unknown = sorted(json.loads(request.parameters() or "{}").keys() - _TRANSPORT_PARAMETERS)
+    parameters = json.loads(request.parameters() or "{}")
+    if tensors.is_internal(model):
+        _require_key(model, parameters.pop(KEY_PARAMETER, ""))
+    unknown = sorted(parameters.keys() - _TRANSPORT_PARAMETERS)
     if unknown:
         known = ", ".join(tensor.name for tensor in model.inputs)
         raise errors.InvalidRequest(f"unknown parameter {', '.join(map(repr, unknown))}; {model.name} takes {known}")
     given = {tensor.name(): tensor for tensor in request.inputs()}
     names = (tensor.name for tensor in model.call_inputs)
     return tensors.check_inputs(model, {name: np.array(given[name].as_numpy()) for name in names if name in given})
+
+
+def key_parameters(model: contract.Model) -> dict[str, str]:
+    """Parameters of a request to `model` that one of our own models sends."""
+    key = os.environ.get(ADMIN_KEY, "")
+    return {KEY_PARAMETER: key} if tensors.is_internal(model) and key else {}
+
+
+def shows_key(request: Any, model: contract.Model) -> bool:
+    """Whether a request may be answered by `model`: anybody's, or one with the server's key if that is internal."""
+    return not tensors.is_internal(model) or _is_key(json.loads(request.parameters() or "{}").get(KEY_PARAMETER, ""))
+
+
+def _is_key(shown: object) -> bool:
+    """Whether it is the server's key; one that was started without a key has no secret to ask for."""
+    key = os.environ.get(ADMIN_KEY, "")
+    return not key or hmac.compare_digest(str(shown).encode(), key.encode())
+
+
+def _require_key(model: contract.Model, shown: object) -> None:
+    """Let nobody in but our own models."""
+    if not _is_key(shown):
+        raise errors.InvalidRequest(f"{model.name} answers the server's own models only; ask tts or voices")
 
 
 def response(model: contract.Model, outputs: Arrays, make: Callable[[str, Array], Any] | None = None) -> Any:
@@ -97,6 +142,9 @@ def answer_batch(
     responses: list[Any] = [None] * len(requests)
     decoded: dict[int, Arrays] = {}
     for index, request in enumerate(requests):
+        if is_pulse(request):
+            responses[index] = alive()
+            continue
         try:
             decoded[index] = decode(request, model)
         except Exception as failure:
@@ -144,6 +192,12 @@ def number_in(request: Any, name: str) -> int:
     """The number that a request has as this input; 0 where it has none."""
     tensor = pb_utils.get_input_tensor_by_name(request, name)
     return int(tensor.as_numpy().flat[0]) if tensor is not None else 0
+
+
+def correlation_id_of(request: Any) -> int | str:
+    """The id of a request's sequence as Triton knows it; our own are numbers, and others may use texts."""
+    found: int | str = request.correlation_id()
+    return found
 
 
 def end_stream(sender: Any, message: Any | None) -> None:

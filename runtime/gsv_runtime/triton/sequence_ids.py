@@ -7,9 +7,11 @@ ask for would keep everybody else waiting for so long.
 from __future__ import annotations
 
 import logging
+import queue
 import secrets
 import threading
 from collections.abc import Callable
+from typing import cast
 
 from gsv_runtime import contract
 from gsv_runtime.server.model_processes import is_running
@@ -42,18 +44,25 @@ class OwnedSequences:
     def __init__(self, model: contract.Model, make_stages: Callable[[], Stages]) -> None:
         self._model = model
         self._make_stages = make_stages
+        self._ended: queue.SimpleQueue[int | str] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="end-sequences", daemon=True).start()
 
     def is_orphan(self, sequence_id: int) -> bool:
         """Whether the process that asks for it has died."""
         owner = owner_of(sequence_id)
         return owner is not None and not is_running(owner)
 
-    def end(self, sequence_id: int) -> None:
+    def end(self, sequence_id: int | str) -> None:
         """Make its last call; return before that is answered, since this model has to answer it."""
-        threading.Thread(target=self._end, args=(sequence_id,), name="end-sequence", daemon=True).start()
+        self._ended.put(sequence_id)
 
-    def _end(self, sequence_id: int) -> None:
+    def _run(self) -> None:
+        while True:
+            self._end(self._ended.get())
+
+    def _end(self, sequence_id: int | str) -> None:
         try:
-            end_sequence(self._model, sequence_id, self._make_stages())
+            # Others may use texts, which Triton takes back as they are.
+            end_sequence(self._model, cast("int", sequence_id), self._make_stages())
         except Exception:
-            logger.exception("sequence not ended sequence=%d", sequence_id)
+            logger.exception("sequence not ended sequence=%s", sequence_id)

@@ -17,6 +17,7 @@ from gsv_runtime.server.model_processes import model_processes
 from gsv_runtime.settings import BLS_THREADS
 from gsv_runtime.stages import SequenceCall, Stages, end_sequence
 from gsv_runtime.tensors import Arrays
+from gsv_runtime.triton.messages import key_parameters
 from gsv_runtime.triton.sequence_ids import new_sequence_id
 from gsv_runtime.triton.watched_calls import ProcessDied, Unwanted, WatchedCalls
 
@@ -25,6 +26,10 @@ logger = logging.getLogger("gsv.stages")
 # What Triton says of a model whose process has died, and of one that is being loaded again.
 _PROCESS_DIED = "is not healthy"
 _BEING_LOADED = ("is not ready", "has no available versions")
+
+
+# Whose `execute` returns before the answer is there: nothing in Triton ends a call when their process dies.
+_ANSWER_LATER = (contract.T2S, contract.TEXT_FRONTEND)
 
 
 def _leave() -> None:
@@ -54,6 +59,7 @@ class BlsStages(Stages):
             requested_output_names=[tensor.name for tensor in model.outputs],
             inputs=[pb_utils.Tensor(name, array) for name, array in wire.items()],
             preferred_memory=pb_utils.PreferredMemory(pb_utils.TRITONSERVER_MEMORY_CPU, 0),
+            parameters=key_parameters(model),
             **_sequence_arguments(sequence),
         )
         reply = self._exec(request, model, sequence)
@@ -68,17 +74,18 @@ class BlsStages(Stages):
         return tensors.check_outputs(model, {name: np.array(output.as_numpy()) for name, output in outputs.items()})
 
     def _exec(self, request: Any, model: contract.Model, sequence: SequenceCall | None) -> Any:
-        """Run a stage call; a sequence model answers later, so that its death has to be watched for.
+        """Run a stage call; the death of a stage that answers later has to be watched for.
 
         Raises:
             InternalError: the stage's process died.
             Cancelled: the client has left, and the sequence is to be ended.
         """
-        if sequence is None:
+        if model not in _ANSWER_LATER:
             return request.exec()
-        when_late = partial(_end_late, model, sequence) if sequence.start else None
+        is_last = sequence is not None and sequence.end
+        when_late = partial(_end_late, model, sequence) if sequence is not None and sequence.start else None
         try:
-            return _watched.run(model.name, request.exec, None if sequence.end else self._is_wanted, when_late)
+            return _watched.run(model.name, request.exec, None if is_last else self._is_wanted, when_late)
         except ProcessDied:
             raise _stage_died(model) from None
         except Unwanted:

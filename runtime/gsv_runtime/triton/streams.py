@@ -16,7 +16,15 @@ from gsv_runtime.metrics import Metrics, NoMetrics
 from gsv_runtime.server.workarounds import CANCEL_PAUSE
 from gsv_runtime.speech_request import shortened
 from gsv_runtime.triton.bursts import BurstGate
-from gsv_runtime.triton.messages import ResponseTensors, decode, end_stream, error_response, response
+from gsv_runtime.triton.messages import (
+    ResponseTensors,
+    alive,
+    decode,
+    end_stream,
+    error_response,
+    is_pulse,
+    response,
+)
 from gsv_runtime.triton.stage_calls import BlsStages
 
 logger = logging.getLogger("gsv.streams")
@@ -43,6 +51,9 @@ class StreamServer:
 
     def submit(self, request: Any) -> None:
         """Take one request: copy its inputs and hand its sender to a thread; one not let in is told at once."""
+        if is_pulse(request):
+            end_stream(request.get_response_sender(), alive())
+            return
         self._gate.arrived()
         came_s, sender = time.perf_counter(), request.get_response_sender()
         request_id = _told(request.request_id() or "-")

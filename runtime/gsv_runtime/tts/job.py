@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from gsv_runtime import contract
 from gsv_runtime.contract import AS_TOKENS, COMPUTED, MEMORY, SAMPLE_RATE_HZ, TOKENS_PER_SECOND
@@ -28,6 +30,9 @@ from gsv_runtime.voices.cloning import derive_voice
 from gsv_runtime.voices.opening import Voices
 from gsv_runtime.voices.store import Voice
 
+_AHEAD_S = 5.0  # of a listener, where memory is short
+_LOOK_EVERY_S = 0.1
+
 
 @dataclass(frozen=True)
 class SpeechContext:
@@ -40,6 +45,7 @@ class SpeechContext:
     run_ahead: Prefetch
     ledger: StreamLedger
     clock: Clock
+    is_short_of_memory: Callable[[], bool] = lambda: False  # tritonserver, which keeps what clients do not read
 
 
 class SpeechJob:
@@ -77,14 +83,15 @@ class SpeechJob:
             return
         answer = cache.answers.find(request, voice)
         if answer is not None:
-            yield from self._again(answer)
+            yield from self._again(answer, guard)
             return
         gain = self._gain(served, voice, stages, guard)
         reuse = cache.reuse(request, voice, pipeline.schedule_of(request), guard.check)
         run_ahead = self._context.run_ahead
         with closing(pipeline.speak(request, voice, stages, token_stages, run_ahead, reuse)) as chunks:
             # One that may not compute is sent nothing before all of it is found.
-            yield from self._sent(chunks if self._refusal is None else list(chunks), voice, gain, reuse, cache.answers)
+            sent = chunks if self._refusal is None else list(chunks)
+            yield from self._sent(map(partial(self._at_listeners_pace, guard), sent), voice, gain, reuse, cache.answers)
 
     def _tokens(self, served: ServedModel, stages: Stages, voice: Voice, gain: float) -> Replies:
         """Reply with tokens, from which a device makes the audio."""
@@ -109,9 +116,25 @@ class SpeechJob:
             facts["ttfa_ms"] = round(1000 * (playback.started_s - playback.arrived_s), 1)
         return facts
 
-    def _again(self, answer: WholeAnswer) -> Replies:
+    def _at_listeners_pace(self, guard: RequestGuard, chunk: Chunk) -> Chunk:
+        """Hand on what is there no faster than it is played, while clients leave too much unread.
+
+        Raises:
+            Cancelled: the client has left meanwhile.
+        """
+        self._wait_for_listener(guard)
+        return chunk
+
+    def _wait_for_listener(self, guard: RequestGuard) -> None:
+        context, playback = self._context, self._playback
+        while context.is_short_of_memory() and playback.ahead_s(context.clock()) > _AHEAD_S:
+            guard.check()
+            time.sleep(_LOOK_EVERY_S)
+
+    def _again(self, answer: WholeAnswer, guard: RequestGuard) -> Replies:
         """Reply with what was sent before."""
         for number, chunk in enumerate(answer.responses, 1):
+            self._wait_for_listener(guard)
             self._context.ledger.sent(self._playback, chunk.audio_s, chunk.finish_reason, is_computed=False)
             yield Reply(chunk.wire, last=number == len(answer.responses))
 

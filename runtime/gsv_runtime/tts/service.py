@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class SpeechService:
         state: Path,
         metrics: Metrics | None = None,
         clock: Clock = time.monotonic,
+        is_short_of_memory: Callable[[], bool] = lambda: False,
     ) -> None:
         """Serve the fine-tunes of `catalogue` and the voices in `state`, the folder of the server's state."""
         metrics = metrics or NoMetrics()
@@ -55,6 +57,7 @@ class SpeechService:
             Prefetch(self._pool),
             StreamLedger(AdmissionLimits.of(settings), metrics, clock),
             clock,
+            is_short_of_memory,
         )
 
     def admit(self, read_inputs: ReadInputs) -> SpeechJob:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from gsv_runtime import contract
-from gsv_runtime.errors import InvalidRequest
+from gsv_runtime.errors import InvalidRequest, StorageFailed
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import ReferenceRequest
 from gsv_runtime.stages import Stages
@@ -18,6 +18,7 @@ from gsv_runtime.versions import ModelVersion
 from gsv_runtime.voices.prompt_fit import fit_of
 from gsv_runtime.voices.references import read_reference
 from gsv_runtime.voices.report import ReferenceReport
+from gsv_runtime.voices.storage import small_shared_memory
 from gsv_runtime.voices.store import Voice, voice_digest
 from gsv_runtime.voices.timbre import compared, mean_condition, read_aux_references, timbre_of
 
@@ -33,8 +34,12 @@ def derive_voice(request: ReferenceRequest, stages: Stages, facts: CheckpointFac
     Raises:
         InvalidRequest: the recording or its transcript cannot be used.
     """
-    reference = read_reference(request.audio, request.trim)
-    clips = [reference, *read_aux_references(request.aux_audio, request.trim)]
+    try:
+        reference = read_reference(request.audio, request.trim)
+        clips = [reference, *read_aux_references(request.aux_audio, request.trim)]
+    except InvalidRequest:
+        check_arrived(request.audio)
+        raise
     timbres = [timbre_of(clip, stages, ModelVersion(facts.version)) for clip in clips]
     phones, features, report = _prompt(request, reference.report, stages, facts)
     tokens = _prompt_tokens(reference.audio_16k, stages) if phones.size else np.zeros(0, dtype=np.int64)
@@ -50,6 +55,16 @@ def derive_voice(request: ReferenceRequest, stages: Stages, facts: CheckpointFac
         global_condition=mean_condition(timbres),
         report=compared([report, *(clip.report for clip in clips[1:])], timbres).to_json(),
     )
+
+
+def check_arrived(audio: bytes) -> None:
+    """Tell a recording that cannot be used from one that the server had no room to be handed.
+
+    Raises:
+        StorageFailed: shared memory, by which it came here, is full.
+    """
+    if shared := small_shared_memory(2 * len(audio)):
+        raise StorageFailed(f"the recording did not arrive whole: {shared}")
 
 
 def _prompt(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gsv_runtime.contract import LIST, VOICES_PER_LIST
 from gsv_runtime.jobs import Replies, Reply
 from gsv_runtime.models.catalogue import Catalogue
 from gsv_runtime.models.leased_stages import ModelLease, ModelStages
@@ -14,6 +15,7 @@ from gsv_runtime.settings import VoicesSettings
 from gsv_runtime.speech_request import ReferenceRequest, VoiceRequest, parse_voice_request
 from gsv_runtime.stages import Stages
 from gsv_runtime.tensors import Arrays
+from gsv_runtime.voices import storage
 from gsv_runtime.voices.cloning import derive_voice
 from gsv_runtime.voices.opening import open_voices
 from gsv_runtime.voices.records import VoiceEntry
@@ -25,6 +27,7 @@ class VoiceService:
     def __init__(self, settings: VoicesSettings, catalogue: Catalogue, state: Path) -> None:
         """Keep voices in the folder of the server's state, or where GSV_VOICES says."""
         self._catalogue = catalogue
+        self._state = state
         self._voices = open_voices(settings.voices_directory, state, settings.max_voices)
 
     def answer(self, inputs: Arrays, stages: Stages, is_cancelled: Callable[[], bool]) -> Replies:
@@ -40,16 +43,17 @@ class VoiceService:
         """
         request = parse_voice_request(inputs)
         entries = []
-        if request.action == "list":
-            entries = self._voices.entries()
+        if request.action == LIST:
+            entries = [each for each in self._voices.entries() if each.voice > request.after][:VOICES_PER_LIST]
         elif request.action == "delete":
             self._voices.delete(str(request.voice))
         elif request.reference is not None:
             entries = [self._registered(request, request.reference, stages)]
         texts = np.empty(len(entries), dtype=np.object_)
         texts[:] = [entry.to_json() for entry in entries]
-        listed = f"[{', '.join(texts)}]"
-        yield Reply({"voices": texts, "voices_json": np.array([listed], dtype=np.object_)}, last=True)
+        listed = np.array([f"[{', '.join(texts)}]"], dtype=np.object_)
+        warnings = np.array(list(storage.warnings(self._state)), dtype=np.object_)
+        yield Reply({"voices": texts, "voices_json": listed, "warnings": warnings}, last=True)
 
     def _registered(self, request: VoiceRequest, reference: ReferenceRequest, stages: Stages) -> VoiceEntry:
         """Register a voice as one fine-tune hears it."""

@@ -15,6 +15,7 @@ from gsv_runtime.contract import FBANK_BINS, SAMPLES_PER_FRAME, SSL_SAMPLE_RATE_
 from gsv_runtime.tensors import Array
 
 _FFT_SIZE = 2048
+_MOST_KERNEL_VALUES = 600_000  # 11,025 to 32,000 Hz has the most of the rates in use
 _SPECTROGRAM_FLOOR = 1e-8
 _FBANK_WINDOW, _FBANK_HOP, _FBANK_FFT = 400, 160, 512
 _FBANK_FLOOR = 1.1920928955078125e-07
@@ -59,7 +60,8 @@ def resample_sinc(samples: Array, rate_hz: int, target_hz: int) -> Array:
         target_hz: wanted sample rate.
 
     Returns:
-        [ceil(N * target / rate)] float32.
+        [ceil(N * target / rate)] float32. Where the rates have hardly a factor in common, such as 8,001 and 32,000 Hz,
+        a filter for each of their many phases would take gigabytes; those are resampled by soxr.
 
     Source: the defaults of torchaudio.transforms.Resample, which upstream's `_get_ref_spec` uses.
     """
@@ -67,6 +69,8 @@ def resample_sinc(samples: Array, rate_hz: int, target_hz: int) -> Array:
         return samples.astype(np.float32)
     divisor = math.gcd(rate_hz, target_hz)
     rate, target = rate_hz // divisor, target_hz // divisor
+    if rate * target > _MOST_KERNEL_VALUES:
+        return resample_soxr(samples, rate_hz, target_hz)
     kernels, width = _sinc_kernels(rate, target)
     padded = np.pad(samples.astype(np.float32), (width, width + rate))
     windows = np.lib.stride_tricks.sliding_window_view(padded, kernels.shape[1])[::rate]

@@ -23,9 +23,10 @@ from typing import Any, ClassVar
 import numpy as np
 from filelock import FileLock
 
-from gsv_runtime.errors import InternalError, InvalidRequest, VoiceNotFound
+from gsv_runtime.errors import InvalidRequest, StorageFailed, VoiceNotFound
 from gsv_runtime.speech_request import ReferenceRequest
 from gsv_runtime.tensors import Array
+from gsv_runtime.voices.record_files import RecordFiles
 from gsv_runtime.voices.records import VoiceEntry, VoiceRecord
 from gsv_runtime.voices.uploads import file_of
 from gsv_runtime.voices.voice_files import VoiceFiles, checked_record, write_atomically
@@ -113,7 +114,7 @@ class VoiceStore:
         self._lock = directory / "lock"
         self._max_voices = max_voices
         self._load = lru_cache(MAX_LOADED)(self._read_content)
-        self._parse = lru_cache(MAX_LOADED)(self._parse_record)
+        self._records = RecordFiles(self._names, VoiceRecord.parse)
 
     def add(
         self, name: str, voice: Voice, reference: ReferenceRequest, loudness: float = 0.0, model: str = ""
@@ -129,17 +130,21 @@ class VoiceStore:
 
         Raises:
             InvalidRequest: the store is full.
-            InternalError: the folder cannot be written.
+            StorageFailed: the folder cannot be written; a voice of that name is what it was.
         """
         clips = [file_of(clip) for clip in (reference.audio, *reference.aux_audio)]
         record = record_of(name, voice, reference, clips, loudness, model)
         with self._writing():
-            previous = self._read_record(name)
-            if previous is None and self._max_voices is not None and len(self._record_paths()) >= self._max_voices:
+            previous = self._records.get(name)
+            if previous is None and self._max_voices is not None and self._records.count() >= self._max_voices:
                 raise InvalidRequest(f"{self._max_voices} voices are registered, the most allowed; delete one first")
-            for digest, clip in zip(record.clips, clips, strict=True):
-                write_atomically(self._clips / digest, lambda file, clip=clip: file.write(clip))  # type: ignore[misc]
-            self._write_voice(name, record, voice)
+            try:
+                for digest, clip in zip(record.clips, clips, strict=True):
+                    write_atomically(self._clips / digest, lambda file, clip=clip: file.write(clip))  # type: ignore[misc]
+                self._write_voice(name, record, voice)
+            except OSError:
+                self._drop_unused(record)  # what was written of it before the disk refused
+                raise
             if previous is not None:
                 self._drop_unused(previous)
         return record.entry
@@ -150,7 +155,7 @@ class VoiceStore:
         Raises:
             VoiceNotFound: there is none of that name.
         """
-        record = self._read_record(name)
+        record = self._records.get(name)
         if record is None:
             raise VoiceNotFound(f"voice {name!r} is not registered; register it or choose one of the list")
         return record.entry.model
@@ -167,7 +172,7 @@ class VoiceStore:
             VoiceNotFound: there is none of that name.
             InvalidRequest: it was made with other weights, so its features mean nothing here, and cannot be made anew.
         """
-        record = self._read_record(name)
+        record = self._records.get(name)
         if record is None:
             raise VoiceNotFound(f"voice {name!r} is not registered; register it or choose one of the list")
         for _ in range(2):  # once more if it was replaced between reading its name and its content
@@ -177,14 +182,14 @@ class VoiceStore:
             try:
                 return self._content_of(record.entry, digest, weights_digest)
             except FileNotFoundError:
-                record = self._read_record(name)
+                record = self._records.get(name)
             if record is None:
                 raise VoiceNotFound(f"voice {name!r} was deleted just now; register it again")
         return self._derived_anew(name, record, derive)
 
     def reference(self, name: str) -> ReferenceRequest | None:
         """What a voice was registered with; None where its recording was not kept, or there is no such voice."""
-        record = self._read_record(name)
+        record = self._records.get(name)
         return None if record is None else self._reference_of(record)
 
     def files(self, name: str) -> VoiceFiles:
@@ -193,7 +198,7 @@ class VoiceStore:
         Raises:
             VoiceNotFound: there is none of that name.
         """
-        record = self._read_record(name)
+        record = self._records.get(name)
         if record is None:
             raise VoiceNotFound(f"voice {name!r} is not registered; choose one of the list")
         paths = [(digest, self._content / f"{digest}.npz") for digest in record.derived.values()]
@@ -208,11 +213,11 @@ class VoiceStore:
 
         Raises:
             DamagedVoice: the files do not belong together, and nothing was written.
-            InternalError: the folder cannot be written.
+            StorageFailed: the folder cannot be written.
         """
         record = checked_record(name, files, Voice.ARRAYS)
         with self._writing():
-            previous = self._read_record(name)
+            previous = self._records.get(name)
             if previous is not None and not replace:
                 return False
             for digest, clip in zip(record.clips, files.clips, strict=True):
@@ -228,20 +233,20 @@ class VoiceStore:
 
     def entries(self) -> list[VoiceEntry]:
         """All registered voices, by name."""
-        records = (self._read_record(path.stem) for path in self._record_paths())
-        return [record.entry for record in records if record is not None]
+        records = self._records.all()
+        return [records[name].entry for name in sorted(records)]
 
     def delete(self, name: str) -> None:
         """Remove a voice.
 
         Raises:
             VoiceNotFound: there is none of that name.
-            InternalError: the folder cannot be written.
+            StorageFailed: the folder cannot be written.
         """
-        if self._read_record(name) is None:
+        if self._records.get(name) is None:
             raise VoiceNotFound(f"voice {name!r} is not registered; nothing to delete")
         with self._writing():
-            record = self._read_record(name)
+            record = self._records.get(name)
             if record is None:
                 raise VoiceNotFound(f"voice {name!r} is not registered; nothing to delete")
             (self._names / f"{name}.json").unlink()
@@ -256,14 +261,14 @@ class VoiceStore:
         logger.info("voice derived anew voice=%s weights=%.8s", name, voice.weights_digest)
         try:
             self._keep_derived(name, record, voice)
-        except InternalError:
+        except StorageFailed:
             logger.warning("voice will be derived again at the next request voice=%s", name)
         return voice
 
     def _keep_derived(self, name: str, derived_from: VoiceRecord, voice: Voice) -> None:
         """Keep features for these weights, beside those for others; not if the voice was replaced meanwhile."""
         with self._writing():
-            record = self._read_record(name)
+            record = self._records.get(name)
             if record is None or record.clips != derived_from.clips:
                 return
             self._write_voice(name, record.with_derived(voice.weights_digest, voice.digest), voice)
@@ -294,24 +299,9 @@ class VoiceStore:
         with np.load(self._content / f"{facts[0]}.npz", allow_pickle=False) as arrays:
             return Voice(*facts[:5], **{array: arrays[array] for array in Voice.ARRAYS}, loudness=facts[5])
 
-    def _record_paths(self) -> list[Path]:
-        return sorted(self._names.glob("*.json"))
-
-    def _read_record(self, name: str) -> VoiceRecord | None:
-        path = self._names / f"{name}.json"
-        try:
-            file = path.stat()
-            return self._parse(path, (file.st_ino, file.st_mtime_ns, file.st_size))
-        except FileNotFoundError:
-            return None
-
-    def _parse_record(self, path: Path, _file: tuple[int, ...]) -> VoiceRecord:
-        """Read a name's record; kept in memory until its file is replaced."""
-        return VoiceRecord.parse(path.read_bytes())
-
     def _drop_unused(self, before: VoiceRecord) -> None:
         """Remove the files of a record that was replaced or deleted, but for those that another record needs."""
-        records = [record for path in self._record_paths() if (record := self._read_record(path.stem)) is not None]
+        records = self._records.all().values()
         contents = {digest for record in records for digest in record.derived.values()}
         clips = {digest for record in records for digest in record.clips}
         for digest in set(before.derived.values()) - contents:
@@ -324,7 +314,7 @@ class VoiceStore:
         """Hold the lock; what the disk refuses is told without a path.
 
         Raises:
-            InternalError: the folder cannot be written.
+            StorageFailed: the folder cannot be written.
         """
         try:
             for path in (self._names, self._content, self._clips):
@@ -334,4 +324,4 @@ class VoiceStore:
         except OSError as failure:
             logger.error("voices cannot be written directory=%s cause=%r", self._lock.parent, str(failure))
             advice = "the operator finds the folder in the server's log, and by `gsv doctor`"
-            raise InternalError(f"the server cannot keep voices ({failure.strerror}); {advice}") from failure
+            raise StorageFailed(f"the server cannot keep voices ({failure.strerror}); {advice}") from failure

@@ -71,3 +71,31 @@ def test_an_input_that_the_graph_needs_is_asked_for_by_name(reference_encoder):
 
 def test_warming_up_makes_its_own_inputs(reference_encoder):
     reference_encoder.warm_up()
+
+
+def test_an_id_that_the_graph_lacks_is_the_callers_fault_and_told_without_a_file_name(tmp_path):
+    """Three rows of a table, looked up by id."""
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gather", ["table", "bert_token_ids"], ["looked_up"]),
+            helper.make_node("Add", ["looked_up", "zero"], ["character_features"]),
+        ],
+        "bert",
+        [
+            value("bert_token_ids", onnx.TensorProto.INT64, ["B", "C"]),
+            value("character_lengths", onnx.TensorProto.INT64, ["B", 1]),
+        ],
+        [value("character_features", onnx.TensorProto.FLOAT, ["B", "C", 2])],
+        [
+            onnx.numpy_helper.from_array(np.ones((3, 2), np.float32), "table"),
+            onnx.numpy_helper.from_array(np.zeros(1, np.float32), "zero"),
+        ],
+    )
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    stage = OnnxStage(contract.BERT, path, intra_op_threads=1)
+    request = {"bert_token_ids": np.array([[1, 99]]), "character_lengths": np.array([[2]])}
+    with pytest.raises(InvalidRequest, match="bert cannot compute with this: it holds the id 99; need 0 to 2"):
+        stage.run([request])
+    assert stage.run([request | {"bert_token_ids": np.array([[1, 2]])}])[0]["character_features"].shape == (1, 2, 2)

@@ -194,5 +194,5 @@ def test_the_server_is_closed_to_the_network_and_to_model_control(tmp_path):
     )
     assert {f"--{kind}-address=127.0.0.1" for kind in ("http", "grpc", "metrics")} <= set(command)
     for flag in ("--http-restricted-api", "--grpc-restricted-protocol"):
-        assert f"{flag}=model-repository,shared-memory,logging,trace:admin-key=secret" in command
+        assert f"{flag}=model-repository,model-config,shared-memory,logging,trace:admin-key=secret" in command
     assert {"--disable-auto-complete-config", "--model-control-mode=explicit", "--load-model=tts"} <= set(command)

@@ -33,8 +33,8 @@ class FakeServer:
     def is_ready(self, model):
         return model in self.ready
 
-    def num_processes(self, model):
-        return len(self.running[model])
+    def config(self, model):
+        return {"backend": "python", "instance_group": [{"count": len(self.running[model])}]}
 
     def unload(self, model):
         self.calls.append(("unload", model))
@@ -58,7 +58,7 @@ def server(monkeypatch):
 
 
 def watching(server):
-    watcher = ModelReloader(server, server.processes, list(server.running), server.clock)
+    watcher = ModelReloader(server, server.processes, list(server.running), server.clock, start=lambda run: run())
     assert watcher.look() == []
     return watcher
 
@@ -136,7 +136,7 @@ def test_an_answer_of_another_shape_is_told(monkeypatch, answer):
     control = reloader.ModelControl("127.0.0.1:1", "key")
     monkeypatch.setattr(reloader.ModelControl, "_ask", lambda *_, **__: answer)
     with pytest.raises(ValueError, match=r"configuration of t2s is .*; need a JSON object"):
-        control.num_processes("t2s")
+        control.config("t2s")
 
 
 def test_a_model_unloaded_on_purpose_is_left_alone(server):
@@ -192,3 +192,64 @@ def test_it_has_served_once_one_was_ready(server):
     server.ready.clear()
     watcher.look()
     assert watcher.has_served
+
+
+def test_two_models_that_die_are_each_loaded_in_their_own_time(server):
+    """One whose loading hangs keeps the other waiting for nothing."""
+    waiting = []
+    watcher = ModelReloader(server, server.processes, list(server.running), server.clock, start=waiting.append)
+    watcher.look()
+    server.running["t2s"].clear()
+    server.running["vocoder"].clear()
+    watcher.look()
+    assert len(waiting) == 2
+    waiting[1]()
+    assert len(watcher.look()) == 1
+    assert len(waiting) == 2
+
+
+class Silent:
+    def __init__(self, model):
+        self.model = model
+
+    def without(self, models):
+        return [self.model] if models.get(self.model) else []
+
+
+def test_a_model_without_a_pulse_is_killed_and_then_loaded_again(server, monkeypatch):
+    (victim,) = server.running["vocoder"]
+    killed = []
+
+    def kill(pid, number):
+        killed.append(pid)
+        server.running["vocoder"].discard(pid)
+
+    monkeypatch.setattr(reloader.os, "kill", kill)
+    watcher = ModelReloader(
+        server, server.processes, list(server.running), server.clock, Silent("vocoder"), start=lambda run: run()
+    )
+    assert watcher.look() == ["vocoder"]
+    assert killed == [victim]
+
+
+def test_a_process_that_dies_while_it_starts_loses_the_server(server):
+    server.ready.discard("vocoder")
+    watcher = watching(server)
+    assert watcher.lost == ""
+    server.running["vocoder"].clear()
+    watcher.look()
+    assert watcher.lost == ""
+    server.now_s += reloader.DEAD_AT_START_S + 0.25
+    watcher.look()
+    assert watcher.lost == "the process of vocoder died while it started"
+
+
+def test_one_that_is_ready_in_the_end_loses_nothing(server):
+    server.ready.discard("vocoder")
+    watcher = watching(server)
+    server.ready.add("vocoder")
+    watcher.look()
+    server.running["vocoder"].clear()
+    server.now_s += 60
+    assert watcher.look() == ["vocoder"]
+    assert watcher.lost == ""

@@ -60,11 +60,15 @@ class Server:
     def terminate(self):
         self.ends_s, self.status = self.script.now_s + 2, 0
 
+    def kill(self):
+        self.ends_s, self.status = self.script.now_s, -9
+
 
 class Looking:
     def __init__(self, script):
         self.script = script
         self.has_served = script.ready
+        self.lost = ""
 
     def look(self):
         return []
@@ -126,6 +130,31 @@ def test_a_stop_while_it_waits_to_start_again_ends_the_waiting():
     script = stopped_at(Script((2, 1), (2, 1), (2, 1), (2, 1)), 11.1)  # in the pause of 4 s
     assert script.watchdog.run() == 0
     assert script.now_s < 12
+
+
+def losing(script, *reasons):
+    """Each server that is started is lost for one of `reasons` as soon as it is looked at."""
+    left = iter(reasons)
+
+    def supervise(pid):
+        looking = Looking(script)
+        looking.lost = next(left)
+        return looking
+
+    script.watchdog._reloader = supervise
+    return script
+
+
+def test_a_server_that_is_lost_is_killed_and_started_again():
+    script = stopped_at(losing(Script((NEVER, 0), (NEVER, 0)), "it holds too much memory", ""), 50)
+    assert script.watchdog.run() == 0
+    assert len(script.starts) == 2
+
+
+def test_one_that_loses_a_model_at_each_start_is_given_three_tries():
+    script = losing(Script(*[(NEVER, 0)] * 4, ready=False), *["the process of t2s died while it started"] * 4)
+    assert script.watchdog.run() == 128 + 9
+    assert len(script.starts) == 3
 
 
 @pytest.mark.parametrize("failure", [ValueError("not JSON"), AttributeError("'list' has no 'get'"), KeyError("x")])

@@ -112,3 +112,18 @@ def test_marks_give_back_what_they_stand_for():
     text = f"ask {marks.add(word)} now"
     assert list(marks.split(text)) == ["ask ", word, " now"]
     assert marks.plain(text) == "ask GSV now"
+
+
+@pytest.mark.parametrize(
+    ("text", "lexicon"),
+    [
+        ("a " * 2_500, "a = " + "b " * 3_000),
+        ("好" * 4_000, "好 = " + "很好的" * 50),
+        ("a " * 2_500, "a " + "AA1 " * 200),
+        ("<speak>" + "<sub alias='a a a a a a a a'>x</sub>" * 130 + "</speak>", "a = " + "b " * 3_000),
+        ("a b c " * 800, "a = b b b b b b b b\nb = c c c c c c c c\nc = " + "word " * 400),
+    ],
+)
+def test_a_lexicon_that_would_explode_is_refused_before_it_is_expanded(text, lexicon):
+    with pytest.raises(InvalidRequest, match="lexicon makes more than 20,000 characters and phones of the text"):
+        TextFrontend().process(text, lexicon=lexicon)

@@ -13,7 +13,9 @@ from gsv_runtime.stages import SequenceCall
 from .triton_double import Response, Tensor, TritonError
 
 
-def test_a_stages_error_keeps_its_leaf_and_other_text_stays_in_the_log(door):
+def test_a_stages_error_keeps_its_leaf_and_other_text_stays_in_the_log(door, monkeypatch):
+    alive = dict.fromkeys(("t2s", "text_frontend"), frozenset({os.getpid()}))
+    monkeypatch.setattr(door.stage_calls, "model_processes", lambda _: alive)
     stages = door.stage_calls.BlsStages()
     for text, kind, told in [
         ("InvalidRequest: text is empty", InvalidRequest, "text is empty"),

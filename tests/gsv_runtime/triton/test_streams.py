@@ -15,7 +15,7 @@ from .triton_double import FINAL, Request, TritonError
 
 
 def voices(*names, last=True):
-    return Reply({"voices": np.array(names, dtype=np.object_), "voices_json": "[]"}, last)
+    return Reply({"voices": np.array(names, dtype=np.object_), "voices_json": "[]", "warnings": []}, last)
 
 
 @pytest.fixture

@@ -60,3 +60,14 @@ def test_a_filter_bank_peaks_where_the_tone_is():
 
 def test_the_filter_bank_of_silence_is_the_log_of_float32_epsilon():
     assert np.allclose(audio.kaldi_fbank(np.zeros(16_000, np.float32)), math.log(np.finfo(np.float32).eps))
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 8_001, 11_025, 22_050, 44_056, 44_100, 44_101, 96_001, 191_999, 192_000])
+def test_any_rate_is_resampled_and_no_filter_is_large(rate_hz):
+    times = np.arange(3 * rate_hz) / rate_hz
+    resampled = audio.resample_sinc(np.sin(2 * np.pi * 440 * times).astype(np.float32), rate_hz, 32_000)
+    assert resampled.size == 96_000
+    expected = np.sin(2 * np.pi * 440 * np.arange(96_000) / 32_000)
+    inside = slice(1_000, -1_000)
+    assert np.abs(resampled - expected)[inside].max() < 0.02
+    assert audio._sinc_kernels.cache_info().maxsize * audio._MOST_KERNEL_VALUES * 4 < 64 * 2**20

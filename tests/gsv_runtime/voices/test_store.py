@@ -1,7 +1,9 @@
 import base64
 import concurrent.futures
 import dataclasses
+import errno
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gsv_runtime.errors import InternalError, InvalidRequest, VoiceNotFound
+from gsv_runtime.errors import InternalError, InvalidRequest, StorageFailed, VoiceNotFound
 from gsv_runtime.speech_request import ReferenceRequest
 from gsv_runtime.voices.cloning import derive_voice
 from gsv_runtime.voices.store import VoiceStore, voice_digest
@@ -204,7 +206,7 @@ def test_a_folder_that_cannot_be_written_is_told_without_its_path_and_reading_go
     (tmp_path / "lock").unlink()
     (tmp_path / "lock").mkdir()  # which nobody can open for writing, root included
     for action in (lambda: store.add("b", *make_voice()), lambda: store.delete("a")):
-        with pytest.raises(InternalError, match="cannot keep voices") as told:
+        with pytest.raises(InternalError, match=r"cannot keep voices") as told:
             action()
         assert str(tmp_path) not in str(told.value)
     assert store.get("a", "w").seconds == 4.0
@@ -264,3 +266,20 @@ def test_processes_that_register_and_delete_the_same_content_do_not_lose_it(tmp_
         for result in pool.map(churn, ["a", "b"]):
             assert result.returncode == 0, result.stderr
     assert not list((tmp_path / "content").iterdir())
+
+
+def test_a_full_disk_is_told_and_leaves_the_voice_that_was_there_whole(store, tmp_path, make_voice, monkeypatch):
+    store.add("a", *make_voice())
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+
+    def full(source, target):
+        if str(target).endswith(".json"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    replace = os.replace
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(StorageFailed, match=r"cannot keep voices .*No space left on device"):
+        store.add("a", *make_voice(prompt_text="other"))
+    assert store.get("a", "w").prompt_text == "hello"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before

@@ -36,6 +36,10 @@ class Playback:
         """When the next tokens are due: when all speech that there are tokens for has been heard."""
         return self._heard_until_s + max(self.tokens_audio_s - self.sent_audio_s, 0.0) + self._slack_s
 
+    def ahead_s(self, now_s: float) -> float:
+        """Seconds of audio that were sent and cannot have been heard yet."""
+        return max(self._heard_until_s - now_s, 0.0)
+
     def sent(self, audio_s: float, now_s: float) -> float:
         """Take note of a chunk that is sent now; return for how long its listener heard nothing before it."""
         underrun_s = 0.0
