@@ -169,11 +169,11 @@ def test_up_leaves_a_server_that_already_serves_this_build_alone(server, registe
 
 def test_a_voice_can_be_registered_listed_and_deleted(client, make_recording):
     client.voices({"action": "register", "voice": "passing", "reference_audio": make_recording(6.0)})
-    (listed,) = client.voices({"action": "list"}).raw_output_contents
+    listed, _ = client.voices({"action": "list"}).raw_output_contents
     assert b'"voice": "passing"' in listed
     assert b'"seconds": 6.0' in listed
     client.voices({"action": "delete", "voice": "passing"})
-    (listed,) = client.voices({"action": "list"}).raw_output_contents
+    listed, _ = client.voices({"action": "list"}).raw_output_contents
     assert b'"passing"' not in listed
 
 
