@@ -111,7 +111,16 @@ def _served(repository: Path, reference: bytes) -> Iterator[Client]:
 def lay_out(repository: Path) -> None:
     """The committed part of the model repository, without what was built into it."""
     built = shutil.ignore_patterns(
-        "*.onnx", "*.onnx.data", "*.weights", "*.plan", "build.json", "models.json", "weights", "__pycache__", "warmup"
+        "*.onnx",
+        "*.onnx.data",
+        "*.weights",
+        "*.plan",
+        "*.npy",
+        "build.json",
+        "models.json",
+        "weights",
+        "__pycache__",
+        "warmup",
     )
     shutil.copytree(DEFAULT_REPOSITORY, repository, ignore=built, dirs_exist_ok=True)
 

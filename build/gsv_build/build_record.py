@@ -15,7 +15,14 @@ from gsv_runtime.models.catalogue import Checkpoint
 from gsv_runtime.settings import BUILD_FILE, CheckpointFacts
 
 # Source files that decide what an exported graph is; serving and fetching are none of its business.
-_EXPORTING = ("modules/**/*.py", "checkpoints/**/*.py", "export*.py", "graphs/*.py", "stage_builds.py")
+_EXPORTING = (
+    "modules/**/*.py",
+    "checkpoints/**/*.py",
+    "export*.py",
+    "graphs/*.py",
+    "stage_builds.py",
+    "phone_table.py",
+)
 
 
 @dataclass

@@ -21,6 +21,7 @@ from gsv_build.export import export_graph
 from gsv_build.graphs.precision import Precision
 from gsv_build.graphs.t2s_graphs import write_t2s_gpu_graphs, write_t2s_graphs
 from gsv_build.modules.t2s import T2S
+from gsv_build.phone_table import write_phone_table
 from gsv_build.receptive_field import receptive_field
 from gsv_build.sizes import SovitsSizes, T2SSizes
 from gsv_build.weights import WeightFiles
@@ -122,6 +123,7 @@ def stage_builds(weights: Weights, deployment: Deployment) -> list[StageBuild]:
     options = precision.value
     builds = [
         _t2s_build(weights, deployment),
+        StageBuild(contract.TTS, (files.t2s, files.sovits), lambda folder: _write_phone_table(weights, folder)),
         StageBuild(contract.HUBERT, (files.hubert,), lambda folder: _write_hubert(weights, folder, precision), options),
         *(
             StageBuild(
@@ -195,6 +197,11 @@ def _export(
     lengths: Mapping[str, int] | None = None,
 ) -> None:
     export_graph(module, model, folder / GRAPH_FILE, sizes, omit, lengths, precision)
+
+
+def _write_phone_table(weights: Weights, folder: Path) -> None:
+    codebook = weights.sovits.module.acoustic.codebook.numpy()
+    write_phone_table(weights.t2s.module, codebook, weights.sovits.sizes.version.symbols, folder)
 
 
 def _write_hubert(weights: Weights, folder: Path, precision: Precision) -> None:

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from gsv_client.aio import AsyncClient, AsyncSpeechStream
-from gsv_client.audio import Audio, Chunk, Dropped, Playback
+from gsv_client.audio import Audio, Chunk, Dropped, Phone, Playback, Word
 from gsv_client.client import Client, SpeechStream
 from gsv_client.errors import (
     Cancelled,
@@ -41,6 +41,7 @@ __all__ = [
     "InternalError",
     "InvalidRequest",
     "Options",
+    "Phone",
     "Playback",
     "ReferenceAudio",
     "ServerBusy",
@@ -50,4 +51,5 @@ __all__ = [
     "SynthesisError",
     "Voice",
     "VoiceNotFound",
+    "Word",
 ]

@@ -129,7 +129,7 @@ class AsyncClient:
     def stream(self, text: str, **options: Unpack[Options]) -> AsyncSpeechStream:
         """Say `text` and hand over the audio as it arrives; see `gsv_client.Client.stream`."""
         inputs = protocol.tts_inputs(text, options, self._transport.encoding)
-        parts = Parts(parts_of(text), protocol.pause_between_s(options))
+        parts = Parts(parts_of(text), protocol.pause_between_s(options), text)
         return AsyncSpeechStream(lambda part: self._send(protocol.with_text(inputs, part, parts.at_last)), parts)
 
     async def _send(self, inputs: protocol.Tensors) -> AsyncGenerator[Arrival, None]:

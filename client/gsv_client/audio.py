@@ -32,6 +32,49 @@ class Dropped:
 
 
 @dataclass(frozen=True)
+class Phone:
+    """A unit of sound of a word.
+
+    Attributes:
+        name: As `gsv phones` prints it.
+        start_s: When it begins, in seconds of the whole utterance.
+        end_s: When it ends.
+    """
+
+    name: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of the text with the time at which it is said.
+
+    Attributes:
+        text: As it stands in the text: ``$5``, though it is said as two words.
+        start_s: When it begins, in seconds of the whole utterance.
+        end_s: When it ends.
+        start: Its first character in the text.
+        end: The character after its last.
+        phones: Its phones, if ``timestamps="phone"``.
+    """
+
+    text: str
+    start_s: float
+    end_s: float
+    start: int
+    end: int
+    phones: tuple[Phone, ...] = ()
+
+    @staticmethod
+    def told(item: Mapping[str, Any]) -> Word:
+        """A word as the server tells it."""
+        phones = tuple(Phone(str(name), float(start), float(end)) for name, start, end in item.get("phones", ()))
+        places = (int(item["start"]), int(item["end"]))
+        return Word(str(item["text"]), float(item["start_s"]), float(item["end_s"]), *places, phones)
+
+
+@dataclass(frozen=True)
 class Chunk:
     """One piece of audio, in the order in which it is to be played.
 
@@ -50,6 +93,7 @@ class Chunk:
             "memory", "redis" or "disk", a level of its cache; several joined by commas; empty where it does not say.
         dropped: What of the text is not said; with the first chunk.
         warnings: What in the request's recording may harm its voice; with the first chunk.
+        words: Those that end in this chunk, with their times; if `timestamps` were asked for.
     """
 
     samples: Samples
@@ -63,6 +107,7 @@ class Chunk:
     source: str = ""
     dropped: tuple[Dropped, ...] = ()
     warnings: tuple[str, ...] = ()
+    words: tuple[Word, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -141,6 +186,11 @@ class Audio:
     def warnings(self) -> tuple[str, ...]:
         """What in the request's recording may harm its voice; each once, though parts of a long text repeat it."""
         return tuple(dict.fromkeys(warning for chunk in self.chunks for warning in chunk.warnings))
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """Every word of the text with the time at which it is said; if `timestamps` were asked for."""
+        return tuple(word for chunk in self.chunks for word in chunk.words)
 
     @property
     def timing_ms(self) -> dict[str, float]:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import click
@@ -25,6 +26,7 @@ from gsv_client.phones import lines as phone_lines
 from gsv_client.pregenerate_cli import command as pregenerate_command
 from gsv_client.protocol import ALLOWED
 from gsv_client.say import Destination, listen
+from gsv_client.subtitles import FORMATS, render
 from gsv_client.text_input import TextCommand, decoded, text_of_file
 from gsv_client.voice_report import lines as report_lines
 
@@ -96,6 +98,7 @@ def _client(context: click.Context) -> Client:
 @click.option("-o", "--output", help="File to write: .wav, .flac, .ogg or .mp3; - is a WAV on stdout.")
 @click.option("--play", is_flag=True, help="Play it as it arrives, by sounddevice, aplay, paplay, ffplay or afplay.")
 @click.option("--stream", is_flag=True, help="Write to OUTPUT as audio arrives, instead of when all is there.")
+@click.option("--subtitles", type=click.Path(dir_okay=False), help="Write subtitles to this file: .srt, .vtt or .json.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout.")
 @click.option("-l", "--language", "--lang", help=ALLOWED["language"].help("Of the text"))
 @click.option("--speed", type=float, help=ALLOWED["speed"].help("How fast"))
@@ -116,6 +119,7 @@ def _client(context: click.Context) -> Client:
 @click.option("--streaming", help=ALLOWED["streaming"].help("What a piece of audio holds, off being everything"))
 @click.option("--priority", help=ALLOWED["priority"].help("Batch yields to interactive"))
 @click.option("--cache", help=ALLOWED["cache"].help("What may be reused, by default audio with --seed, else features"))
+@click.option("--timestamps", help=ALLOWED["timestamps"].help("What times --json and --subtitles have"))
 @click.option("--retries", type=int, help=ALLOWED["retries"].help("How often a sentence that went wrong is said again"))
 @click.option(
     "--loudness",
@@ -134,6 +138,7 @@ def say(
     output: str | None,
     play: bool,
     stream: bool,
+    subtitles: str | None,
     as_json: bool,
     reference: str | None,
     aux_reference: Sequence[str],
@@ -148,6 +153,7 @@ def say(
       gsv say "Good morning." --voice ann -o morning.flac
       gsv say "It is 9:30." --reference clip.wav --prompt-text "Words of the clip." -o time.wav
       gsv say - --voice ann -o book.ogg < chapter.txt
+      gsv say "It costs $5." --voice ann -o price.wav --subtitles price.srt
       gsv say "Listen." --voice ann --stream -o - | ffplay -nodisp -autoexit -
     """
     if not (output or play):
@@ -162,11 +168,17 @@ def say(
         destination = Destination(output, incremental=stream, play=play, gain_db=gain_db)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    if subtitles and (kind := subtitles.rpartition(".")[2].lower()) not in FORMATS:
+        raise click.UsageError(f"--subtitles is {subtitles!r}; need a name that ends in {', '.join(FORMATS)}")
+    if subtitles and options["timestamps"] in (None, "off"):
+        options["timestamps"] = "word"
     if text == "-":
         text = _text_from_stdin()
     options |= {"reference_audio": reference, "aux_reference_audio": aux_reference or None, "lexicon": lexicon}
     with friendly_errors(), _client(context) as client, client.stream(text, **options) as chunks:
         audio = listen(chunks, destination)
+        if subtitles:
+            Path(subtitles).write_text(render(text, audio.words, kind), encoding="utf-8")
     if as_json:
         click.echo(json.dumps(figures(audio, output)))
     click.echo(_summary(audio, output, context.obj.url), err=True)
@@ -244,6 +256,7 @@ def figures(audio: Audio, output: str | None) -> dict[str, Any]:
         "num_chunks": len(audio.chunks),
         "dropped": [asdict(piece) for piece in audio.dropped],
         "warnings": list(audio.warnings),
+        **({"words": [asdict(word) for word in audio.words]} if audio.words else {}),
         "timing_ms": {stage: round(ms, 1) for stage, ms in audio.timing_ms.items()},
     }
 

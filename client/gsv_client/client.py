@@ -157,7 +157,7 @@ class Client:
             InvalidRequest: A value cannot be put on the wire. Other errors rise while iterating.
         """
         inputs = protocol.tts_inputs(text, options, self._transport.encoding)
-        parts = Parts(parts_of(text), protocol.pause_between_s(options))
+        parts = Parts(parts_of(text), protocol.pause_between_s(options), text)
         return SpeechStream(lambda part: self._send(protocol.with_text(inputs, part, parts.at_last)), parts)
 
     def _send(self, inputs: protocol.Tensors) -> Generator[Arrival, None, None]:

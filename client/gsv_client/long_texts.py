@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from gsv_client.audio import Chunk
+from gsv_client.audio import Chunk, Word
 from gsv_client.errors import InvalidRequest, SynthesisError
 
 MAX_REQUEST_CHARACTERS = 5_000  # as the server's contract has it; a test compares
@@ -125,9 +125,12 @@ class Parts:
         done: Parts that were said to their end.
     """
 
-    def __init__(self, texts: Sequence[str], pause_s: float) -> None:
-        """Begin with the first part; `pause_s` is the silence between two parts."""
+    def __init__(self, texts: Sequence[str], pause_s: float, whole: str = "") -> None:
+        """Begin with the first part; `pause_s` is the silence between two parts, `whole` the text that was cut."""
         self.texts = tuple(texts)
+        self._whole = whole
+        self._heard_s = self._began_s = 0.0
+        self._cursor = 0  # behind the last word in the whole text
         self.done = 0
         self._pause_s = pause_s
         self._chunks = self._sentences_before = self._sentences = 0
@@ -155,11 +158,26 @@ class Parts:
             pause = np.zeros(round(self._pause_s * chunk.sample_rate), np.float32)
             samples = np.concatenate([samples, pause])
         final = chunk.final and not goes_on
-        return replace(chunk, samples=samples, index=index, sentence_index=sentence_index, final=final)
+        words = tuple(self._placed_word(word) for word in chunk.words)
+        self._heard_s += len(samples) / chunk.sample_rate
+        return replace(chunk, samples=samples, index=index, sentence_index=sentence_index, final=final, words=words)
+
+    def _placed_word(self, word: Word) -> Word:
+        """A word with its time in the whole audio and its place in the whole text, where it is looked for."""
+        start = self._whole.find(word.text, self._cursor)
+        start = self._cursor if start < 0 else start
+        self._cursor = start + len(word.text)
+        phones = tuple(
+            replace(phone, start_s=phone.start_s + self._began_s, end_s=phone.end_s + self._began_s)
+            for phone in word.phones
+        )
+        start_s, end_s = word.start_s + self._began_s, word.end_s + self._began_s
+        return Word(word.text, start_s, end_s, start, self._cursor, phones)
 
     def part_done(self) -> None:
         """Go on to the next part."""
         self.done += 1
+        self._began_s = self._heard_s
         self._sentences_before = self._sentences
 
     def failed(self, error: SynthesisError) -> SynthesisError:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
 
-from gsv_client.audio import Chunk, Dropped, Samples
+from gsv_client.audio import Chunk, Dropped, Samples, Word
 from gsv_client.errors import InternalError, InvalidRequest
 from gsv_client.references import ReferenceAudio, clips_of, reference_bytes
 
@@ -68,6 +68,7 @@ TTS_INPUTS = {
     "priority": "BYTES",
     "loudness": "FP32",
     "deadline_s": "FP32",
+    "timestamps": "BYTES",
     "retries": "INT32",
     "cache": "BYTES",
 }
@@ -83,6 +84,7 @@ TTS_OUTPUTS = (
     "final",
     "source",
     "dropped",
+    "words",
     "warnings",
     *("semantic_tokens", "phones", "decoding", "global_condition"),  # likewise
 )
@@ -120,6 +122,7 @@ ALLOWED = {
     "priority": Allowed("interactive, batch", "interactive"),
     "loudness": Allowed("-40 to 0", "0"),
     "deadline_s": Allowed("above 0 to 3600", "3600"),
+    "timestamps": Allowed("off, word, phone", "off"),
     "retries": Allowed("0 to 5", "2"),
     "cache": Allowed("off, features, tokens, audio", ""),
 }
@@ -141,10 +144,8 @@ class Options(TypedDict, total=False):
         voice: Id of a registered voice; or give `reference_audio`.
         model: Which of the server's fine-tunes speaks; left out, the voice's, else the first.
         language: "auto", "zh", "en", "ja", "ko", "yue", "auto_yue", or one of these with "all_" before it.
-        reference_audio: The voice to imitate, 3 to 10 s: a path, a file's bytes, or (samples [N] or [N, channels],
-            sample rate in Hz).
-        prompt_text: What is said in `reference_audio`.
-        prompt_language: Language of `prompt_text`.
+        reference_audio: The voice to imitate, 3 to 10 s: a path, bytes of a file, or (samples [N] or [N, C], Hz).
+        prompt_text, prompt_language: What is said in `reference_audio`, and its language.
         trim_reference: Cut a longer reference at a silence.
         aux_reference_audio: Up to 10 more clips of that speaker, 1 to 30 s each; the timbre is the mean of all.
         speed: 0.5 to 2.
@@ -154,18 +155,15 @@ class Options(TypedDict, total=False):
         repetition_penalty: 0.5 to 5; 1 is none.
         seed: The same seed gives the same audio.
         noise_scale: 0 to 2.
-        pause_s: Silence after each sentence but the last, in seconds.
-        final_pause_s: Silence after the last sentence, in seconds.
+        pause_s, final_pause_s: Silence after each sentence but the last, and after the last, in seconds.
         split_method: How text is cut into sentences, "cut0" to "cut5".
-        lexicon: Your own pronunciations, a line each: a word, a space and its phones or pinyin, or
-            word = what to say instead.
-        streaming: What a chunk holds: "chunk", a piece of a sentence, as soon as it is there; "sentence"; or "off",
-            everything.
+        lexicon: Your own pronunciations, a line each: a word and its phones or pinyin, or word = other words.
+        streaming: What a chunk holds: "chunk", a piece of a sentence as soon as it is there; "sentence"; "off", all.
         priority: "interactive", or "batch", which yields to it.
         loudness: LUFS that speech is brought to, such as -16; 0 as the model speaks. Left out: the voice's own.
         deadline_s: The server gives up this many seconds after the request came.
-        retries: How often the server says a sentence again that is far too short or too long for its words, or has run
-            away, with the next seed and before it is sent; 0 as upstream.
+        timestamps: "word" tells when each word is said, "phone" also when each of its phones is; see `Audio.words`.
+        retries: How often the server says a sentence again, before it is sent, that went wrong; 0 as upstream.
         cache: What the server may reuse instead of computing it: "audio" (without a seed: any take that it has),
             "tokens", "features" or "off". Left out, it is "audio" with a seed, and "features" without.
     """
@@ -193,6 +191,7 @@ class Options(TypedDict, total=False):
     priority: str | None
     loudness: float | None
     deadline_s: float | None
+    timestamps: str | None
     retries: int | None
     cache: str | None
 
@@ -345,6 +344,7 @@ def parse_chunk(response: Response) -> Chunk:
             final=bool(_scalar(response.get("final", False))),
             source=_text(response.get("source")),
             dropped=parse_dropped(response),
+            words=tuple(Word.told(json.loads(item)) for item in texts_of(response.get("words", ()))),
             warnings=tuple(texts_of(response.get("warnings", ()))),
         )
     except (KeyError, ValueError, TypeError, AttributeError, binascii.Error) as error:

@@ -7,8 +7,6 @@ notices instead of playing half a sentence as if it were all.
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping
@@ -227,36 +225,6 @@ async def in_time(sending: Awaitable[None], stall_s: float) -> None:
             await sending
     except TimeoutError:
         raise ClientStalled from None
-
-
-class EventResponse(SpeechResponse):
-    """The same as server-sent events, as OpenAI's ``stream_format: sse``.
-
-    Args:
-        usage: Made of the seconds spoken; goes with the last event.
-    """
-
-    def __init__(self, *args: Any, usage: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._usage = usage
-        self.headers["content-type"] = "text/event-stream"
-        self._spoken: Speech | None = None
-
-    async def pieces(self, encoded_pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """An event for each piece, and one that ends them."""
-        async for data in encoded_pieces:
-            yield event({"type": "speech.audio.delta", "audio": base64.b64encode(data).decode("ascii")})
-        seconds = self._spoken.heard_s if self._spoken else 0.0
-        yield event({"type": "speech.audio.done", "usage": self._usage(seconds)})
-
-    async def _send_pieces(self, speech: Speech, send: Send) -> None:
-        self._spoken = speech
-        await super()._send_pieces(speech, send)
-
-
-def event(value: Mapping[str, Any]) -> bytes:
-    """One server-sent event."""
-    return b"data: " + json.dumps(value).encode("utf-8") + b"\n\n"
 
 
 def _note(scope: Scope, **notes: Any) -> None:

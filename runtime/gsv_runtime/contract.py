@@ -5,9 +5,8 @@ the export names graph inputs and outputs after them.
 
 Axis letters: ``A`` auxiliary recordings, ``B`` batch, ``P`` phones, ``T`` semantic tokens, ``F`` frames (50/s),
 ``G`` numbers of a voice, ``N`` samples, ``C`` characters, ``D`` pieces not said, ``E`` sentences explained,
-``K`` sentences, ``L`` fine-tunes, ``M`` messages, ``R`` Chinese runs, ``V`` voices.
-Sizes that a checkpoint decides are named: ``ssl_dim`` (768 officially), ``bert_dim`` (1024), ``latent_dim`` (192),
-``global_dim`` (512 or 1024).
+``K`` sentences, ``L`` fine-tunes, ``M`` messages, ``R`` Chinese runs, ``V`` voices, ``W`` words.
+Sizes of a checkpoint: ``ssl_dim`` (officially 768), ``bert_dim`` (1024), ``latent_dim`` (192), ``global_dim`` (512).
 A leading ``B`` marks a batchable model: Triton adds that axis, config.pbtxt leaves it out.
 """
 
@@ -17,15 +16,11 @@ from dataclasses import dataclass, field
 
 from gsv_runtime.language_modes import AUTO, MODES
 
-SAMPLE_RATE_HZ = 32_000
-SSL_SAMPLE_RATE_HZ = 16_000
-SAMPLES_PER_FRAME = 640
-FRAMES_PER_TOKEN = 2
+SAMPLE_RATE_HZ, SSL_SAMPLE_RATE_HZ = 32_000, 16_000
+SAMPLES_PER_FRAME, FRAMES_PER_TOKEN = 640, 2
 SAMPLES_PER_TOKEN = SAMPLES_PER_FRAME * FRAMES_PER_TOKEN
 TOKENS_PER_SECOND = SAMPLE_RATE_HZ // SAMPLES_PER_TOKEN
-SPECTROGRAM_BINS = 1025
-SPEAKER_EMBEDDING_DIM = 20_480
-FBANK_BINS = 80
+SPECTROGRAM_BINS, FBANK_BINS, SPEAKER_EMBEDDING_DIM = 1025, 80, 20_480
 MAX_TEXT_CHARACTERS, VOICES_PER_LIST, MAX_AUX_REFERENCES = 5_000, 1_000, 10
 
 # Words that travel: on the wire, in metrics and in the cache.
@@ -37,16 +32,15 @@ PRIORITIES = INTERACTIVE, BATCH = ("interactive", "batch")
 ACTIONS = REGISTER, LIST, DELETE = ("register", "list", "delete")
 FINISH_REASONS = EOS, LIMIT, REPETITION, SUSPECT = ("eos", "limit", "repetition", "suspect")
 REFUSAL_REASONS = TOO_MANY_STREAMS, TOO_LATE, PAST_DEADLINE, TOO_SLOW = ("streams", "start", "deadline", "rate")
+TIMESTAMPS = NO_TIMES, WORD_TIMES, PHONE_TIMES = ("off", "word", "phone")
 REUSE_LEVELS = OFF, FEATURES, TOKENS, AUDIO = ("off", "features", "tokens", "audio")  # each allows those before it
 CACHE_LEVELS = MEMORY, REDIS, DISK = ("memory", "redis", "disk")
-ENTRY_KINDS = ("features", "voice", "tokens", "audio")
-WHOLE_ANSWER = "answer"  # a kind of entry that is in memory only
+ENTRY_KINDS, WHOLE_ANSWER = ("features", "voice", "tokens", "audio"), "answer"  # the last is in memory only
 SOURCES = COMPUTED, JOINED = ("computed", "joined")  # of audio, beside the levels of the cache
 MODEL_ACTIONS = LIST_MODELS, LOAD, UNLOAD, PIN, UNPIN = ("list", "load", "unload", "pin", "unpin")
 LEASE, RELEASE = "lease", "release"  # of `tts` and `voices`: a model that is leased stays loaded
 
-# Which checkpoint of a fine-tune a stage's weights come from.
-S1, S2 = "s1", "s2"
+S1, S2 = "s1", "s2"  # which checkpoint of a fine-tune a stage's weights come from
 # What a call of such a stage may say beside its own inputs, where the stage runs in Python.
 WEIGHTS_INPUT, DROP_INPUT = "weights", "drop_weights"
 
@@ -202,6 +196,7 @@ TTS = Model(
         _choice("priority", "batch yields to interactive", PRIORITIES, INTERACTIVE),
         _loudness("the voice's own"),
         _number("deadline_s", "FP32", "give up so long after arrival", Range(0, 3600, 3600, open_low=True)),
+        _choice("timestamps", "whether to tell when each word, or each phone of it, is said", TIMESTAMPS, NO_TIMES),
         _number("retries", "INT32", "how often a sentence whose take is at fault is said again", Range(0, 5, 2)),
         _choice("cache", "what may be reused; default audio (any take) with a seed, else features", REUSE_LEVELS, ""),
     ),
@@ -217,6 +212,9 @@ TTS = Model(
         Tensor("final", "BOOL", (1,), "whether this is the last chunk of the text"),
         Tensor("source", "STRING", (1,), f"who had its audio: {_SOURCES}; several by commas"),
         Tensor("dropped", "STRING", ("D",), "with the first chunk: what of the text is not said, as of text_frontend"),
+        Tensor(
+            "words", "STRING", ("W",), "words that end in this chunk: JSON objects with their times; see timestamps"
+        ),
         Tensor("warnings", "STRING", ("M",), "with the first chunk: what may harm the voice of reference_audio"),
         Tensor("semantic_tokens", "INT32", ("T",), "answer tokens: the next of its sentence", optional=True),
         Tensor("phones", "INT32", ("P",), "answer tokens: with a sentence's first response, its phones", optional=True),
@@ -267,6 +265,7 @@ TEXT_FRONTEND = Model(
         Tensor("split_method", "STRING", (1,), f"{', '.join(SPLIT_METHODS)}, or none for a prompt"),
         Tensor("lexicon", "STRING", (1,), "own pronunciations, a line each: word, space, phones", optional=True),
         Tensor("explain", "BOOL", (1,), "whether to fill origins; default false", optional=True),
+        Tensor("spans", "BOOL", (1,), "whether to fill words; default false", optional=True),
     ),
     outputs=(
         Tensor("sentences", "STRING", ("K",), "normalised text of each sentence"),
@@ -279,6 +278,7 @@ TEXT_FRONTEND = Model(
         Tensor("pause_after_s", "FP32", ("K",), "silence after each sentence; negative: the request's"),
         Tensor("rates", "FP32", ("K",), "speed of each sentence beside the request's"),
         Tensor("origins", "STRING", ("E",), "JSON of each sentence: runs, languages, units, phones; none by default"),
+        Tensor("words", "STRING", ("E",), "JSON of each sentence: its words' characters and phones; none by default"),
         Tensor("dropped", "STRING", ("D",), "what of the text is not said: JSON objects with text, reason, times"),
         Tensor("missing", "STRING", ("M",), "optional resources that are not there, a sentence each, for gsv doctor"),
     ),

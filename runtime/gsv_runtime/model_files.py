@@ -13,6 +13,7 @@ GRAPH_FILE = "model.onnx"
 ENGINE_FILE = "model.plan"
 VOCABULARY_FILE = "vocab.txt"  # of BERT, beside text_frontend
 TEXT_RESOURCES = "resources"  # a directory of optional files, beside it
+PHONE_TABLE_FILE = "phone_table.npy"  # how well tokens fit phones, beside tts
 T2S_GRAPH_FILE = "t2s.onnx"  # both phases, for ONNX Runtime on a CPU
 T2S_PREFILL_FILE = "t2s_prefill.onnx"  # the phases for a GPU, by ONNX Runtime or TensorRT
 T2S_DECODE_STEP_FILE = "t2s_decode_step.onnx"

@@ -18,6 +18,7 @@ from gsv_runtime.contract import (
     LIST,
     MAX_AUX_REFERENCES,
     MAX_TEXT_CHARACTERS,
+    NO_TIMES,
     OFF,
     Choice,
     Range,
@@ -72,6 +73,7 @@ class SpeechRequest:
     priority: str = INTERACTIVE
     deadline_s: float = 3600.0  # after arrival
     lexicon: str = ""
+    timestamps: str = NO_TIMES  # whether to tell when words are said: one of TIMESTAMPS
     retries: int = 0  # how often a sentence whose take is at fault is said again
     cache: str = OFF  # what may be reused: one of REUSE_LEVELS
     answer: str = AS_AUDIO  # what comes back: one of ANSWERS
@@ -79,6 +81,11 @@ class SpeechRequest:
     seeded: bool = True  # whether the seed was asked for, or drawn
     loudness: float | None = None  # LUFS; 0: as the model speaks; None: the voice's own
     model: str = ""  # name of a fine-tune; empty: the voice's, else the first
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether to tell when words are said."""
+        return self.timestamps != NO_TIMES
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,7 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
         streaming=_choice(inputs, "streaming"),
         priority=_choice(inputs, "priority"),
         deadline_s=_number(inputs, "deadline_s"),
+        timestamps=_choice(inputs, "timestamps"),
         retries=int(_number(inputs, "retries")),
         cache=_cache_level(inputs, seeded),
         answer=_choice(inputs, "answer"),

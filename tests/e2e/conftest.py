@@ -174,7 +174,7 @@ def built_repository(version):
     if not weights.is_dir():
         write_random_checkpoints(weights, version)
     ignored = shutil.ignore_patterns(
-        "*.onnx", "*.weights", "*.plan", "build.json", "models.json", "weights", "vocab.txt", "__pycache__"
+        "*.onnx", "*.weights", "*.plan", "*.npy", "build.json", "models.json", "weights", "vocab.txt", "__pycache__"
     )
     shutil.copytree(ROOT / "model_repository", target, ignore=ignored, dirs_exist_ok=True)
     build(target, PRESETS["cpu"], weights)

@@ -59,6 +59,10 @@ def exported(monkeypatch):
         calls.append("t2s")
         (folder / "t2s_decode_step.onnx").write_text(f"{cache_rows} {precision.value}")
 
+    def learned(_t2s, codebook, symbols, folder):
+        (folder / "phone_table.npy").write_text(f"{codebook.shape[0]} {symbols}")
+
+    monkeypatch.setattr(stage_builds, "write_phone_table", learned)
     monkeypatch.setattr(stage_builds, "write_t2s_graphs", t2s)
     monkeypatch.setattr(stage_builds, "write_t2s_gpu_graphs", t2s_on_gpu)
     build_record.file_digest.cache_clear()
@@ -139,7 +143,7 @@ def test_only_what_a_changed_checkpoint_feeds_is_built_again(tmp_path, weights, 
     write_random_checkpoints(weights.parent / "other", ModelVersion.V2, seed=1)
     shutil.copy(weights.parent / "other" / "s1.ckpt", weights / "s1.ckpt")
     build_record.file_digest.cache_clear()
-    assert build(tmp_path, CPU, weights) == ["t2s"]
+    assert build(tmp_path, CPU, weights) == ["t2s", "tts"]
     assert CheckpointFacts.from_repository(tmp_path).weights_digest != digest
 
 
@@ -172,7 +176,7 @@ def test_a_preset_for_a_gpu_writes_half_precision_t2s_for_it_and_configs_with_si
     first = list(exported)
     monkeypatch.setattr(build_repository, "graph_input_shapes", lambda path: {"latents": ["B", 48, "F"]})
     built = build(tmp_path, PRESETS["onnx"], weights)
-    assert built == [name for name in first if name != "vocoder"]
+    assert built == [name for name in first if name not in ("vocoder", "tts")]  # the same on every preset
     assert json.loads((tmp_path / "acoustic" / "1" / "model.onnx").read_text())["precision"] == "fp16"
     assert json.loads((tmp_path / "vocoder" / "1" / "model.onnx").read_text())["precision"] == "fp32"
     assert [path.name for path in (tmp_path / "t2s" / "1").glob("*.onnx")] == ["t2s_decode_step.onnx"]

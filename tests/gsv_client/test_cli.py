@@ -108,6 +108,7 @@ def test_say_hands_every_option_to_the_server(grpc_url: str, speaker: Any, tmp_p
     options = ["--language", "en", "--speed", "1.5", "--seed", "3", "--top-k", "5", "--top-p", "0.5", "--pause", "1"]
     options += ["--temperature", "0.5", "--repetition-penalty", "1.5", "--noise-scale", "0", "--split-method", "cut0"]
     options += ["--streaming", "sentence", "--priority", "batch", "--deadline", "60", "--retries", "1"]
+    options += ["--timestamps", "phone"]
     result = gsv(grpc_url, "say", "Hi.", "--voice", "ann", "-o", str(tmp_path / "a.wav"), *options)
     assert result.exit_code == 0, result.output
     assert speaker.asked[0] == {
@@ -126,6 +127,7 @@ def test_say_hands_every_option_to_the_server(grpc_url: str, speaker: Any, tmp_p
         "streaming": "sentence",
         "priority": "batch",
         "deadline_s": 60.0,
+        "timestamps": "phone",
         "retries": 1,
         "encoding": "float32",
     }
@@ -284,3 +286,22 @@ def test_gain_and_loudness_of_a_command(url: str, speaker: Any, tmp_path: Path) 
 def test_a_voice_is_registered_with_the_loudness_of_its_speech(url: str, speaker: Any, clip: str) -> None:
     assert gsv(url, "voices", "add", "ann", clip, "--text", "Words.", "--loudness", "-16").exit_code == 0
     assert speaker.asked[-1]["loudness"] == -16
+
+
+def test_say_writes_subtitles_beside_the_audio(url: str, speaker: Any, chunk_answer: Any, tmp_path: Path) -> None:
+    word = json.dumps({"text": "Hi", "start": 0, "end": 2, "start_s": 0.1, "end_s": 0.4})
+    speaker.answers = [{**chunk_answer(0), "words": [word]}, chunk_answer(1)]
+    place = tmp_path / "a.srt"
+    result = gsv(
+        url, "say", "Hi!", "--voice", "ann", "-o", str(tmp_path / "a.wav"), "--subtitles", str(place), "--json"
+    )
+    assert result.exit_code == 0, result.output
+    assert speaker.asked[0]["timestamps"] == "word"
+    assert place.read_text(encoding="utf-8") == "1\n00:00:00,100 --> 00:00:01,100\nHi!\n"
+    assert json.loads(result.stdout)["words"][0]["end_s"] == 0.4
+
+
+def test_subtitles_of_another_kind_are_misuse(dead_url: str, tmp_path: Path) -> None:
+    result = gsv(dead_url, "say", "Hi", "--voice", "ann", "-o", str(tmp_path / "a.wav"), "--subtitles", "a.ass")
+    assert result.exit_code == 2
+    assert "need a name that ends in srt, vtt, json" in result.output

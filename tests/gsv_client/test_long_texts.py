@@ -139,3 +139,15 @@ def test_the_error_of_a_part_stays_of_its_kind(url: str, speaker: Any) -> None:
     with Client(url) as client, pytest.raises(ServerBusy, match="part 1 of 2") as raised:
         client.synthesize(CHAPTER, voice="ann")
     assert raised.value.retry_after_s == 1.0
+
+
+def test_words_of_parts_have_their_places_in_the_whole_text_and_its_audio(url: str, speaker: Any) -> None:
+    word = json.dumps({"text": "captain", "start": 8, "end": 15, "start_s": 0.0, "end_s": 0.01})
+    speaker.answers = [{**spoken(0, 0, True), "words": [word]}]
+    with Client(url) as client:
+        audio = client.synthesize(CHAPTER, voice="ann", pause_s=0.5, timestamps="word")
+    first, second = audio.words
+    assert (first.start, first.start_s) == (8, 0.0)
+    assert second.start > first.end
+    assert CHAPTER[second.start : second.end] == "captain"
+    assert second.start_s == pytest.approx(0.51)

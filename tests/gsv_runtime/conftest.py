@@ -95,6 +95,7 @@ def text_frontend(inputs, _sequence):
         "pause_after_s": np.full(len(sentences), -1, np.float32),
         "rates": np.ones(len(sentences), np.float32),
         "origins": [],
+        "words": [],
         "dropped": [],
         "missing": [],
     }

@@ -52,6 +52,7 @@ TESTED_BY = {
     "gsv_local/connection.py": "tests/gsv_local/test_cli.py",
     "gsv_local/clients.py": "tests/e2e/test_local.py",
     "gsv_local/serving.py": "tests/e2e/test_local.py",
+    "gsv_build/torch_engine.py": "tests/gsv_build/checks/test_module_stages.py",
     # engines and the decoder need graphs, which the builder makes
     "gsv_runtime/t2s/cpu_engine.py": "tests/gsv_build/graphs/test_t2s_decoding.py",
     "gsv_runtime/t2s/cuda_engine.py": "tests/gsv_build/graphs/test_t2s_decoding.py",

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gsv_build.checks.module_stages import ModuleStages, Networks, SeededWeights, TorchEngine
+from gsv_build.checks.module_stages import ModuleStages, Networks, SeededWeights
 from gsv_build.checks.served_stages import ServedStages
 from gsv_build.checks.several_references import several_references_errors
 from gsv_build.checks.upstream_data import (
@@ -42,6 +42,7 @@ from gsv_build.modules.speaker_encoder import SpeakerEncoder
 from gsv_build.modules.t2s import T2S
 from gsv_build.receptive_field import receptive_field
 from gsv_build.size_presets import network_sizes
+from gsv_build.torch_engine import TorchEngine
 from gsv_runtime import contract
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import ReferenceRequest, Sampling, SpeechRequest

@@ -37,7 +37,12 @@ class SpeechBody(BaseModel):
     instructions: str = Field(default="", max_length=MAX_INSTRUCTIONS, description="Accepted; the model takes none.")
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
     speed: float = Field(default=1.0, ge=0.25, le=4.0)
-    stream_format: Literal["audio", "sse"] = "audio"
+    stream_format: Literal["audio", "sse", "json"] = Field(
+        default="audio", description="json: one object with the audio in base64, its duration and its words."
+    )
+    timestamp_granularities: list[Literal["word", "phone"]] = Field(
+        default=[], description="When each word, or each phone, is said; with stream_format sse or json."
+    )
     stream: bool = Field(default=True, description="false: one piece with its exact length.")
     sample_rate: int = Field(default=0, description="Hz; 0: the format's, 24000 for wav and pcm.")
     bitrate: int = Field(default=0, description="Bits a second of opus, 6000 to 510000; 0: 64000.")
@@ -87,6 +92,17 @@ class SpeechBody(BaseModel):
             raise InvalidRequest(message)
         return replace(found, open=lambda rate_hz: opus_encoder(rate_hz, self.bitrate))
 
+    @property
+    def timestamps(self) -> str:
+        """What times the server is asked for.
+
+        Raises:
+            InvalidRequest: The answer has no place for them.
+        """
+        if self.timestamp_granularities and self.stream_format == "audio":
+            raise InvalidRequest("timestamp_granularities need stream_format sse or json; audio alone has no times")
+        return "phone" if "phone" in self.timestamp_granularities else "word" if self.timestamp_granularities else "off"
+
     def options(self, voice_id: str, model: str | None = None) -> Options:
         """What the server is asked; `model` is its own name of the model, None: the voice's."""
         return Options(
@@ -105,6 +121,7 @@ class SpeechBody(BaseModel):
             split_method=self.split_method,
             lexicon=self.lexicon,
             loudness=self.loudness,
+            timestamps=self.timestamps,
             retries=self.retries,
             cache=self.cache,
             priority=self.priority,

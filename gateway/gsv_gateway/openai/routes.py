@@ -15,9 +15,10 @@ from gsv_gateway.gateway import Gateway
 from gsv_gateway.models import ALIASES
 from gsv_gateway.openai.fields import SpeechBody
 from gsv_gateway.openai.models import model_object
+from gsv_gateway.openai.timed_responses import EventResponse, ObjectResponse
 from gsv_gateway.problems import RequestRefused
 from gsv_gateway.references import MAX_REFERENCE_BYTES, decoded_reference
-from gsv_gateway.speech_response import EventResponse, SpeechResponse
+from gsv_gateway.speech_response import SpeechResponse
 
 TOKENS_PER_SECOND = 25  # semantic tokens of the model: what OpenAI's clients are told as output tokens
 
@@ -25,7 +26,10 @@ _SPEECH_BODY = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": SpeechBody.model_json_schema()}}}
 }
 _AUDIO: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"audio/mpeg": {}, "text/event-stream": {}}, "description": "the audio, as it is spoken"}
+    200: {
+        "content": {"audio/mpeg": {}, "text/event-stream": {}, "application/json": {}},
+        "description": "the audio, as it is spoken",
+    }
 }
 
 
@@ -45,6 +49,8 @@ def router(gateway: Gateway) -> APIRouter:
         stall_s = gateway.settings.limits.stall_s
         if body.stream_format == "sse":
             return EventResponse(spoken, wanted, told, stall_s=stall_s, usage=lambda seconds: usage(text, seconds))
+        if body.stream_format == "json":
+            return ObjectResponse(spoken, wanted, told, stall_s=stall_s, usage=lambda seconds: usage(text, seconds))
         return SpeechResponse(spoken, wanted, told, whole=not body.stream, stall_s=stall_s)
 
     @routes.get("/models")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from gsv_runtime.text.languages import LANGUAGES, Reader, Unit, reader
 from gsv_runtime.text.sentence_reader import ReadSentence, Variant, read_text
 from gsv_runtime.text.split import MAX_SENTENCE_CHARACTERS
 from gsv_runtime.text.symbols import UNKNOWN, phone_table
+from gsv_runtime.text.word_spans import word_spans
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -39,6 +40,8 @@ class FrontendResult:
         pause_after_s: `[K]` silence after each sentence, negative for the request's.
         rates: `[K]` speed of each sentence beside the request's.
         origins: K JSON objects as `_described` gives them, or none.
+        words: K JSON lists, or none; for each word of a sentence the first of its characters in the request's text, the
+            one after its last, its first phone in the sentence and how many phones it has.
         dropped: what of the text is not said, JSON objects as `dropped.Dropped.rows` gives them.
     """
 
@@ -52,6 +55,7 @@ class FrontendResult:
     pause_after_s: Floats
     rates: Floats
     origins: tuple[str, ...]
+    words: tuple[str, ...]
     dropped: tuple[str, ...]
 
 
@@ -97,6 +101,7 @@ class TextFrontend:
         split_method: str = "cut5",
         lexicon: str = "",
         explain: bool = False,
+        spans: bool = False,
     ) -> FrontendResult:
         """Cut, normalise and read a text.
 
@@ -106,6 +111,7 @@ class TextFrontend:
             split_method: ``cut0`` to ``cut5``, or ``none`` for a prompt: one sentence, never cut.
             lexicon: the client's own pronunciations, see `lexicon`.
             explain: whether to tell where the phones came from.
+            spans: whether to tell which characters of the text each word stands for.
 
         Raises:
             InvalidRequest: the text or the lexicon cannot be read, or language or split method are unknown.
@@ -133,12 +139,18 @@ class TextFrontend:
             pause_after_s=np.array([sentence.pause_after_s for sentence in sentences], np.float32),
             rates=np.array([sentence.rate for sentence in sentences], np.float32),
             origins=tuple(json.dumps(_described(each), ensure_ascii=False) for each in sentences if explain),
+            words=tuple(map(json.dumps, _spans(text, sentences))) if spans else (),
             dropped=dropped.rows(),
         )
 
     def _token_id(self, char: str) -> int:
         vocabulary = self._vocabulary or {_UNKNOWN_TOKEN: 0}
         return vocabulary.get(char, vocabulary[_UNKNOWN_TOKEN])
+
+
+def _spans(text: str, sentences: Sequence[ReadSentence]) -> list[list[tuple[int, int, int, int]]]:
+    """Words of each sentence as `FrontendResult.words` has them."""
+    return [[astuple(word) for word in words] for words in word_spans(text, sentences)]
 
 
 def _ids(values: list[int]) -> Ids:

@@ -5,6 +5,7 @@ Triton tensors are rectangular, sentences are not: the front end answers with al
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -29,6 +30,16 @@ class ChineseRun:
 
 
 @dataclass(frozen=True)
+class WordSpan:
+    """A word: characters `start` to before `end` of the request's text, and the phones of its sentence that say it."""
+
+    start: int
+    end: int
+    first_phone: int
+    num_phones: int
+
+
+@dataclass(frozen=True)
 class Sentence:
     """One sentence, ready to be spoken; SSML may give it a speed and a pause of its own."""
 
@@ -37,6 +48,7 @@ class Sentence:
     runs: tuple[ChineseRun, ...]
     rate: float = 1.0  # beside the request's speed
     pause_after_s: float | None = None  # None: the request's, and none after the last
+    words: tuple[WordSpan, ...] = ()  # if they were asked for
     dropped: tuple[str, ...] = ()  # of the whole text, with its first sentence: what is not said
 
 
@@ -78,6 +90,9 @@ def unflatten(answer: Arrays) -> list[Sentence]:
         )
     ]
     dropped = tuple(map(str, answer.get("dropped", ())))
+    for index, told in enumerate(answer.get("words", ())):
+        words = tuple(WordSpan(*span) for span in json.loads(str(told)))
+        sentences[index] = replace(sentences[index], words=words)
     return [replace(sentences[0], dropped=dropped), *sentences[1:]] if dropped and sentences else sentences
 
 

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+
+from gsv_runtime import contract
 from gsv_runtime.errors import SynthesisError
 from gsv_runtime.jobs import ReadInputs
 from gsv_runtime.metrics import Metrics, NoMetrics
+from gsv_runtime.model_files import PHONE_TABLE_FILE
 from gsv_runtime.models.catalogue import Catalogue
 from gsv_runtime.settings import TtsSettings
 from gsv_runtime.speech_request import parse_speech_request
@@ -20,9 +24,16 @@ from gsv_runtime.tts.scheduling.admission import AdmissionLimits
 from gsv_runtime.tts.scheduling.paced_stages import Clock, PrioritySemaphore, stage_semaphores
 from gsv_runtime.tts.served_models import ServedModels
 from gsv_runtime.tts.stream_ledger import StreamLedger
+from gsv_runtime.tts.synthesis.alignment import PhoneTable
 from gsv_runtime.tts.synthesis.chunking import chunk_schedule
 from gsv_runtime.tts.synthesis.pipeline import Pipeline
 from gsv_runtime.voices.opening import open_voices
+
+
+def _table(repository: Path) -> PhoneTable | None:
+    """What the build has learned of the voice model's tokens, if it did."""
+    path = repository / contract.TTS.name / "1" / PHONE_TABLE_FILE
+    return PhoneTable(np.load(path).astype(np.float32)) if path.is_file() else None
 
 
 class SpeechService:
@@ -40,13 +51,13 @@ class SpeechService:
     ) -> None:
         """Serve the fine-tunes of `catalogue` and the voices in `state`, the folder of the server's state."""
         metrics = metrics or NoMetrics()
-        schedule = chunk_schedule(settings)
+        schedule, table = chunk_schedule(settings), _table(repository)
         self.cache = SpeechCache.open(settings, repository, state, metrics)
         models = ServedModels(
             catalogue,
             repository,
             self.cache,
-            lambda facts: Pipeline(facts, settings.tokens_per_call, schedule, settings.tokens_ahead),
+            lambda facts: Pipeline(facts, settings.tokens_per_call, schedule, settings.tokens_ahead, table),
         )
         self._pool = ThreadPoolExecutor(settings.max_streams, thread_name_prefix="tts-tokens")
         self.context = SpeechContext(

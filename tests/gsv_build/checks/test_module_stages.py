@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from gsv_build.checks.module_stages import ModuleStages, Networks, TorchEngine
+from gsv_build.checks.module_stages import ModuleStages, Networks
 from gsv_build.size_presets import network_sizes
+from gsv_build.torch_engine import TorchEngine
 from gsv_runtime import contract
 from gsv_runtime.speech_request import Sampling
 from gsv_runtime.stages import SequenceCall

@@ -84,6 +84,46 @@ def stretch_phones(text: str, labels: Labels) -> Phones:
     return tuple(said)
 
 
+def word_units(text: str, phones: Phones) -> list[tuple[str, Phones]]:
+    """Cut a stretch of Japanese into the words of the dictionary, each with its phones.
+
+    Args:
+        text: without punctuation.
+        phones: of all of it, as `stretch_phones` gives them; marks of pitch go with the phone before them.
+
+    Returns:
+        Units whose phones joined are `phones`; the stretch as one unit where the words' moras do not add up.
+    """
+    moras = _moras(phones)
+    words = [(word["string"], int(word["mora_size"])) for word in pyopenjtalk.run_frontend(text)]
+    if sum(size for _, size in words) != len(moras):
+        return [(text, phones)]
+    units: list[tuple[str, Phones]] = []
+    start = 0
+    for string, size in words:
+        said = tuple(phone for mora in moras[start : start + size] for phone in mora)
+        start += size
+        if size == 0 and units:  # of no sound of its own
+            units[-1] = (units[-1][0] + string, units[-1][1])
+        else:
+            units.append((string, said))
+    return units
+
+
+def _moras(phones: Phones) -> list[Phones]:
+    """Phones mora by mora, each with the marks behind it."""
+    found: list[list[str]] = []
+    is_open = False
+    for phone in phones:
+        if is_open or (found and phone in "[]#_"):
+            found[-1].append(phone)
+        else:
+            found.append([phone])
+        if phone not in "[]#_":
+            is_open = phone not in _MORA_ENDS
+    return [tuple(mora) for mora in found]
+
+
 class Mora(NamedTuple):
     """A phone and where its mora is: moras past the accent, from the phrase's front and back, and of the phrase."""
 

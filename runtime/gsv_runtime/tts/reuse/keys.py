@@ -42,6 +42,7 @@ class SpeechParameters:
     noise_scale: float
     schedule: ChunkSchedule  # where its audio is cut
     retries: int  # of a take that is at fault
+    aligned: bool  # whether the phones of its tokens are kept beside its audio
 
 
 def stage_key(model: str, inputs: Mapping[str, Any], fingerprints: Fingerprints) -> Key:
@@ -85,7 +86,7 @@ def audio_key(
     sentence: Sentence, language: str, voice: Voice, parameters: SpeechParameters, fingerprints: Fingerprints
 ) -> Key:
     """Of a sentence's audio, without the pause after it; arguments as of `tokens_key`."""
-    decoding = (parameters.speed, parameters.noise_scale, tuple(vars(parameters.schedule).values()))
+    decoding = (parameters.speed, parameters.noise_scale, tuple(vars(parameters.schedule).values()), parameters.aligned)
     return _key("audio", fingerprints.speech, *_spoken(sentence, language, voice, parameters), *decoding)
 
 

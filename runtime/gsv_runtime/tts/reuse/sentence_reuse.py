@@ -114,7 +114,7 @@ class RequestSentences:
                         yield from compute(task)
                         return
                     task, num_sent = replace(task, seed=flight.seed), num_sent + 1
-                    yield AudioPiece(task, piece.waveform, piece.finish_reason, flight.source or JOINED)
+                    yield replace(piece, task=task, source=flight.source or JOINED, times_ms={})
                 return
             except Abandoned:
                 failures = flight.failures
@@ -174,7 +174,7 @@ class RequestSentences:
         seed = task.seed if request.seeded else ANY_SEED
         speed = spoken_speed(request, task.sentence)
         parameters = SpeechParameters(
-            request.sampling, seed, speed, request.noise_scale, self._schedule, request.retries
+            request.sampling, seed, speed, request.noise_scale, self._schedule, request.retries, request.is_timed
         )
         return task.sentence, request.language, self._voice, parameters, self._shared.fingerprints
 
@@ -227,16 +227,16 @@ class _Leader(_Remainder):
         self._shared = shared
         self._key = key
         self._is_stored = is_stored
-        self._waveforms: list[Array] = []
+        self._pieces: list[AudioPiece] = []
         self._compute_s = 0.0
 
     def decoded(self, piece: AudioPiece, compute_s: float) -> bool:
         """Hand a piece to those who follow; after the last one the sentence is in the cache, and the flight over."""
-        self._waveforms.append(piece.waveform)
+        self._pieces.append(piece)
         self._compute_s += compute_s
         if piece.finish_reason and self._is_stored(piece.finish_reason):
             facts = facts_of(self.flight.seed, piece.finish_reason, self._compute_s)
-            self._shared.cache.put(self._key, audio_entry(self._waveforms, facts))
+            self._shared.cache.put(self._key, audio_entry(self._pieces, facts))
         self.flight.publish(piece)
         if piece.finish_reason:
             self.flight.finish()
@@ -252,15 +252,28 @@ def facts_of(seed: int, finish_reason: str, compute_s: float) -> dict[str, Fact]
     return {"seed": seed, "finish_reason": finish_reason, "compute_s": compute_s}
 
 
-def audio_entry(waveforms: list[Array], facts: dict[str, Fact]) -> Entry:
-    """Pack a sentence's audio: all of it, and how many samples each piece has."""
-    lengths = np.array([waveform.size for waveform in waveforms], dtype=np.int64)
-    return Entry({"waveform": np.concatenate(waveforms), "piece_samples": lengths}, facts)
+def audio_entry(pieces: list[AudioPiece], facts: dict[str, Fact]) -> Entry:
+    """Pack a sentence's audio: all of it, and how many samples each piece has; the same of the phones of its tokens."""
+    arrays = _packed("waveform", "piece_samples", [piece.waveform for piece in pieces])
+    phones = [piece.token_phones for piece in pieces if piece.token_phones is not None]
+    return Entry(arrays | (_packed("token_phones", "piece_tokens", phones) if phones else {}), facts)
+
+
+def _packed(name: str, lengths_name: str, parts: list[Array]) -> dict[str, Array]:
+    return {name: np.concatenate(parts), lengths_name: np.array([part.size for part in parts], dtype=np.int64)}
+
+
+def _unpacked(name: str, lengths_name: str, entry: Entry) -> list[Array]:
+    return np.split(entry.arrays[name], np.cumsum(entry.arrays[lengths_name]).tolist()[:-1])
 
 
 def audio_pieces(entry: Entry, task: SentenceTask, source: str) -> list[AudioPiece]:
     """Unpack the pieces again, as views of the entry's samples."""
-    ends = np.cumsum(entry.arrays["piece_samples"]).tolist()
-    waveforms = np.split(entry.arrays["waveform"], ends[:-1])
+    waveforms = _unpacked("waveform", "piece_samples", entry)
     reasons = [""] * (len(waveforms) - 1) + [str(entry.facts["finish_reason"])]
-    return [AudioPiece(task, *each, source) for each in zip(waveforms, reasons, strict=True)]
+    is_aligned = "token_phones" in entry.arrays
+    phones = _unpacked("token_phones", "piece_tokens", entry) if is_aligned else [None] * len(waveforms)
+    return [
+        AudioPiece(task, waveform, reason, source, token_phones=spoken)
+        for waveform, reason, spoken in zip(waveforms, reasons, phones, strict=True)
+    ]

@@ -16,6 +16,7 @@ from gsv_runtime.errors import InternalError
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.stages import Stages
 from gsv_runtime.tensors import Array
+from gsv_runtime.tts.synthesis.alignment import Alignment
 from gsv_runtime.tts.synthesis.chunking import (
     CROSSFADE_FRAMES,
     ChunkSchedule,
@@ -53,6 +54,7 @@ class SentenceDecoder:
         facts: CheckpointFacts,
         stages: Stages,
         schedule: ChunkSchedule,
+        alignment: Alignment | None = None,
     ) -> None:
         """Prepare; no stage is called before the pieces of the first `push` are asked for.
 
@@ -64,6 +66,7 @@ class SentenceDecoder:
             facts: of the checkpoint.
             stages: the stages, for this request.
             schedule: where to cut.
+            alignment: finds which phone each token speaks; None: nobody asks.
         """
         self._phones = phones
         self._global_condition = global_condition
@@ -76,6 +79,8 @@ class SentenceDecoder:
         self._next_chunk = 0
         self._tail = np.zeros(0, dtype=np.float32)
         self._is_complete = False
+        self._alignment = alignment
+        self.token_phones: Array | None = None  # [T] of the piece handed out last, if they are looked for
 
     @property
     def is_complete(self) -> bool:
@@ -105,9 +110,18 @@ class SentenceDecoder:
             self._next_chunk += 1
             piece = self._decode(found)
             self._is_complete = found.last
+            self.token_phones = self._aligned(found)
             yield piece
             if found.last:
                 return
+
+    def _aligned(self, found: Window) -> Array | None:
+        """The phone of each token of the chunk just decoded."""
+        if self._alignment is None:
+            return None
+        start, stop = self._schedule.bounds(self._next_chunk - 1)
+        stop = self._tokens.size if found.last else stop
+        return self._alignment.advance(self._tokens[start : found.tokens.stop], stop - start, found.last)
 
     def _decode(self, found: Window) -> Array:
         """Decode one chunk and join it to the one before; [N] float32."""

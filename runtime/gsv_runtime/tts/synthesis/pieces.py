@@ -46,6 +46,7 @@ class AudioPiece:
     finish_reason: str  # empty while the sentence goes on
     source: str  # COMPUTED, JOINED or a level of the cache
     times_ms: dict[str, float] = field(default_factory=dict)  # by stage
+    token_phones: Array | None = None  # [T] int64, the phone of each of its tokens, if timestamps are asked for
 
     @property
     def num_tokens(self) -> int:

@@ -22,7 +22,8 @@ from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import SpeechRequest, sentence_seed
 from gsv_runtime.stages import SequenceCall, Stages, end_sequence
 from gsv_runtime.tensors import Array
-from gsv_runtime.text.sentences import FeaturesInGroups, unflatten
+from gsv_runtime.text.sentences import FeaturesInGroups, Sentence, unflatten
+from gsv_runtime.tts.synthesis.alignment import Alignment, PhoneTable
 from gsv_runtime.tts.synthesis.chunking import WHOLE_SENTENCE, ChunkSchedule
 from gsv_runtime.tts.synthesis.decoding import Noise, SentenceDecoder
 from gsv_runtime.tts.synthesis.pieces import (
@@ -37,6 +38,7 @@ from gsv_runtime.tts.synthesis.pieces import (
 )
 from gsv_runtime.tts.synthesis.responses import Chunk, added, join_pieces
 from gsv_runtime.tts.synthesis.retakes import Pulled, take_limits, take_seed, taken
+from gsv_runtime.tts.synthesis.word_times import WordTimes
 from gsv_runtime.voices.store import Voice
 
 # Hands out the items of an iterator in order, and may advance it before they are asked for, but not while those
@@ -65,6 +67,7 @@ class Pipeline:
         tokens_per_call: int,
         schedule: ChunkSchedule = WHOLE_SENTENCE,
         tokens_ahead: int = 0,
+        table: PhoneTable | None = None,
     ) -> None:
         """Prepare.
 
@@ -73,11 +76,13 @@ class Pipeline:
             tokens_per_call: semantic tokens asked from `t2s` in one call.
             schedule: where sentences are cut for requests that stream by chunks.
             tokens_ahead: with as many tokens waiting to be decoded, no further sentence is begun.
+            table: tells which phone a token speaks; None: a repository that was built before there was one.
         """
         self._facts = facts
         self._tokens_per_call = tokens_per_call
         self._schedule = schedule
         self._tokens_ahead = tokens_ahead
+        self._table = table
 
     def speak(
         self,
@@ -108,7 +113,8 @@ class Pipeline:
         reuse = reuse or NoReuse()
         source = self._pieces(request, voice, token_stages or stages, reuse)
         with closing(source), closing(self._ahead(source, run_ahead)) as pieces, closing(reuse):
-            yield from join_pieces(self._audio(request, voice, stages, pieces, reuse), request.streaming)
+            times = WordTimes(request, self._facts.version) if request.is_timed else None
+            yield from join_pieces(self._audio(request, voice, stages, pieces, reuse), request.streaming, times)
 
     def tokens(self, request: SpeechRequest, voice: Voice, stages: Stages) -> Generator[TokenPiece, None, None]:
         """Pull the tokens of a text, for a device that makes audio of them; arguments and errors as `speak`."""
@@ -138,6 +144,7 @@ class Pipeline:
         self, request: SpeechRequest, voice: Voice, stages: Stages, reuse: Reuse
     ) -> Generator[Piece, None, None]:
         own: dict[str, Any] = {"lexicon": request.lexicon} if request.lexicon else {}
+        own |= {"spans": [True]} if request.is_timed else {}
         text, language, split_method = request.text, request.language, request.split_method
         answer = stages.call(contract.TEXT_FRONTEND, text=text, language=language, split_method=split_method, **own)
         sentences = unflatten(answer)
@@ -177,7 +184,7 @@ class Pipeline:
             for waveform in _decoded(decoder, piece, reuse):
                 times_ms = added(times_ms, stages.take_times_ms())
                 reason = piece.finish_reason if decoder.is_complete else ""
-                audio = AudioPiece(piece.task, waveform, reason, COMPUTED, times_ms)
+                audio = AudioPiece(piece.task, waveform, reason, COMPUTED, times_ms, decoder.token_phones)
                 if reuse.decoded(audio, sum(times_ms.values()) / 1e3):
                     yield _with_pause(audio, request)
                 times_ms = {}
@@ -193,7 +200,13 @@ class Pipeline:
             self._facts,
             stages,
             self.schedule_of(request),
+            self._alignment(task.sentence) if request.is_timed else None,
         )
+
+    def _alignment(self, sentence: Sentence) -> Alignment:
+        if self._table is None:
+            raise InvalidRequest("this server cannot tell when words are said: it was built before; run `make build`")
+        return Alignment(self._table, sentence.phones)
 
 
 def _decoded(decoder: SentenceDecoder, piece: TokenPiece, reuse: Reuse) -> Iterator[Array]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from gsv_runtime.contract import BY_CHUNK, BY_SENTENCE, EOS, PCM16_BASE64, SAMPLE_RATE_HZ
 from gsv_runtime.tensors import Array, Arrays
 from gsv_runtime.tts.synthesis.pieces import AudioPiece
+from gsv_runtime.tts.synthesis.word_times import SpokenWord, WordTimes
 
 
 @dataclass(frozen=True)
@@ -27,21 +28,23 @@ class Chunk:
     finish_reason: str = ""  # why its sentence ended with it; empty if that goes on
     source: str = ""  # of its audio; several by commas
     dropped: tuple[str, ...] = ()  # what of the text is not said, with the first chunk
+    words: tuple[SpokenWord, ...] = ()  # that end in it, if timestamps are asked for
 
 
-def join_pieces(pieces: Iterator[AudioPiece], streaming: str) -> Iterator[Chunk]:
+def join_pieces(pieces: Iterator[AudioPiece], streaming: str, times: WordTimes | None = None) -> Iterator[Chunk]:
     """Join pieces to what one response holds.
 
     Args:
         pieces: in order, the pause after its sentence included.
         streaming: "chunk": a response for each; "sentence"; or "off": one in all.
+        times: tells when words are said; None: nobody asks.
 
     Yields:
         Chunks, numbered from 0.
     """
     number, joined = 0, _Joined()
     for piece in pieces:
-        joined.add(piece)
+        joined.add(piece, times.take(piece) if times else ())
         if streaming == BY_CHUNK or piece.is_last or (streaming == BY_SENTENCE and piece.finish_reason):
             yield joined.chunk(number)
             number, joined = number + 1, _Joined()
@@ -58,8 +61,10 @@ class _Joined:
         self._timing_ms: dict[str, float] = {}
         self._last = False
         self._dropped: tuple[str, ...] = ()
+        self._words: tuple[SpokenWord, ...] = ()
 
-    def add(self, piece: AudioPiece) -> None:
+    def add(self, piece: AudioPiece, words: tuple[SpokenWord, ...]) -> None:
+        self._words += words
         self._waveforms.append(piece.waveform)
         self._sentences[piece.task.index] = piece.task.sentence.text
         self._reasons += [piece.finish_reason] if piece.finish_reason else []
@@ -79,6 +84,7 @@ class _Joined:
             finish_reason=_worst(self._reasons),
             source=",".join(self._sources),
             dropped=self._dropped if number == 0 else (),
+            words=self._words,
         )
 
 
@@ -95,6 +101,12 @@ def added(times_ms: dict[str, float], more_ms: dict[str, float]) -> dict[str, fl
 def pcm16(samples: Array) -> bytes:
     """Little-endian 16-bit PCM of [N] float32 in [-1, 1]; +1.0 becomes 32767 (upstream wraps it to -32768)."""
     return np.clip(np.rint(samples * 32767.0), -32768, 32767).astype("<i2").tobytes()
+
+
+def _told(word: SpokenWord) -> str:
+    """A word as JSON; its phones only where there are any."""
+    told = {name: value for name, value in asdict(word).items() if name != "phones" or value}
+    return json.dumps(told, ensure_ascii=False)
 
 
 def chunk_outputs(chunk: Chunk, encoding: str, warnings: Sequence[str] = ()) -> Arrays:
@@ -119,6 +131,7 @@ def chunk_outputs(chunk: Chunk, encoding: str, warnings: Sequence[str] = ()) -> 
         "finish_reason": np.array([chunk.finish_reason], dtype=np.object_),
         "final": np.array([chunk.last], dtype=np.bool_),
         "source": np.array([chunk.source], dtype=np.object_),
+        "words": np.array([_told(word) for word in chunk.words], dtype=np.object_),
         "dropped": np.array(chunk.dropped, dtype=np.object_),
         "warnings": np.array(warnings if chunk.chunk_index == 0 else (), dtype=np.object_),
     }

@@ -59,7 +59,9 @@ def read_texts():
             if name == "upstream" and text.startswith("<speak>"):
                 continue
             outputs = vars(frontend.process(text, language))
-            others = {key: value for key, value in outputs.items() if key not in ("sentences", "phones", "dropped")}
+            others = {
+                key: value for key, value in outputs.items() if key not in ("sentences", "phones", "words", "dropped")
+            }
             found.append(
                 {
                     "front end": name,

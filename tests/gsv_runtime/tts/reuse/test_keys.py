@@ -23,7 +23,7 @@ from gsv_runtime.voices.store import Voice
 
 SAMPLING = Sampling(top_k=15, top_p=1.0, temperature=1.0, repetition_penalty=1.35, seed=3)
 SCHEDULE = ChunkSchedule(20, 80, 12, 250, 1)
-PARAMETERS = SpeechParameters(SAMPLING, 99, 1.0, 0.5, SCHEDULE, retries=0)
+PARAMETERS = SpeechParameters(SAMPLING, 99, 1.0, 0.5, SCHEDULE, retries=0, aligned=False)
 RUN = ChineseRun(1, np.array([7, 8]), np.array([2, 1]))
 SENTENCE = Sentence("ab", np.array([5, 6, 7, 8]), (RUN,))
 VOICE = Voice(
@@ -82,6 +82,7 @@ SPOKEN = {
 DECODED = {
     "speed": {"parameters": changed(PARAMETERS, speed=1.1)},
     "noise_scale": {"parameters": changed(PARAMETERS, noise_scale=0.4)},
+    "aligned": {"parameters": changed(PARAMETERS, aligned=True)},
     "whole sentences": {"parameters": changed(PARAMETERS, schedule=WHOLE_SENTENCE)},
     **{
         f"schedule: {field.name}": {"parameters": changed(PARAMETERS, schedule=changed(SCHEDULE, **{field.name: 7}))}
@@ -194,6 +195,7 @@ ENTERS = {
         "noise_scale": "decoded",
         "streaming": "decoded, as the schedule; spoken, where a take may be drawn again",
         "retries": "spoken",
+        "timestamps": "decoded, as what is kept beside the audio",
     },
     Sampling: dict.fromkeys(["top_k", "top_p", "temperature", "repetition_penalty", "seed"], "spoken"),
     ReferenceRequest: dict.fromkeys(["audio", "prompt_text", "prompt_language", "trim", "aux_audio"], "voice"),

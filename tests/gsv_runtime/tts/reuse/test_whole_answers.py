@@ -49,6 +49,7 @@ OTHERS = {
     "lexicon": "ab x",
     "loudness": -16.0,
     "retries": 1,
+    "timestamps": "word",
 }
 SAME = {
     "model": "ann",
@@ -193,6 +194,7 @@ def response(num_samples, sentence="A sentence of some length."):
                 "final": [True],
                 "source": "memory",
                 "dropped": [],
+                "words": [],
             },
         ),
         audio_s=num_samples / 32_000,

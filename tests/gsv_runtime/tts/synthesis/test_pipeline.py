@@ -5,6 +5,7 @@ import pytest
 
 from gsv_runtime.errors import InternalError, InvalidRequest
 from gsv_runtime.speech_request import Sampling, SpeechRequest
+from gsv_runtime.tts.synthesis.alignment import PhoneTable
 from gsv_runtime.tts.synthesis.chunking import num_frames
 from gsv_runtime.tts.synthesis.decoding import standard_noise
 from gsv_runtime.tts.synthesis.pipeline import Pipeline, in_step, pull_tokens
@@ -298,3 +299,32 @@ def test_running_ahead_gives_the_same_chunks(facts, voice, make_stages):
         return np.concatenate([chunk.waveform for chunk in chunks])
 
     assert np.array_equal(audio(in_step), audio(Record()))
+
+
+@pytest.fixture
+def timed(facts, voice, stages_with_manner):
+    """Chunks of "ab,cd", whose words are its sentences; tokens 0 to 2 fit the first phone, the others the second."""
+    words = ["[[0, 2, 0, 2]]", "[[3, 5, 0, 2]]"]
+    gains = np.full((300, 8), -1, np.float32)
+    gains[[ord("a"), ord("c")], :3] = gains[[ord("b"), ord("d")], 3:] = 3
+
+    def run(**changes):
+        pipeline = Pipeline(facts, tokens_per_call=5, table=PhoneTable(gains))
+        return list(pipeline.speak(ask("ab,cd", **changes), voice, stages_with_manner(words=words)))
+
+    return run
+
+
+def test_words_are_told_with_their_times_in_the_whole_answer(timed):
+    first, second = timed(timestamps="word")
+    told = [(word.text, word.start, word.start_s, word.end_s) for word in (*first.words, *second.words)]
+    assert told == [("ab", 0, 0.0, 0.32), ("cd", 3, 0.42, 0.74)]  # eight tokens, and a pause of 0.1 s
+
+
+def test_nobody_is_told_of_words_who_does_not_ask(timed):
+    assert [chunk.words for chunk in timed()] == [(), ()]
+
+
+def test_a_server_that_learned_no_table_says_so(speak, make_stages):
+    with pytest.raises(InvalidRequest, match="run `make build`"):
+        speak(make_stages(), timestamps="word")
