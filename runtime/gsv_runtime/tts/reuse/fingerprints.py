@@ -62,18 +62,22 @@ def fingerprints(repository: Path, fine_tune: FineTune | None = None) -> Fingerp
 
 def libraries() -> dict[str, str]:
     """Versions of all that this package requires, of Python without its patch level, and of Triton where it says."""
-    required = {re.split(r"[^\w.-]", entry, maxsplit=1)[0] for entry in metadata.requires("gsv-runtime") or ()}
-    versions = {name: _version(name) for name in sorted(required - set(_UNCONCERNED_LIBRARIES))}
+    entries = metadata.requires("gsv-runtime") or ()
+    optional = {re.split(r"[^\w.-]", entry, maxsplit=1)[0]: "extra ==" in entry for entry in entries}
+    concerned = sorted(optional.keys() - set(_UNCONCERNED_LIBRARIES))
+    versions = {name: _version(name, optional[name]) for name in concerned}
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     triton = os.environ.get("NVIDIA_TRITON_SERVER_VERSION", "")
     return {**versions, "python": python, "triton": triton}
 
 
-def _version(library: str) -> str:
-    """Of a library, or of its build for a GPU, which is another package of the same name to Python."""
+def _version(library: str, optional: bool) -> str:
+    """Of a library, or of its build for a GPU, another package of the same name to Python; empty of an absent extra."""
     try:
         return metadata.version(library)
     except metadata.PackageNotFoundError:
+        if optional:
+            return ""
         return f"gpu {metadata.version(f'{library}-gpu')}"
 
 

@@ -109,3 +109,10 @@ def test_a_build_that_does_not_say_what_its_files_hold_has_none(repository, file
         (repository / "build.json").write_text(json.dumps(build))
     with pytest.raises(NoFingerprint, match="run `make build`"):
         fingerprints(repository)
+
+
+def test_an_extra_that_is_not_installed_is_no_fault(monkeypatch):
+    wanted = ["numpy<2", 'no-such-library; extra == "formats"']
+    monkeypatch.setattr(of.metadata, "requires", lambda _: wanted)
+    assert of.libraries()["no-such-library"] == ""
+    assert of.libraries()["numpy"]
