@@ -193,7 +193,8 @@ def test_a_pause_of_a_model_harms_nobody(killed, model):
 def test_a_client_of_anybodys_hears_an_error_when_tts_dies(killed):
     call = killed.client.stream({"text": LONG, "voice": "stays", "seed": 5})
     next(call)
-    os.kill(*processes(killed)["tts"], signal.SIGKILL)
+    (process,) = processes(killed)["tts"]
+    os.kill(process, signal.SIGKILL)
     assert [response.error_message for response in call][-1].startswith(
         "InternalError: the process of stage tts has died"
     )
