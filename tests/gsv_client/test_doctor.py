@@ -113,7 +113,7 @@ def test_a_server_that_keeps_its_list_of_models_is_healthy(url: str, speaker: An
     speaker.index_is_open = False
     found = findings(url)
     assert {finding.verdict for finding in found.values()} == {Verdict.OK}
-    assert "not served: text_frontend, bert" in found["models"].advice
+    assert "not served: models, text_frontend, bert" in found["models"].advice
 
 
 def test_json_report_says_whether_all_is_well(url: str, speaker: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gsv_client import AsyncClient, Client, InternalError, cli
+from gsv_client import AsyncClient, Client, InternalError, cli, connection
 from gsv_client.phones import Run, Sentence, Unit, lines, parse_sentences
 
 ORIGIN = {
@@ -106,7 +106,7 @@ def test_an_answer_that_cannot_be_read_is_an_error_with_advice(answer: dict[str,
 
 
 def test_the_command_prints_lines_or_json(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "Client", lambda url, *_, **__: Client(url, transport=OneAnswer(ANSWER)))  # type: ignore[arg-type]
+    monkeypatch.setattr(connection, "Client", lambda url, *_, **__: Client(url, transport=OneAnswer(ANSWER)))  # type: ignore[arg-type]
     shown = CliRunner().invoke(cli.main, ["phones", "GSV 好。", "--lang", "zh"])
     assert (shown.exit_code, shown.stdout.splitlines()) == (0, list(lines([SENTENCE])))
     as_json = CliRunner().invoke(cli.main, ["phones", "-", "--json"], input="GSV 好。")

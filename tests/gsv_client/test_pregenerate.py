@@ -61,7 +61,7 @@ def test_every_parameter_of_a_request_may_be_a_column_but_those_that_are_chosen_
     [
         ("Hello.,ann\n", "begins with 'Hello.', 'ann'; need a row with text"),
         ("", "begins with nothing; need a row with text"),
-        ("text,loudness\nHi.,3\n", "any of text, language, voice"),
+        ("text,loud\nHi.,3\n", "any of text, language, voice"),
         ("text,speed\nHi.,fast\n", "line 2: speed is 'fast'; need FP32"),
         ("text,voice\nHi.\n", "line 2: need 2 cells"),
         ("text,voice\nHi.,ann,3\n", "line 2: need 2 cells"),
