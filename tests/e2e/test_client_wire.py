@@ -89,7 +89,7 @@ def answer(inputs, stages, is_cancelled):
         entries = []
     texts = np.empty(len(entries), dtype=np.object_)
     texts[:] = entries
-    yield Reply({"voices": texts, "voices_json": "[]"}, last=True)
+    yield Reply({"voices": texts, "voices_json": "[]", "warnings": []}, last=True)
 """,
 }
 ADAPTER = """

@@ -20,7 +20,7 @@ class Job:
             if isinstance(self._outcome, Exception) and index == 1:
                 raise self._outcome
             texts = np.array([f"{index}"], object)
-            yield Reply({"voices": texts, "voices_json": texts}, last=index == 2)
+            yield Reply({"voices": texts, "voices_json": texts, "warnings": []}, last=index == 2)
 
     def leave(self, failure):
         self.left.append(failure)
