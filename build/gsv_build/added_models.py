@@ -24,7 +24,7 @@ from gsv_build.pairing import check_pair
 from gsv_build.stage_builds import StageBuild, Weights, stage_builds
 from gsv_build.swapped_graphs import swap_weights
 from gsv_build.weights import Chosen, find_weights
-from gsv_runtime.contract import MODELS, S1, S2, SPEECH_TOKENIZER
+from gsv_runtime.contract import MODELS, S1, S2, SPEECH_TOKENIZER, TTS
 from gsv_runtime.model_files import GRAPH_FILE, joined_digest, weights_folder
 from gsv_runtime.models.catalogue import (
     CATALOGUE_FILE,
@@ -201,10 +201,13 @@ def _with_base(chosen: Chosen | None, repository: Path) -> Chosen:
 
 
 def _check_shared(stages: Iterable[StageBuild], builder: str, record: BuildRecord) -> None:
-    """Refuse encoders that are not those that the repository has."""
+    """Refuse encoders that are not those that the repository has.
+
+    The table of tokens and phones is the first's: what a token means comes with its quantiser, which fine-tuning leaves.
+    """
     for stage in stages:
         built = record.stages.get(stage.model.name)
-        if stage.model.checkpoint or built == stage.digest(builder):
+        if stage.model.checkpoint or stage.model is TTS or built == stage.digest(builder):
             continue
         if built is None:
             raise CheckpointError(
