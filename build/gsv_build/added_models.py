@@ -203,7 +203,8 @@ def _with_base(chosen: Chosen | None, repository: Path) -> Chosen:
 def _check_shared(stages: Iterable[StageBuild], builder: str, record: BuildRecord) -> None:
     """Refuse encoders that are not those that the repository has.
 
-    The table of tokens and phones is the first's: what a token means comes with its quantiser, which fine-tuning leaves.
+    The table of tokens and phones is the first's: what a token means comes with its quantiser, which no fine-tune has
+    of its own.
     """
     for stage in stages:
         built = record.stages.get(stage.model.name)

@@ -27,14 +27,15 @@ NUMPY_DTYPES: dict[str, Any] = {
 
 
 # The longest that the pipeline ever sends along an axis; more is refused before it is computed with.
-# 3 to 10 s of reference: 16 kHz with 0.6 s of zeros, 50 frames/s of SSL and spectrogram, 100 of fbank. The longest
+# 3 to 10 s of reference: 16 kHz with 0.6 s of zeros, 50 frames/s of SSL. Up to 30 s of further ones, whose timbre
+# alone is used: 50 frames/s of spectrogram, 100 of fbank. The longest
 # sentence: 60 s, which is t2s's limit, at half speed; 510 Chinese characters of two phones.
 LARGEST: dict[str, dict[contract.Axis, int]] = {
     "bert": {"C": 512},
     "hubert": {"N": 169_600},
     "speech_tokenizer": {"F": 529},
-    "speaker_encoder": {"F": 998},
-    "reference_encoder": {"F": 500},
+    "speaker_encoder": {"F": 2998},
+    "reference_encoder": {"F": 1500},
     "acoustic": {"T": 1500, "P": 1100, "F": 6002},
     "vocoder": {"F": 6002},
 }

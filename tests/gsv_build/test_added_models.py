@@ -113,7 +113,7 @@ def test_when_the_first_is_built_anew_what_others_share_with_it_stays(repository
     write_random_checkpoints(tmp_path / "third", ModelVersion.V2, seed=2)
     shutil.copy(tmp_path / "third" / "s1.ckpt", voices[0] / "s1.ckpt")
     build_record.file_digest.cache_clear()
-    assert build(repository, CPU, voices[0]) == ["t2s"]
+    assert build(repository, CPU, voices[0]) == ["t2s", "tts"]
     assert (repository / "t2s" / "1" / "t2s.onnx").read_text() != shared
     assert graph_of(repository, "t2s", read_catalogue(repository)["bob"].checkpoints[S1].weights) == shared
 

@@ -37,7 +37,7 @@ def test_python_example_runs(example: str, grpc_url: str, http_url: str, speaker
 
 
 def test_there_are_examples_to_run() -> None:
-    assert len(PYTHON) == 4
+    assert len(PYTHON) == 5
     assert SHELL is not None
 
 

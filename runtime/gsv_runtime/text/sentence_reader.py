@@ -170,7 +170,8 @@ def read_text(
     dropped = Dropped()
     forms = clean if variant.frontend == "upstream" else plain_forms
     plain = text if marked or variant.frontend == "upstream" else plain_text(clean(text), dropped.tell)
-    default = dominant_language(forms(re.sub("<[^>]*>", " ", plain) if marked else plain), mode)
+    unmarked = re.sub("<[^>]*>", " ", plain) if marked else plain
+    default = dominant_language(forms(unmarked), mode)
     reading = _Reading(mode, default, variant, split_method, Marks(), dropped)
     words = parse_lexicon(lexicon, variant.symbols)
 
@@ -181,7 +182,7 @@ def read_text(
     found = passages(plain, variant.symbols, reading.marks, ready, default) if marked else [Passage(ready(plain))]
     spoken = reading.sentences(found)
     if not spoken:
-        raise InvalidRequest(_nothing_to_say(plain, variant))
+        raise InvalidRequest(_nothing_to_say(unmarked, variant))
     return spoken, dropped
 
 
