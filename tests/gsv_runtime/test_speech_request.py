@@ -123,3 +123,9 @@ def test_sentences_draw_differently_and_repeatably(seed):
     assert len(set(seeds)) == 3
     assert all(0 <= value < 2**63 for value in seeds)
     assert seeds[1] == sentence_seed(seed, 1)
+
+
+def test_times_of_words_are_not_asked_for_where_the_device_makes_the_audio():
+    with pytest.raises(InvalidRequest, match="timestamps is 'word', which comes with audio; need 'off'"):
+        parse_speech_request(inputs(timestamps="word", answer="tokens"))
+    assert parse_speech_request(inputs(timestamps="word")).timestamps == "word"
