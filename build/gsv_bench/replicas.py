@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import threading
@@ -35,6 +36,7 @@ from gsv_runtime.server.triton_process import Ports
 REFERENCE = Path("build/gsv_demo/weights/references/slt.flac")
 PROMPT = "The young woman found a good book on the table, and the children laughed."
 TEXT = "The old man walked slowly along the river. He thought about the summer when he was a boy."
+LONG = " ".join([TEXT] * 4)  # some 20 s of speech: nobody has heard all when the server is killed
 _PATIENCE_S = 300.0
 
 logger = logging.getLogger("gsv.bench")
@@ -89,9 +91,9 @@ class Pair:
         self.start()
 
 
-def listen(url: str, heard: Heard, lock: threading.Lock, seed: int) -> None:
+def listen(url: str, text: str, heard: Heard, lock: threading.Lock, seed: int) -> None:
     """Ask for a text by the balancer, and note how it ended."""
-    body = json.dumps({"model": "tts-1", "input": TEXT, "voice": "ann", "response_format": "pcm", "seed": seed})
+    body = json.dumps({"model": "tts-1", "input": text, "voice": "ann", "response_format": "pcm", "seed": seed})
     request = urllib.request.Request(f"{url}/v1/audio/speech", body.encode(), {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=_PATIENCE_S) as reply:
@@ -109,10 +111,10 @@ def listen(url: str, heard: Heard, lock: threading.Lock, seed: int) -> None:
 
 
 @contextlib.contextmanager
-def crowd(url: str, count: int, first_seed: int) -> Iterator[Heard]:
+def crowd(url: str, text: str, count: int, first_seed: int) -> Iterator[Heard]:
     """So many listeners at once; leaving waits for all."""
     heard, lock = Heard(), threading.Lock()
-    threads = [threading.Thread(target=listen, args=(url, heard, lock, first_seed + n)) for n in range(count)]
+    threads = [threading.Thread(target=listen, args=(url, text, heard, lock, first_seed + n)) for n in range(count)]
     for thread in threads:
         thread.start()
     yield heard
@@ -121,64 +123,74 @@ def crowd(url: str, count: int, first_seed: int) -> Iterator[Heard]:
 
 
 def kill_one(url: str, pairs: list[Pair], listeners: int) -> dict[str, Any]:
-    """Kill one server while a crowd listens; when is the next newcomer heard?"""
-    with crowd(url, listeners, 1000) as heard:
-        _until(lambda: all(_streams(pair) > 0 for pair in pairs), "the crowd is not at both servers")
+    """Kill one server while a crowd listens; when is a newcomer heard, before and after?"""
+    with crowd(url, LONG, listeners, 1000) as heard:
+        some = listeners // 4
+        _until(lambda: all(_streams(pair) >= some for pair in pairs), "the crowd is not at both servers")
+        before = newcomer(url)
         victim = pairs[0]
         at_victim, all_streams = _streams(victim), sum(map(_streams, pairs))
         state = local_server.ServerState.read(victim.work / f"state{victim.number}")
         assert state is not None
         triton_process.stop(state.pid, state.shm_prefix)
-        began_s, newcomer = time.monotonic(), Heard()
-        while not newcomer.whole:
-            short = threading.Lock()
-            listen_short(url, newcomer, short)
-        served_s = time.monotonic() - began_s
-    found = {"listeners": listeners, "streams": all_streams, "at_the_victim": at_victim, "newcomer_heard_s": served_s}
-    return {**found, **asdict(heard), "newcomer_refused": sum(newcomer.refused.values()) + newcomer.cut}
+        after = newcomer(url)
+    found = {"listeners": listeners, "streams": all_streams, "at_the_victim": at_victim}
+    return {**found, **asdict(heard), "newcomer_before": before, "newcomer_after": after}
 
 
-def listen_short(url: str, heard: Heard, lock: threading.Lock) -> None:
-    """Ask for the list of voices, which a server behind has to answer."""
-    try:
-        with urllib.request.urlopen(f"{url}/v1/audio/voices", timeout=5) as reply:
-            reply.read()
-        heard.whole += 1
-    except (OSError, urllib.error.URLError):
-        heard.cut += 1
-        time.sleep(0.02)
+def newcomer(url: str) -> dict[str, float]:
+    """Ask for a word until it is heard: seconds to the first sound, and requests that were refused before."""
+    body = json.dumps({"model": "tts-1", "input": "Yes.", "voice": "ann", "response_format": "pcm"}).encode()
+    began_s, refused = time.monotonic(), 0
+    while True:
+        request = urllib.request.Request(f"{url}/v1/audio/speech", body, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=_PATIENCE_S) as reply:
+                reply.read(1)
+            return {"first_sound_s": round(time.monotonic() - began_s, 3), "refused": refused}
+        except (OSError, HTTPException):
+            refused += 1
+            time.sleep(0.02)
 
 
-def voice_travels(pairs: list[Pair]) -> dict[str, float]:
-    """Register at one server, speak at the other; delete at the other, and ask the first."""
+def voice_travels(pairs: list[Pair], rounds: int) -> dict[str, Any]:
+    """Register at one server and speak at the other, by turns with a voice that the other has spoken with."""
+    known_s: list[float] = []
+    new_s: list[float] = []
+    gone = 0
     first, second = (Client(f"127.0.0.1:{pair.ports.grpc}", _PATIENCE_S) for pair in pairs)
     with first, second:
-        first.register_voice("eve", REFERENCE, PROMPT, "en")
-        began_s = time.perf_counter()
-        with second.stream("Yes.", voice="eve", language="en", seed=1) as chunks:
-            next(iter(chunks))
-        spoken_s = time.perf_counter() - began_s
-        again_s = _first_chunk_s(second)
-        second.delete_voice("eve")
-        gone = 0
-        for client in (first, second):
-            try:
-                client.synthesize("Yes.", voice="eve", language="en")
-            except VoiceNotFound:
-                gone += 1
-    return {"first_sound_at_the_other_s": spoken_s, "of_a_voice_it_knows_s": again_s, "gone_at": gone}
+        for seed in range(2):
+            _first_chunk_s(second, "ann", seed)  # the first request of a server pays for what is loaded late
+        for number in range(rounds):
+            name = f"eve{number}"
+            known_s.append(_first_chunk_s(second, "ann", number))
+            first.register_voice(name, REFERENCE, PROMPT, "en")
+            new_s.append(_first_chunk_s(second, name, number))
+            second.delete_voice(name)
+            gone += sum(_is_gone(client, name) for client in (first, second))
+    found = {"rounds": rounds, "known_s": known_s, "new_s": new_s, "gone": f"{gone} of {2 * rounds}"}
+    return {**found, "known_median_s": statistics.median(known_s), "new_median_s": statistics.median(new_s)}
 
 
-def _first_chunk_s(client: Client) -> float:
+def _first_chunk_s(client: Client, voice: str, seed: int) -> float:
     began_s = time.perf_counter()
-    with client.stream("No.", voice="eve", language="en", seed=2) as chunks:
+    with client.stream("Yes.", voice=voice, language="en", seed=seed, cache="off") as chunks:
         next(iter(chunks))
-    return time.perf_counter() - began_s
+    return round(time.perf_counter() - began_s, 3)
+
+
+def _is_gone(client: Client, voice: str) -> bool:
+    try:
+        client.synthesize("Yes.", voice=voice, language="en")
+    except VoiceNotFound:
+        return True
+    return False
 
 
 def rolling(url: str, pairs: list[Pair], listeners: int) -> dict[str, Any]:
     """Restart both in turn while a crowd listens."""
-    with crowd(url, listeners, 5000) as heard:
+    with crowd(url, TEXT, listeners, 5000) as heard:
         for pair in pairs:
             pair.restart()
     return {"listeners": listeners, **asdict(heard)}
@@ -186,6 +198,14 @@ def rolling(url: str, pairs: list[Pair], listeners: int) -> dict[str, Any]:
 
 def _streams(pair: Pair) -> float:
     return drain.streams_at(f"http://127.0.0.1:{pair.ports.metrics}/metrics") or 0.0
+
+
+def _servers_up(stats_url: str) -> int:
+    """Gateways that HAProxy gives streams to."""
+    with urllib.request.urlopen(f"{stats_url}/;csv", timeout=5) as reply:
+        lines = [line.split(",") for line in reply.read().decode().splitlines()]
+    status = lines[0].index("status")
+    return sum(line[0] == "streams" and line[1] != "BACKEND" and line[status] == "UP" for line in lines[1:] if line[1:])
 
 
 def _status(url: str) -> int:
@@ -223,6 +243,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--replicas-repository", type=Path, help="one that is built; default: builds its own")
     parser.add_argument("--replicas-work", type=Path, default=Path("var/bench/replicas"))
     parser.add_argument("--replicas-listeners", type=int, default=64)
+    parser.add_argument("--replicas-rounds", type=int, default=15, help="of a voice that travels")
 
 
 def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
@@ -256,8 +277,9 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         _until(lambda: _status(f"{url}/readyz") == 200, "the balancer does not answer")
         with Client(f"127.0.0.1:{pairs[0].ports.grpc}", _PATIENCE_S) as client:
             client.register_voice("ann", REFERENCE, PROMPT, "en")
-        values["voice"] = _told("voice", voice_travels(pairs))
+        values["voice"] = _told("voice", voice_travels(pairs, arguments.replicas_rounds))
         values["rolling"] = _told("rolling", rolling(url, pairs, arguments.replicas_listeners // 4))
+        _until(lambda: _servers_up(f"http://127.0.0.1:{spare.metrics}") == len(pairs), "the balancer misses a gateway")
         values["kill"] = _told("kill", kill_one(url, pairs, arguments.replicas_listeners))
     lines = [f"| {part} | {value} |" for part, value in values.items()]
     return "\n".join(["| part | values |", "| --- | --- |", *lines]), {"replicas": values}

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import onnx
 import pytest
 from onnx import helper
@@ -67,3 +70,34 @@ def test_a_device_that_is_not_there_is_an_error_and_not_the_cpu(graph, monkeypat
     ((provider, options),) = double.providers
     assert provider == "CUDAExecutionProvider"
     assert (options["device_id"], options["enable_cuda_graph"]) == ("3", "1")
+
+
+def test_sessions_on_the_cpu_share_what_runs_take_and_hold_their_weights_outside_it(graph):
+    sessions = [open_session(graph, 1) for _ in range(2)]
+    for session in sessions:
+        entries = session.get_session_options().get_session_config_entry
+        assert entries("session.use_env_allocators") == "1"
+        assert entries("session.use_device_allocator_for_initializers") == "1"
+
+
+def test_a_second_session_takes_no_memory_for_what_the_first_gave_back(tmp_path):
+    """Nine sessions whose runs take 16 MiB and more each, one after another, in a process of its own."""
+    path = tmp_path / "wide.onnx"
+    values = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None]) for name in ("x", "y")]
+    nodes = [helper.make_node("Exp", ["x"], ["a"]), helper.make_node("Tanh", ["a"], ["y"])]
+    made = helper.make_graph(nodes, "g", values[:1], values[1:])
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    script = (
+        "import sys; from pathlib import Path; import numpy as np\n"
+        "from gsv_runtime.graphs.session import open_session, run\n"
+        "def resident(): return int(Path('/proc/self/statm').read_text().split()[1]) * 4096\n"
+        "x = np.zeros(4 * 2**20, np.float32)\n"
+        "def opened():\n"
+        "    session = open_session(Path(sys.argv[1]), 1)\n"
+        "    run(session, ['y'], {'x': x})\n"
+        "    return session\n"
+        "kept = [opened()]; before = resident()\n"
+        "kept += [opened() for _ in range(8)]; print(resident() - before)\n"
+    )
+    grown = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    assert int(grown.stdout) < 64 * 2**20
