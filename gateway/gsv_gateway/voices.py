@@ -6,10 +6,11 @@ two keys may have an "ann" each, and several gateways agree.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from gsv_client import InvalidRequest, Voice, VoiceNotFound
 from gsv_client.protocol import ReferenceAudio
@@ -36,8 +37,9 @@ class Voices:
     def __init__(self, tritons: Tritons, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._tritons, self._settings, self._clock = tritons, settings, clock
         self._aliases = {alias.lower(): voice for alias, voice in settings.aliases.items()}
-        self._known: list[Voice] = []
-        self._known_at_s = float("-inf")
+        self._known = _List(0, float("-inf"), [])
+        self._asked = self._outdated = 0  # numbers of lists: the last that was asked for, the last that may not be used
+        self._asking: asyncio.Task[None] | None = None
 
     async def visible(self, caller: Caller) -> list[Voice]:
         """The voices that the caller may use, its own by their short names and in place of shared ones so named."""
@@ -61,9 +63,8 @@ class Voices:
         """
         name = name.strip()
         found = await self._find(name, caller)
-        if found is None:
-            self.forget()  # registered a moment ago, perhaps by another gateway
-            found = await self._find(name, caller)
+        if found is None:  # registered a moment ago, perhaps by another gateway
+            found = await self._find(name, caller, self._asked)
         if found is not None:
             return found
         visible = sorted(voice.voice for voice in await self.visible(caller))
@@ -72,8 +73,8 @@ class Voices:
         shown = ", ".join(visible[:10])
         raise VoiceNotFound(f"voice {name or 'default'!r} is not registered; need one of {shown}")
 
-    async def _find(self, name: str, caller: Caller) -> str | None:
-        usable = [voice.voice for voice in await self._all() if caller.may_use(voice.voice)]
+    async def _find(self, name: str, caller: Caller, outdated: int = 0) -> str | None:
+        usable = [voice.voice for voice in await self._all(outdated) if caller.may_use(voice.voice)]
         if name:
             for candidate in (name, self._aliases.get(name.lower(), "")):
                 if candidate and (found := _match(candidate, usable, caller)):
@@ -144,15 +145,40 @@ class Voices:
         self.forget()
 
     def forget(self) -> None:
-        """Ask the server again at the next look."""
-        self._known_at_s = float("-inf")
+        """Use no list that was asked for before now."""
+        self._outdated = self._asked
 
-    async def _all(self) -> list[Voice]:
-        if self._clock() - self._known_at_s > FRESH_S:
-            asked_at_s = self._clock()
-            self._known = await self._tritons.first(lambda triton: triton.client.list_voices())
-            self._known_at_s = asked_at_s
-        return self._known
+    async def _all(self, outdated: int = 0) -> list[Voice]:
+        """Every voice, by a list with a higher number than `outdated`.
+
+        One list is asked for at a time, and all who wait share it: `voices` answers few requests at once.
+        """
+        outdated = max(outdated, self._outdated)
+        if self._clock() - self._known.asked_at_s > FRESH_S:
+            outdated = max(outdated, self._known.number)
+        while self._known.number <= outdated:
+            if self._asking is None:
+                self._asking = asyncio.ensure_future(self._ask())
+            await asyncio.shield(self._asking)
+        return self._known.voices
+
+    async def _ask(self) -> None:
+        self._asked += 1
+        number, asked_at_s = self._asked, self._clock()
+        try:
+            voices = await self._tritons.first(lambda triton: triton.client.list_voices())
+            self._known = _List(number, asked_at_s, voices)
+        finally:
+            self._asking = None
+
+
+@dataclass(frozen=True)
+class _List:
+    """The server's voices, by one answer; lists are numbered in the order in which they were asked for."""
+
+    number: int
+    asked_at_s: float
+    voices: list[Voice]
 
 
 def _match(name: str, usable: list[str], caller: Caller) -> str | None:

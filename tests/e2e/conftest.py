@@ -18,6 +18,7 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
+from filelock import FileLock
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import serialize_byte_tensor
 
@@ -165,11 +166,17 @@ def make_recording():
 
 def built_repository(version):
     """A repository built from a small random checkpoint; kept in var/ and rebuilt only when the builder changed."""
+    kept = ROOT / "var" / f"e2e-{version.value}"
+    kept.mkdir(parents=True, exist_ok=True)
+    with FileLock(kept / "lock"):  # the workers share it
+        return _build_into(kept, version)
+
+
+def _build_into(kept, version):
     from gsv_build.build_repository import build
     from gsv_build.checks.random_checkpoints import write_random_checkpoints
     from gsv_build.deployment import PRESETS
 
-    kept = ROOT / "var" / f"e2e-{version.value}"
     weights, target = kept / "weights", kept / "model_repository"
     if not weights.is_dir():
         write_random_checkpoints(weights, version)

@@ -6,7 +6,7 @@ import pytest
 
 from gsv_bench import t2s_engines
 
-pytestmark = pytest.mark.tensorrt
+pytestmark = [pytest.mark.tensorrt, pytest.mark.slow]
 
 
 def test_every_graph_of_t2s_becomes_an_engine_whose_size_is_told():

@@ -15,7 +15,7 @@ from gsv_build.checks.random_checkpoints import write_random_checkpoints
 from gsv_build.deployment import PRESETS
 from gsv_build.weights import Chosen
 from gsv_runtime.contract import S1, S2
-from gsv_runtime.model_files import weights_folder
+from gsv_runtime.model_files import PHONE_TABLE_FILE, weights_folder
 from gsv_runtime.models.catalogue import read_catalogue, read_first
 from gsv_runtime.versions import ModelVersion
 
@@ -52,6 +52,10 @@ def repository(tmp_path, voices, monkeypatch):
     def t2s(model, folder, max_positions, precision):
         (folder / "t2s.onnx").write_text(f"{float(next(iter(model.parameters())).detach().double().sum())}")
 
+    def learned(t2s, codebook, symbols, folder):
+        (folder / PHONE_TABLE_FILE).write_bytes(b"")
+
+    monkeypatch.setattr(stage_builds, "write_phone_table", learned)
     monkeypatch.setattr(stage_builds, "export_graph", graph)
     monkeypatch.setattr(stage_builds, "write_t2s_graphs", t2s)
     monkeypatch.setattr(added_models, "swap_weights", lambda *given: False)  # these graphs are none

@@ -11,6 +11,8 @@ import pytest
 
 from gsv_build.fetch import LOCK_FILE, FetchError, RemoteFile, digest_of, fetch, select
 
+pytestmark = pytest.mark.slow
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LARGE = bytes(range(256)) * 5000
 SMALL = b'{"model_type": "hubert"}\n'

@@ -58,6 +58,7 @@ def test_every_language_has_texts_in_which_every_kind_of_line_is_read():
     assert min(map(languages.count, set(languages))) >= 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("symbols", ["v1", "v2"])
 def test_a_network_that_never_ends_is_left_after_its_first_sentences(symbols, tmp_path, codebook):
     torch.manual_seed(1)

@@ -11,6 +11,8 @@ from gsv_build.export import export_graph
 from gsv_build.swapped_graphs import swap_weights
 from gsv_runtime.contract import Model, Tensor
 
+pytestmark = pytest.mark.slow
+
 SIZES = {"global_dim": 4, "latent_dim": 3}
 MODEL = Model(
     "vocoder",

@@ -117,6 +117,7 @@ def run_main(*arguments, **environment):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -133,12 +134,14 @@ def test_what_would_not_serve_is_refused_at_the_start(tmp_path, arguments, words
     assert words in found.stderr
 
 
+@pytest.mark.slow
 def test_help_says_what_there_is():
     found = run_main("--help")
     assert found.returncode == 0
     assert "GSV_GATEWAY_PORT" in found.stdout
 
 
+@pytest.mark.slow
 def test_it_serves_until_it_is_told_to_stop(tmp_path):
     command = [sys.executable, "-m", "gsv_gateway", "--port", "0", "--keys", str(tmp_path / "none.json")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

@@ -116,3 +116,44 @@ def test_a_voice_goes_to_every_server(make, make_triton, clip):
     assert [set(server.voices) for server in servers] == [{"ann"}, {"ann"}]
     run(voices.delete("ann", EVERYONE))
     assert [set(server.voices) for server in servers] == [set(), set()]
+
+
+def asked_together(voices, names):
+    """What each of these becomes, all asked for at once; None where there is no such voice."""
+
+    async def resolved():
+        return await asyncio.gather(*(voices.resolve(name, EVERYONE) for name in names), return_exceptions=True)
+
+    return [None if isinstance(found, VoiceNotFound) else found for found in run(resolved())]
+
+
+def test_who_asks_at_once_shares_one_list(make, triton):
+    assert asked_together(make(), ["demo"] * 50) == ["demo"] * 50
+    assert len(triton.asked) == 1
+
+
+def test_unknown_names_asked_at_once_share_one_more_list(make, triton):
+    assert asked_together(make(), ["nobody", "demo"] * 25) == [None, "demo"] * 25
+    assert len(triton.asked) == 2
+
+
+def test_a_list_asked_for_before_a_voice_came_is_not_used_after_it(make, triton, clip):
+    voices = make()
+
+    async def registers_meanwhile():
+        first = asyncio.ensure_future(voices.visible(ANN))
+        await asyncio.sleep(0)
+        await voices.register("pet", clip, "a", None, ANN)
+        return await first, await voices.visible(ANN)
+
+    _, after = run(registers_meanwhile())
+    assert [voice.voice for voice in after] == ["pet", "demo"]
+
+
+def test_a_list_that_fails_is_asked_for_again(make, triton):
+    voices = make()
+    triton.refusal = InvalidRequest("no")
+    with pytest.raises(InvalidRequest):
+        run(voices.visible(ANN))
+    triton.refusal = None
+    assert [voice.voice for voice in run(voices.visible(ANN))] == ["demo"]

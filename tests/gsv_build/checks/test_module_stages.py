@@ -14,6 +14,8 @@ from gsv_runtime.t2s.engine import StepRow
 from gsv_runtime.t2s.request import Prompt
 from gsv_runtime.versions import ModelVersion
 
+pytestmark = pytest.mark.slow
+
 GREEDY = {"top_k": [1], "top_p": [1.0], "temperature": [1.0], "repetition_penalty": [1.35], "seed": [7]}
 SIZES = network_sizes(ModelVersion.V2_PRO, "small")
 

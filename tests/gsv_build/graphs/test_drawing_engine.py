@@ -19,6 +19,8 @@ from gsv_runtime.t2s.engine import SlotState
 from gsv_runtime.t2s.launch_shapes import LaunchShapes
 from gsv_runtime.t2s.request import Prompt, TextLimit
 
+pytestmark = pytest.mark.slow
+
 SIZES = T2SSizes(hidden=32, heads=4, layers=2, feed_forward=48, num_phones=20, vocabulary=65, bert_dim=12)
 SLOTS, ROWS, REQUESTS = 4, 192, 12
 

@@ -14,6 +14,8 @@ from gsv_runtime.server import gateway_process, triton_process
 from gsv_runtime.server.gateway_process import GatewayState
 from gsv_runtime.server.triton_process import Ports, ServerFailed
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 60.0
 # Answers every request with its own process id.
 SERVER = """

@@ -26,6 +26,7 @@ def test_a_clean_recording_passes_unchanged_so_that_upstreams_features_are_ours(
     assert clean(samples, rate_hz).samples is samples
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voice", VOICES)
 @pytest.mark.parametrize("dbfs", [None, -70, -60, -50, -40])
 @pytest.mark.parametrize(
