@@ -15,6 +15,7 @@ BENCHES = {
     "concurrency": "gsv_bench.concurrency",
     "edge": "gsv_bench.edge",
     "fine-tunes": "gsv_bench.fine_tunes",
+    "fleet": "gsv_bench.fleet",
     "gateway": "gsv_bench.gateway",
     "kills": "gsv_bench.kills",
     "replicas": "gsv_bench.replicas",
@@ -26,6 +27,7 @@ BENCHES = {
     "t2s-slots": "gsv_bench.t2s_slots",
     "text": "gsv_bench.text",
     "tokens-per-call": "gsv_bench.tokens_per_call",
+    "weights-memory": "gsv_bench.weights_memory",
 }
 
 

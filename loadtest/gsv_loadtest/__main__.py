@@ -1,4 +1,4 @@
-"""`python -m gsv_loadtest run|capacity|sweep`: loads a running server and says what its listeners noticed.
+"""`python -m gsv_loadtest run|capacity|sweep|plan`: loads a running server and says what its listeners noticed.
 
 Talk goes to stderr; the last line of stdout is JSON. Exit status: 0 done, 1 something failed under load, 2 misuse.
 """
@@ -22,6 +22,7 @@ from gsv_client.errors import SynthesisError
 from gsv_loadtest import plots, report
 from gsv_loadtest.capacity import Bar, Probe, bracket, highest_rate, judge
 from gsv_loadtest.load import Plan
+from gsv_loadtest.plan_cli import plan_command
 from gsv_loadtest.run import Target, run
 from gsv_loadtest.scenarios import SCENARIOS
 from gsv_loadtest.voices import NoVoices, voices_for
@@ -199,6 +200,9 @@ def sweep_command(
         plots.sweep([_plotted(row) for row in rows if row["ttfa_s"]]).savefig(plot, dpi=120)
     click.echo(json.dumps({"sweep": rows}))
     sys.exit(1 if any(row["failed"] for row in rows) else 0)
+
+
+main.add_command(plan_command)
 
 
 def _table_row(users: int, figures: dict[str, Any]) -> str:

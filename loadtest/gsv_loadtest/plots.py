@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib
 
@@ -81,6 +81,28 @@ def sweep(rows: Sequence[tuple[int, float, float, float, float]]) -> Figure:
     for axes in (left, right):
         axes.set_xscale("log", base=2)
         axes.set_xticks(users, [str(number) for number in users])
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def plan(check: Sequence[Mapping[str, float]], by_hit_rate: Sequence[tuple[float, int]], listeners: int) -> Figure:
+    """The simulation beside what was measured, and the machines that listeners need.
+
+    Args:
+        check: As `plan_cli.checked` has it.
+        by_hit_rate: (hit rate, machines).
+        listeners: At the same time.
+    """
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    rates = [row["rate_per_s"] for row in check]
+    for side in ("measured", "simulated"):
+        left.plot(rates, [row[f"{side}_s"] for row in check], "o-", label=side)
+    left.set(xlabel="arrivals a second at one machine", ylabel="first audio, 95 %, s", ylim=(0, None))
+    left.legend()
+    right.plot([rate for rate, _ in by_hit_rate], [machines for _, machines in by_hit_rate], "o-", color="tab:green")
+    right.set(xlabel="hit rate of the cache", ylabel=f"machines for {listeners:,} listeners", ylim=(0, None))
+    for axes in (left, right):
         axes.grid(alpha=0.3)
     return figure
 
