@@ -22,7 +22,7 @@ SPIN_US = 100
 # too little for it (docs/decisions/0025-half-precision-in-the-graph.md).
 _EXACT = {"use_tf32": "0"}
 # Sessions of one process share what a run takes and gives back. Weights lie outside it, so that they go with their
-# session; a fine-tune would take 11 MiB more than its weights (docs/decisions/0029-weights-in-the-stages.md).
+# session; a demo fine-tune took 11 MiB more than its weights without (docs/decisions/0029-weights-in-the-stages.md).
 _SHARED_ARENA = {"session.use_env_allocators": "1", "session.use_device_allocator_for_initializers": "1"}
 
 

@@ -80,6 +80,7 @@ def test_sessions_on_the_cpu_share_what_runs_take_and_hold_their_weights_outside
         assert entries("session.use_device_allocator_for_initializers") == "1"
 
 
+@pytest.mark.slow
 def test_a_second_session_takes_no_memory_for_what_the_first_gave_back(tmp_path):
     """Nine sessions whose runs take 16 MiB and more each, one after another, in a process of its own."""
     path = tmp_path / "wide.onnx"
