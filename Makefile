@@ -33,7 +33,7 @@ REFERENCE ?= build/gsv_demo/weights/references/slt.flac
 PROMPT ?= The young woman found a good book on the table, and the children laughed.
 NOTE ?= $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),the demo voice: small and trained on two cores; a recogniser mishears a quarter of the words (build/gsv_demo/weights/MODEL_CARD.md),$(WEIGHTS))
 
-.PHONY: help chart setup cuda wheelhouse judges demo build bundle wheels up down logs test test-fast test-clients web fuzz docs lint format bench bench-gpu eval loadtest capacity verify weights configs
+.PHONY: help chart setup cuda wheelhouse judges demo build bundle wheels up down logs test test-fast test-clients web fuzz docs lint format bench bench-gpu eval loadtest capacity verify weights configs compress
 
 help: ## print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,7 +104,7 @@ $(JUDGES)/.ready: requirements-judges.txt
 lint: setup ## ruff, mypy, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy runtime/gsv_runtime build/gsv_build build/gsv_bench build/gsv_demo build/gsv_judge client/gsv_client gateway/gsv_gateway loadtest/gsv_loadtest local/gsv_local tests
+	$(BIN)/mypy runtime/gsv_runtime build/gsv_build build/gsv_bench build/gsv_compress build/gsv_demo build/gsv_judge client/gsv_client gateway/gsv_gateway loadtest/gsv_loadtest local/gsv_local tests
 	$(BIN)/lint-imports
 
 format: setup ## rewrite the code in house format
@@ -170,6 +170,13 @@ build: $(VENV)/.server $(NEEDS_CUDA) ## export WEIGHTS=dir (or S1=file.ckpt S2=f
 
 weights: $(VENV)/.server ## fetch the published checkpoints (several GB) into var/weights
 	$(BIN)/python -m gsv_build weights $(ARGS)
+
+# Where a smaller voice goes; what is needed to go on lies beside it.
+OUT ?= $(WEIGHTS)-compressed
+COMPRESSED := $(if $(filter file,$(origin OUT)),$(OUT),$(value OUT))
+export BUILD_OUT := $(COMPRESSED)
+compress: setup ## a smaller, faster voice of WEIGHTS=dir (or S1= S2=) in OUT=dir, by ARGS="--vocoder light --t2s-layers 8 --precision int8 --prune 0.3"
+	$(BIN)/python -m gsv_compress $(VOICE_FILES) --out "$$BUILD_OUT" $(ARGS)
 
 verify: setup ## every stage of every version, PyTorch against ONNX, official sizes (ARGS="--size small" is quicker)
 	$(BIN)/python -m gsv_build verify --json $(ARGS)

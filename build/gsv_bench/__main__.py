@@ -12,6 +12,8 @@ from typing import Any
 # Name to the module that has add_arguments(parser) and run(arguments) -> (Markdown, values).
 BENCHES = {
     "cache": "gsv_bench.cache",
+    "compressed": "gsv_bench.compressed",
+    "compressed-stages": "gsv_bench.compressed_stages",
     "concurrency": "gsv_bench.concurrency",
     "edge": "gsv_bench.edge",
     "fine-tunes": "gsv_bench.fine_tunes",

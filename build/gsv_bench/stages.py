@@ -26,15 +26,15 @@ import torch
 from tqdm import tqdm
 
 from gsv_bench.growing_cache import GrowingCacheEngine
-from gsv_bench.local_stages import OnnxStages, TimedStages
 from gsv_bench.stage_result import EAGER, GRAPHS, TRITON, TRITON_INT8, Result
 from gsv_bench.t2s_cases import never_end
 from gsv_build import checkpoints
 from gsv_build.build_repository import build
+from gsv_build.checks.graph_stages import OnnxStages, TimedStages
 from gsv_build.checks.module_stages import ModuleStages, Networks, SequenceRunner
 from gsv_build.checks.random_checkpoints import write_random_checkpoints
 from gsv_build.deployment import PRESETS, Deployment
-from gsv_build.graphs.graph_quantisation import T2SPrecision
+from gsv_build.graphs.graph_quantisation import T2SPrecision, T2SQuantisation
 from gsv_build.size_presets import network_sizes
 from gsv_build.weights import BERT_DIRECTORY, T2S_FILE
 from gsv_client import Client
@@ -80,23 +80,23 @@ def bench(version: ModelVersion, work: Path, rounds: int, size: str) -> Result:
     weights, repository = work / "weights", work / "model_repository"
     if not weights.is_dir():
         write_random_checkpoints(weights, version, size)
-        _silence_eos(weights / T2S_FILE)
+        silence_eos(weights / T2S_FILE)
         shutil.rmtree(weights / BERT_DIRECTORY)  # the sentence is English
     lay_out(repository)
     deployment = limited_deployment()
     build(repository, deployment, weights)
     int8 = work / "model_repository_int8"
     shutil.copytree(repository, int8, dirs_exist_ok=True)  # so that only t2s is built again
-    build(int8, replace(deployment, t2s_precision=T2SPrecision.INT8), weights)
+    build(int8, replace(deployment, t2s_quantisation=T2SQuantisation(T2SPrecision.INT8)), weights)
     case = _Case(repository, deployment, version, size)
     with ExitStack() as stack:
         folders = zip(SERVED, (repository, int8), strict=True)
-        clients = {side: stack.enter_context(_served(folder, case.reference)) for side, folder in folders}
+        clients = {side: stack.enter_context(served(folder, case.reference)) for side, folder in folders}
         return _measure(case, clients, rounds)
 
 
 @contextmanager
-def _served(repository: Path, reference: bytes) -> Iterator[Client]:
+def served(repository: Path, reference: bytes) -> Iterator[Client]:
     """A client of a server of its own, with the voice registered."""
     directory = repository.with_name(f"state_{repository.name}")
     state = local_server.up(repository, directory, Ports.free())
@@ -125,7 +125,7 @@ def lay_out(repository: Path) -> None:
     shutil.copytree(DEFAULT_REPOSITORY, repository, ignore=built, dirs_exist_ok=True)
 
 
-def _silence_eos(path: Path) -> None:
+def silence_eos(path: Path) -> None:
     """Rewrite an s1 checkpoint so that EOS is never among the tokens worth drawing."""
     checkpoint = checkpoints.load_t2s(path)
     never_end(checkpoint.module)
@@ -162,7 +162,7 @@ class _Case:
             EAGER: TimedStages(ModuleStages(networks, frontend, eager_t2s)),
             GRAPHS: TimedStages(graphs),
         }
-        self.reference = _hum(REFERENCE_S)
+        self.reference = hum(REFERENCE_S)
         self.voice = self._voice(graphs)
 
     def _voice(self, stages: Stages) -> Voice:
@@ -195,7 +195,7 @@ def _text_frontend(version: ModelVersion) -> Callable[..., Arrays]:
     return lambda text, language, split_method: vars(frontend.process(text, language, split_method))
 
 
-def _hum(seconds: float) -> bytes:
+def hum(seconds: float) -> bytes:
     """A WAV of a hummed note that breathes."""
     times = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     note = sum(np.sin(2 * np.pi * 140 * harmonic * times) / harmonic for harmonic in range(1, 9))

@@ -91,7 +91,7 @@ class DecoderGraphs:
         self._stages = {}
         for model in (contract.ACOUSTIC, contract.VOCODER):
             path = export_graph(getattr(modules, model.name), model, folder / model.name / "model.onnx", axes)
-            self._stages[model.name] = OnnxStage(model, path, threads)
+            self._stages[model.name] = OnnxStage.open(model, path, threads)
         around = receptive_field(sizes.sovits)
         self.codebook, self.num_phones = sizes.sovits.codebook, sizes.sovits.num_phones
         self.facts = CheckpointFacts(

@@ -13,7 +13,7 @@ import torch
 
 from gsv_build import checkpoints
 from gsv_build.checks.module_stages import ModuleStages, Networks
-from gsv_build.graphs.graph_quantisation import T2SPrecision
+from gsv_build.graphs.graph_quantisation import T2SPrecision, T2SQuantisation
 from gsv_build.graphs.t2s_graphs import write_t2s_gpu_graphs, write_t2s_graphs
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
@@ -36,7 +36,7 @@ _TEXTS = ("She sells fresh bread in the old market every morning.", "A cold wind
 def engine_graph(module: T2S, precision: T2SPrecision) -> Iterator[Path]:
     """The graph that ONNX Runtime runs, in a folder that goes when the context ends."""
     with tempfile.TemporaryDirectory(prefix="gsv-bench-t2s-") as folder:
-        yield write_t2s_graphs(module, Path(folder), CACHE_ROWS, precision).engine
+        yield write_t2s_graphs(module, Path(folder), CACHE_ROWS, T2SQuantisation(precision)).engine
 
 
 def open_engine(module: T2S, precision: T2SPrecision, slots: int, threads: int) -> CpuEngine:

@@ -21,10 +21,10 @@ from gsv_build.checkpoints import CheckpointError
 from gsv_build.deployment import Deployment, Runtime
 from gsv_build.graphs.precision import Precision
 from gsv_build.pairing import check_pair
-from gsv_build.stage_builds import StageBuild, Weights, stage_builds
+from gsv_build.stage_builds import StageBuild, Weights, stage_builds, t2s_quantisation
 from gsv_build.swapped_graphs import swap_weights
 from gsv_build.weights import Chosen, find_weights
-from gsv_runtime.contract import MODELS, S1, S2, SPEECH_TOKENIZER, TTS
+from gsv_runtime.contract import MODELS, S1, S2, SPEECH_TOKENIZER, TTS, VOCODER
 from gsv_runtime.model_files import GRAPH_FILE, joined_digest, weights_folder
 from gsv_runtime.models.catalogue import (
     CATALOGUE_FILE,
@@ -117,7 +117,9 @@ def add_model(
     weights = Weights(find_weights(directory, version, _with_base(chosen, repository)))
     check_pair(weights.files, weights.t2s.sizes, weights.sovits.sizes)
     stages, builder = stage_builds(weights, deployment), builder_digest()
-    record = BuildRecord.read(repository, deployment.preset, deployment.t2s_precision.value)
+    record = BuildRecord.read(
+        repository, deployment.preset, t2s_quantisation(weights.files, deployment).precision.value
+    )
     _check_shared(stages, builder, record)
     ids = weights_ids(stages, builder)
     folders = folders_of(repository, ids, {k: each.weights for k, each in read_first(repository).checkpoints.items()})
@@ -248,6 +250,8 @@ def _swapping(
         if stage.model.checkpoint != S2 or deployment.precision_of(stage.model) is not Precision.FP32:
             return False
         graph, part = repository / stage.model.name / "1" / GRAPH_FILE, _MODULES.get(stage.model, stage.model.name)
+        if not graph.is_file() or (stage.model is VOCODER and weights.vocoder is not None):
+            return False  # a vocoder of another kind
         modules = (getattr(base.sovits.module, part), getattr(weights.sovits.module, part))
         return swap_weights(graph, *modules, stage.model, folder / GRAPH_FILE)
 

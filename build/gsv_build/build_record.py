@@ -7,6 +7,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_runtime import model_files
@@ -41,6 +42,7 @@ class BuildRecord:
     sovits: str | None = None  # the s2 that the graphs were exported from
     axes: dict[str, int] | None = None  # sizes of the contract's named axes
     checkpoints: dict[str, Checkpoint] | None = None
+    tuned: dict[str, Any] = field(default_factory=dict)  # stage to its engine and what was measured: tuning.Choice
     models: list[str] | None = None
     facts: CheckpointFacts | None = None
 
@@ -51,8 +53,9 @@ class BuildRecord:
             values = json.loads((repository / BUILD_FILE).read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
             return cls(preset, t2s_precision)
-        files, engines = values.get("files", {}), values.get("engines", {})
-        return cls(preset, t2s_precision, values["stages"], files, engines, name=values.get("name"))
+        files, engines, tuned = (values.get(name, {}) for name in ("files", "engines", "tuned"))
+        name = values.get("name")
+        return cls(preset, t2s_precision, values["stages"], files, engines, name=name, tuned=tuned)
 
     def write(self, repository: Path) -> None:
         """Write build.json at once."""

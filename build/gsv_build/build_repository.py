@@ -21,12 +21,13 @@ from gsv_build.checkpoints import CheckpointError
 from gsv_build.deployment import PRESETS, Deployment, Runtime, with_frontend
 from gsv_build.engines import build_engines, graph_input_shapes
 from gsv_build.export import ExportFailed
-from gsv_build.graphs.graph_quantisation import T2SPrecision
+from gsv_build.graphs.graph_quantisation import T2SPrecision, T2SQuantisation
 from gsv_build.pairing import check_pair
 from gsv_build.pbtxt import CheckpointSizes
-from gsv_build.stage_builds import Weights, remove_leftovers, stage_builds
+from gsv_build.stage_builds import Weights, remove_leftovers, stage_builds, t2s_quantisation
 from gsv_build.tensorrt_library import EngineFailed, TensorRT
 from gsv_build.text_resources import link_text_resources
+from gsv_build.tuning import Tuning, as_json, kept_choices, tune, with_choices
 from gsv_build.weights import Chosen, find_weights
 from gsv_runtime import contract
 from gsv_runtime.contract import MODELS
@@ -47,6 +48,7 @@ def build(
     version: ModelVersion | None = None,
     chosen: Chosen | None = None,
     name: str | None = None,
+    tuning: Tuning | None = None,
 ) -> list[str]:
     """Build what is not up to date of a repository's first fine-tune.
 
@@ -57,6 +59,7 @@ def build(
         version: which, if the directory holds several.
         chosen: files that were named, and are not looked for there.
         name: of the fine-tune; None: the one that it has.
+        tuning: measure who runs the graphs of a sentence; None keeps what an earlier build found.
 
     Returns:
         Stages whose graph or engine was built; empty if all was up to date.
@@ -73,7 +76,7 @@ def build(
     add_missing_models(repository)
     if weights.files.bert is None:
         logger.warning("no BERT in %s: Chinese will be spoken with zero features, less naturally", directory)
-    precision = deployment.t2s_precision
+    precision = t2s_quantisation(weights.files, deployment).precision
     stages = stage_builds(weights, deployment)
     record, builder = BuildRecord.read(repository, deployment.preset, precision.value), builder_digest()
     digests = {stage.model.name: stage.digest(builder) for stage in stages}
@@ -99,7 +102,7 @@ def build(
     link_text_resources(directory, repository)
     record.sovits = str(weights.files.sovits.resolve())
     record.checkpoints = checkpoints_of(folders_of(repository, ids, ids), weights, ids)
-    _finish(repository, deployment, weights, record)
+    _finish(repository, deployment, weights, record, tuning)
     return built
 
 
@@ -112,7 +115,9 @@ def add_missing_models(repository: Path) -> None:
             shutil.copyfile(source, target)
 
 
-def _finish(repository: Path, deployment: Deployment, weights: Weights, record: BuildRecord) -> None:
+def _finish(
+    repository: Path, deployment: Deployment, weights: Weights, record: BuildRecord, tuning: Tuning | None
+) -> None:
     """Write the configuration and, last of all, the record that lets a server start."""
     absent = {model.name for model in MODELS if model.graph and model.name not in record.stages}
     record.models = [model.name for model in MODELS if model.name not in absent]
@@ -120,6 +125,10 @@ def _finish(repository: Path, deployment: Deployment, weights: Weights, record: 
     for name in record.stages.keys() - record.files.keys():
         record.files[name] = built_digest(repository / name / "1")
     record.files = dict(sorted(record.files.items()))
+    choices = kept_choices(record.tuned, record.files, deployment)
+    if tuning is not None:
+        choices = tune(repository, deployment, record.files, tuning)
+    record.tuned, deployment = as_json(choices), with_choices(deployment, choices)
     sizes = None
     if any(how.runtime is not Runtime.PYTHON for how in deployment.models.values()):
         sizes = CheckpointSizes(
@@ -164,8 +173,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--t2s-precision",
         choices=[precision.value for precision in T2SPrecision],
-        default=T2SPrecision.FP32.value,
-        help="of the weights of T2S on the CPU; int8 halves its time and changes tokens",
+        help="of the weights of T2S on the CPU; int8 halves its time and changes tokens, int4 more of both; default: "
+        "as the weights directory says, else fp32",
+    )
+
+    parser.add_argument(
+        "--tune",
+        nargs="?",
+        type=Tuning,
+        const=Tuning.FAST,
+        metavar="CLASS",
+        help="measure who runs each graph of a sentence fastest on this machine: fast (the default; bfloat16 too), "
+        "exact (float32 only), or off; without this what was measured before is kept",
     )
 
 
@@ -186,12 +205,14 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = Chosen(arguments.t2s, arguments.sovits, arguments.base)
     try:
         deployment = with_frontend(PRESETS[arguments.preset], arguments.frontend)
-        deployment = replace(deployment, t2s_precision=T2SPrecision(arguments.t2s_precision))
+        if arguments.t2s_precision:
+            quantisation = T2SQuantisation(T2SPrecision(arguments.t2s_precision))
+            deployment = replace(deployment, t2s_quantisation=quantisation)
         place, name = arguments.repository, _checked_name(arguments.model)
         if name and is_added(place, name):
             built = add_model(place, deployment, arguments.weights, name, version, chosen, arguments.pin)
         else:
-            built = build(place, deployment, arguments.weights, version, chosen, name)
+            built = build(place, deployment, arguments.weights, version, chosen, name, arguments.tune)
     except (CheckpointError, ExportFailed, EngineFailed) as failure:
         logger.error("%s", failure)
         return 1

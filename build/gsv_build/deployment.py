@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from gsv_build.graphs.graph_quantisation import T2SPrecision
+from gsv_build.graphs.graph_quantisation import T2SQuantisation
 from gsv_build.graphs.precision import Precision
 from gsv_runtime.contract import FRAMES_PER_TOKEN, MODELS, TEXT_FRONTEND, Model
 from gsv_runtime.graphs.shape_buckets import render_shapes
 from gsv_runtime.settings import (
     BLS_THREADS,
+    ONNX_RUNTIME,
     FineTunesSettings,
     OnnxStageSettings,
     T2SSettings,
@@ -69,7 +70,8 @@ class Deployment:
     preset: str
     precision: Precision  # of exported graphs
     models: Mapping[str, ModelDeployment]
-    t2s_precision: T2SPrecision = T2SPrecision.FP32  # on a CPU; int8 is faster and changes tokens: docs/decisions/0008
+    # Of T2S on a CPU; int8 is faster and changes tokens (docs/decisions/0008). None: as the weights directory says.
+    t2s_quantisation: T2SQuantisation | None = None
     kept_float32: frozenset[str] = frozenset()  # models that do not run at `precision`
 
     def precision_of(self, model: Model) -> Precision:
@@ -157,7 +159,7 @@ _CPU = Deployment(
             model.name: ModelDeployment(
                 # On two cores a vocoder batch is no faster than its rows, and padding adds work.
                 max_batch_size=(1 if model.name == "vocoder" else 4) if model.batchable else 0,
-                settings=OnnxStageSettings(intra_op_threads=_CPU_THREADS, device="cpu", shapes=""),
+                settings=OnnxStageSettings(intra_op_threads=_CPU_THREADS, device="cpu", shapes="", engine=ONNX_RUNTIME),
             )
             for model in MODELS
             if model.graph
@@ -224,7 +226,10 @@ def _with_pip_alone() -> Deployment:
             models[model.name] = ModelDeployment(
                 max_batch_size=_GPU_BATCH if model.batchable else 0,
                 settings=OnnxStageSettings(
-                    intra_op_threads=_CPU_THREADS, device="cuda", shapes=_CAPTURED_SHAPES.get(model.name, "")
+                    intra_op_threads=_CPU_THREADS,
+                    device="cuda",
+                    shapes=_CAPTURED_SHAPES.get(model.name, ""),
+                    engine=ONNX_RUNTIME,
                 ),
             )
     return Deployment("cuda", Precision.FP16, models, kept_float32=_NOT_HALF_ON_CUDA)

@@ -53,6 +53,18 @@ class SovitsSizes:
 
 
 @dataclass(frozen=True)
+class LightVocoderSizes:
+    """A vocoder of ConvNeXt blocks at the rate of the frames; 25 times less arithmetic than HiFi-GAN."""
+
+    latent: int = 192
+    global_dim: int = 512
+    channels: int = 512
+    expanded: int = 1536
+    blocks: int = 8
+    kernel: int = 3
+
+
+@dataclass(frozen=True)
 class HubertSizes:
     """HuBERT content encoder."""
 

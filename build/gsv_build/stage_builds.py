@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,8 +16,10 @@ from gsv_build import checkpoints
 from gsv_build.build_record import file_digest
 from gsv_build.checkpoints import CheckpointError
 from gsv_build.checkpoints.keys_s2 import SovitsModules
-from gsv_build.deployment import Deployment
+from gsv_build.checkpoints.vocoders import VocoderCheckpoint, load_vocoder
+from gsv_build.deployment import Deployment, Runtime
 from gsv_build.export import export_graph
+from gsv_build.graphs.graph_quantisation import T2SQuantisation
 from gsv_build.graphs.precision import Precision
 from gsv_build.graphs.t2s_graphs import write_t2s_gpu_graphs, write_t2s_graphs
 from gsv_build.modules.t2s import T2S
@@ -27,8 +29,10 @@ from gsv_build.sizes import SovitsSizes, T2SSizes
 from gsv_build.weights import WeightFiles
 from gsv_runtime import contract
 from gsv_runtime.contract import Model
-from gsv_runtime.model_files import GRAPH_FILE, VOCABULARY_FILE, joined_digest
+from gsv_runtime.graphs.vocoder_spectrum import VOCODER_SPECTRUM
+from gsv_runtime.model_files import GRAPH_FILE, SPECTRUM_GRAPH_FILE, VOCABULARY_FILE, joined_digest
 from gsv_runtime.settings import CheckpointFacts
+from gsv_runtime.tts.synthesis.chunking import ReceptiveField
 
 _GRAPH_SUFFIXES = (".onnx", ".weights", ".data")
 
@@ -76,6 +80,19 @@ class Weights:
         """The s2 checkpoint."""
         return checkpoints.load_sovits(self.files.sovits)
 
+    @cached_property
+    def vocoder(self) -> VocoderCheckpoint | None:
+        """The vocoder in place of the s2's own, where there is one."""
+        return None if self.files.vocoder is None else load_vocoder(self.files.vocoder, self.sovits.sizes)
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """What flow and vocoder see."""
+        field = receptive_field(self.sovits.sizes)
+        if self.vocoder is None:
+            return field
+        return replace(field, vocoder_frames=self.vocoder.kind.receptive_frames(self.vocoder.sizes))
+
     @property
     def sizes(self) -> dict[str, int]:
         """Named axes of the contract."""
@@ -97,7 +114,7 @@ class Weights:
         """What the runtime must know of these checkpoints."""
         has_bert = self.files.bert is not None
         vocabulary = checkpoints.load_vocabulary(self.files.bert) if self.files.bert is not None else []
-        around = receptive_field(self.sovits.sizes)
+        around = self.receptive_field
         return CheckpointFacts(
             version=self.sovits.sizes.version.value,
             weights_digest=self.digest,
@@ -136,9 +153,9 @@ def stage_builds(weights: Weights, deployment: Deployment) -> list[StageBuild]:
                 (contract.SPEECH_TOKENIZER, "quantizer"),
                 (contract.REFERENCE_ENCODER, "reference_encoder"),
                 (contract.ACOUSTIC, "acoustic"),
-                (contract.VOCODER, "vocoder"),
             )
         ),
+        _vocoder_build(weights, deployment),
     ]
     if files.bert is not None:
         bert = files.bert
@@ -171,19 +188,58 @@ def stage_builds(weights: Weights, deployment: Deployment) -> list[StageBuild]:
     return builds
 
 
+def _vocoder_build(weights: Weights, deployment: Deployment) -> StageBuild:
+    """The graph of the s2's own vocoder, or of the one in its place."""
+    precision, found = deployment.precision_of(contract.VOCODER), weights.vocoder
+    own = _sovits_writer(weights, contract.VOCODER, "vocoder", precision)
+    if found is None or weights.files.vocoder is None:
+        return StageBuild(contract.VOCODER, (weights.files.sovits,), own, precision.value)
+    if found.kind.model is VOCODER_SPECTRUM and deployment.model(contract.VOCODER).runtime is not Runtime.PYTHON:
+        raise CheckpointError(
+            f"{weights.files.vocoder} ends at a spectrum, and preset {deployment.preset} has nobody to turn it into a "
+            "waveform; build for PRESET=cpu or cuda, or without that folder"
+        )
+    sources = (weights.files.sovits, weights.files.vocoder)
+    return StageBuild(
+        contract.VOCODER, sources, lambda folder: _write_vocoder(weights, found, folder, precision), precision.value
+    )
+
+
+def _write_vocoder(weights: Weights, vocoder: VocoderCheckpoint, folder: Path, precision: Precision) -> None:
+    file = SPECTRUM_GRAPH_FILE if vocoder.kind.model is VOCODER_SPECTRUM else GRAPH_FILE
+    export_graph(vocoder.module, vocoder.kind.model, folder / file, weights.sizes, (), None, precision)
+
+
+def t2s_quantisation(files: WeightFiles, deployment: Deployment) -> T2SQuantisation:
+    """What the deployment asks for, or else the weights directory; float32 where neither says.
+
+    Raises:
+        CheckpointError: the directory's file cannot be read.
+    """
+    if deployment.t2s_quantisation is not None:
+        return deployment.t2s_quantisation
+    if files.t2s_quantisation is None:
+        return T2SQuantisation()
+    try:
+        return T2SQuantisation.read(files.t2s_quantisation)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from None
+
+
 def _t2s_build(weights: Weights, deployment: Deployment) -> StageBuild:
     """The graphs of T2S for the device that it runs on, and for no other."""
     settings = deployment.model(contract.T2S).settings
     rows: int = settings.cache_rows  # positions that t2s can count, of phones and of tokens
     on_cpu = settings.device == "cpu"
+    quantisation = t2s_quantisation(weights.files, deployment)
 
     def write(folder: Path) -> None:
         if on_cpu:
-            write_t2s_graphs(weights.t2s.module, folder, rows, deployment.t2s_precision)
+            write_t2s_graphs(weights.t2s.module, folder, rows, quantisation)
         else:
             write_t2s_gpu_graphs(weights.t2s.module, folder, rows, deployment.precision)
 
-    precision = deployment.t2s_precision.value if on_cpu else deployment.precision.value
+    precision = quantisation.description if on_cpu else deployment.precision.value
     return StageBuild(contract.T2S, (weights.files.t2s,), write, f"{settings.device} {rows} {precision}")
 
 

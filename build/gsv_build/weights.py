@@ -20,6 +20,8 @@ T2S_FILE = "s1.ckpt"
 SOVITS_FILE = "s2.pth"
 HUBERT_DIRECTORY = "chinese-hubert-base"
 BERT_DIRECTORY = "chinese-roberta-wwm-ext-large"
+VOCODER_DIRECTORY = "vocoder"
+T2S_QUANTISATION_FILE = "t2s_quantisation.json"
 SPEAKER_ENCODER_FILE = "sv/pretrained_eres2netv2w24s4ep4.ckpt"
 DEFAULT_DIRECTORY = Path("var/weights")
 DEFAULT_REPOSITORY = "lj1995/GPT-SoVITS"
@@ -43,13 +45,18 @@ logger = logging.getLogger("gsv.build")
 
 @dataclass(frozen=True)
 class WeightFiles:
-    """The checkpoints of one voice model; `speaker_encoder` is for v2Pro and v2ProPlus only, BERT for Chinese."""
+    """The checkpoints of one voice model.
+
+    `speaker_encoder` is for v2Pro and v2ProPlus only, BERT for Chinese. `vocoder` takes the place of the s2's own.
+    """
 
     t2s: Path
     sovits: Path
     hubert: Path
     bert: Path | None
     speaker_encoder: Path | None
+    vocoder: Path | None = None
+    t2s_quantisation: Path | None = None  # which of T2S's matrices bear fewer bits
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,17 @@ def find_weights(directory: Path, version: ModelVersion | None = None, chosen: C
     bert: Path | None = base / BERT_DIRECTORY
     if not (base / BERT_DIRECTORY).is_dir():
         bert = None  # Chinese is then spoken with zero features
-    found = WeightFiles(t2s, sovits, base / HUBERT_DIRECTORY, bert, speaker_encoder)
+    vocoder = sovits.parent / VOCODER_DIRECTORY  # made from this s2 (gsv_compress)
+    quantisation = t2s.parent / T2S_QUANTISATION_FILE
+    found = WeightFiles(
+        t2s,
+        sovits,
+        base / HUBERT_DIRECTORY,
+        bert,
+        speaker_encoder,
+        vocoder if vocoder.is_dir() else None,
+        quantisation if quantisation.is_file() else None,
+    )
     missing = [str(path) for path in vars(found).values() if path is not None and not path.exists()]
     if missing:
         raise UnreadableCheckpoint(

@@ -112,3 +112,19 @@ def feature_distance(real: list[Judged], made: list[Judged]) -> Tensor:
         for seen_real, seen_made in zip(real_features, made_features, strict=True)
     ]
     return torch.stack(parts).mean()
+
+
+def adversary_step(
+    jury: Jury, optimizer: torch.optim.Optimizer, made: Tensor, real: Tensor, device: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Train the discriminators one step; return fooling, feature and discriminator losses."""
+    with torch.autocast(device, dtype=torch.bfloat16):
+        judged = jury_loss(jury(real), jury(made.detach()))
+    optimizer.zero_grad(set_to_none=True)
+    judged.backward()
+    optimizer.step()
+    with torch.autocast(device, dtype=torch.bfloat16):
+        made_judged = jury(made)
+        with torch.no_grad():
+            real_judged = jury(real)
+        return fooling_loss(made_judged), feature_distance(real_judged, made_judged), judged

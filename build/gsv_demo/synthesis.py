@@ -23,7 +23,7 @@ from gsv_build.modules.reference_encoder import ReferenceEncoder
 from gsv_build.modules.vocoder import Vocoder
 from gsv_demo.arrays import Array
 from gsv_demo.corpus import Corpus, drawn_voices
-from gsv_demo.discriminators import Jury, feature_distance, fooling_loss, jury_loss
+from gsv_demo.discriminators import Jury, adversary_step
 from gsv_demo.posterior import Posterior, sample
 from gsv_demo.prefix import prefix_distance
 from gsv_demo.reading import Reading
@@ -295,7 +295,7 @@ def train_synthesis(
             "prefix": moved.detach(),
         }
         if run.progress >= recipe.adversary_from:
-            fooling, features, judged = _adversary(jury, jury_optimizer, made, real, device)
+            fooling, features, judged = adversary_step(jury, jury_optimizer, made, real, device)
             loss = loss + _ADVERSARY_WEIGHT * fooling + _FEATURE_WEIGHT * features
             scalars |= {"fooling": fooling.detach(), "features": features.detach(), "jury": judged.detach()}
         run.advance(loss, scalars)
@@ -303,19 +303,3 @@ def train_synthesis(
             run.sound("synthesis/posterior", made[0], SAMPLE_RATE_HZ)
             run.sound("synthesis/prior", made[-1], SAMPLE_RATE_HZ)
     return run
-
-
-def _adversary(
-    jury: Jury, optimizer: torch.optim.Optimizer, made: Tensor, real: Tensor, device: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Train the discriminators one step; return fooling, feature and discriminator losses."""
-    with torch.autocast(device, dtype=torch.bfloat16):
-        judged = jury_loss(jury(real), jury(made.detach()))
-    optimizer.zero_grad(set_to_none=True)
-    judged.backward()
-    optimizer.step()
-    with torch.autocast(device, dtype=torch.bfloat16):
-        made_judged = jury(made)
-        with torch.no_grad():
-            real_judged = jury(real)
-        return fooling_loss(made_judged), feature_distance(real_judged, made_judged), judged

@@ -10,6 +10,7 @@ DEFAULT_REPOSITORY = Path("model_repository")
 CONFIG_FILE = "config.pbtxt"
 
 GRAPH_FILE = "model.onnx"
+SPECTRUM_GRAPH_FILE = "spectrum.onnx"  # of a vocoder whose graph ends at a spectrum, in place of it
 ENGINE_FILE = "model.plan"
 VOCABULARY_FILE = "vocab.txt"  # of BERT, beside text_frontend
 TEXT_RESOURCES = "resources"  # a directory of optional files, beside it
@@ -20,11 +21,15 @@ T2S_DECODE_STEP_FILE = "t2s_decode_step.onnx"
 T2S_DECODE_SAMPLE_FILE = "t2s_decode_sample.onnx"  # with the draw of the next token
 T2S_MOVE_SLOT_FILE = "t2s_move_slot.onnx"  # one slot of the cache to another
 T2S_WEIGHTS_FILE = "t2s.weights"  # of the first
-T2S_INT8_WEIGHTS_FILE = "t2s_int8.weights"  # of the first, where it was built at 8 bits
 
 WEIGHTS_FOLDER = "weights"  # of fine-tunes that were added to the first, by their ids
 
 _BLOCK_BYTES = 1 << 20
+
+
+def t2s_rounded_weights_file(precision: str) -> str:
+    """Name the weight file of T2S's graph for a CPU; `precision` is int8 or int4."""
+    return f"t2s_{precision}.weights"
 
 
 def t2s_gpu_weights_file(precision: str) -> str:

@@ -23,6 +23,9 @@ KEY_PARAMETER = "gsv_key"
 PULSE_PARAMETER = "gsv_pulse"
 STATE = "GSV_STATE"  # environment variable: folder of all that a server keeps; `server.local_server` sets it
 
+# Who runs a graph: in float32, or with products in bfloat16.
+GRAPH_ENGINES = ONNX_RUNTIME, OPENVINO, OPENVINO_BF16 = ("onnxruntime", "openvino", "openvino-bf16")
+
 
 @dataclass(frozen=True)
 class TtsSettings:
@@ -82,6 +85,7 @@ class OnnxStageSettings:
     intra_op_threads: int  # on a CPU
     device: str  # "cpu", or "cuda": the first that the process sees
     shapes: str  # captured at start on a GPU, as `shape_buckets.parse_shapes` reads them; empty: none, any shape runs
+    engine: str  # of GRAPH_ENGINES; those of OpenVINO on a CPU
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,15 @@ import pytest
 
 from gsv_build import build_record, build_repository, stage_builds
 from gsv_build.build_repository import build
-from gsv_build.checkpoints import CheckpointError
+from gsv_build.checkpoints import CheckpointError, load_sovits
+from gsv_build.checkpoints.vocoders import save_vocoder
 from gsv_build.checks.random_checkpoints import write_random_checkpoints
 from gsv_build.deployment import PRESETS
 from gsv_build.export import export_graph
-from gsv_build.graphs.graph_quantisation import T2SPrecision
+from gsv_build.graphs.graph_quantisation import T2SPrecision, T2SQuantisation
+from gsv_build.modules.light_vocoder import LightVocoder
+from gsv_build.sizes import LightVocoderSizes
+from gsv_build.tuning import Choice, Tuning
 from gsv_build.weights import BERT_DIRECTORY, SPEAKER_ENCODER_FILE
 from gsv_runtime.contract import MODELS
 from gsv_runtime.settings import CheckpointFacts, read_build
@@ -49,9 +53,9 @@ def exported(monkeypatch):
         calls.append(model.name)
         path.write_text(json.dumps({"sizes": dict(sizes), "omit": list(omit), "precision": precision.value}))
 
-    def t2s(_model, folder, max_positions, precision):
+    def t2s(_model, folder, max_positions, quantisation):
         calls.append("t2s")
-        (folder / "t2s.onnx").write_text(f"{max_positions} {precision.value}")
+        (folder / "t2s.onnx").write_text(f"{max_positions} {quantisation.description}")
 
     monkeypatch.setattr(stage_builds, "export_graph", graph)
 
@@ -192,10 +196,66 @@ def test_another_precision_of_t2s_builds_t2s_again_and_is_recorded(tmp_path, wei
     build(tmp_path, CPU, weights)
     assert read_build(tmp_path)["t2s_precision"] == "fp32"
     exported.clear()
-    build(tmp_path, replace(CPU, t2s_precision=T2SPrecision.INT8), weights)
+    build(tmp_path, replace(CPU, t2s_quantisation=T2SQuantisation(T2SPrecision.INT8)), weights)
     assert exported == ["t2s"]
     assert (tmp_path / "t2s" / "1" / "t2s.onnx").read_text().endswith("int8")
     assert read_build(tmp_path)["t2s_precision"] == "int8"
+
+
+def test_a_weights_directory_says_which_matrices_of_t2s_bear_fewer_bits_and_the_command_line_overrides_it(
+    tmp_path, weights, exported
+):
+    T2SQuantisation(T2SPrecision.INT4, frozenset({"layers.0.qkv"})).write(weights / "t2s_quantisation.json")
+    build(tmp_path, CPU, weights)
+    assert (tmp_path / "t2s" / "1" / "t2s.onnx").read_text() == "2560 int4 layers.0.qkv"
+    assert read_build(tmp_path)["t2s_precision"] == "int4"
+    build(tmp_path, replace(CPU, t2s_quantisation=T2SQuantisation()), weights)
+    assert (tmp_path / "t2s" / "1" / "t2s.onnx").read_text() == "2560 fp32"
+
+
+@pytest.fixture
+def with_light_vocoder(weights):
+    """Weights with a light vocoder beside the s2."""
+    sovits = load_sovits(weights / "s2.pth").sizes
+    sizes = LightVocoderSizes(sovits.latent, sovits.global_dim, channels=8, expanded=16, blocks=2)
+    save_vocoder(weights / "vocoder", "light", LightVocoder(sizes), sizes)
+    return weights
+
+
+def test_a_vocoder_beside_the_s2_takes_the_place_of_its_own(tmp_path, with_light_vocoder, exported):
+    build(tmp_path, CPU, with_light_vocoder)
+    assert [path.name for path in (tmp_path / "vocoder" / "1").glob("*.onnx")] == ["spectrum.onnx"]
+    assert CheckpointFacts.from_repository(tmp_path).vocoder_receptive_field_frames == 1 + 2 + 2
+    shutil.rmtree(with_light_vocoder / "vocoder")
+    exported.clear()
+    build(tmp_path, CPU, with_light_vocoder)
+    assert exported == ["vocoder"]
+    assert [path.name for path in (tmp_path / "vocoder" / "1").glob("*.onnx")] == ["model.onnx"]
+
+
+def test_a_vocoder_that_ends_at_a_spectrum_is_not_for_a_preset_without_python(tmp_path, with_light_vocoder, exported):
+    with pytest.raises(CheckpointError, match="build for PRESET=cpu or cuda"):
+        build(tmp_path, PRESETS["onnx"], with_light_vocoder)
+    assert not exported
+
+
+def test_what_was_tuned_stands_in_the_configuration_until_its_graph_changes(tmp_path, weights, exported, monkeypatch):
+    def tune(_repository, _deployment, files, tuning):
+        asked.append(tuning)
+        return {"vocoder": Choice("openvino", files["vocoder"], {}, {})}
+
+    asked: list[Tuning] = []
+    monkeypatch.setattr(build_repository, "tune", tune)
+    config = tmp_path / "vocoder" / "config.pbtxt"
+    build(tmp_path, CPU, weights, tuning=Tuning.EXACT)
+    assert asked == [Tuning.EXACT]
+    build(tmp_path, CPU, weights)
+    assert 'string_value: "openvino"' in config.read_text()
+    assert read_build(tmp_path)["tuned"]["vocoder"]["engine"] == "openvino"
+    (tmp_path / "build.json").write_text((tmp_path / "build.json").read_text().replace('"graph": "', '"graph": "x'))
+    build(tmp_path, CPU, weights)
+    assert 'string_value: "openvino"' not in config.read_text()
+    assert asked == [Tuning.EXACT]
 
 
 def test_a_preset_with_engines_builds_them_after_the_graphs(tmp_path, weights, exported, monkeypatch):

@@ -31,7 +31,7 @@ class Graphs:
         self.sizes, modules = tiny_sovits.sizes(), tiny_sovits.modules()
         axes = {"latent_dim": self.sizes.latent, "global_dim": self.sizes.global_dim}
         self.stages = {
-            model.name: OnnxStage(
+            model.name: OnnxStage.open(
                 model, export_graph(getattr(modules, model.name), model, folder / model.name, axes), 1
             )
             for model in (contract.ACOUSTIC, contract.VOCODER)

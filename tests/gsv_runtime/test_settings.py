@@ -31,17 +31,25 @@ def test_parameters_become_typed_fields():
 
 
 def test_parameters_are_read_from_what_triton_hands_over():
-    values = {"intra_op_threads": "3", "device": "cuda", "shapes": "B1 F64", "EXECUTION_ENV_PATH": "x"}
+    values = {
+        "intra_op_threads": "3",
+        "device": "cuda",
+        "shapes": "B1 F64",
+        "engine": "openvino",
+        "EXECUTION_ENV_PATH": "x",
+    }
     config = {"parameters": {name: {"string_value": value} for name, value in values.items()}}
-    assert read(OnnxStageSettings, {"model_config": json.dumps(config)}) == OnnxStageSettings(3, "cuda", "B1 F64")
+    assert read(OnnxStageSettings, {"model_config": json.dumps(config)}) == OnnxStageSettings(
+        3, "cuda", "B1 F64", "openvino"
+    )
 
 
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({}, "missing: \\['device', 'intra_op_threads', 'shapes'\\]"),
+        ({}, "missing: \\['device', 'engine', 'intra_op_threads', 'shapes'\\]"),
         ({"intra_op_threads": "2", "device": "cpu", "shapes": "", "threads": "1"}, "unknown: \\['threads'\\]"),
-        ({"intra_op_threads": "two", "device": "cpu", "shapes": ""}, "'two'; need int"),
+        ({"intra_op_threads": "two", "device": "cpu", "shapes": "", "engine": "openvino"}, "'two'; need int"),
     ],
 )
 def test_a_wrong_parameter_stops_the_model_with_its_name(values, told):

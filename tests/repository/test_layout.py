@@ -19,6 +19,7 @@ PACKAGES = (
     "runtime/gsv_runtime",
     "build/gsv_build",
     "build/gsv_bench",
+    "build/gsv_compress",
     "build/gsv_demo",
     "build/gsv_judge",
     "client/gsv_client",

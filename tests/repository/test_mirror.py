@@ -63,7 +63,7 @@ TESTED_BY = {
     "gsv_runtime/t2s/decoder.py": "tests/gsv_build/graphs/test_t2s_decoding.py",
     "gsv_runtime/t2s/opening.py": "tests/gsv_build/graphs/test_t2s_opening.py",
     "gsv_runtime/t2s/sampled_steps.py": "tests/gsv_build/graphs/test_sampled_steps.py",
-    "gsv_runtime/graphs/opening.py": "tests/gsv_runtime/graphs/test_captured_stage.py",
+    "gsv_runtime/graphs/vocoder_spectrum.py": "tests/gsv_runtime/graphs/test_opening.py",
     "gsv_runtime/triton/graph_model.py": "tests/e2e/test_served_stages.py",
     # a language is read by many modules together: by what is heard of it, and against upstream
     "gsv_runtime/text/*": "tests/gsv_runtime/text/test_reading_corpus.py",
@@ -124,6 +124,7 @@ TESTED_BY = {
     "gsv_build/sizes.py": "tests/gsv_build/test_pairing.py",
     "gsv_build/stage_builds.py": "tests/gsv_build/test_build_repository.py",
     "gsv_build/tensorrt_library.py": "tests/gsv_build/test_engines.py",
+    "gsv_build/checks/graph_stages.py": "tests/gsv_compress/test_making.py",
     "gsv_build/checks/parity.py": "tests/parity/test_path_equals_upstream.py",
     "gsv_build/checks/precision_errors.py": "tests/gsv_build/checks/test_verify.py",
     "gsv_build/checks/rounded_graphs.py": "tests/gsv_build/graphs/test_half_precision.py",

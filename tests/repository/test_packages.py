@@ -29,7 +29,8 @@ PROJECTS: dict[str, dict[str, Any]] = {
     for folder in PACKAGES
 }
 VERSION = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
-OURS = {"gsv_runtime", "gsv_build", "gsv_bench", "gsv_demo", "gsv_client", "gsv_gateway", "gsv_loadtest", "gsv_local"}
+BUILDERS = {"gsv_bench", "gsv_build", "gsv_compress", "gsv_demo"}  # of one distribution
+OURS = {*BUILDERS, "gsv_runtime", "gsv_client", "gsv_gateway", "gsv_loadtest", "gsv_local"}
 PYTHONS = ("3.9", "3.10", "3.11", "3.12")  # onnxruntime and NumPy below 2 end there
 # Brought by who runs the code, and never by a package index.
 PROVIDED = {"triton_python_backend_utils", "tensorrt", "setuptools"}
@@ -89,7 +90,7 @@ def normal(name: str) -> str:
 @pytest.mark.parametrize("folder", PACKAGES)
 def test_a_package_asks_for_what_it_imports(folder: str) -> None:
     installed = importlib.metadata.packages_distributions()
-    ours = {name: {f"gsv-{'build' if name in ('gsv_bench', 'gsv_demo') else name[4:]}"} for name in OURS}
+    ours = {name: {"gsv-build" if name in BUILDERS else f"gsv-{name[4:]}"} for name in OURS}
     missing = []
     for name in sorted(imported(folder) - set(sys.stdlib_module_names) - PROVIDED):
         providers = ours.get(name) or {normal(each) for each in installed.get(name, [])}

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from gsv_build.graphs.graph_builder import WeightFile
-from gsv_build.graphs.graph_quantisation import BITS, BLOCK_VALUES, T2SPrecision, quantise
+from gsv_build.graphs.graph_quantisation import BLOCK_VALUES, T2SPrecision, T2SQuantisation, quantise
 from gsv_build.graphs.precision import Precision
 from gsv_build.graphs.t2s_gpu_graphs import (
     DecodeSampleGraph,
@@ -37,14 +37,16 @@ from gsv_runtime.model_files import (
     T2S_DECODE_SAMPLE_FILE,
     T2S_DECODE_STEP_FILE,
     T2S_GRAPH_FILE,
-    T2S_INT8_WEIGHTS_FILE,
     T2S_MOVE_SLOT_FILE,
     T2S_PREFILL_FILE,
     T2S_WEIGHTS_FILE,
     t2s_gpu_weights_file,
+    t2s_rounded_weights_file,
 )
 
-INT8_ACTIVATIONS = 4  # MatMulNBits's accuracy_level: inputs are rounded too, row by row and block by block
+ROUNDED_ACTIVATIONS = 4  # MatMulNBits's accuracy_level: inputs are rounded too, row by row and block by block
+
+_EXACT = T2SQuantisation()
 
 
 @dataclass(frozen=True)
@@ -66,28 +68,26 @@ class T2SGpuFiles:
     weights: Path  # of the steps; those of the prefill lie beside them
 
 
-def write_t2s_graphs(
-    model: T2S, folder: Path, max_positions: int, precision: T2SPrecision = T2SPrecision.FP32
-) -> T2SFiles:
+def write_t2s_graphs(model: T2S, folder: Path, max_positions: int, quantisation: T2SQuantisation = _EXACT) -> T2SFiles:
     """Write the graph for a CPU and its weights.
 
     Args:
         model: weights of every layer.
         folder: must exist.
         max_positions: rows of the table of positions: the longest text and the longest run of tokens.
-        precision: of the matrices of the layers.
+        quantisation: of the matrices of the layers.
 
     Returns:
         Paths of the files.
     """
     tensors = _tensors(model, max_positions)
     tensors[QUERY_SCALE] = _query_scale(model.sizes)
-    if precision is T2SPrecision.INT8:
-        weights = _int8_weights(folder, tensors)
-        engine: _EngineGraph = _Int8EngineGraph(model.sizes, weights)
-    else:
+    if quantisation.precision is T2SPrecision.FP32:
         weights = WeightFile(folder / T2S_WEIGHTS_FILE, tensors)
         engine = _EngineGraph(model.sizes, weights)
+    else:
+        weights = _rounded_weights(folder, tensors, quantisation)
+        engine = _RoundedEngineGraph(model.sizes, weights, quantisation)
     return T2SFiles(engine.save(folder / T2S_GRAPH_FILE, _facts(model, max_positions)), weights.path)
 
 
@@ -143,16 +143,16 @@ def _query_scale(sizes: T2SSizes) -> NDArray[np.float32]:
     return scale
 
 
-def _int8_weights(folder: Path, tensors: Mapping[str, NDArray[Any]]) -> WeightFile:
-    """Write what the 8-bit graph needs: the matrices of the layers in blocks, everything else as it is."""
+def _rounded_weights(folder: Path, tensors: Mapping[str, NDArray[Any]], quantisation: T2SQuantisation) -> WeightFile:
+    """Write what the rounded graph needs: matrices of the layers in blocks, everything else as it is."""
     written: dict[str, NDArray[Any]] = {}
     for name, tensor in tensors.items():
-        if name.startswith("layers.") and tensor.ndim == 2:
-            blocks = quantise(tensor)
+        if tensor.ndim == 2 and not quantisation.keeps(name.removesuffix(".weight")):
+            blocks = quantise(tensor, quantisation.precision)
             written |= {f"{name}.values": blocks.values, f"{name}.scales": blocks.scales}
         else:
             written[name] = tensor
-    return WeightFile(folder / T2S_INT8_WEIGHTS_FILE, written)
+    return WeightFile(folder / t2s_rounded_weights_file(quantisation.precision.value), written)
 
 
 class _EngineGraph(FusedT2SGraph):
@@ -189,11 +189,15 @@ class _EngineGraph(FusedT2SGraph):
         b.output("logits", self.linear(x, "head", bias=False), np.float32, ["B", sizes.vocabulary])
 
 
-class _Int8EngineGraph(_EngineGraph):
-    """The same with the matrices of the layers at 8 bits; embeddings, norms, biases and the head stay float32."""
+class _RoundedEngineGraph(_EngineGraph):
+    """The same with matrices of the layers at 8 or 4 bits; embeddings, norms, biases and the head stay float32."""
+
+    def __init__(self, sizes: T2SSizes, weights: WeightFile, quantisation: T2SQuantisation) -> None:
+        super().__init__(sizes, weights)
+        self._quantisation = quantisation
 
     def linear(self, x: str, name: str, bias: bool = True) -> str:
-        if not name.startswith("layers."):
+        if self._quantisation.keeps(name):
             return super().linear(x, name, bias)
         values, scales = (self.b.weight(f"{name}.weight.{part}") for part in ("values", "scales"))
         return self.b.add(
@@ -202,9 +206,9 @@ class _Int8EngineGraph(_EngineGraph):
             domain=MICROSOFT,
             K=self.inputs_of(name),
             N=self.b.weight_shape(values)[0],
-            bits=BITS,
+            bits=self._quantisation.precision.bits,
             block_size=BLOCK_VALUES,
-            accuracy_level=INT8_ACTIVATIONS,
+            accuracy_level=ROUNDED_ACTIVATIONS,
         )
 
     def inputs_of(self, name: str) -> int:

@@ -40,7 +40,7 @@ class CapturedStage:
         if not model.batchable:
             raise ValueError(f"{model.name} takes no batches; leave its shapes empty")
         self._model = model
-        self._any_shape = OnnxStage(model, graph, 1, device)
+        self._any_shape = OnnxStage.open(model, graph, 1, device)
         self._shapes = shapes
         self._prepared = [_prepare(model, graph, shape, device) for shape in shapes]
 

@@ -12,10 +12,7 @@ from typing import Any
 
 from gsv_runtime import contract
 from gsv_runtime.errors import InvalidRequest
-from gsv_runtime.graphs.captured_stage import CapturedStage
-from gsv_runtime.graphs.opening import open_stage
-from gsv_runtime.graphs.stage import OnnxStage
-from gsv_runtime.model_files import GRAPH_FILE
+from gsv_runtime.graphs.opening import OpenedStage, open_graph
 from gsv_runtime.settings import (
     CheckpointFacts,
     OnnxStageSettings,
@@ -82,7 +79,7 @@ class DecodingModels:
         """
         self._repository = repository
         self._settings = settings
-        self._graphs: dict[str, OnnxStage | CapturedStage] = {}
+        self._graphs: dict[str, OpenedStage] = {}
         self._opening = threading.Lock()
         for model in _SPEAKING:
             self._graph(model)
@@ -105,13 +102,10 @@ class DecodingModels:
         """
         return self._graph(model).run([inputs])[0]
 
-    def _graph(self, model: contract.Model) -> OnnxStage | CapturedStage:
+    def _graph(self, model: contract.Model) -> OpenedStage:
         with self._opening:
             if model.name not in self._graphs:
-                graph = self._folder(model) / GRAPH_FILE
-                if not graph.is_file():
-                    raise ValueError(f"{model.name} has no {GRAPH_FILE}; build the repository or the bundle again")
-                stage = open_stage(model, graph, self._settings[model.name])
+                stage = open_graph(model, self._folder(model), self._settings[model.name])
                 stage.warm_up()
                 self._graphs[model.name] = stage
                 logger.info("stage opened model=%s", model.name)

@@ -7,17 +7,13 @@ from typing import Any
 
 from gsv_runtime import contract
 from gsv_runtime.contract import DROP_INPUT, WEIGHTS_INPUT
-from gsv_runtime.graphs.captured_stage import CapturedStage
-from gsv_runtime.graphs.opening import open_stage
+from gsv_runtime.graphs.opening import OpenedStage, open_graph
 from gsv_runtime.graphs.resident import ResidentWeights
-from gsv_runtime.graphs.stage import OnnxStage
-from gsv_runtime.model_files import GRAPH_FILE
 from gsv_runtime.settings import OnnxStageSettings, read
 from gsv_runtime.tensors import Arrays
 from gsv_runtime.triton import messages
 
 _BY_NAME = {model.name: model for model in contract.MODELS}
-Stage = OnnxStage | CapturedStage
 
 
 class OnnxStageModel:
@@ -28,13 +24,11 @@ class OnnxStageModel:
         messages.configure_logging()
         self._model = _BY_NAME[args["model_name"]]
         folder = Path(args["model_repository"]) / args["model_version"]
-        if not (folder / GRAPH_FILE).is_file():
-            raise ValueError(f"{self._model.name} has no {GRAPH_FILE}; run `make build PRESET=cpu`")
         self._settings = read(OnnxStageSettings, args)
         self._weights = ResidentWeights(self._open(folder), folder, self._open)
 
-    def _open(self, folder: Path) -> Stage:
-        stage = open_stage(self._model, folder / GRAPH_FILE, self._settings)
+    def _open(self, folder: Path) -> OpenedStage:
+        stage = open_graph(self._model, folder, self._settings)
         stage.warm_up()
         return stage
 
@@ -77,7 +71,7 @@ class OnnxStageModel:
     def _answer_later(self, request: Any, weights: int) -> None:
         reply = messages.reply_to(request, self._model)
 
-        def answer(stage: Stage | Exception) -> None:
+        def answer(stage: OpenedStage | Exception) -> None:
             if isinstance(stage, Exception):
                 reply(stage)
                 return

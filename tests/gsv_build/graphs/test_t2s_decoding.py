@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gsv_build.graphs.graph_quantisation import T2SPrecision
+from gsv_build.graphs.graph_quantisation import T2SPrecision, T2SQuantisation
 from gsv_build.graphs.t2s_graphs import write_t2s_gpu_graphs, write_t2s_graphs
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
@@ -33,8 +33,7 @@ def open_engine(request, tmp_path_factory):
     if request.param == "cuda":
         files = write_t2s_gpu_graphs(model, folder, 256)
         return lambda slots: CudaEngine(files.prefill, files.decode_step, slots, 256, CPU)
-    precision = T2SPrecision.INT8 if request.param == "int8" else T2SPrecision.FP32
-    graph = write_t2s_graphs(model, folder, 256, precision).engine
+    graph = write_t2s_graphs(model, folder, 256, T2SQuantisation(T2SPrecision(request.param))).engine
     return lambda slots: CpuEngine(graph, slots, cache_rows=256, intra_op_threads=1)
 
 

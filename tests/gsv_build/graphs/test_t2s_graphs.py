@@ -7,7 +7,7 @@ import onnx
 import pytest
 import torch
 
-from gsv_build.graphs.graph_quantisation import T2SPrecision, quantise
+from gsv_build.graphs.graph_quantisation import T2SPrecision, T2SQuantisation, quantise, restored
 from gsv_build.graphs.precision import Precision
 from gsv_build.graphs.t2s_graphs import write_t2s_gpu_graphs, write_t2s_graphs
 from gsv_build.modules.t2s import T2S
@@ -177,27 +177,35 @@ def test_the_engine_graph_adds_only_fused_attention_and_normalisation(files):
     assert ours == {"GroupQueryAttention": SIZES.layers, "SkipLayerNormalization": 2 * SIZES.layers}
 
 
-@pytest.fixture(scope="module")
-def rounded_model(model):
-    """The module with the weights of its layers rounded as the 8-bit graph has them."""
-    rounded = T2S(SIZES).eval()
-    state = model.state_dict()
+def rounded(model, quantisation):
+    """The module with the weights of its layers rounded as the graph has them."""
+    other, state = T2S(SIZES).eval(), model.state_dict()
     for name, tensor in state.items():
-        if name.startswith("layers.") and tensor.ndim == 2:
-            blocks = quantise(tensor.numpy())
-            values = (blocks.values.astype(np.float32) - 128) * blocks.scales[:, :, np.newaxis]
-            state[name] = torch.from_numpy(values.reshape(len(values), -1)[:, : tensor.shape[1]])
-    rounded.load_state_dict(state)
-    return rounded
+        if tensor.ndim == 2 and not quantisation.keeps(name.removesuffix(".weight")):
+            blocks = quantise(tensor.numpy(), quantisation.precision)
+            state[name] = torch.from_numpy(restored(blocks, tensor.shape[1], quantisation.precision))
+    other.load_state_dict(state)
+    return other
+
+
+def rounded_files(model, folder, quantisation):
+    return write_t2s_graphs(model, folder, 64, quantisation)
 
 
 @pytest.fixture(scope="module")
 def int8_files(model, tmp_path_factory):
-    return write_t2s_graphs(model, tmp_path_factory.mktemp("int8"), 64, T2SPrecision.INT8)
+    return rounded_files(model, tmp_path_factory.mktemp("int8"), T2SQuantisation(T2SPrecision.INT8))
 
 
-def test_the_8_bit_engine_computes_with_the_rounded_weights(model, rounded_model, int8_files):
-    engine = CpuEngine(int8_files.engine, slots=1, cache_rows=32, intra_op_threads=1)
+SPARING = T2SQuantisation(T2SPrecision.INT4, frozenset({"layers.0.qkv", "layers.2.contract"}))
+
+
+@pytest.mark.parametrize(
+    "quantisation", [T2SQuantisation(T2SPrecision.INT8), T2SQuantisation(T2SPrecision.INT4), SPARING]
+)
+def test_a_rounded_engine_computes_with_the_rounded_weights(model, quantisation, tmp_path):
+    files, rounded_model = rounded_files(model, tmp_path, quantisation), rounded(model, quantisation)
+    engine = CpuEngine(files.engine, slots=1, cache_rows=32, intra_op_threads=1)
     spoken = prompt(3, 7, 6)
     tokens = np.arange(8)
     found = [engine.prefill(0, spoken)]
@@ -206,7 +214,15 @@ def test_the_8_bit_engine_computes_with_the_rounded_weights(model, rounded_model
     deviation = expected.std()
     # Inputs of every product are rounded to 8 bits too: 1/254 of the largest of 32, a few per cent after three layers.
     assert np.sqrt(np.mean((np.stack(found) - expected) ** 2)) < 0.05 * deviation
-    assert np.sqrt(np.mean((np.stack(found) - full_logits(model, spoken, tokens)) ** 2)) < 0.05 * deviation
+    off = np.sqrt(np.mean((np.stack(found) - full_logits(model, spoken, tokens)) ** 2))
+    assert off < {T2SPrecision.INT8: 0.05, T2SPrecision.INT4: 0.5}[quantisation.precision] * deviation
+
+
+def test_matrices_that_are_to_stay_float32_do(model, tmp_path):
+    graph = onnx.load(rounded_files(model, tmp_path, SPARING).engine, load_external_data=False)
+    names = {each.name for each in graph.graph.initializer}
+    assert {"layers.0.qkv.weight", "layers.2.contract.weight", "layers.1.qkv.weight.values"} <= names
+    assert sum(node.op_type == "MatMulNBits" for node in graph.graph.node) == 4 * SIZES.layers - 2
 
 
 def test_the_8_bit_engine_reads_no_float_copy_of_what_it_has_at_8_bits(files, int8_files):

@@ -56,7 +56,7 @@ def request(frames, rows=1):
 def test_a_captured_stage_answers_as_an_ordinary_one(vocoder, frames):
     captured = CapturedStage(contract.VOCODER, vocoder, parse_shapes(SHAPES), CPU)
     requests = [request(each) for each in frames]
-    ordinary = OnnxStage(contract.VOCODER, vocoder, 1).run(requests)
+    ordinary = OnnxStage.open(contract.VOCODER, vocoder, 1).run(requests)
     for found, expected in zip(captured.run(requests), ordinary, strict=True):
         np.testing.assert_array_equal(found["waveform"], expected["waveform"])
 
@@ -87,14 +87,16 @@ def test_a_stage_that_takes_no_batches_cannot_be_padded(vocoder):
 
 
 def test_settings_without_shapes_open_an_ordinary_stage(vocoder):
-    opened = open_stage(contract.VOCODER, vocoder, OnnxStageSettings(1, "cpu", ""))
+    opened = open_stage(contract.VOCODER, vocoder, OnnxStageSettings(1, "cpu", "", "onnxruntime"))
     assert isinstance(opened, OnnxStage)
-    assert isinstance(open_stage(contract.VOCODER, vocoder, OnnxStageSettings(1, "cpu", SHAPES)), CapturedStage)
+    assert isinstance(
+        open_stage(contract.VOCODER, vocoder, OnnxStageSettings(1, "cpu", SHAPES, "onnxruntime")), CapturedStage
+    )
 
 
 def test_an_unknown_device_is_named(vocoder):
     with pytest.raises(ValueError, match="'tpu'; need one of cpu, cuda"):
-        open_stage(contract.VOCODER, vocoder, OnnxStageSettings(1, "tpu", ""))
+        open_stage(contract.VOCODER, vocoder, OnnxStageSettings(1, "tpu", "", "onnxruntime"))
 
 
 def test_a_shape_that_cannot_be_captured_is_refused_at_the_start_with_its_reason(vocoder, monkeypatch):

@@ -56,7 +56,7 @@ def reference_encoder(tmp_path):
     )
     path = tmp_path / "model.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
-    return OnnxStage(contract.REFERENCE_ENCODER, path, intra_op_threads=1)
+    return OnnxStage.open(contract.REFERENCE_ENCODER, path, intra_op_threads=1)
 
 
 def test_a_stage_that_cannot_batch_answers_one_by_one(reference_encoder):

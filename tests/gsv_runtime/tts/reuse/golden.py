@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from gsv_build.checks.module_stages import SequenceRunner
-from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.graphs.t2s_graphs import write_t2s_graphs
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
@@ -127,7 +126,7 @@ def _stages(make_stages, folder):
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
         model.head.weight[-1] *= 4  # or EOS would hardly ever be drawn
-    engine = CpuEngine(write_t2s_graphs(model, folder, 256, T2SPrecision.FP32).engine, 1, 256, intra_op_threads=1)
+    engine = CpuEngine(write_t2s_graphs(model, folder, 256).engine, 1, 256, intra_op_threads=1)
     t2s = SequenceRunner(engine)
     nothing = {"semantic_tokens": np.zeros(0, np.int64), "finish_reason": np.array(["eos"], object)}
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from gsv_build.checks.module_stages import SequenceRunner, TextFrontend
 from gsv_runtime import contract
-from gsv_runtime.graphs.stage import OnnxStage
-from gsv_runtime.model_files import GRAPH_FILE, T2S_GRAPH_FILE
+from gsv_runtime.graphs.opening import graph_of, open_graph
+from gsv_runtime.model_files import T2S_GRAPH_FILE
+from gsv_runtime.settings import ONNX_RUNTIME, OnnxStageSettings
 from gsv_runtime.stages import SequenceCall, Stages
 from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.request import TextLimit
@@ -51,9 +52,12 @@ class OnnxStages:
     def __init__(
         self, repository: Path, text_frontend: TextFrontend, threads: int, cache_rows: int, limit: TextLimit
     ) -> None:
-        graphs = {model: repository / model.name / "1" / GRAPH_FILE for model in contract.MODELS if model.graph}
+        settings = OnnxStageSettings(intra_op_threads=threads, device="cpu", shapes="", engine=ONNX_RUNTIME)
+        folders = {model: repository / model.name / "1" for model in contract.MODELS if model.graph}
         self._stages = {
-            model.name: OnnxStage(model, graph, threads) for model, graph in graphs.items() if graph.is_file()
+            model.name: open_graph(model, folder, settings)
+            for model, folder in folders.items()
+            if graph_of(model, folder).path.is_file()
         }
         t2s = repository / contract.T2S.name / "1" / T2S_GRAPH_FILE
         self._t2s = SequenceRunner(CpuEngine(t2s, 1, cache_rows, threads), limit)

@@ -1,0 +1,180 @@
+"""What each way to compress makes of its own stage, at official sizes, in one process and by turns: 3 s of speech.
+
+Random weights. The vocoder's and the acoustic model's graphs by engine, a light vocoder with its inverse FFT, and steps
+of T2S at 32, 8 and 4 bits, whole and with half the layers. `compressed` measures whole requests through Triton.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from gsv_bench.t2s_cases import CACHE_ROWS, random_prompt
+from gsv_build.checks.module_stages import SeededWeights
+from gsv_build.deployment import PRESETS
+from gsv_build.export import export_graph
+from gsv_build.graphs.graph_quantisation import T2SPrecision, T2SQuantisation
+from gsv_build.graphs.t2s_graphs import write_t2s_graphs
+from gsv_build.modules.light_vocoder import LightVocoder
+from gsv_build.modules.t2s import T2S
+from gsv_build.size_presets import network_sizes
+from gsv_build.sizes import SovitsSizes, T2SSizes
+from gsv_build.tuning import Tuning, candidates
+from gsv_compress.light import light_sizes
+from gsv_runtime import contract
+from gsv_runtime.graphs.opening import open_graph
+from gsv_runtime.graphs.stage import example_inputs
+from gsv_runtime.graphs.vocoder_spectrum import VOCODER_SPECTRUM
+from gsv_runtime.model_files import GRAPH_FILE, SPECTRUM_GRAPH_FILE
+from gsv_runtime.t2s.cpu_engine import CpuEngine
+from gsv_runtime.t2s.engine import StepRow
+from gsv_runtime.versions import ModelVersion
+
+FRAMES, TOKENS = 150, 75
+_STEPS = 12  # of T2S in a round; a sentence has 75
+_STUDENT = 2  # layers of the teacher for each of the student
+Side = Callable[[], object]
+
+
+def bench(version: ModelVersion, size: str, rounds: int, folder: Path) -> dict[str, Any]:
+    """Measure one version.
+
+    Args:
+        version: its sizes; random weights.
+        size: official or small.
+        rounds: of each side, by turns; one more before is not counted.
+        folder: for the graphs.
+    """
+    sizes, load = network_sizes(version, size), os.getloadavg()[0]
+    vocoders, acoustics = _decoder_sides(SeededWeights(sizes), sizes.sovits, folder)
+    steps = _t2s_sides(sizes.t2s, folder)
+    return {
+        "version": version.value,
+        "rounds": rounds,
+        "load_average_at_start": round(load, 2),
+        "vocoder_ms": _by_turns(vocoders, rounds, "vocoder"),
+        "acoustic_ms": _by_turns(acoustics, rounds, "acoustic"),
+        "t2s_step_ms": {name: round(ms / _STEPS, 2) for name, ms in _by_turns(steps, rounds, "t2s").items()},
+        "t2s_megabytes": {name: round(_megabytes(folder / f"t2s {name}"), 1) for name in steps},
+    }
+
+
+def _decoder_sides(weights: SeededWeights, sizes: SovitsSizes, folder: Path) -> tuple[dict[str, Side], dict[str, Side]]:
+    """Vocoder and acoustic model by engine, and the light vocoder by engine."""
+    axes, modules = {"latent_dim": sizes.latent, "global_dim": sizes.global_dim}, weights.sovits()
+    light = LightVocoder(light_sizes(sizes)).eval()
+    for name, model, module, file in (
+        ("hifi-gan", contract.VOCODER, modules.vocoder, GRAPH_FILE),
+        ("light", VOCODER_SPECTRUM, light, SPECTRUM_GRAPH_FILE),
+        ("acoustic", contract.ACOUSTIC, modules.acoustic, GRAPH_FILE),
+    ):
+        export_graph(module, model, folder / name / file, axes)
+    engines = candidates(Tuning.FAST)
+    vocoders = {
+        f"{name}, {engine}": _stage_side(contract.VOCODER, folder / name, engine, axes)
+        for name in ("hifi-gan", "light")
+        for engine in engines
+    }
+    return vocoders, {each: _stage_side(contract.ACOUSTIC, folder / "acoustic", each, axes) for each in engines}
+
+
+def _stage_side(model: contract.Model, folder: Path, engine: str, axes: Mapping[str, int]) -> Side:
+    settings = replace(PRESETS["cpu"].model(model).settings, engine=engine)
+    stage = open_graph(model, folder, settings)
+    sizes = {"B": 1, "T": TOKENS, "P": 60, "F": FRAMES}
+    shapes = {
+        tensor.name: [axes.get(str(axis), axis) if axis not in sizes else "any" for axis in tensor.axes]
+        for tensor in model.inputs
+    }
+    inputs = example_inputs(model, sizes, shapes)
+    rng = np.random.default_rng(0)
+    for name in ("latents", "noise", "global_condition"):
+        if name in inputs:
+            inputs[name][:] = rng.standard_normal(inputs[name].shape, dtype=np.float32)
+    return lambda: stage.run([inputs])
+
+
+def _t2s_sides(sizes: T2SSizes, folder: Path) -> dict[str, Side]:
+    """Some steps of one sequence, at each precision, of the whole network and of half of its layers."""
+    torch.manual_seed(0)
+    sides = {}
+    for layers in (sizes.layers, sizes.layers // _STUDENT):
+        module = T2S(replace(sizes, layers=layers)).eval()
+        for precision in T2SPrecision:
+            name = f"{layers} layers, {precision.value}"
+            (folder / f"t2s {name}").mkdir()
+            files = write_t2s_graphs(module, folder / f"t2s {name}", CACHE_ROWS, T2SQuantisation(precision))
+            sides[name] = _steps_side(files.engine, sizes)
+    return sides
+
+
+def _steps_side(graph: Path, sizes: T2SSizes) -> Side:
+    engine = CpuEngine(graph, 1, CACHE_ROWS, PRESETS["cpu"].model(contract.T2S).settings.intra_op_threads)
+    prompt = random_prompt(sizes, seed=0)
+    engine.prefill(0, prompt)
+
+    def side() -> None:
+        for step in range(_STEPS):
+            engine.decode_step([StepRow(step, prompt.prompt_tokens.size + step, prompt.rows + step)])
+
+    return side
+
+
+def _by_turns(sides: Mapping[str, Side], rounds: int, title: str) -> dict[str, float]:
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for index in tqdm(range(rounds + 1), desc=f"{title} by turns", unit="round", leave=False):
+        for name, side in sides.items():
+            started = time.perf_counter()
+            side()
+            if index:
+                times[name].append(1e3 * (time.perf_counter() - started))
+    return {name: round(statistics.median(each), 2) for name, each in times.items()}
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """One version, as Markdown."""
+    lines = [
+        f"**{found['version']}**, {found['rounds']} rounds by turns, load average at the start "
+        f"{found['load_average_at_start']}",
+        "",
+        "| stage | side | ms | times as fast | MB |",
+        "|---|---|---:|---:|---:|",
+    ]
+    stages = {"vocoder_ms": "vocoder, 3 s", "acoustic_ms": "acoustic, 3 s", "t2s_step_ms": "T2S, a step"}
+    for key, stage in stages.items():
+        first = next(iter(found[key].values()))
+        for name, ms in found[key].items():
+            size = found["t2s_megabytes"].get(name, "")
+            lines.append(f"| {stage} | {name} | {ms:.1f} | {first / ms:.2f} | {size} |")
+    return "\n".join(lines)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this benchmark."""
+    parser.add_argument("--stage-versions", default="v2,v2ProPlus", help="comma-separated")
+    parser.add_argument("--stage-size", choices=("official", "small"), default="official")
+    parser.add_argument("--stage-rounds", type=int, default=7)
+
+
+def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """Measure; return the tables and the values."""
+    results = []
+    for version in arguments.stage_versions.split(","):
+        with tempfile.TemporaryDirectory(prefix="gsv-bench-stages-") as folder:
+            results.append(bench(ModelVersion(version), arguments.stage_size, arguments.stage_rounds, Path(folder)))
+    return "\n\n".join(map(table, results)), {"compressed_stages": results}

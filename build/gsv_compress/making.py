@@ -1,0 +1,257 @@
+"""From a voice to a smaller one, measure by measure: lessons, students, a weights directory, a report."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from gsv_build.checkpoints import save_t2s
+from gsv_build.checkpoints.vocoders import save_vocoder
+from gsv_build.graphs.graph_quantisation import BLOCK_VALUES, T2SPrecision, T2SQuantisation
+from gsv_build.modules.light_vocoder import receptive_frames
+from gsv_build.modules.t2s import T2S
+from gsv_build.stage_builds import Weights
+from gsv_build.weights import (
+    BERT_DIRECTORY,
+    HUBERT_DIRECTORY,
+    SOVITS_FILE,
+    SPEAKER_ENCODER_FILE,
+    T2S_FILE,
+    T2S_QUANTISATION_FILE,
+    VOCODER_DIRECTORY,
+    Chosen,
+    find_weights,
+)
+from gsv_compress import lessons
+from gsv_compress.light import LightRecipe, light_sizes, train_light
+from gsv_compress.quantising import choose
+from gsv_compress.report import Findings, judge
+from gsv_compress.saying import NEW, OLD, say_both
+from gsv_compress.t2s_student import agreement, batches_of, narrower, pack, shorter, teach
+from gsv_compress.teacher import Sentence, Speaker, Teacher
+from gsv_demo import texts
+from gsv_demo.recipe import Stage
+
+LOG = logging.getLogger("gsv.compress")
+OUR_REFERENCES = Path(__file__).resolve().parents[1] / "gsv_demo" / "weights" / "references"
+_STEPS = {"cpu": 6_000, "cuda": 200_000}
+_BATCH = {"cpu": 12, "cuda": 64}
+_IMPORTANCE_BATCHES = 16
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is made of what."""
+
+    weights: Path
+    chosen: Chosen
+    out: Path
+    work: Path
+    references: Path
+    language: str
+    lessons: int
+    minutes: float
+    steps: int
+    device: str
+    threads: int
+    judges: Path
+    texts: int
+    vocoder: str | None
+    t2s_layers: int | None
+    prune: float | None
+    precision: T2SPrecision
+
+    @property
+    def changes_t2s(self) -> bool:
+        """Whether other tokens may be spoken."""
+        return bool(self.t2s_layers or self.prune) or self.precision is not T2SPrecision.FP32
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is asked for."""
+        return not (self.vocoder or self.changes_t2s)
+
+
+def plan_of(asked: argparse.Namespace) -> Plan:
+    """The plan of a command line."""
+    device = asked.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return Plan(
+        weights=asked.weights,
+        chosen=Chosen(asked.t2s, asked.sovits, asked.base),
+        out=asked.out,
+        work=asked.work or asked.out.with_name(f"{asked.out.name}-work"),
+        references=asked.references or OUR_REFERENCES,
+        language=asked.language,
+        lessons=asked.lessons,
+        minutes=asked.minutes,
+        steps=asked.steps or _STEPS[device],
+        device=device,
+        threads=asked.threads,
+        judges=asked.judges,
+        texts=asked.texts,
+        vocoder=asked.vocoder,
+        t2s_layers=asked.t2s_layers,
+        prune=asked.prune,
+        precision=T2SPrecision(asked.precision),
+    )
+
+
+class Making:
+    """One run of the command."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.files = find_weights(plan.weights, chosen=plan.chosen)
+        self.weights = Weights(self.files)
+        self.findings = Findings()
+        torch.set_num_threads(plan.threads)
+
+    @cached_property
+    def teacher(self) -> Teacher:
+        """The user's model, built and loaded."""
+        return Teacher(self.files, self.plan.weights, self.plan.work / "teacher", self.plan.threads)
+
+    @cached_property
+    def speakers(self) -> list[Speaker]:
+        """Who is imitated."""
+        return self.teacher.speakers(self.plan.references)
+
+    @cached_property
+    def sentences(self) -> list[Sentence]:
+        """What the teacher said."""
+        folder = self.plan.work / "lessons"
+        lessons.make(self.teacher, self.speakers, self.plan.language, self.plan.lessons, folder)
+        return lessons.load(folder)
+
+    def run(self) -> Path:
+        """Make the directory and its report; returns the directory."""
+        plan = self.plan
+        plan.work.mkdir(parents=True, exist_ok=True)
+        self._copy_files()
+        if plan.vocoder:
+            self._make_vocoder()
+        if plan.changes_t2s:
+            self._make_t2s()
+        self._report()
+        return plan.out
+
+    def _copy_files(self) -> None:
+        """Everything that no measure changes; encoders, which are large, by hard links where they can be."""
+        files, out = self.files, self.plan.out
+        out.mkdir(parents=True, exist_ok=True)
+        for name, source in ((T2S_FILE, files.t2s), (SOVITS_FILE, files.sovits)):
+            if not (out / name).exists():
+                shutil.copy2(source, out / name)
+        shared = {
+            HUBERT_DIRECTORY: files.hubert,
+            BERT_DIRECTORY: files.bert,
+            SPEAKER_ENCODER_FILE: files.speaker_encoder,
+        }
+        for name, path in shared.items():
+            if path is not None and not (out / name).exists():
+                _link(path, out / name)
+
+    def _make_vocoder(self) -> None:
+        """Teach the vocoder and put it beside the s2."""
+        plan, sovits = self.plan, self.weights.sovits
+        sizes = light_sizes(sovits.sizes)
+        student = train_light(self.sentences, sizes, LightRecipe(self._stage(1e-3)), plan.work / "run", plan.device)
+        save_vocoder(plan.out / VOCODER_DIRECTORY, "light", student.cpu(), sizes)
+        self.findings.measures["light vocoder"] = {
+            "channels": sizes.channels,
+            "blocks": sizes.blocks,
+            "frames seen to each side": receptive_frames(sizes),
+        }
+        self.findings.megabytes["vocoder"] = _megabytes(sovits.module.vocoder), _megabytes(student)
+
+    def _make_t2s(self) -> None:
+        """Prune, shorten, teach and quantise T2S, whichever of them is asked for."""
+        plan, teacher = self.plan, self.weights.t2s.module
+        held_out = self.sentences[-lessons.HELD_OUT :]
+        student, chosen = teacher, list(range(teacher.sizes.layers))
+        if plan.prune:
+            drawn = batches_of(self.sentences, 4, np.random.default_rng(0))
+            student = narrower(student, plan.prune, list(itertools.islice(drawn, _IMPORTANCE_BATCHES)))
+        if plan.t2s_layers:
+            student, chosen = shorter(student, plan.t2s_layers)
+        if student is not teacher:
+            taught = teach(teacher, student, chosen, self.sentences, self._stage(5e-4), plan.work / "run", plan.device)
+            student = taught
+            save_t2s(plan.out / T2S_FILE, student, info="student of the same voice")
+            self.findings.measures["T2S student"] = {
+                "layers": f"{student.sizes.layers} of {teacher.sizes.layers}",
+                "channels of a feed-forward": f"{student.sizes.feed_forward} of {teacher.sizes.feed_forward}",
+                "likeliest token the same": agreement(teacher, student, held_out),
+                "tokens compared": sum(each.tokens.size + 1 for each in held_out),
+            }
+        after = _megabytes(student)
+        if plan.precision is not T2SPrecision.FP32:
+            made = choose(student, plan.precision, [pack([each]) for each in held_out])
+            made.quantisation.write(plan.out / T2S_QUANTISATION_FILE)
+            self.findings.measures[f"T2S at {plan.precision.bits} bits"] = {
+                "divergence, nats a token": made.divergence,
+                "matrices that stay float32": sorted(made.quantisation.float32) or "none",
+                "their share of the weights": made.kept_share,
+            }
+            after = quantised_megabytes(student, made.quantisation)
+        self.findings.megabytes["T2S"] = _megabytes(teacher), after
+
+    def _stage(self, learning_rate: float) -> Stage:
+        """How long and how hard a student is trained."""
+        plan = self.plan
+        return Stage(plan.steps, _BATCH[plan.device], learning_rate, 200, final_share=0.05, seconds=60 * plan.minutes)
+
+    def _report(self) -> None:
+        """Let both voices say held-out texts, and the judges hear them."""
+        plan, folder = self.plan, self.plan.work / "said"
+        voices = {OLD: self.teacher}  # built by now, so that of the new one only what differs is
+        if not (plan.work / "student").exists():
+            shutil.copytree(plan.work / "teacher", plan.work / "student")
+        new = Teacher(find_weights(plan.out), plan.out, plan.work / "student", plan.threads)
+        said = texts.held_out(plan.language, plan.texts)
+        voices[NEW] = new
+        speakers = {OLD: self.speakers, NEW: new.speakers(plan.references)}
+        times = say_both(voices, speakers, said, plan.language, folder, same_tokens=not plan.changes_t2s)
+        self.findings.note_times(times)
+        self.findings.judged = judge(folder, plan.judges)
+        LOG.info("report written page=%s clips=%s", self.findings.write(plan.out), folder)
+
+
+def _megabytes(module: nn.Module) -> float:
+    """Of the weights in float32."""
+    return sum(tensor.numel() for tensor in module.state_dict().values()) * 4 / 1e6
+
+
+def quantised_megabytes(model: T2S, quantisation: T2SQuantisation) -> float:
+    """Of the weights as the graph holds them: rounded ones with a scale of 4 bytes a block."""
+    total = 0.0
+    for name, tensor in model.state_dict().items():
+        is_rounded = tensor.dim() == 2 and not quantisation.keeps(name.removesuffix(".weight"))
+        total += tensor.numel() * (quantisation.precision.bits / 8 + 4 / BLOCK_VALUES if is_rounded else 4)
+    return total / 1e6
+
+
+def _link(source: Path, target: Path) -> None:
+    """A file or a folder by hard links, or copied where that cannot be."""
+
+    def link(one: str, other: str) -> None:
+        try:
+            os.link(os.path.realpath(one), other)
+        except OSError:
+            shutil.copy2(one, other)
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=link)
+    else:
+        link(str(source), str(target))

@@ -1,0 +1,231 @@
+"""A T2S with fewer layers, and with fewer channels in each, taught by the user's own.
+
+Layers: each student layer stands for a run of the teacher's and begins as the last of them, whose output it learns to
+give; then the logits are matched, too. Channels of the feed-forward that matter least on what the teacher said are left
+out before that, and the same teaching heals it.
+
+Source: pocket-tts (Kyutai 2026) went from 24 to 6 layers by matching activations, not tokens; Jiao et al. 2020,
+"TinyBERT", for the order: activations first, then logits.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from gsv_build.modules.t2s import T2S, TransformerLayer, visible_keys
+from gsv_compress.lessons import HELD_OUT
+from gsv_compress.teacher import Sentence
+from gsv_demo.recipe import Stage
+from gsv_demo.run import Run, ahead
+from gsv_runtime.tensors import Array
+
+LOG = logging.getLogger("gsv.compress")
+_LOGITS_FROM = 0.4  # share of the training
+_LOGITS_WEIGHT = 1.0
+Batch = dict[str, Tensor]
+
+
+def runs_of_layers(teacher_layers: int, student_layers: int) -> list[int]:
+    """Index of the last teacher layer that each student layer stands for; runs are as even as can be.
+
+    Raises:
+        ValueError: there are no fewer than the teacher has, or none.
+    """
+    if not 0 < student_layers <= teacher_layers:
+        raise ValueError(f"{student_layers} layers asked for, the voice has {teacher_layers}; ask for 1 to that many")
+    ends = np.rint(np.linspace(0, teacher_layers, student_layers + 1)[1:]).astype(int)
+    return [int(end) - 1 for end in ends]
+
+
+def shorter(teacher: T2S, layers: int) -> tuple[T2S, list[int]]:
+    """A T2S with `layers` layers of the teacher's, and which they are."""
+    chosen = runs_of_layers(teacher.sizes.layers, layers)
+    student = T2S(replace(teacher.sizes, layers=layers))
+    state = {name: tensor for name, tensor in teacher.state_dict().items() if not name.startswith("layers.")}
+    for index, source in enumerate(chosen):
+        state |= {f"layers.{index}.{name}": each for name, each in teacher.layers[source].state_dict().items()}
+    student.load_state_dict(state)
+    return student, chosen
+
+
+@torch.no_grad()
+def narrower(model: T2S, share: float, batches: Sequence[Batch]) -> T2S:
+    """The model without the least important channels of every feed-forward.
+
+    Args:
+        model: to prune.
+        share: of the channels that are left out.
+        batches: what importance is measured on.
+
+    Raises:
+        ValueError: the share leaves nothing, or less than nothing out.
+    """
+    if not 0.0 < share < 1.0:
+        raise ValueError(f"prune {share:g} of the channels; need a share between 0 and 1")
+    kept = max(32, 32 * round((1.0 - share) * model.sizes.feed_forward / 32))  # blocks of 8-bit weights hold 32
+    importance = channel_importance(model, batches)
+    pruned = T2S(replace(model.sizes, feed_forward=kept))
+    state = dict(model.state_dict())
+    for index, each in enumerate(importance):
+        best = each.topk(kept).indices.sort().values
+        for name, axis in (("expand.weight", 0), ("expand.bias", 0), ("contract.weight", 1)):
+            state[f"layers.{index}.{name}"] = state[f"layers.{index}.{name}"].index_select(axis, best)
+    pruned.load_state_dict(state)
+    return pruned
+
+
+def channel_importance(model: T2S, batches: Sequence[Batch]) -> list[Tensor]:
+    """For each layer, what each feed-forward channel adds to the sum on average: [feed_forward]."""
+    totals = [torch.zeros(model.sizes.feed_forward) for _ in model.typed_layers]
+
+    def hook(index: int) -> object:
+        def add(_: nn.Module, __: object, expanded: Tensor) -> None:
+            totals[index] += F.relu(expanded).flatten(0, -2).mean(dim=0)
+
+        return add
+
+    handles = [layer.expand.register_forward_hook(hook(i)) for i, layer in enumerate(model.typed_layers)]  # type: ignore[arg-type]
+    for batch in batches:
+        hidden_states(model, batch)
+    for handle in handles:
+        handle.remove()
+    return [total * layer.contract.weight.norm(dim=0) for total, layer in zip(totals, model.typed_layers, strict=True)]
+
+
+def pack(sentences: Sequence[Sentence]) -> Batch:
+    """Right-padded sequences, prompt tokens and spoken tokens in one row; arguments of `T2S.forward`."""
+    tokens = [np.concatenate([each.prompt_tokens, each.tokens]) for each in sentences]
+    phones = [each.phones for each in sentences]
+
+    def padded(rows: list[Array]) -> Tensor:
+        width = max(row.shape[-1] for row in rows)
+        pads = [[(0, 0)] * (row.ndim - 1) + [(0, width - row.shape[-1])] for row in rows]
+        return torch.from_numpy(np.stack([np.pad(row, pad) for row, pad in zip(rows, pads, strict=True)]))
+
+    return {
+        "phones": padded(phones),
+        "phone_lengths": torch.tensor([row.size for row in phones]),
+        "bert_features": padded([each.bert_features for each in sentences]),
+        "tokens": padded(tokens),
+        "token_lengths": torch.tensor([row.size for row in tokens]),
+        "prompt_lengths": torch.tensor([each.prompt_tokens.size for each in sentences]),
+    }
+
+
+def hidden_states(model: T2S, batch: Batch) -> tuple[list[Tensor], Tensor, Tensor]:
+    """Run a packed batch, keeping what every layer gives.
+
+    Returns:
+        Outputs of the layers, each [B, L, hidden]; the mask of real rows [B, L]; logits [B, T + 1, V].
+    """
+    phones, phone_lengths, tokens = batch["phones"], batch["phone_lengths"], batch["tokens"]
+    lengths, rows = phone_lengths + batch["token_lengths"], phones.shape[1] + tokens.shape[1]
+    index = torch.arange(rows, device=phones.device)
+    token_index = (index[None, :] - phone_lengths[:, None]).clamp(min=0)
+    packed_tokens = F.pad(tokens, (0, phones.shape[1])).gather(1, token_index)
+    features = F.pad(batch["bert_features"], (0, tokens.shape[1])).transpose(1, 2)
+    x = model.embed_packed(F.pad(phones, (0, tokens.shape[1])), packed_tokens, features, phone_lengths)
+    visible = visible_keys(phone_lengths, lengths, rows)[:, None]
+    states = []
+    for layer in model.typed_layers:
+        x = _through(layer, x, visible)
+        states.append(x)
+    scored = torch.arange(-1, tokens.shape[1], device=phones.device)[None, :] + phone_lengths[:, None]
+    logits = model.head(x.gather(1, scored[..., None].expand(-1, -1, x.shape[-1])))
+    return states, index[None, :] < lengths[:, None], logits
+
+
+def _through(layer: TransformerLayer, x: Tensor, visible: Tensor) -> Tensor:
+    query, key, value = layer.project(x)
+    return layer.finish(x, F.scaled_dot_product_attention(query, key, value, attn_mask=visible))
+
+
+def spoken_rows(batch: Batch) -> Tensor:
+    """Which rows of the logits the server would draw from, EOS's included: [B, T + 1] bool."""
+    index = torch.arange(batch["tokens"].shape[1] + 1)[None, :]
+    return (index >= batch["prompt_lengths"][:, None]) & (index <= batch["token_lengths"][:, None])
+
+
+def batches_of(sentences: Sequence[Sentence], count: int, rng: np.random.Generator) -> Iterator[Batch]:
+    """Endless batches of `count` sentences of like length."""
+    order = sorted(range(len(sentences)), key=lambda index: sentences[index].phones.size + sentences[index].tokens.size)
+    groups = [order[start : start + count] for start in range(0, len(order), count)]
+    while True:
+        for group in rng.permutation(len(groups)):
+            yield pack([sentences[index] for index in groups[group]])
+
+
+def distance(teacher: T2S, student: T2S, batch: Batch, chosen: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """How far the student is from the teacher.
+
+    Args:
+        teacher: not trained.
+        student: trained.
+        batch: a packed one.
+        chosen: the teacher's layer whose output each student layer is to give.
+
+    Returns:
+        Mean squared difference of activations as a share of the teacher's variance, and the divergence of the
+        distributions of tokens, in nats; scalars.
+    """
+    with torch.no_grad():
+        theirs, real, their_logits = hidden_states(teacher, batch)
+    ours, _, our_logits = hidden_states(student, batch)
+    parts = [
+        (mine[real].float() - theirs[source][real].float()).square().mean() / theirs[source][real].float().var()
+        for mine, source in zip(ours, chosen, strict=True)
+    ]
+    rows = spoken_rows(batch)
+    divergence = F.kl_div(
+        our_logits[rows].float().log_softmax(-1), their_logits[rows].float().log_softmax(-1), log_target=True,
+        reduction="batchmean",
+    )  # fmt: skip
+    return torch.stack(parts).mean(), divergence
+
+
+def teach(
+    teacher: T2S, student: T2S, chosen: Sequence[int], sentences: Sequence[Sentence], stage: Stage, folder: Path,
+    device: str,
+) -> T2S:  # fmt: skip
+    """Train the student, or go on where it stopped.
+
+    Args:
+        teacher: the user's T2S.
+        student: as `shorter` or `narrower` made it.
+        chosen: as `shorter` gave them.
+        sentences: what the teacher said; the last eight are left out.
+        stage: how long and how hard.
+        folder: checkpoint and scalars.
+        device: "cpu" or "cuda".
+    """
+    teacher, student = teacher.to(device).eval(), student.to(device).train()
+    run = Run("t2s", stage, {"student": student}, folder)
+    drawn = batches_of(sentences[:-HELD_OUT] or sentences, stage.batch, np.random.default_rng(run.step))
+    for batch in ahead(run.steps(), lambda: next(drawn), device):
+        with torch.autocast(device, dtype=torch.bfloat16):
+            activations, divergence = distance(teacher, student, batch, chosen)
+        loss = activations
+        if run.progress >= _LOGITS_FROM:
+            loss = loss + _LOGITS_WEIGHT * divergence
+        run.advance(loss, {"activations": activations.detach(), "divergence": divergence.detach()})
+    return student.cpu().eval()
+
+
+@torch.no_grad()
+def agreement(teacher: T2S, student: T2S, sentences: Sequence[Sentence]) -> float:
+    """Share of tokens for which both hold the same one likeliest, each told the teacher's tokens before it."""
+    same = rows = 0
+    for sentence in sentences:
+        batch = pack([sentence])
+        spoken = spoken_rows(batch)
+        ours, theirs = (hidden_states(model, batch)[2][spoken].argmax(-1) for model in (student, teacher))
+        same, rows = same + int((ours == theirs).sum()), rows + ours.numel()
+    return same / rows
