@@ -26,7 +26,8 @@ export BUILD_S1 := $(value S1)
 export BUILD_S2 := $(value S2)
 export BUILD_BASE := $(value BASE)
 export BUILD_MODEL := $(value MODEL)
-VOICE_FILES = --weights "$$BUILD_WEIGHTS" $${BUILD_S1:+--t2s "$$BUILD_S1"} $${BUILD_S2:+--sovits "$$BUILD_S2"} $${BUILD_BASE:+--base "$$BUILD_BASE"} $${BUILD_MODEL:+--model "$$BUILD_MODEL"}
+CHECKPOINTS = --weights "$$BUILD_WEIGHTS" $${BUILD_S1:+--t2s "$$BUILD_S1"} $${BUILD_S2:+--sovits "$$BUILD_S2"} $${BUILD_BASE:+--base "$$BUILD_BASE"}
+VOICE_FILES = $(CHECKPOINTS) $${BUILD_MODEL:+--model "$$BUILD_MODEL"}
 ARGS ?=
 # Where `make demo` takes its voice from, what is said there, and what to tell about the weights.
 REFERENCE ?= build/gsv_demo/weights/references/slt.flac
@@ -176,7 +177,7 @@ OUT ?= $(WEIGHTS)-compressed
 COMPRESSED := $(if $(filter file,$(origin OUT)),$(OUT),$(value OUT))
 export BUILD_OUT := $(COMPRESSED)
 compress: setup ## a smaller, faster voice of WEIGHTS=dir (or S1= S2=) in OUT=dir, by ARGS="--vocoder light --t2s-layers 8 --precision int8 --prune 0.3"
-	$(BIN)/python -m gsv_compress $(VOICE_FILES) --out "$$BUILD_OUT" $(ARGS)
+	$(BIN)/python -m gsv_compress $(CHECKPOINTS) --out "$$BUILD_OUT" $(ARGS)
 
 verify: setup ## every stage of every version, PyTorch against ONNX, official sizes (ARGS="--size small" is quicker)
 	$(BIN)/python -m gsv_build verify --json $(ARGS)
