@@ -81,7 +81,7 @@ class OpenVinoSession:
             for each in self._compiled.inputs
         ]
 
-    def run(self, output_names: Sequence[str], input_feed: Mapping[str, Array]) -> list[Array]:
-        """Compute the outputs named; they are the caller's to keep."""
+    def run(self, output_names: Sequence[str], input_feed: Mapping[str, Array], run_options: Any = None) -> list[Array]:
+        """Compute the outputs named; they are the caller's to keep. Options of ONNX Runtime have no meaning here."""
         results = self._request.infer(dict(input_feed))
         return [np.array(results[self._outputs[name]]) for name in output_names]

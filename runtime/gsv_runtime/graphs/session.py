@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
@@ -96,8 +96,20 @@ class BadInput(ValueError):
     """ONNX Runtime cannot compute with an input; the message says why, without its own file names."""
 
 
+class GraphSession(Protocol):
+    """A loaded graph: ONNX Runtime's own session, or one that looks like it."""
+
+    def get_inputs(self) -> Sequence[Any]:
+        """Inputs, each with `name` and `shape`."""
+        ...
+
+    def run(self, output_names: Sequence[str], input_feed: Mapping[str, Array], run_options: Any = None) -> list[Array]:
+        """Compute the outputs named."""
+        ...
+
+
 def run(
-    session: onnxruntime.InferenceSession, outputs: Sequence[str], inputs: Mapping[str, Array], gives_back: bool = False
+    session: GraphSession, outputs: Sequence[str], inputs: Mapping[str, Array], gives_back: bool = False
 ) -> list[Array]:
     """Compute a graph once.
 

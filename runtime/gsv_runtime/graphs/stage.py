@@ -5,15 +5,14 @@ Every batchable graph takes lengths, so that a row of a padded batch is what the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 
 from gsv_runtime.contract import SAMPLES_PER_FRAME, Model
 from gsv_runtime.errors import InvalidRequest
-from gsv_runtime.graphs.session import CPU, BadInput, Device, open_session, run
+from gsv_runtime.graphs.session import CPU, BadInput, Device, GraphSession, open_session, run
 from gsv_runtime.tensors import NUMPY_DTYPES, Array, Arrays
 
 # Inputs of a run after which memory is given back: seconds of speech more than any chunk has.
@@ -25,32 +24,20 @@ LENGTH_AXES = {"character_lengths": "C", "token_lengths": "T", "phone_lengths": 
 WARM_UP_SIZES = {"B": 1, "C": 12, "T": 25, "P": 30, "F": 50, "N": 57_600}
 
 
-class GraphSession(Protocol):
-    """A loaded graph: ONNX Runtime's own session, or one that looks like it."""
-
-    def get_inputs(self) -> Sequence[Any]:
-        """Inputs, each with `name` and `shape`."""
-        ...
-
-    def run(self, output_names: Sequence[str], input_feed: Mapping[str, Array]) -> list[Array]:
-        """Compute the outputs named."""
-        ...
-
-
 class OnnxStage:
     """One graph, its session and its contract."""
 
-    def __init__(self, model: Model, session: GraphSession) -> None:
+    def __init__(self, model: Model, session: GraphSession, gives_back: bool = False) -> None:
         self._model = model
         self._session = session
         self._inputs = {value.name: value.shape for value in session.get_inputs()}
         self._outputs = [tensor.name for tensor in model.outputs]
-        self._gives_back = device == CPU
+        self._gives_back = gives_back
 
     @classmethod
     def open(cls, model: Model, graph: Path, intra_op_threads: int, device: Device = CPU) -> OnnxStage:
         """Load a graph with ONNX Runtime."""
-        return cls(model, open_session(graph, intra_op_threads, device=device))
+        return cls(model, open_session(graph, intra_op_threads, device=device), gives_back=device == CPU)
 
     def run(self, requests: list[Arrays]) -> list[Arrays]:
         """Answer requests in one call of the graph if it is batchable, else one by one.

@@ -94,7 +94,7 @@ def test_an_id_that_the_graph_lacks_is_the_callers_fault_and_told_without_a_file
     )
     path = tmp_path / "model.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
-    stage = OnnxStage(contract.BERT, path, intra_op_threads=1)
+    stage = OnnxStage.open(contract.BERT, path, intra_op_threads=1)
     request = {"bert_token_ids": np.array([[1, 99]]), "character_lengths": np.array([[2]])}
     with pytest.raises(InvalidRequest, match="bert cannot compute with this: it holds the id 99; need 0 to 2"):
         stage.run([request])
