@@ -38,7 +38,7 @@ from gsv_compress.quantising import choose
 from gsv_compress.report import Findings, judge
 from gsv_compress.saying import NEW, OLD, say_both
 from gsv_compress.t2s_student import agreement, batches_of, narrower, pack, shorter, teach
-from gsv_compress.teacher import Sentence, Speaker, Teacher
+from gsv_compress.teacher import Sentence, Speaker, Teacher, read_references
 from gsv_demo import texts
 from gsv_demo.recipe import Stage
 
@@ -136,6 +136,7 @@ class Making:
     def run(self) -> Path:
         """Make the directory and its report; returns the directory."""
         plan = self.plan
+        read_references(plan.references)  # before the hour of work that needs them
         plan.work.mkdir(parents=True, exist_ok=True)
         self._copy_files()
         if plan.vocoder:

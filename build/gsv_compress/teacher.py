@@ -138,16 +138,8 @@ class Teacher:
         self._pipeline = Pipeline(self.facts, preset.model(contract.TTS).settings.tokens_per_call)
 
     def speakers(self, folder: Path) -> list[Speaker]:
-        """Derive what is needed of every reference in a folder with `references.json`.
-
-        Raises:
-            ValueError: there is none.
-        """
-        file = folder / REFERENCES_FILE
-        if not file.is_file():
-            raise ValueError(f"{file} is not there; need a list of voice, audio, prompt_text and prompt_language")
-        rows = json.loads(file.read_text(encoding="utf-8"))
-        return [self._speaker(folder, row) for row in rows]
+        """Derive what is needed of every reference in a folder, as `read_references` lists them."""
+        return [self._speaker(folder, row) for row in read_references(folder)]
 
     def say(self, text: str, language: str, voice: Voice, seed: int, stages: Stages | None = None) -> list[Sentence]:
         """Say a text; what passed from stage to stage, sentence by sentence. `stages` stand in for the own ones."""
@@ -167,6 +159,19 @@ class Teacher:
         request = ReferenceRequest(audio.read_bytes(), row["prompt_text"], row["prompt_language"], trim=False)
         voice = derive_voice(request, self.stages, self.facts)
         return Speaker(row["voice"], audio, row["prompt_text"], row["prompt_language"], voice)
+
+
+def read_references(folder: Path) -> list[dict[str, str]]:
+    """Read the list of clips in a folder, `references.json`.
+
+    Raises:
+        ValueError: there is none.
+    """
+    file = folder / REFERENCES_FILE
+    if not file.is_file():
+        raise ValueError(f"{file} is not there; need a list of voice, audio, prompt_text and prompt_language")
+    rows: list[dict[str, str]] = json.loads(file.read_text(encoding="utf-8"))
+    return rows
 
 
 def mixed(first: Voice, second: Voice, share: float) -> Voice:

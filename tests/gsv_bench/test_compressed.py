@@ -1,8 +1,9 @@
+from functools import partial
 from pathlib import Path
 
 from gsv_bench import compressed, compressed_stages
 from gsv_bench.compressed import FLOAT32, GOALS, SIDES
-from gsv_runtime.versions import ModelVersion
+from gsv_build.sizes import T2SSizes
 
 
 def test_every_side_is_measured_beside_the_default_and_every_goal_is_of_a_side():
@@ -20,10 +21,32 @@ def test_a_side_is_told_by_stage_with_its_goal_and_how_it_stands_to_the_default_
     assert "| everything | 300 | 20 | 50 | 400 | 0.13 | 0.13 | 5.00 | 400 |" in compressed.table(found)
 
 
-def test_stages_are_measured_by_turns_at_small_sizes(tmp_path: Path):
-    found = compressed_stages.bench(ModelVersion.V2, "small", 1, tmp_path)
-    assert {"hifi-gan, onnxruntime", "light, onnxruntime"} <= found["vocoder_ms"].keys()
-    assert {"4 layers, fp32", "2 layers, int4"} <= found["t2s_step_ms"].keys()
-    assert found["t2s_megabytes"]["4 layers, int8"] < found["t2s_megabytes"]["4 layers, fp32"]
-    assert all(ms > 0 for ms in found["vocoder_ms"].values())
-    assert "| T2S, a step | 4 layers, int8 |" in compressed_stages.table(found)
+def test_sides_of_a_stage_are_run_in_turn_and_the_first_round_is_not_counted():
+    calls: list[str] = []
+    sides = {name: partial(calls.append, name) for name in ("hifi-gan, onnxruntime", "light, onnxruntime")}
+    times = compressed_stages._by_turns(sides, rounds=2, title="vocoder")
+    assert calls == [*sides] * 3
+    assert times.keys() == sides.keys()
+
+
+def test_a_stage_is_told_beside_the_first_of_its_sides():
+    found = {
+        "version": "v2", "rounds": 2, "load_average_at_start": 0.5,
+        "vocoder_ms": {"hifi-gan, onnxruntime": 800.0, "light, onnxruntime": 40.0},
+        "acoustic_ms": {"onnxruntime": 45.0},
+        "t2s_step_ms": {"24 layers, fp32": 16.0, "12 layers, int8": 4.0},
+        "t2s_megabytes": {"24 layers, fp32": 300.0, "12 layers, int8": 50.0},
+    }  # fmt: skip
+    page = compressed_stages.table(found)
+    assert "| vocoder, 3 s | light, onnxruntime | 40.0 | 20.00 |" in page
+    assert "| T2S, a step | 12 layers, int8 | 4.0 | 4.00 | 50.0 |" in page
+
+
+def test_steps_of_whole_and_halved_networks_are_measured_at_each_precision(tmp_path: Path):
+    sizes = T2SSizes(hidden=128, heads=4, layers=2, feed_forward=256, num_phones=40, vocabulary=33, bert_dim=8)
+    sides = compressed_stages._t2s_sides(sizes, tmp_path)
+    assert sides.keys() == {f"{layers} layers, {bits}" for layers in (2, 1) for bits in ("fp32", "int8", "int4")}
+    for side in sides.values():
+        side()
+    megabytes = [compressed_stages._megabytes(tmp_path / f"t2s 2 layers, {bits}") for bits in ("fp32", "int8")]
+    assert megabytes[1] < megabytes[0]

@@ -124,7 +124,7 @@ TESTED_BY = {
     "gsv_build/sizes.py": "tests/gsv_build/test_pairing.py",
     "gsv_build/stage_builds.py": "tests/gsv_build/test_build_repository.py",
     "gsv_build/tensorrt_library.py": "tests/gsv_build/test_engines.py",
-    "gsv_build/checks/graph_stages.py": "tests/gsv_compress/test_making.py",
+    "gsv_build/checks/graph_stages.py": "tests/e2e/test_compress.py",
     "gsv_build/checks/parity.py": "tests/parity/test_path_equals_upstream.py",
     "gsv_build/checks/precision_errors.py": "tests/gsv_build/checks/test_verify.py",
     "gsv_build/checks/rounded_graphs.py": "tests/gsv_build/graphs/test_half_precision.py",
