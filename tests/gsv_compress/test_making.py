@@ -35,7 +35,7 @@ from gsv_runtime.tensors import Arrays
 from gsv_runtime.versions import ModelVersion
 from gsv_runtime.voices.store import Voice
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # tensorboard's own
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]  # tensorboard's own
 ALL = "--vocoder light --t2s-layers 2 --prune 0.25 --precision int8 --lessons 3 --steps 2 --texts 1 --threads 1"
 TOKENS = 40
 
