@@ -108,8 +108,9 @@ def build(
 
 def add_missing_models(repository: Path) -> None:
     """Copy the code of models that a repository lacks from the one that we ship, so that it may be a new folder."""
-    for source in sorted(DEFAULT_REPOSITORY.glob("*/1/model.py")):
-        target = repository / source.relative_to(DEFAULT_REPOSITORY)
+    shipped = Path(__file__).parents[2] / DEFAULT_REPOSITORY  # of this checkout, wherever the command runs
+    for source in sorted(shipped.glob("*/1/model.py")):
+        target = repository / source.relative_to(shipped)
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)

@@ -98,8 +98,16 @@ _WORDINGS: tuple[tuple[str, type[SynthesisError], str], ...] = (
     ("Server is stopping", ServerStopping, "the server is stopping; try again"),
     ("Exceeds maximum queue size", ServerBusy, "the server's queue is full; try again later"),
     ("unknown model", InternalError, "this server does not serve that model; run `gsv doctor`"),
-    ("failed to connect", ConnectionFailed, "nothing answers there; start the server or correct the URL"),
-    ("Connection refused", ConnectionFailed, "nothing answers there; start the server or correct the URL"),
+    (
+        "failed to connect",
+        ConnectionFailed,
+        "nothing answers there; start the server (`make up`) or correct the URL",
+    ),
+    (
+        "Connection refused",
+        ConnectionFailed,
+        "nothing answers there; start the server (`make up`) or correct the URL",
+    ),
     ("DNS resolution failed", ConnectionFailed, "no such host; correct the URL"),
     ("name resolver", ConnectionFailed, "no such host; correct the URL"),
     ("Socket closed", ConnectionLost, "the server went away"),

@@ -310,3 +310,9 @@ def test_v2pro_without_a_speaker_encoder_says_what_is_missing(tmp_path, written,
     (weights / SPEAKER_ENCODER_FILE).unlink()
     with pytest.raises(CheckpointError, match="speaker encoder"):
         build(tmp_path, CPU, weights)
+
+
+def test_a_new_repository_gets_every_model_wherever_the_command_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    build_repository.add_missing_models(tmp_path / "new")
+    assert {"tts", "voices", "text_frontend"} <= {path.parts[-3] for path in tmp_path.glob("new/*/1/model.py")}

@@ -151,4 +151,4 @@ def no_answer(timeout_s: float) -> str:
 
 def unreachable(url: str) -> str:
     """What to say when nobody answers."""
-    return f"nothing answers at {url}; start the server or correct the URL"
+    return f"nothing answers at {url}; start the server (`make up`) or correct the URL"

@@ -14,6 +14,7 @@ _FLOOR_DB = -120.0
 _SPEECH_PERCENTILE, _NOISE_PERCENTILE = 95, 10
 _DEEPEST_DB, _SHALLOWEST_DB = 40.0, 12.0  # below the speech level: what is quieter or louder counts as silence, speech
 _ABOVE_NOISE_DB = 6.0
+_STEADY_DB = 1.0  # a tone varies less, and is no speech in noise
 _CLICK_FRAMES, _ALONE_FRAMES = 6, 30  # a sound of 60 ms with 0.3 s of silence on both sides is no speech
 
 
@@ -53,8 +54,15 @@ def find_speech(samples: Array, rate_hz: int) -> Activity:
         frames=speaks,
         hop=hop,
         speech_dbfs=_mean_level(levels_db[speaks]),
-        noise_dbfs=float(np.median(quiet)) if quiet.size > _WINDOW_HOPS else None,
+        noise_dbfs=_noise_level(quiet, noise_db, loud_db),
     )
+
+
+def _noise_level(quiet_db: Array, noise_db: float, loud_db: float) -> float | None:
+    """Usual level of what is not speech; in noise that covers every pause, that of the quietest moments."""
+    if quiet_db.size > _WINDOW_HOPS:
+        return float(np.median(quiet_db))
+    return noise_db if _STEADY_DB < loud_db - noise_db < _SHALLOWEST_DB else None
 
 
 def frame_levels(samples: Array, hop: int) -> Array:

@@ -7,7 +7,7 @@ from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.voices.cleaning import clean
 from gsv_runtime.voices.references import read_reference
 from gsv_runtime.voices.signal import resample_soxr
-from gsv_runtime.voices.speech_activity import runs
+from gsv_runtime.voices.speech_activity import find_speech, runs
 
 VOICES = ["slt", "rms", "awb", "kal16"]
 
@@ -148,3 +148,17 @@ def test_a_quiet_a_noisy_a_clipped_and_a_dull_recording_are_told(read_voice, wri
 
 def test_stretches_of_equal_flags_are_found():
     assert runs(np.array([True, True, False, True])) == [(True, 0, 2), (False, 2, 3), (True, 3, 4)]
+
+
+@pytest.mark.parametrize("voice", VOICES)
+@pytest.mark.parametrize("below_db", [0, 3, 5, 8])
+def test_noise_that_covers_every_pause_is_measured_too(voice, below_db, read_voice):
+    samples, rate_hz = read_voice(voice)
+    speech_dbfs = find_speech(samples, rate_hz).speech_dbfs
+    found = find_speech(room(samples, speech_dbfs - below_db), rate_hz)
+    assert found.noise_dbfs == pytest.approx(speech_dbfs - below_db, abs=3)
+
+
+def test_a_tone_is_no_speech_in_noise():
+    tone = 0.1 * np.sin(2 * np.pi * 220 * np.arange(48_000) / 16_000).astype(np.float32)
+    assert find_speech(tone, 16_000).noise_dbfs is None

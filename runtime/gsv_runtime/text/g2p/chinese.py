@@ -18,7 +18,7 @@ from pypinyin.constants import PHRASES_DICT
 from gsv_runtime.text.g2p import g2pw
 from gsv_runtime.text.g2p.chinese_context import reading_in_context
 from gsv_runtime.text.g2p.chinese_sandhi import change_tones, merge_words
-from gsv_runtime.text.g2p.chinese_words import AMBIGUOUS, NOT_NEUTRAL_LAST, PHRASES, SURNAMES
+from gsv_runtime.text.g2p.chinese_words import ACROSS_WORDS, AMBIGUOUS, NOT_NEUTRAL_LAST, PHRASES, SURNAMES
 from gsv_runtime.text.g2p.pinyin import syllable_phones
 from gsv_runtime.text.symbols import PUNCTUATION
 
@@ -26,6 +26,11 @@ Phones = tuple[str, ...]
 # 一 keeps its first tone where it is read as a figure or as the first of a row.
 _ONE_AS_FIGURE = re.compile(
     "(?<=第)一|一(?=[零〇一二三四五六七八九加减乘除比]|点[零一二三四五六七八九]|等于|分之)|(?<=[零〇二三四五六七八九])一(?=年|号|室|房|路|$)"
+)
+_ACROSS_WORDS = re.compile("|".join(sorted(ACROSS_WORDS, key=len, reverse=True)))
+# 下 as a verb keeps its tone: 雨下得很大, 雪下了一夜; not in 乡下, 底下.
+_FALLS = re.compile(
+    "(?<=[雨雪雹霜棋])下(?=[得了着过起完不个])|(?<![乡底地手如天脚楼部私])下(?=得(?:很|真|太|更|越|特别|非常|挺|不|那么|这么|最|好|多|快|慢|大|猛|急|正))"
 )
 _CLAUSE = re.compile(r"[^!?…,.\-]+|[!?…,.\-]")
 
@@ -121,6 +126,10 @@ def clause_pinyin(clause: str, asked: Sequence[str] = ()) -> list[str]:
         said += [syllable[:-1] + tone for syllable, tone in zip(plain, tones, strict=True)]
     for match in _ONE_AS_FIGURE.finditer(clause):
         said[match.start()] = "yi1"
+    for match in _FALLS.finditer(clause):
+        said[match.start()] = "xia4"
+    for match in _ACROSS_WORDS.finditer(clause):
+        said[match.start() : match.end()] = ACROSS_WORDS[match[0]]
     return said
 
 

@@ -33,6 +33,7 @@ DOUBLED_WITHOUT_NEUTRAL = _WORDS["doubled_without_neutral"]
 ALWAYS_ERHUA = _WORDS["always_erhua"]
 NEVER_ERHUA = _WORDS["never_erhua"]
 AMBIGUOUS = _WORDS["ambiguous"]
+ACROSS_WORDS = {word: said.split(",") for word, said in (entry.split("=") for entry in _WORDS["across_words"])}
 
 PHRASES = {word: tuple(said) for word, *said in (line.split() for line in _lines("mandarin_phrases.txt"))}
 

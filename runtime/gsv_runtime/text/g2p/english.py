@@ -61,6 +61,7 @@ _PREFIXES: tuple[tuple[str, Phones], ...] = (
     ("super", ("S", "UW1", "P", "ER0")),
 )
 _BEFORE_HYPHEN: dict[str, Phones] = {"A": ("EY1",), "re": ("R", "IY1"), "Re": ("R", "IY1")}
+_BEFORE_FI: dict[str, Phones] = {"wi": ("W", "AY1"), "sci": ("S", "AY1"), "li": ("L", "AY1")}  # Wi-Fi
 _MADE_OF_LEAD = frozenset(
     "pipe pipes paint paints poisoning pencil pencils bullet bullets acid ore weight weights".split()
 )
@@ -83,7 +84,8 @@ def phones(text: str) -> list[tuple[str, Phones]]:
     said = [_token_phones(tokens, index, tagged[index]) for index in range(len(tokens))]
     for index in range(len(tokens) - 2, -1, -1):
         if before_hyphen[index]:
-            lone = _BEFORE_HYPHEN.get(tokens[index])
+            before_fi = _BEFORE_FI.get(tokens[index].lower()) if tokens[index + 1].lower() == "fi" else None
+            lone = before_fi or _BEFORE_HYPHEN.get(tokens[index])
             said[index] = stutter(tokens[index], tokens[index + 1], said[index + 1]) or lone or said[index]
     return list(zip(tokens, said, strict=True))
 

@@ -179,6 +179,7 @@ _RULES = _rules(
     (r"(?<!\d)(\d+)([⁰¹²³⁴⁵⁶⁷⁸⁹]+)",
      lambda m: f"{numbers.cardinal(m[1])}的{numbers.cardinal(m[2].translate(_POWERS))}次方"),
     (rf"(-?)({NUMBER})\s?({UNIT})", _signed_unit),
+    (rf"(?<=次方)\s?({UNIT})", lambda m: unit_said(m[1], "zh")),
     (rf"(?<=\d)((?:千|百|十)?[万亿兆])\s?({UNIT})", lambda m: m[1] + unit_said(m[2], "zh")),
     (r"(?<![\d.])(\d+)/(\d+)(?![\d/])", lambda m: f"{numbers.cardinal(m[2])}分之{numbers.cardinal(m[1])}"),
     (rf"(?<!\d)([-−]?)({NUMBER})\s?([%‰])",

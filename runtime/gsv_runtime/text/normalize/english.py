@@ -110,12 +110,25 @@ def _whole_hour(match: re.Match[str]) -> str:
 
 
 def _unit(match: re.Match[str]) -> str:
-    one, many = (UNITS | ATTACHED_UNITS)[match[2]]
-    figure = match[1]
-    said = one if figure == "1" else many
-    power = {"²": "square ", "³": "cubic ", "2": "square ", "3": "cubic "}.get(match[3] or "", "")
-    per = f" per {PER_UNITS[match[4]]}" if match[4] else ""
-    return f"{figure} {power}{said}{per} "
+    return f"{match[1]} {_unit_name(match[2], match[3], match[4], many=match[1] != '1')} "
+
+
+def _unit_name(unit: str, power: str | None, per: str | None, *, many: bool) -> str:
+    said = (UNITS | ATTACHED_UNITS)[unit][many]
+    raised = {"²": "square ", "³": "cubic ", "2": "square ", "3": "cubic "}.get(power or "", "")
+    return f"{raised}{said}" + (f" per {PER_UNITS[per]}" if per else "")
+
+
+def _part_of_unit(match: re.Match[str]) -> str:
+    """``1/2 tsp`` is one half teaspoon; ``1 1/2 tsp`` and ``3/2 tsp`` are more than one."""
+    one, many = (UNITS | ATTACHED_UNITS)[match[3] or match[4]]
+    return f" {numbers.fraction(match[1], match[2])} {one if int(match[1]) < int(match[2]) else many} "
+
+
+def _unit_of_power(match: re.Match[str]) -> str:
+    """``10³ m²``: ten cubed square meters."""
+    power = match[1].replace("²", " squared").replace("³", " cubed")
+    return f"{power} {_unit_name(match[2], match[3], match[4], many=True)} "
 
 
 def _version(match: re.Match[str]) -> str:
@@ -172,6 +185,7 @@ def _apply(rules: tuple[Rule, ...], text: str) -> str:
 _PER = rf"(?:/({_alternatives(PER_UNITS)}))?"
 _CAP_YEAR = r"(?:,?\s+([12]\d{3}))?(?![\d])"
 _ANY_UNIT = _alternatives(UNITS | ATTACHED_UNITS)
+_UNIT_OF_POWER = _alternatives((UNITS | ATTACHED_UNITS).keys() - {"in", "x"})
 _ROMAN = r"((?:X{1,3}|X?)(?:IX|IV|V?I{1,3}|V)|X{1,3})"
 
 _ADDRESSES = _rules(
@@ -240,6 +254,10 @@ _FIGURES = _rules(
     (r"(?<![\d.,])(\d{3,})-(\d{3,})(?![\d%-]|[.,]\d)", _range_or_type, "-"),
     (r"(?<![\d.])(\d[\d.,]*\d|\d)\s?[-–—~]\s?(?=\d)(?!\d+[-–—])", r"\1 to ", "-–—~"),
     (rf"({_NUMBER}\s?(?:{_ANY_UNIT}))\s?[-–—~]\s?(?={_NUMBER}\s?(?:{_ANY_UNIT})(?![A-Za-z]))", r"\1 to ", "-–—~"),
+    (rf"(?<![\d/.,])(?<!\d )(\d{{1,2}})/(\d{{1,2}})(?:\s?({_alternatives(UNITS)})|({_alternatives(ATTACHED_UNITS)}))"
+     r"(?![A-Za-z\d²³/])", _part_of_unit, "/"),
+    (rf"(\d[²³]|to the (?:\d+(?:st|nd|rd|th)|power of (?:minus )?\d+))\s+({_UNIT_OF_POWER})([²³])?{_PER}(?![A-Za-z\d])",
+     _unit_of_power),
     (rf"({_NUMBER})\s?({_alternatives(UNITS)})([²³])?{_PER}(?![A-Za-z\d])", _unit),
     (rf"({_NUMBER})({_alternatives(ATTACHED_UNITS)})([²³23])?{_PER}(?![A-Za-z\d])", _unit),
     (r"(\d|[A-Za-z])\s*²", r"\1 squared ", "²"),

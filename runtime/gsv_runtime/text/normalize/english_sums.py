@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from gsv_runtime.text.normalize import english_numbers as numbers
+from gsv_runtime.text.normalize.english_units import UNITS
 
 Say = Callable[[re.Match[str]], str]
 
@@ -117,6 +118,12 @@ def _short_date(match: re.Match[str]) -> str:
     return f" {numbers.date(year, month, day)} " if 1 <= month <= 12 and 1 <= day <= 31 else match[0]
 
 
+def _out_of(match: re.Match[str]) -> str:
+    got, full = (figures for figures in match.groups() if figures)
+    said = numbers.decimal(got) if "." in got else numbers.cardinal(got)
+    return f" {said} out of {numbers.cardinal(full)} "
+
+
 def _dotted_date(match: re.Match[str]) -> str:
     return f" {numbers.date(match[3], int(match[2]), int(match[1]))} "
 
@@ -129,19 +136,34 @@ _IN_THOUSANDS = (
     "people|users|views|dollars|followers|subscribers|copies|euros|pounds|years|likes|downloads|players|fans|votes|jobs|"
     "miles|steps|words|residents|inhabitants|customers"
 )
+# A mark out of the full ones: 18/20 on the quiz, scored 9/10. Behind a measure stands a fraction.
+_FULL_MARKS = "5|10|15|20|25|30|40|50|60|80|100|120|150"
+_EXAMINED = r"tests?|quiz(?:zes)?|exams?|finals?|midterms?|essays?|papers?|assignments?|homework"
+_ON_A_TEST = (
+    rf"\s+(?:on|in|for)\s+(?:(?:the|my|his|her|our|their|your|this|that|a|an|last)\s+)?(?:\w+\s+)?(?:{_EXAMINED})\b"
+)
+_MARKED = (
+    r"(?i:(?<=scored )|(?<=scores )|(?<=score )|(?<=scoring )|(?<=score of )|(?<=scored a )|(?<=rated )|(?<=rated it )|"
+    r"(?<=rating of )|(?<=rating: )|(?<=score: )|(?<=marked )|(?<=mark of )|(?<=got a )|(?<=gave it )|(?<=gave it a )|"
+    r"(?<=give it )|(?<=give it a )|(?<=gives it )|(?<=a solid )|(?<=a perfect ))"
+)
+_MEASURED = (
+    rf"\s*(?:{'|'.join(sorted(map(re.escape, UNITS), key=len, reverse=True))}|cups?|teaspoons?|tablespoons?|inch)\b"
+)
 _THREE_D = "print|model|movie|film|graphics|art|view|space|world|image|scan|effect|game|shape"
 RULES: tuple[tuple[str, Say | str] | tuple[str, Say | str, str], ...] = (
     (r"(?<=\d)\s?\u2212\s?(?=\d)", " minus ", "\u2212"),
     (r"\b9/11\b", "nine eleven", "/"),
     (r"\b24/7\b", "twenty-four seven", "/"),
-    (r"\b(\d{1,3})/(5|10|100)(?=\s+(?:stars?|points?|marks?)\b)|\b(10)/(10)\b",
-     lambda m: f" {numbers.cardinal(m[1] or m[3])} out of {numbers.cardinal(m[2] or m[4])} ", "/"),
+    (r"\b(\d{1,3})/(5|10|100)(?=\s+(?:stars?|points?|marks?)\b)|\b(10)/(10)\b", _out_of, "/"),
+    (rf"\b(\d{{1,3}}(?:\.5)?)/(\d{{1,3}})\b(?={_ON_A_TEST})|{_MARKED}(\d{{1,3}}(?:\.5)?)/({_FULL_MARKS})\b"
+     rf"(?!/|{_MEASURED})", _out_of, "/"),
     (r"(?<![\d/.])(\d{1,2})/(\d{1,2})/(\d\d)(?![\d/])", _short_date, "/"),
     (r"(?<![\d.])(0?[1-9]|[12]\d|3[01])\.(0?[1-9]|1[0-2])\.([12]\d{3})(?![\d.]*\d)", _dotted_date, "."),
     (rf"(?i)(?<=\bon ){_MONTH_FIGURE}/{_DAY_FIGURE}(?![\d/])", _month_day, "/"),
     (rf"(?i)(?<=\b(?:by|of) ){_MONTH_FIGURE}/(1[3-9]|2\d|3[01])(?![\d/])", _month_day, "/"),
     (r"(?<![\d/.])(1[0-2]|[2-9])/(1[345789]|2[1-9]|3[01])(?![\d/])"
-     r"(?!\s+(?:of|cup|inch|in\b|teaspoon|tablespoon|mile))", _month_day, "/"),
+     rf"(?!\s+(?:of|inch|in\b|mile)|{_MEASURED})", _month_day, "/"),
     (rf"(?i){_MONEY}\s?[-–—~]\s?(?:([{numbers.CURRENCY_SIGNS}])\s?)?({NUMBER}){SCALE}(?![\d/-])",
      _money_range, numbers.CURRENCY_SIGNS),
     (rf"([{numbers.CURRENCY_SIGNS}]\s?{NUMBER}{_SCALED}|\b{NUMBER}(?:[ ][a-z]+)?|\b(?:{_COUNTED_IN_TIME}))"

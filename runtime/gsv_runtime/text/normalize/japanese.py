@@ -92,7 +92,7 @@ _RULES: tuple[Rule, ...] = tuple(
         (r"([0-9]{2,3})/([0-9]{2,3})(?=\s?mmHg)", lambda m: f"{m[1]}、{m[2]}"),
         (rf"({_NUMBER})\s?°[Ff]|({_NUMBER})\s?℉", lambda m: f"華氏{m[1] or m[2]}度"),
         (rf"({_NUMBER})\s?({UNIT})", lambda m: f"{m[1]}{unit_said(m[2], 'ja')}"),
-        (rf"(?<=[0-9][万億兆千])\s?({UNIT})", lambda m: unit_said(m[1], "ja")),
+        (rf"(?:(?<=[0-9][万億兆千])|(?<=[0-9]乗))\s?({UNIT})", lambda m: unit_said(m[1], "ja")),
         (r"(?<=[0-9][万億兆千])\s?[%％]", "パーセント"),
         (rf"({_NUMBER})\s?([%％])", lambda m: f"{m[1]}パーセント"),
         (rf"({_NUMBER})\s?‰", lambda m: f"{m[1]}パーミル"),

@@ -181,7 +181,7 @@ _RULES: tuple[Rule, ...] = tuple(
         (r"([0-9]{2,3})/([0-9]{2,3})(?=\s?mmHg)", lambda m: f"{figures_said(m[1])}, {m[2]}"),
         (rf"({_NUMBER})\s?(?:°[Ff]|℉)", lambda m: f"화씨 {figures_said(m[1])} 도"),
         (rf"({_NUMBER})\s?({UNIT})", lambda m: f"{figures_said(m[1])} {unit_said(m[2], 'ko')}"),
-        (rf"(?<=[0-9][만억천])\s?({UNIT})", lambda m: f" {unit_said(m[1], 'ko')}"),
+        (rf"(?:(?<=[0-9][만억천])|(?<=[0-9] 제곱))\s?({UNIT})", lambda m: f" {unit_said(m[1], 'ko')}"),
         (rf"({_NUMBER})\s?([%％])", lambda m: f"{figures_said(m[1])} 퍼센트"),
         (rf"({_NUMBER})\s?‰", lambda m: f"{figures_said(m[1])} 퍼밀"),
         (r"(?<![0-9.])[0-9]+(?:\.[0-9]+){2,}(?![0-9])", lambda m: " 점 ".join(map(figures_said, m[0].split(".")))),
