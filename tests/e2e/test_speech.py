@@ -10,6 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+
+from gsv_client import Client
+from gsv_client.cli import main
 
 from .conftest import recording
 from .test_bad_input import sse
@@ -192,3 +196,31 @@ def test_replacing_a_voice_changes_how_it_sounds(client, make_recording):
 def test_a_voice_without_transcript_has_one_name_in_the_list(client, make_recording):
     reply = client.voices({"action": "register", "voice": "quiet", "reference_audio": make_recording()})
     assert json.loads(reply.raw_output_contents[0][4:])["prompt_text"] == ""
+
+
+def test_several_recordings_of_one_voice_are_registered_from_the_command_line_and_said_as_with_the_request(
+    server, registered, tmp_path
+):
+    clips = {name: recording(pitch_hz=pitch_hz) for name, pitch_hz in (("a", 110), ("b", 150), ("c", 190))}
+    for name, data in clips.items():
+        (tmp_path / f"{name}.wav").write_bytes(data)
+    paths, url = [str(tmp_path / f"{name}.wav") for name in clips], f"127.0.0.1:{server.ports.grpc}"
+    prompt = "The same words are said again here, slowly and clearly."
+    said = ["--text", prompt, "--language", "en"]
+    found = CliRunner().invoke(main, ["--url", url, "voices", "add", "ann", *paths, *said, "--json"])
+    assert found.exit_code == 0, found.output
+    with Client(url, 60) as client:
+        voice = client.synthesize(TEXT, voice="ann", language="en", seed=5).samples
+        request = client.synthesize(
+            TEXT,
+            reference_audio=clips["a"],
+            aux_reference_audio=[clips["b"], clips["c"]],
+            prompt_text=prompt,
+            prompt_language="en",
+            language="en",
+            seed=5,
+        ).samples
+        alone = client.synthesize(TEXT, voice="low", language="en", seed=5).samples
+        client.delete_voice("ann")
+    assert np.array_equal(voice, request)
+    assert voice.shape != alone.shape or not np.array_equal(voice, alone)
