@@ -118,14 +118,15 @@ wheelhouse: $(VENV)/.server ## fetch all that setup installs into var/wheelhouse
 	  torch "setuptools>=77" wheel -r requirements.txt -r requirements-dev.txt
 	@echo "there: make setup WHEELHOUSE=folder"
 
-# Tests without a server share two workers, a file to each; those with one come after them, one by one. Exit status 5:
-# none was chosen.
+# Two workers share the tests, a file to each; those with a server come after those without. Exit status 5: none was
+# chosen.
 PYTEST := $(BIN)/pytest --durations=20 $(ARGS)
-ON_TWO_CORES := OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder
+TWO_WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
+ON_TWO_CORES := OMP_NUM_THREADS=1 $(PYTEST) $(TWO_WORKERS)
 
 test: setup ## every test that needs no GPU
 	$(ON_TWO_CORES) -m "not triton and not clients" || [ $$? = 5 ]
-	$(PYTEST) -m "triton and not clients" || [ $$? = 5 ]
+	$(PYTEST) $(TWO_WORKERS) -m "triton and not clients" || [ $$? = 5 ]
 
 test-clients: setup ## real clients of OpenAI, Deepgram, LiveKit, Pipecat … and the page in Chromium, at a gateway
 	$(BIN)/python tests/e2e/clients/install.py
