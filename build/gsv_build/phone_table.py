@@ -18,10 +18,11 @@ import torch
 from tqdm import tqdm
 
 from gsv_build.modules.t2s import T2S
+from gsv_build.phone_durations import learned_durations
 from gsv_build.torch_engine import TorchEngine
 from gsv_runtime.contract import EOS
 from gsv_runtime.errors import InvalidRequest
-from gsv_runtime.model_files import PHONE_TABLE_FILE
+from gsv_runtime.model_files import PHONE_DURATIONS_FILE, PHONE_TABLE_FILE
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.decoder import Decoder
 from gsv_runtime.t2s.request import HARD_LIMIT_TOKENS, TextLimit
@@ -53,7 +54,7 @@ class SpokenPhones:
 
 
 def write_phone_table(t2s: T2S, codebook: Array, symbols: str, folder: Path) -> None:
-    """Learn the table of a voice model and write it.
+    """Learn the table of a voice model, and how long its phones last, and write both.
 
     Args:
         t2s: draws the tokens.
@@ -63,7 +64,11 @@ def write_phone_table(t2s: T2S, codebook: Array, symbols: str, folder: Path) -> 
     """
     takes = list(spoken(t2s, symbols))
     gains = learned(takes, codebook, symbols, t2s.sizes.num_phones)
+    table = PhoneTable(gains)
+    ways = [(take.phones, token_phones(table.of(take.phones, take.tokens))) for take in takes]
+    durations = learned_durations(ways, _groups(symbols, t2s.sizes.num_phones))
     np.save(folder / PHONE_TABLE_FILE, gains.astype(np.float16))
+    np.save(folder / PHONE_DURATIONS_FILE, durations.astype(np.float16))
 
 
 def texts() -> list[tuple[str, str]]:

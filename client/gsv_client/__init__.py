@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from gsv_client.aio import AsyncClient, AsyncSpeechStream
-from gsv_client.audio import Audio, Chunk, Dropped, Phone, Playback, Word
+from gsv_client.audio import Audio, Chunk, Dropped, Phone, Playback, Word, WordFault
 from gsv_client.client import Client, SpeechStream
 from gsv_client.errors import (
     Cancelled,
@@ -52,4 +52,5 @@ __all__ = [
     "Voice",
     "VoiceNotFound",
     "Word",
+    "WordFault",
 ]

@@ -75,6 +75,28 @@ class Word:
 
 
 @dataclass(frozen=True)
+class WordFault:
+    """A word of the request's text that was not said, or was said twice.
+
+    Attributes:
+        text: The word.
+        start: Its first character in the text.
+        end: The character behind it.
+        fault: "swallowed" or "repeated".
+    """
+
+    text: str
+    start: int
+    end: int
+    fault: str
+
+    @staticmethod
+    def told(item: Mapping[str, Any]) -> WordFault:
+        """A word as the server tells it."""
+        return WordFault(str(item["text"]), int(item["start"]), int(item["end"]), str(item["fault"]))
+
+
+@dataclass(frozen=True)
 class Chunk:
     """One piece of audio, in the order in which it is to be played.
 
@@ -94,6 +116,7 @@ class Chunk:
         dropped: What of the text is not said; with the first chunk.
         warnings: What in the request's recording may harm its voice; with the first chunk.
         words: Those that end in this chunk, with their times; if `timestamps` were asked for.
+        word_faults: Words swallowed or said twice, with the end of their sentence; if `timestamps` were asked for.
     """
 
     samples: Samples
@@ -108,6 +131,7 @@ class Chunk:
     dropped: tuple[Dropped, ...] = ()
     warnings: tuple[str, ...] = ()
     words: tuple[Word, ...] = ()
+    word_faults: tuple[WordFault, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -181,6 +205,11 @@ class Audio:
     def dropped(self) -> tuple[Dropped, ...]:
         """What of the text is not said, with the reason of each piece."""
         return tuple(piece for chunk in self.chunks for piece in chunk.dropped)
+
+    @property
+    def word_faults(self) -> tuple[WordFault, ...]:
+        """Words that were swallowed or said twice, as far as the server noticed; if `timestamps` were asked for."""
+        return tuple(fault for chunk in self.chunks for fault in chunk.word_faults)
 
     @property
     def warnings(self) -> tuple[str, ...]:

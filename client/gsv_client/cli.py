@@ -183,6 +183,10 @@ def say(
         click.echo(json.dumps(figures(audio, output)))
     click.echo(_summary(audio, output, context.obj.url), err=True)
     _tell_dropped(audio.dropped)
+    for word in audio.word_faults:
+        click.echo(
+            f"{word.fault}: {word.text!r} at character {word.start + 1}; another --seed may say it right", err=True
+        )
     for warning in audio.warnings:
         click.echo(f"warning: {warning}", err=True)
 
@@ -257,6 +261,7 @@ def figures(audio: Audio, output: str | None) -> dict[str, Any]:
         "dropped": [asdict(piece) for piece in audio.dropped],
         "warnings": list(audio.warnings),
         **({"words": [asdict(word) for word in audio.words]} if audio.words else {}),
+        **({"word_faults": [asdict(word) for word in audio.word_faults]} if audio.word_faults else {}),
         "timing_ms": {stage: round(ms, 1) for stage, ms in audio.timing_ms.items()},
     }
 

@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from gsv_client.audio import Chunk, Word
+from gsv_client.audio import Chunk, Word, WordFault
 from gsv_client.errors import InvalidRequest, SynthesisError
 
 MAX_REQUEST_CHARACTERS = 5_000  # as the server's contract has it; a test compares
@@ -159,8 +159,15 @@ class Parts:
             samples = np.concatenate([samples, pause])
         final = chunk.final and not goes_on
         words = tuple(self._placed_word(word) for word in chunk.words)
+        faults = tuple(self._placed_fault(fault) for fault in chunk.word_faults)
         self._heard_s += len(samples) / chunk.sample_rate
-        return replace(chunk, samples=samples, index=index, sentence_index=sentence_index, final=final, words=words)
+        place = {"index": index, "sentence_index": sentence_index, "final": final}
+        return replace(chunk, samples=samples, **place, words=words, word_faults=faults)
+
+    def _placed_fault(self, fault: WordFault) -> WordFault:
+        """A word at fault with its place in the whole text, where its part is looked for."""
+        part = max(self._whole.find(self.texts[self.done]), 0)
+        return replace(fault, start=part + fault.start, end=part + fault.end)
 
     def _placed_word(self, word: Word) -> Word:
         """A word with its time in the whole audio and its place in the whole text, where it is looked for."""

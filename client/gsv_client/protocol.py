@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
 
-from gsv_client.audio import Chunk, Dropped, Samples, Word
+from gsv_client.audio import Chunk, Dropped, Samples, Word, WordFault
 from gsv_client.errors import InternalError, InvalidRequest
 from gsv_client.references import ReferenceAudio, clips_of, reference_bytes
 
@@ -85,6 +85,7 @@ TTS_OUTPUTS = (
     "source",
     "dropped",
     "words",
+    "word_faults",
     "warnings",
     *("semantic_tokens", "phones", "decoding", "global_condition"),  # likewise
 )
@@ -345,6 +346,7 @@ def parse_chunk(response: Response) -> Chunk:
             source=_text(response.get("source")),
             dropped=parse_dropped(response),
             words=tuple(Word.told(json.loads(item)) for item in texts_of(response.get("words", ()))),
+            word_faults=tuple(WordFault.told(json.loads(item)) for item in texts_of(response.get("word_faults", ()))),
             warnings=tuple(texts_of(response.get("warnings", ()))),
         )
     except (KeyError, ValueError, TypeError, AttributeError, binascii.Error) as error:

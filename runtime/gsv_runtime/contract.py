@@ -33,6 +33,7 @@ ACTIONS = REGISTER, LIST, DELETE = ("register", "list", "delete")
 FINISH_REASONS = EOS, LIMIT, REPETITION, SUSPECT = ("eos", "limit", "repetition", "suspect")
 REFUSAL_REASONS = TOO_MANY_STREAMS, TOO_LATE, PAST_DEADLINE, TOO_SLOW = ("streams", "start", "deadline", "rate")
 TIMESTAMPS = NO_TIMES, WORD_TIMES, PHONE_TIMES = ("off", "word", "phone")
+WORD_FAULTS = SWALLOWED, REPEATED = ("swallowed", "repeated")
 REUSE_LEVELS = OFF, FEATURES, TOKENS, AUDIO = ("off", "features", "tokens", "audio")  # each allows those before it
 CACHE_LEVELS = MEMORY, REDIS, DISK = ("memory", "redis", "disk")
 ENTRY_KINDS, WHOLE_ANSWER = ("features", "voice", "tokens", "audio"), "answer"  # the last is in memory only
@@ -214,6 +215,12 @@ TTS = Model(
         Tensor("dropped", "STRING", ("D",), "with the first chunk: what of the text is not said, as of text_frontend"),
         Tensor(
             "words", "STRING", ("W",), "words that end in this chunk: JSON objects with their times; see timestamps"
+        ),
+        Tensor(
+            "word_faults",
+            "STRING",
+            ("W",),
+            f"with a sentence's end, if timestamps are asked for: JSON of words that are {' or '.join(WORD_FAULTS)}",
         ),
         Tensor("warnings", "STRING", ("M",), "with the first chunk: what may harm the voice of reference_audio"),
         Tensor("semantic_tokens", "INT32", ("T",), "answer tokens: the next of its sentence", optional=True),

@@ -19,6 +19,7 @@ from gsv_runtime.contract import (
     REDIS,
     REFUSAL_REASONS,
     WHOLE_ANSWER,
+    WORD_FAULTS,
 )
 
 COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
@@ -75,6 +76,12 @@ SPEECH_METRICS = (
         COUNTER,
         "Sentences spoken, by why they ended.",
         {"finish_reason": FINISH_REASONS},
+    ),
+    MetricSpec(
+        "gsv_swallowed_words_total",
+        COUNTER,
+        "Words sent that their take swallowed or says twice, of requests with timestamps.",
+        {"fault": WORD_FAULTS},
     ),
 )
 

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from gsv_build.modules.t2s import T2S
+from gsv_build.phone_durations import LONGEST
 from gsv_build.phone_table import SpokenPhones, learned, spoken, texts, write_phone_table
 from gsv_build.sizes import T2SSizes
-from gsv_runtime.model_files import PHONE_TABLE_FILE
+from gsv_runtime.model_files import PHONE_DURATIONS_FILE, PHONE_TABLE_FILE
 from gsv_runtime.text.languages import LANGUAGES
 from gsv_runtime.text.symbols import phone_table
 from gsv_runtime.tts.synthesis.alignment import PhoneTable, token_phones
@@ -70,3 +71,4 @@ def test_a_network_that_never_ends_is_left_after_its_first_sentences(symbols, tm
     assert all(take.tokens.max() < 40 for take in takes)
     write_phone_table(model, codebook, symbols, tmp_path)
     assert np.load(tmp_path / PHONE_TABLE_FILE).shape == (732, NUM_TOKENS)
+    assert np.load(tmp_path / PHONE_DURATIONS_FILE).shape == (732, LONGEST + 1)

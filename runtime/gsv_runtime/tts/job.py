@@ -162,6 +162,7 @@ class SpeechJob:
                 wire = to_wire(contract.TTS, contract.TTS.outputs, outputs)
                 stored.append(WireChunk(wire, audio_s, chunk.finish_reason))
             ledger.sent(self._playback, audio_s, chunk.finish_reason, is_computed)
+            ledger.at_fault(word.fault for word in chunk.word_faults)
             if is_stored and chunk.last:
                 answers.keep(self._request, voice, stored, reuse.saved_s)
             yield Reply(outputs, chunk.last)

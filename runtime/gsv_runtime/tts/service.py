@@ -13,7 +13,7 @@ from gsv_runtime import contract
 from gsv_runtime.errors import SynthesisError
 from gsv_runtime.jobs import ReadInputs
 from gsv_runtime.metrics import Metrics, NoMetrics
-from gsv_runtime.model_files import PHONE_TABLE_FILE
+from gsv_runtime.model_files import PHONE_DURATIONS_FILE, PHONE_TABLE_FILE
 from gsv_runtime.models.catalogue import Catalogue
 from gsv_runtime.settings import TtsSettings
 from gsv_runtime.speech_request import parse_speech_request
@@ -33,7 +33,11 @@ from gsv_runtime.voices.opening import open_voices
 def _table(repository: Path) -> PhoneTable | None:
     """What the build has learned of the voice model's tokens, if it did."""
     path = repository / contract.TTS.name / "1" / PHONE_TABLE_FILE
-    return PhoneTable(np.load(path).astype(np.float32)) if path.is_file() else None
+    if not path.is_file():
+        return None
+    durations = path.with_name(PHONE_DURATIONS_FILE)
+    lasting = np.load(durations).astype(np.float32) if durations.is_file() else None
+    return PhoneTable(np.load(path).astype(np.float32), lasting)
 
 
 class SpeechService:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
 from gsv_runtime import reuse_policy as policy
 from gsv_runtime.contract import TOO_MANY_STREAMS
@@ -79,6 +80,11 @@ class StreamLedger:
         self.metrics.add("gsv_audio_seconds_total", audio_s)
         if finish_reason:
             self.metrics.add("gsv_sentences_total", finish_reason=finish_reason)
+
+    def at_fault(self, faults: Iterable[str]) -> None:
+        """Count words that were swallowed or are said twice; one of contract.WORD_FAULTS each."""
+        for fault in faults:
+            self.metrics.add("gsv_swallowed_words_total", fault=fault)
 
     def _started(self, playback: Playback, is_computed: bool) -> None:
         playback.reused = not is_computed

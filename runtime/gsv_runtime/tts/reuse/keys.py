@@ -96,7 +96,8 @@ def _spoken(sentence: Sentence, language: str, voice: Voice, parameters: SpeechP
     runs = [(run.phone_start, run.token_ids, run.word_to_phone) for run in sentence.runs]
     speaker = (voice.content, voice.prompt_text, voice.prompt_language)
     retakes = (parameters.retries, tuple(vars(parameters.schedule).values()) if parameters.retries else ())
-    return speaker, language, sentence.text, sentence.phones, runs, drawn, parameters.seed, *retakes
+    watched = ("words",) if parameters.aligned else ()  # a take with a word at fault is drawn again
+    return speaker, language, sentence.text, sentence.phones, runs, drawn, parameters.seed, *retakes, *watched
 
 
 # Fields of a request that are no part of any key, and why they cannot matter.

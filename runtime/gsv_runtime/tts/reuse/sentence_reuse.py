@@ -6,9 +6,10 @@ its pieces as they come. All pieces of a sentence are of one take: who goes on a
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, replace
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from gsv_runtime.tts.reuse.keys import ANY_SEED, Fingerprints, SpeechParameters,
 from gsv_runtime.tts.reuse.single_flight import Abandoned, SingleFlight, SingleFlights
 from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
 from gsv_runtime.tts.synthesis.pieces import AudioPiece, Compute, Piece, SentenceTask, TokenPiece, spoken_speed
+from gsv_runtime.tts.synthesis.word_faults import WordFault
 from gsv_runtime.voices.store import Voice
 
 
@@ -152,7 +154,7 @@ class RequestSentences:
         task = replace(task, seed=int(entry.facts["seed"]))
         if leader is not None:
             leader.flight.seed = task.seed
-        yield TokenPiece(task, entry.arrays["tokens"], str(entry.facts["finish_reason"]), {})
+        yield TokenPiece(task, entry.arrays["tokens"], str(entry.facts["finish_reason"]), {}, faults_of(entry))
 
     def _computed(self, key: Key, task: SentenceTask, compute: Compute) -> Iterator[Piece]:
         pulled: list[Array] = []
@@ -161,7 +163,7 @@ class RequestSentences:
             pulled.append(piece.tokens)
             compute_ms += sum(piece.times_ms.values())
             if piece.finish_reason and self._is_stored(piece.finish_reason):
-                facts = facts_of(task.seed, piece.finish_reason, compute_ms / 1e3)
+                facts = facts_of(task.seed, piece.finish_reason, compute_ms / 1e3, piece.faults)
                 self._shared.cache.put(key, Entry({"tokens": np.concatenate(pulled)}, facts))
             yield piece
 
@@ -235,7 +237,7 @@ class _Leader(_Remainder):
         self._pieces.append(piece)
         self._compute_s += compute_s
         if piece.finish_reason and self._is_stored(piece.finish_reason):
-            facts = facts_of(self.flight.seed, piece.finish_reason, self._compute_s)
+            facts = facts_of(self.flight.seed, piece.finish_reason, self._compute_s, piece.faults)
             self._shared.cache.put(self._key, audio_entry(self._pieces, facts))
         self.flight.publish(piece)
         if piece.finish_reason:
@@ -247,9 +249,15 @@ class _Leader(_Remainder):
         self.flight.fail(failure)
 
 
-def facts_of(seed: int, finish_reason: str, compute_s: float) -> dict[str, Fact]:
+def facts_of(seed: int, finish_reason: str, compute_s: float, faults: Sequence[WordFault] = ()) -> dict[str, Fact]:
     """Return what is stored beside tokens or audio; the seed is that of the take, also where any will do."""
-    return {"seed": seed, "finish_reason": finish_reason, "compute_s": compute_s}
+    facts: dict[str, Fact] = {"seed": seed, "finish_reason": finish_reason, "compute_s": compute_s}
+    return facts | ({"word_faults": json.dumps([astuple(fault) for fault in faults])} if faults else {})
+
+
+def faults_of(entry: Entry) -> tuple[WordFault, ...]:
+    """Words at fault of what is stored, as `facts_of` has packed them."""
+    return tuple(WordFault(*fault) for fault in json.loads(str(entry.facts.get("word_faults", "[]"))))
 
 
 def audio_entry(pieces: list[AudioPiece], facts: dict[str, Fact]) -> Entry:
@@ -273,7 +281,8 @@ def audio_pieces(entry: Entry, task: SentenceTask, source: str) -> list[AudioPie
     reasons = [""] * (len(waveforms) - 1) + [str(entry.facts["finish_reason"])]
     is_aligned = "token_phones" in entry.arrays
     phones = _unpacked("token_phones", "piece_tokens", entry) if is_aligned else [None] * len(waveforms)
+    faults = faults_of(entry)
     return [
-        AudioPiece(task, waveform, reason, source, token_phones=spoken)
+        AudioPiece(task, waveform, reason, source, token_phones=spoken, faults=faults if reason else ())
         for waveform, reason, spoken in zip(waveforms, reasons, phones, strict=True)
     ]

@@ -23,9 +23,12 @@ class PhoneTable:
 
     Attributes:
         gains: [phones of the table, tokens] float32, logarithms.
+        durations: [phones of the table, D] float32, log probability that a phone lasts 0 to D - 1 tokens, the last of
+            so many or more; None: a repository that was built before there were any.
     """
 
     gains: Array
+    durations: Array | None = None
 
     def of(self, phones: Array, tokens: Array) -> Array:
         """Gains [T, P] of a sentence's tokens [T] at its phones [P]; a number beyond the table gains nothing."""

@@ -10,6 +10,7 @@ from gsv_runtime.contract import SAMPLES_PER_TOKEN, SPEED
 from gsv_runtime.speech_request import SpeechRequest
 from gsv_runtime.tensors import Array
 from gsv_runtime.text.sentences import Sentence
+from gsv_runtime.tts.synthesis.word_faults import WordFault
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class TokenPiece:
     tokens: Array  # [T] int64, may be empty
     finish_reason: str  # empty while the sentence goes on
     times_ms: dict[str, float]
+    faults: tuple[WordFault, ...] = ()  # of its sentence's words, with the last tokens
 
     @property
     def num_tokens(self) -> int:
@@ -47,6 +49,7 @@ class AudioPiece:
     source: str  # COMPUTED, JOINED or a level of the cache
     times_ms: dict[str, float] = field(default_factory=dict)  # by stage
     token_phones: Array | None = None  # [T] int64, the phone of each of its tokens, if timestamps are asked for
+    faults: tuple[WordFault, ...] = ()  # of its sentence's words, with the last piece
 
     @property
     def num_tokens(self) -> int:

@@ -37,7 +37,8 @@ from gsv_runtime.tts.synthesis.pieces import (
     spoken_speed,
 )
 from gsv_runtime.tts.synthesis.responses import Chunk, added, join_pieces
-from gsv_runtime.tts.synthesis.retakes import Pulled, take_limits, take_seed, taken
+from gsv_runtime.tts.synthesis.retakes import Pulled, Watch, nobody_watches, take_limits, take_seed, taken
+from gsv_runtime.tts.synthesis.word_faults import WordWatch
 from gsv_runtime.tts.synthesis.word_times import WordTimes
 from gsv_runtime.voices.store import Voice
 
@@ -162,8 +163,9 @@ class Pipeline:
                     for tokens, finish_reason in pulled:
                         yield tokens, finish_reason, stages.take_times_ms()
 
-            for kept in taken(pull, request.retries, limits, self.schedule_of(request)):
-                yield TokenPiece(task, kept.tokens, kept.finish_reason, kept.times_ms)
+            watch = self._watch(task.sentence) if request.is_timed else nobody_watches
+            for kept in taken(pull, request.retries, limits, self.schedule_of(request), watch):
+                yield TokenPiece(task, kept.tokens, kept.finish_reason, kept.times_ms, kept.faults)
 
         for index, sentence in enumerate(sentences):
             seed = sentence_seed(request.sampling.seed, index)
@@ -184,7 +186,8 @@ class Pipeline:
             for waveform in _decoded(decoder, piece, reuse):
                 times_ms = added(times_ms, stages.take_times_ms())
                 reason = piece.finish_reason if decoder.is_complete else ""
-                audio = AudioPiece(piece.task, waveform, reason, COMPUTED, times_ms, decoder.token_phones)
+                faults = piece.faults if reason else ()
+                audio = AudioPiece(piece.task, waveform, reason, COMPUTED, times_ms, decoder.token_phones, faults)
                 if reuse.decoded(audio, sum(times_ms.values()) / 1e3):
                     yield _with_pause(audio, request)
                 times_ms = {}
@@ -202,6 +205,11 @@ class Pipeline:
             self.schedule_of(request),
             self._alignment(task.sentence) if request.is_timed else None,
         )
+
+    def _watch(self, sentence: Sentence) -> Watch:
+        if self._table is None or self._table.durations is None:
+            return nobody_watches
+        return WordWatch(self._table, sentence.phones, sentence.words).faults
 
     def _alignment(self, sentence: Sentence) -> Alignment:
         if self._table is None:

@@ -12,7 +12,7 @@ import numpy as np
 from gsv_runtime.contract import BY_CHUNK, BY_SENTENCE, EOS, PCM16_BASE64, SAMPLE_RATE_HZ
 from gsv_runtime.tensors import Array, Arrays
 from gsv_runtime.tts.synthesis.pieces import AudioPiece
-from gsv_runtime.tts.synthesis.word_times import SpokenWord, WordTimes
+from gsv_runtime.tts.synthesis.word_times import FaultyWord, SpokenWord, WordTimes
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Chunk:
     source: str = ""  # of its audio; several by commas
     dropped: tuple[str, ...] = ()  # what of the text is not said, with the first chunk
     words: tuple[SpokenWord, ...] = ()  # that end in it, if timestamps are asked for
+    word_faults: tuple[FaultyWord, ...] = ()  # of sentences that end in it, likewise
 
 
 def join_pieces(pieces: Iterator[AudioPiece], streaming: str, times: WordTimes | None = None) -> Iterator[Chunk]:
@@ -44,7 +45,7 @@ def join_pieces(pieces: Iterator[AudioPiece], streaming: str, times: WordTimes |
     """
     number, joined = 0, _Joined()
     for piece in pieces:
-        joined.add(piece, times.take(piece) if times else ())
+        joined.add(piece, times.take(piece) if times else (), times.faults(piece) if times else ())
         if streaming == BY_CHUNK or piece.is_last or (streaming == BY_SENTENCE and piece.finish_reason):
             yield joined.chunk(number)
             number, joined = number + 1, _Joined()
@@ -62,9 +63,11 @@ class _Joined:
         self._last = False
         self._dropped: tuple[str, ...] = ()
         self._words: tuple[SpokenWord, ...] = ()
+        self._faults: tuple[FaultyWord, ...] = ()
 
-    def add(self, piece: AudioPiece, words: tuple[SpokenWord, ...]) -> None:
+    def add(self, piece: AudioPiece, words: tuple[SpokenWord, ...], faults: tuple[FaultyWord, ...]) -> None:
         self._words += words
+        self._faults += faults
         self._waveforms.append(piece.waveform)
         self._sentences[piece.task.index] = piece.task.sentence.text
         self._reasons += [piece.finish_reason] if piece.finish_reason else []
@@ -85,6 +88,7 @@ class _Joined:
             source=",".join(self._sources),
             dropped=self._dropped if number == 0 else (),
             words=self._words,
+            word_faults=self._faults,
         )
 
 
@@ -132,6 +136,9 @@ def chunk_outputs(chunk: Chunk, encoding: str, warnings: Sequence[str] = ()) -> 
         "final": np.array([chunk.last], dtype=np.bool_),
         "source": np.array([chunk.source], dtype=np.object_),
         "words": np.array([_told(word) for word in chunk.words], dtype=np.object_),
+        "word_faults": np.array(
+            [json.dumps(asdict(word), ensure_ascii=False) for word in chunk.word_faults], np.object_
+        ),
         "dropped": np.array(chunk.dropped, dtype=np.object_),
         "warnings": np.array(warnings if chunk.chunk_index == 0 else (), dtype=np.object_),
     }

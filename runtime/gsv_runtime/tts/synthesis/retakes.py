@@ -22,6 +22,7 @@ from gsv_runtime.tensors import Array
 from gsv_runtime.text.sentences import Sentence
 from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
 from gsv_runtime.tts.synthesis.responses import added
+from gsv_runtime.tts.synthesis.word_faults import WordFault
 from gsv_runtime.voices.prompt_fit import rates_of
 from gsv_runtime.voices.store import Voice
 
@@ -82,10 +83,12 @@ class TakenTokens:
     tokens: Array  # [T] int64
     finish_reason: str  # empty while the sentence goes on
     times_ms: dict[str, float]  # that stages worked, those of takes not kept included
+    faults: tuple[WordFault, ...] = ()  # of the take that is kept, with its last tokens
 
 
 Pulled = tuple[Array, str, dict[str, float]]  # tokens [T], why the sentence ended, milliseconds by stage
 Pull = Callable[[int, Array], Generator[Pulled, None, None]]  # of a take's number, and the tokens that it goes on from
+Watch = Callable[[Array], tuple[WordFault, ...]]  # of a whole take [T]: which of its words are at fault
 
 
 @dataclass
@@ -104,15 +107,26 @@ class _Take:
         self.held = np.concatenate([self.held, tokens])
         self.times_ms = added(self.times_ms, times_ms)
 
-    def hand_out(self, count: int, finish_reason: str = "") -> TakenTokens:
+    def tokens(self) -> Array:
+        """All of them, [T] int64."""
+        return np.concatenate([self.sent, self.held])
+
+    def hand_out(self, count: int, finish_reason: str = "", faults: tuple[WordFault, ...] = ()) -> TakenTokens:
         """Give the first `count` tokens that are held."""
         given, self.held = self.held[:count], self.held[count:]
         self.sent = np.concatenate([self.sent, given])
         times_ms, self.times_ms = self.times_ms, {}
-        return TakenTokens(given, finish_reason, times_ms)
+        return TakenTokens(given, finish_reason, times_ms, faults)
 
 
-def taken(pull: Pull, retries: int, limits: TakeLimits, schedule: ChunkSchedule) -> Iterator[TakenTokens]:
+def nobody_watches(tokens: Array) -> tuple[WordFault, ...]:
+    """`Watch` that finds nothing."""
+    return ()
+
+
+def taken(
+    pull: Pull, retries: int, limits: TakeLimits, schedule: ChunkSchedule, watch: Watch = nobody_watches
+) -> Iterator[TakenTokens]:
     """Yield a sentence's tokens, drawn again where a take is at fault; the last take is kept, and told if it is too.
 
     Args:
@@ -120,27 +134,36 @@ def taken(pull: Pull, retries: int, limits: TakeLimits, schedule: ChunkSchedule)
         retries: further takes allowed.
         limits: of the sentence.
         schedule: where it is cut; tokens are held until a chunk can be decoded.
+        watch: finds words at fault; one that is not handed out yet is a fault of the take.
     """
     state = _Take()
     for number in range(retries + 1):
         state.held = state.held[:0]
         with closing(pull(number, state.sent)) as tokens:
-            if (yield from _one_take(tokens, state, limits, schedule, is_last=number == retries)):
+            if (yield from _one_take(tokens, state, limits, schedule, watch, is_last=number == retries)):
                 return
 
 
 def _one_take(
-    pulled: Iterator[Pulled], state: _Take, limits: TakeLimits, schedule: ChunkSchedule, is_last: bool
+    pulled: Iterator[Pulled],
+    state: _Take,
+    limits: TakeLimits,
+    schedule: ChunkSchedule,
+    watch: Watch,
+    is_last: bool,
 ) -> Generator[TakenTokens, None, bool]:
     """Yield the tokens of one take that can be decoded; return whether it is the one that is kept."""
     for tokens, reason, times_ms in pulled:
         state.hold(tokens, times_ms)
         too_long = state.num_tokens > limits.most
+        faults = watch(state.tokens()) if reason else ()
+        can_be_mended = any(fault.token >= state.sent.size for fault in faults)
         is_suspect = too_long or (reason != "" and (reason != EOS or limits.is_suspect(state.num_tokens)))
-        if is_suspect and not is_last and state.sent.size <= _MOST_SENT_TOKENS:
+        if (is_suspect or can_be_mended) and not is_last and state.sent.size <= _MOST_SENT_TOKENS:
             return False
         if reason:
-            yield state.hand_out(state.held.size, SUSPECT if is_suspect and reason == EOS else reason)
+            told = SUSPECT if (is_suspect or faults) and reason == EOS else reason
+            yield state.hand_out(state.held.size, told, faults)
             return True
         if count := state.held.size if is_last else decodable(state.num_tokens, schedule) - state.sent.size:
             yield state.hand_out(count)

@@ -90,6 +90,7 @@ def token_outputs(
         "source": np.array([COMPUTED], dtype=np.object_),
         "dropped": np.array(sentence.dropped if chunk.number == 0 else (), dtype=np.object_),
         "words": np.array((), dtype=np.object_),
+        "word_faults": np.array((), dtype=np.object_),
         "warnings": np.array(voice.report.get("warnings", ()) if chunk.number == 0 else (), dtype=np.object_),
         "semantic_tokens": chunk.tokens.astype(np.int32),
         "phones": (sentence.phones if chunk.first else np.zeros(0)).astype(np.int32),

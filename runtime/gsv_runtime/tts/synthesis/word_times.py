@@ -27,6 +27,16 @@ class SpokenWord:
     phones: tuple[tuple[str, float, float], ...] = ()  # name, start and end in seconds; if they were asked for
 
 
+@dataclass(frozen=True)
+class FaultyWord:
+    """A word of the request's text that its take swallowed or says twice: one of contract.WORD_FAULTS."""
+
+    text: str
+    start: int
+    end: int
+    fault: str
+
+
 @dataclass
 class _SpokenSentence:
     """A sentence that is being heard."""
@@ -61,6 +71,12 @@ class WordTimes:
             return ()
         sentence.path = np.concatenate([sentence.path, piece.token_phones])
         return self._ended(sentence, finished=piece.finish_reason != "")
+
+    def faults(self, piece: AudioPiece) -> tuple[FaultyWord, ...]:
+        """Words at fault of the sentence that ends with a piece."""
+        words = [(piece.task.sentence.words[fault.word], fault.kind) for fault in piece.faults]
+        text = self._request.text
+        return tuple(FaultyWord(text[word.start : word.end], word.start, word.end, kind) for word, kind in words)
 
     def _ended(self, sentence: _SpokenSentence, finished: bool) -> tuple[SpokenWord, ...]:
         words = sentence.task.sentence.words[sentence.num_told :]

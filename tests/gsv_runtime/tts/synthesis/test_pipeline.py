@@ -321,6 +321,19 @@ def test_words_are_told_with_their_times_in_the_whole_answer(timed):
     assert told == [("ab", 0, 0.0, 0.32), ("cd", 3, 0.42, 0.74)]  # eight tokens, and a pause of 0.1 s
 
 
+def test_a_word_that_no_take_says_is_named_with_the_end_of_its_sentence(facts, voice, stages_with_manner):
+    words = ["[[0, 1, 0, 1], [1, 2, 1, 1]]", "[[3, 4, 0, 1], [4, 5, 1, 1]]"]
+    gains = np.full((300, 9), -6, np.float32)
+    gains[[ord("a"), ord("c"), ord("d")], :8] = 3
+    gains[ord("b"), 8] = 3  # which no take has
+    lasts = np.tile(np.log(np.array([1e-4, *[0.0999] * 10], np.float32)), (300, 1))
+    pipeline = Pipeline(facts, tokens_per_call=5, table=PhoneTable(gains, lasts))
+    request = ask("ab,cd", timestamps="word", retries=1)
+    first, second = pipeline.speak(request, voice, stages_with_manner(words=words))
+    assert [(word.text, word.start, word.fault) for word in first.word_faults] == [("b", 1, "swallowed")]
+    assert (first.finish_reason, second.finish_reason, second.word_faults) == ("suspect", "eos", ())
+
+
 def test_nobody_is_told_of_words_who_does_not_ask(timed):
     assert [chunk.words for chunk in timed()] == [(), ()]
 

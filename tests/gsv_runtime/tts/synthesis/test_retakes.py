@@ -6,6 +6,7 @@ import pytest
 from gsv_runtime.text.sentences import Sentence
 from gsv_runtime.tts.synthesis.chunking import WHOLE_SENTENCE, ChunkSchedule
 from gsv_runtime.tts.synthesis.retakes import TakeLimits, decodable, take_limits, take_seed, taken
+from gsv_runtime.tts.synthesis.word_faults import WordFault
 from gsv_runtime.voices.store import Voice
 
 SCHEDULE = ChunkSchedule(first_tokens=4, max_tokens=8, lookahead_tokens=2, encoder_tokens=50, bucket=1)
@@ -106,6 +107,34 @@ def test_a_take_does_not_depend_on_how_many_tokens_come_at_once():
 def test_the_time_of_takes_that_are_not_kept_is_counted():
     kept = list(taken(Draws(9, 12), 1, LIMITS, WHOLE_SENTENCE))
     assert sum(each.times_ms["t2s"] for each in kept) == 3 + 4
+
+
+def finds_fault_at(token, takes):
+    """A watch to which the first `takes` takes have a word at fault there."""
+    waiting = list(range(takes))
+    return lambda tokens: (WordFault(2, "swallowed", token),) if waiting and (waiting.pop() or True) else ()
+
+
+def test_a_take_with_a_word_at_fault_is_drawn_again():
+    draws = Draws(12, 12)
+    kept = list(taken(draws, 1, LIMITS, WHOLE_SENTENCE, finds_fault_at(3, takes=1)))
+    assert np.concatenate([each.tokens for each in kept]).tolist() == list(range(100, 112))
+    assert (kept[-1].finish_reason, kept[-1].faults) == ("eos", ())
+
+
+def test_a_word_that_stays_at_fault_is_told_with_the_last_tokens():
+    kept = list(taken(Draws(12, 12), 1, LIMITS, WHOLE_SENTENCE, finds_fault_at(3, takes=2)))
+    assert (kept[-1].finish_reason, kept[-1].faults) == ("suspect", (WordFault(2, "swallowed", 3),))
+    assert all(each.faults == () for each in kept[:-1])
+
+
+def test_a_word_at_fault_that_was_handed_out_is_told_but_not_said_again():
+    draws = Draws(12, 12)
+    kept = list(taken(draws, 1, LIMITS, SCHEDULE, finds_fault_at(5, takes=9)))
+    assert (len(draws.pulled), kept[-1].finish_reason) == (1, "suspect")
+    later = Draws(12, 12)
+    list(taken(later, 1, LIMITS, SCHEDULE, finds_fault_at(6, takes=9)))
+    assert later.went_on_from == [[], [0, 1, 2, 3, 4, 5]]
 
 
 def test_a_take_that_is_not_kept_is_closed_before_the_next_begins():

@@ -1,0 +1,132 @@
+"""Words that a take swallows or says twice: its tokens fit the sentence far better without the word, or with it again.
+
+Tokens are laid along the phones with how long each phone lasts (a hidden semi-Markov model). Any way through them is a
+way to a place and a way from there, so two tables of scores tell for every word how well the sentence would fit if
+
+    swallowed   the way left the word out, which then costs nothing
+    repeated    the way went back to the word, or to one of the two before it, and said them again
+
+against the best way that does neither. Pure.
+
+Source: Yu, "Hidden semi-Markov models", 2010, its forward and backward passes with maxima instead of sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gsv_runtime.contract import REPEATED, SWALLOWED
+from gsv_runtime.tensors import Array
+from gsv_runtime.text.sentences import WordSpan
+from gsv_runtime.tts.synthesis.alignment import PhoneTable
+
+# Measured on flite's speech: docs/decisions/0031-words-that-a-take-swallows.md.
+_LEAST = {SWALLOWED: 10.8, REPEATED: 8.5}  # by how much the other way must fit better
+_WORST_GAIN = -6.0  # of a token; one that fits nowhere says no more
+_DURATION_WEIGHT, _RAREST_DURATION = 2.0, -12.0
+_WORDS_AGAIN = (1, 2, 3)  # how many are said again
+_TAUGHT_GAIN = 0.5  # the largest of a phone that the build has heard
+_LEAST_TAUGHT = 0.9  # of a sentence's phones
+_NEVER = -1e9
+
+
+@dataclass(frozen=True)
+class WordFault:
+    """A word at fault.
+
+    Attributes:
+        word: index of the sentence's words.
+        kind: one of contract.WORD_FAULTS.
+        token: of the take, where the word is missing or begins again.
+    """
+
+    word: int
+    kind: str
+    token: int
+
+
+class WordWatch:
+    """Finds the faults of one sentence's takes."""
+
+    def __init__(self, table: PhoneTable, phones: Array, words: Sequence[WordSpan]) -> None:
+        """Watch a sentence.
+
+        Args:
+            table: how well tokens fit phones, with how long these last.
+            phones: [P] int64 of the sentence.
+            words: of the sentence.
+        """
+        assert table.durations is not None
+        self._table = table
+        self._phones = phones
+        self._bounds = [(word.first_phone, word.first_phone + word.num_phones) for word in words if word.num_phones]
+        self._numbers = [number for number, word in enumerate(words) if word.num_phones]
+        known = phones < table.gains.shape[0]
+        rows = np.where(known, phones, 0)
+        self._durations = np.maximum(table.durations[rows] * _DURATION_WEIGHT, _RAREST_DURATION)
+        taught = known & (table.gains[rows].max(axis=1) > _TAUGHT_GAIN)
+        self._is_taught = bool(taught.mean() >= _LEAST_TAUGHT) if phones.size else False
+
+    def faults(self, tokens: Array) -> tuple[WordFault, ...]:
+        """Words at fault in a whole take.
+
+        Args:
+            tokens: [T] int64, all of it.
+
+        Returns:
+            The surest, since one fault makes the words beside it doubtful; none where the build has not heard the
+            phones.
+        """
+        if not self._is_taught or not tokens.size or not self._bounds:
+            return ()
+        gains = np.maximum(self._table.of(self._phones, tokens), _WORST_GAIN)
+        before = scores_before(gains, self._durations)
+        after = scores_before(gains[::-1, ::-1], self._durations[::-1])[::-1, ::-1]
+        plain = float(before[-1, -1])
+        found = [self._best(before, after, back) for back in (0, *_WORDS_AGAIN)]
+        surest = max(found, key=lambda way: way.score - _LEAST[way.fault.kind])
+        return (surest.fault,) if surest.score - plain > _LEAST[surest.fault.kind] else ()
+
+    def _best(self, before: Array, after: Array, back: int) -> _Way:
+        """The best way that jumps once: over a word (`back` 0), or from a word's end so many words back."""
+        if len(self._bounds) < back:
+            return _Way(_NEVER, WordFault(0, REPEATED, 0))
+        firsts, ends = np.array(self._bounds)[: len(self._bounds) - max(back - 1, 0), 0], np.array(self._bounds)[:, 1]
+        if back:
+            kind, scores = REPEATED, before[:, ends[back - 1 :]] + after[:, firsts]
+        else:
+            kind, scores = SWALLOWED, before[:, firsts] + after[:, ends]
+        token, word = np.unravel_index(int(scores.argmax()), scores.shape)
+        return _Way(float(scores[token, word]), WordFault(self._numbers[int(word)], kind, int(token)))
+
+
+@dataclass(frozen=True)
+class _Way:
+    score: float
+    fault: WordFault
+
+
+def scores_before(gains: Array, durations: Array) -> Array:
+    """Score the best ways from the start.
+
+    Args:
+        gains: [T, P] float32, of tokens at phones.
+        durations: [P, D] float32, log probability of 0 to D - 1 tokens.
+
+    Returns:
+        [T + 1, P + 1] float64: of the first t tokens along exactly the first p phones.
+    """
+    num_tokens, num_phones = gains.shape
+    longest = durations.shape[1] - 1
+    sums = np.concatenate([np.zeros((1, num_phones)), np.cumsum(gains, axis=0, dtype=np.float64)])
+    scores = np.full((num_tokens + 1, num_phones + 1), _NEVER)
+    scores[0, 0] = 0.0
+    begun = np.full(longest + num_tokens + 1, _NEVER)  # of phones, behind tokens that do not exist
+    earlier = np.lib.stride_tricks.sliding_window_view(begun, longest + 1)[:, ::-1]  # [T + 1, D]: d tokens ago
+    for phone in range(num_phones):
+        begun[longest:] = scores[:, phone] - sums[:, phone]
+        scores[:, phone + 1] = (earlier + durations[phone]).max(axis=1) + sums[:, phone]
+    return scores
