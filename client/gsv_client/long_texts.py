@@ -161,8 +161,8 @@ class Parts:
         words = tuple(self._placed_word(word) for word in chunk.words)
         faults = tuple(self._placed_fault(fault) for fault in chunk.word_faults)
         self._heard_s += len(samples) / chunk.sample_rate
-        place = {"index": index, "sentence_index": sentence_index, "final": final}
-        return replace(chunk, samples=samples, **place, words=words, word_faults=faults)
+        chunk = replace(chunk, index=index, sentence_index=sentence_index, final=final)
+        return replace(chunk, samples=samples, words=words, word_faults=faults)
 
     def _placed_fault(self, fault: WordFault) -> WordFault:
         """A word at fault with its place in the whole text, where its part is looked for."""

@@ -83,10 +83,7 @@ TTS_OUTPUTS = (
     "finish_reason",
     "final",
     "source",
-    "dropped",
-    "words",
-    "word_faults",
-    "warnings",
+    *("dropped", "words", "word_faults", "warnings"),
     *("semantic_tokens", "phones", "decoding", "global_condition"),  # likewise
 )
 

@@ -213,15 +213,8 @@ TTS = Model(
         Tensor("final", "BOOL", (1,), "whether this is the last chunk of the text"),
         Tensor("source", "STRING", (1,), f"who had its audio: {_SOURCES}; several by commas"),
         Tensor("dropped", "STRING", ("D",), "with the first chunk: what of the text is not said, as of text_frontend"),
-        Tensor(
-            "words", "STRING", ("W",), "words that end in this chunk: JSON objects with their times; see timestamps"
-        ),
-        Tensor(
-            "word_faults",
-            "STRING",
-            ("W",),
-            f"with a sentence's end, if timestamps are asked for: JSON of words that are {' or '.join(WORD_FAULTS)}",
-        ),
+        Tensor("words", "STRING", ("W",), "words that end in this chunk: JSON with their times; see timestamps"),
+        Tensor("word_faults", "STRING", ("W",), "likewise, with a sentence's end: JSON of words swallowed or repeated"),
         Tensor("warnings", "STRING", ("M",), "with the first chunk: what may harm the voice of reference_audio"),
         Tensor("semantic_tokens", "INT32", ("T",), "answer tokens: the next of its sentence", optional=True),
         Tensor("phones", "INT32", ("P",), "answer tokens: with a sentence's first response, its phones", optional=True),
