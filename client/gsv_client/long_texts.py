@@ -165,14 +165,21 @@ class Parts:
         return replace(chunk, samples=samples, words=words, word_faults=faults)
 
     def _placed_fault(self, fault: WordFault) -> WordFault:
-        """A word at fault with its place in the whole text, where its part is looked for."""
-        part = max(self._whole.find(self.texts[self.done]), 0)
+        """A word at fault with its place in the whole text, where its part is looked for behind those before."""
+        part = 0
+        for text in self.texts[: self.done]:
+            part = self._found(text, part) + len(text)
+        part = self._found(self.texts[self.done], part)
         return replace(fault, start=part + fault.start, end=part + fault.end)
+
+    def _found(self, text: str, cursor: int) -> int:
+        """Where a text begins in the whole one at or behind `cursor`; there, if it is not found."""
+        start = self._whole.find(text, cursor)
+        return cursor if start < 0 else start
 
     def _placed_word(self, word: Word) -> Word:
         """A word with its time in the whole audio and its place in the whole text, where it is looked for."""
-        start = self._whole.find(word.text, self._cursor)
-        start = self._cursor if start < 0 else start
+        start = self._found(word.text, self._cursor)
         self._cursor = start + len(word.text)
         phones = tuple(
             replace(phone, start_s=phone.start_s + self._began_s, end_s=phone.end_s + self._began_s)

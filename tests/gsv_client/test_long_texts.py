@@ -151,3 +151,12 @@ def test_words_of_parts_have_their_places_in_the_whole_text_and_its_audio(url: s
     assert second.start > first.end
     assert CHAPTER[second.start : second.end] == "captain"
     assert second.start_s == pytest.approx(0.51)
+
+
+def test_words_at_fault_have_their_places_in_the_whole_text(url: str, speaker: Any) -> None:
+    fault = json.dumps({"text": "captain", "start": 8, "end": 15, "fault": "swallowed"})
+    speaker.answers = [{**spoken(0, 0, True), "word_faults": [fault]}]
+    with Client(url) as client:
+        first, second = client.synthesize(CHAPTER, voice="ann", timestamps="word").word_faults
+    assert (first.text, first.start, first.end, first.fault) == ("captain", 8, 15, "swallowed")
+    assert second.start - first.start == second.end - first.end > 0

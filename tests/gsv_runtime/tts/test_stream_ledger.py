@@ -66,6 +66,12 @@ def test_a_stream_that_ends_well_is_counted_with_its_first_audio_its_sound_and_i
     }
 
 
+def test_words_at_fault_are_counted_by_their_kind(ledger, counts):
+    ledger.at_fault(["swallowed", "repeated", "swallowed"])
+    assert counts.sums[("gsv_swallowed_words_total", "swallowed")] == 2
+    assert counts.sums[("gsv_swallowed_words_total", "repeated")] == 1
+
+
 def test_audio_that_comes_after_all_before_it_was_heard_is_an_underrun_of_so_long(ledger, counts, clock):
     playback, _ = ledger.let_in(REQUEST)
     ledger.sent(playback, 1.0, "", is_computed=True)

@@ -23,7 +23,7 @@ from gsv_runtime.tensors import Array
 from gsv_runtime.text.sentences import WordSpan
 from gsv_runtime.tts.synthesis.alignment import PhoneTable
 
-# Measured on flite's speech: docs/decisions/0031-words-that-a-take-swallows.md.
+# Measured on flite's speech: docs/decisions/0032-words-that-a-take-swallows.md.
 _LEAST = {SWALLOWED: 10.8, REPEATED: 8.5}  # by how much the other way must fit better
 _WORST_GAIN = -6.0  # of a token; one that fits nowhere says no more
 _DURATION_WEIGHT, _RAREST_DURATION = 2.0, -12.0

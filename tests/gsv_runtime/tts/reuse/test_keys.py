@@ -78,11 +78,11 @@ SPOKEN = {
     "repetition_penalty": {"parameters": sampling(repetition_penalty=1.0)},
     "retries": {"parameters": changed(PARAMETERS, retries=1)},
     "build": {"fingerprints": changed(BUILD, speech="other")},
+    "aligned": {"parameters": changed(PARAMETERS, aligned=True)},
 }
 DECODED = {
     "speed": {"parameters": changed(PARAMETERS, speed=1.1)},
     "noise_scale": {"parameters": changed(PARAMETERS, noise_scale=0.4)},
-    "aligned": {"parameters": changed(PARAMETERS, aligned=True)},
     "whole sentences": {"parameters": changed(PARAMETERS, schedule=WHOLE_SENTENCE)},
     **{
         f"schedule: {field.name}": {"parameters": changed(PARAMETERS, schedule=changed(SCHEDULE, **{field.name: 7}))}

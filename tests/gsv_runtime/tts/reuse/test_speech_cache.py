@@ -7,6 +7,10 @@ import numpy as np
 import pytest
 
 from gsv_runtime.errors import InternalError, InvalidRequest
+from gsv_runtime.text.sentences import Sentence
+from gsv_runtime.tts.reuse.sentence_reuse import audio_entry, audio_pieces, facts_of
+from gsv_runtime.tts.synthesis.pieces import AudioPiece, SentenceTask
+from gsv_runtime.tts.synthesis.word_faults import WordFault
 
 from ...conftest import answer
 from .speaking import LIMIT_S, SETTINGS, same, sources
@@ -174,3 +178,15 @@ def test_what_failed_is_not_kept(service, ask, make_stages):
     with pytest.raises(InternalError, match="not finite"):
         answer(service, ask("ab"), lambda: make_stages(vocoder=lambda *_: {"waveform": np.full((1, 640), np.nan)}))
     assert sources(answer(service, ask("ab"), make_stages)) == ["computed"]
+
+
+def test_stored_audio_has_its_words_at_fault_with_its_last_piece():
+    task = SentenceTask(0, Sentence("ab", np.zeros(2, np.int64), ()), seed=3, last=True)
+    fault = WordFault(1, "repeated", 7)
+    made = [
+        AudioPiece(task, np.zeros(4, np.float32), "", "computed"),
+        AudioPiece(task, np.ones(2, np.float32), "suspect", "computed", faults=(fault,)),
+    ]
+    found = audio_pieces(audio_entry(made, facts_of(3, "suspect", 0.1, made[-1].faults)), task, "disk")
+    assert [piece.faults for piece in found] == [(), (fault,)]
+    assert "word_faults" not in facts_of(3, "eos", 0.1)

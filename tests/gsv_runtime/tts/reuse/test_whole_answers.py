@@ -195,6 +195,7 @@ def response(num_samples, sentence="A sentence of some length."):
                 "source": "memory",
                 "dropped": [],
                 "words": [],
+                "word_faults": [],
             },
         ),
         audio_s=num_samples / 32_000,
