@@ -9,6 +9,7 @@ codes are near, and from phones that differ in tone or stress only.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,8 @@ logger = logging.getLogger("gsv.build")
 TEXTS = Path(__file__).parent / "alignment_texts.tsv"
 _TAKES = 2
 _SLOTS, _ROWS = 8, 512
-_MAX_TOKENS = 16_000  # of all takes, eleven minutes
+_MAX_TOKENS = 16_000  # of all takes, eleven minutes of speech
+_MAX_S = 120.0  # of drawing, each language its share; a large network on few cores draws fewer sentences
 _LIMIT = TextLimit(tokens_per_phone=5.0, tokens_at_least=40)
 _ROUNDS = 8
 _OTHER_PAUSES = ("停", "空", "_", "SP", "SP2", "SP3")
@@ -85,17 +87,19 @@ def spoken(t2s: T2S, symbols: str) -> Iterator[SpokenPhones]:
     frontend = TextFrontend(symbols, None)
     takes = {language: list(_takes(frontend, language)) for language in dict.fromkeys(name for name, _ in texts())}
     decoder = Decoder(TorchEngine(t2s, _SLOTS, _ROWS), repetition_window=0, repetition_least_distinct=0, limit=_LIMIT)
-    total = sum(map(len, takes.values()))
+    total, began_s = sum(map(len, takes.values())), time.monotonic()
     with torch.no_grad(), tqdm(total=total, desc="phone table", unit="sentence", disable=None, leave=False) as progress:
-        for waiting in takes.values():
-            found = 0
-            for take in _drawn(decoder, waiting, t2s.sizes.bert_dim):
+        for number, (language, waiting) in enumerate(takes.items()):
+            found, share_s = 0, (began_s + _MAX_S - time.monotonic()) / (len(takes) - number)
+            for take in _drawn(decoder, waiting, t2s.sizes.bert_dim, time.monotonic() + share_s):
                 progress.update()
                 found += take is not None
                 if take is not None:
                     yield take
+            if decoder.num_tokens >= _MAX_TOKENS:
+                return
             if not found and decoder.num_tokens > _SLOTS * _LIMIT.tokens_at_least:
-                logger.info("phone table: no sentence ended after %d tokens", decoder.num_tokens)
+                logger.info("phone table: no sentence of language %s ended; its word times are guessed", language)
                 return
 
 
@@ -110,12 +114,14 @@ def _takes(frontend: TextFrontend, language: str) -> Iterator[Array]:
             yield from [phones] * _TAKES
 
 
-def _drawn(decoder: Decoder, waiting: Sequence[Array], bert_dim: int) -> Iterator[SpokenPhones | None]:
-    """Tokens of each take, or None where it did not end; given up where none of the first ends."""
+def _drawn(decoder: Decoder, waiting: Sequence[Array], bert_dim: int, until_s: float) -> Iterator[SpokenPhones | None]:
+    """Tokens of each take, or None where it did not end; given up where none of the first ends, or at that time."""
     for number, phones in enumerate(waiting):
         decoder.take_call(SequenceCall(number, start=True), _opening(phones, number, bert_dim), 0.0)
     found = tried = 0
     while decoder.has_work and (found or tried < _SLOTS) and decoder.num_tokens < _MAX_TOKENS:
+        if time.monotonic() > until_s:
+            break
         tried += len(list(decoder.advance()))  # those that failed
         for answer in decoder.answers(0.0):
             decoder.close(answer.sequence_id)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from gsv_build import phone_table as phone_table_of_a_build
 from gsv_build.modules.t2s import T2S
 from gsv_build.phone_durations import LONGEST
 from gsv_build.phone_table import SpokenPhones, learned, spoken, texts, write_phone_table
@@ -72,3 +73,9 @@ def test_a_network_that_never_ends_is_left_after_its_first_sentences(symbols, tm
     write_phone_table(model, codebook, symbols, tmp_path)
     assert np.load(tmp_path / PHONE_TABLE_FILE).shape == (732, NUM_TOKENS)
     assert np.load(tmp_path / PHONE_DURATIONS_FILE).shape == (732, LONGEST + 1)
+
+
+def test_what_there_is_no_time_to_draw_is_left(monkeypatch):
+    monkeypatch.setattr(phone_table_of_a_build, "_MAX_S", 0.0)
+    model = T2S(T2SSizes(hidden=8, heads=1, layers=1, feed_forward=8, num_phones=732, vocabulary=41, bert_dim=4))
+    assert list(spoken(model, "v2")) == []
