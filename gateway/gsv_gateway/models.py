@@ -9,6 +9,7 @@ from collections.abc import Callable
 from gsv_client import FineTune, InternalError, InvalidRequest
 from gsv_gateway.chosen_weights import ChosenWeights
 from gsv_gateway.problems import RequestRefused
+from gsv_gateway.shared_list import SharedList
 from gsv_gateway.tritons import Tritons
 
 FRESH_S = 5.0  # for which a list of models is taken as it is
@@ -28,29 +29,26 @@ class Models:
     """
 
     def __init__(self, tritons: Tritons, chosen: ChosenWeights, clock: Callable[[], float] = time.monotonic) -> None:
-        self._tritons, self.chosen, self._clock = tritons, chosen, clock
-        self._known: list[FineTune] = []
-        self._known_at_s = float("-inf")
+        self._tritons, self.chosen = tritons, chosen
+        self._list = SharedList(self._listed, FRESH_S, clock)
 
     async def all(self) -> list[FineTune]:
         """Every model of the servers, as of a moment ago; none where a server is older than this gateway."""
-        if self._clock() - self._known_at_s > FRESH_S:
-            asked_at_s = self._clock()
-            try:
-                self._known = await self._tritons.first(lambda triton: triton.client.list_models())
-            except (InvalidRequest, InternalError):
-                self._known = []
-            self._known_at_s = asked_at_s
-        return self._known
+        return await self._list.get()
+
+    async def _listed(self) -> list[FineTune]:
+        try:
+            return await self._tritons.first(lambda triton: triton.client.list_models())
+        except (InvalidRequest, InternalError):
+            return []
 
     async def named(self, name: str) -> str | None:
         """A model of the servers by its name in any case; None where there is none."""
         lower = name.strip().lower()
-        for _ in range(2):
-            for found in await self.all():
+        for outdated in (0, self._list.asked):  # added a moment ago, perhaps
+            for found in await self._list.get(outdated):
                 if found.model.lower() == lower:
                     return found.model
-            self._known_at_s = float("-inf")  # added a moment ago, perhaps
         return None
 
     async def resolve(self, name: str, caller_id: str) -> str | None:
@@ -67,7 +65,7 @@ class Models:
             return await self.default(caller_id)
         found = await self.named(name)
         if found is None:
-            names = ", ".join([*(each.model for each in self._known[:8]), OWN_MODEL])
+            names = ", ".join([*(each.model for each in self._list.last[:8]), OWN_MODEL])
             message = f"model {name[:60]!r} does not exist; need one of {names}"
             raise RequestRefused(404, message, code="model_not_found", param="model")
         return found

@@ -6,17 +6,17 @@ two keys may have an "ann" each, and several gateways agree.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gsv_client import InvalidRequest, Voice, VoiceNotFound
 from gsv_client.protocol import ReferenceAudio
 from gsv_gateway.access import OWN_VOICE, Caller, shown_name
 from gsv_gateway.problems import RequestRefused
 from gsv_gateway.settings import OPENAI_VOICES, Settings
+from gsv_gateway.shared_list import SharedList
 from gsv_gateway.tritons import Tritons
 
 FRESH_S = 5.0  # for which a list of voices is taken as it is
@@ -35,17 +35,15 @@ class Voices:
     """
 
     def __init__(self, tritons: Tritons, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
-        self._tritons, self._settings, self._clock = tritons, settings, clock
+        self._tritons, self._settings = tritons, settings
         self._aliases = {alias.lower(): voice for alias, voice in settings.aliases.items()}
-        self._known = _List(0, float("-inf"), [])
-        self._asked = self._outdated = 0  # numbers of lists: the last that was asked for, the last that may not be used
-        self._asking: asyncio.Task[None] | None = None
+        self._list = SharedList(lambda: tritons.first(lambda triton: triton.client.list_voices()), FRESH_S, clock)
 
     async def visible(self, caller: Caller) -> list[Voice]:
         """The voices that the caller may use, its own by their short names and in place of shared ones so named."""
         shared: dict[str, Voice] = {}
         own: dict[str, Voice] = {}
-        for voice in await self._all():
+        for voice in await self._list.get():
             if caller.may_use(voice.voice):
                 found = own if OWN_VOICE.fullmatch(voice.voice) else shared
                 found[shown_name(voice.voice)] = replace(voice, voice=shown_name(voice.voice))
@@ -64,7 +62,7 @@ class Voices:
         name = name.strip()
         found = await self._find(name, caller)
         if found is None:  # registered a moment ago, perhaps by another gateway
-            found = await self._find(name, caller, self._asked)
+            found = await self._find(name, caller, self._list.asked)
         if found is not None:
             return found
         visible = sorted(voice.voice for voice in await self.visible(caller))
@@ -74,7 +72,7 @@ class Voices:
         raise VoiceNotFound(f"voice {name or 'default'!r} is not registered; need one of {shown}")
 
     async def _find(self, name: str, caller: Caller, outdated: int = 0) -> str | None:
-        usable = [voice.voice for voice in await self._all(outdated) if caller.may_use(voice.voice)]
+        usable = [voice.voice for voice in await self._list.get(outdated) if caller.may_use(voice.voice)]
         if name:
             for candidate in (name, self._aliases.get(name.lower(), "")):
                 if candidate and (found := _match(candidate, usable, caller)):
@@ -135,7 +133,7 @@ class Voices:
             RequestRefused: It is a shared one, which the key may not change.
         """
         self.forget()
-        usable = [voice.voice for voice in await self._all() if caller.may_use(voice.voice)]
+        usable = [voice.voice for voice in await self._list.get() if caller.may_use(voice.voice)]
         voice_id = _match(name, usable, caller)
         if voice_id is None:
             raise VoiceNotFound(f"voice {name[:60]!r} is not registered")
@@ -146,39 +144,7 @@ class Voices:
 
     def forget(self) -> None:
         """Use no list that was asked for before now."""
-        self._outdated = self._asked
-
-    async def _all(self, outdated: int = 0) -> list[Voice]:
-        """Every voice, by a list with a higher number than `outdated`.
-
-        One list is asked for at a time, and all who wait share it: `voices` answers few requests at once.
-        """
-        outdated = max(outdated, self._outdated)
-        if self._clock() - self._known.asked_at_s > FRESH_S:
-            outdated = max(outdated, self._known.number)
-        while self._known.number <= outdated:
-            if self._asking is None:
-                self._asking = asyncio.ensure_future(self._ask())
-            await asyncio.shield(self._asking)
-        return self._known.voices
-
-    async def _ask(self) -> None:
-        self._asked += 1
-        number, asked_at_s = self._asked, self._clock()
-        try:
-            voices = await self._tritons.first(lambda triton: triton.client.list_voices())
-            self._known = _List(number, asked_at_s, voices)
-        finally:
-            self._asking = None
-
-
-@dataclass(frozen=True)
-class _List:
-    """The server's voices, by one answer; lists are numbered in the order in which they were asked for."""
-
-    number: int
-    asked_at_s: float
-    voices: list[Voice]
+        self._list.forget()
 
 
 def _match(name: str, usable: list[str], caller: Caller) -> str | None:
