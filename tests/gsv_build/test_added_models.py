@@ -69,6 +69,7 @@ def graph_of(repository, stage, weights):
     return (repository / stage / "1" / weights_folder(weights) / name).read_text()
 
 
+@pytest.mark.slow
 def test_a_second_voice_brings_its_own_stages_and_no_other(repository, voices):
     built = add_model(repository, CPU, voices[1], "bob")
     assert set(built) == {"t2s", *S2_STAGES}
@@ -84,6 +85,7 @@ def test_a_second_voice_brings_its_own_stages_and_no_other(repository, voices):
     assert bob.facts.weights_digest != first.facts.weights_digest
 
 
+@pytest.mark.slow
 def test_a_voice_that_shares_a_checkpoint_shares_its_weights(repository, voices):
     shutil.copy(voices[0] / "s1.ckpt", voices[1] / "s1.ckpt")
     build_record.file_digest.cache_clear()
@@ -93,6 +95,7 @@ def test_a_voice_that_shares_a_checkpoint_shares_its_weights(repository, voices)
     assert read_catalogue(repository)["eve"].checkpoints == read_catalogue(repository)["bob"].checkpoints
 
 
+@pytest.mark.slow
 def test_one_that_is_removed_takes_only_its_own_weights_along(repository, voices, tmp_path):
     add_model(repository, CPU, voices[1], "bob")
     shared = shutil.copytree(voices[1], tmp_path / "shared")
@@ -109,6 +112,7 @@ def test_one_that_is_removed_takes_only_its_own_weights_along(repository, voices
         remove_model(repository, "ann")
 
 
+@pytest.mark.slow
 def test_when_the_first_is_built_anew_what_others_share_with_it_stays(repository, voices, tmp_path):
     shutil.copy(voices[0] / "s1.ckpt", voices[1] / "s1.ckpt")
     build_record.file_digest.cache_clear()
@@ -122,6 +126,7 @@ def test_when_the_first_is_built_anew_what_others_share_with_it_stays(repository
     assert graph_of(repository, "t2s", read_catalogue(repository)["bob"].checkpoints[S1].weights) == shared
 
 
+@pytest.mark.slow
 def test_a_voice_with_other_encoders_is_refused_with_the_way_out(repository, written):
     with pytest.raises(CheckpointError, match=r"is another hubert than the repository has.* make build BASE=dir"):
         add_model(repository, CPU, written[1], "bob", chosen=Chosen(base=written[1]))
@@ -141,6 +146,7 @@ def test_a_name_adds_only_beside_a_first_of_another_name(repository, tmp_path):
     assert not is_added(tmp_path / "nothing", "bob")
 
 
+@pytest.mark.slow
 def test_the_command_adds_and_removes(repository, voices, caplog):
     build_arguments = ["build", "--repository", str(repository), "--weights", str(voices[1]), "--pin"]
     assert main([*build_arguments, "--model", "bob"]) == 0
@@ -152,6 +158,7 @@ def test_the_command_adds_and_removes(repository, voices, caplog):
     assert "need 1 to 64 of" in caplog.text
 
 
+@pytest.mark.slow
 def test_an_interrupted_addition_leaves_nothing_listed(repository, voices, monkeypatch):
     def stop(_folder):
         raise KeyboardInterrupt

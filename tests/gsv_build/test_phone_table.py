@@ -75,6 +75,7 @@ def test_a_network_that_never_ends_is_left_after_its_first_sentences(symbols, tm
     assert np.load(tmp_path / PHONE_DURATIONS_FILE).shape == (732, LONGEST + 1)
 
 
+@pytest.mark.slow
 def test_what_there_is_no_time_to_draw_is_left(monkeypatch):
     monkeypatch.setattr(phone_table_of_a_build, "_MAX_S", 0.0)
     model = T2S(T2SSizes(hidden=8, heads=1, layers=1, feed_forward=8, num_phones=732, vocabulary=41, bert_dim=4))

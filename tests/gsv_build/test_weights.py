@@ -165,6 +165,7 @@ def test_what_lies_there_is_named_where_a_voice_is_not_complete(names, told, tmp
         find_weights(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["my voice", "ann's", 'a "quoted" one', "声音", "a$b", "a;b", "a&b(c)"])
 def test_make_hands_a_path_on_as_it_is(path):
     given = [f"WEIGHTS={path}", f"S1={path}/a b.ckpt"]

@@ -85,6 +85,7 @@ def test_cancelling_the_task_cancels_the_request(url: str, speaker: Any, chunk_a
     run(body())
 
 
+@pytest.mark.slow
 def test_silence_beyond_the_timeout_raises_and_cancels(url: str, speaker: Any, chunk_answer: Any, wait: Any) -> None:
     speaker.answers = [chunk_answer(0), wait]
 

@@ -87,6 +87,7 @@ def test_breaking_out_of_the_loop_cancels_the_request(url: str, speaker: Any, ch
         assert speaker.cancelled.wait(10)
 
 
+@pytest.mark.slow
 def test_silence_beyond_the_timeout_raises_and_cancels(url: str, speaker: Any, chunk_answer: Any, wait: Any) -> None:
     speaker.answers = [chunk_answer(0), wait]
     with Client(url, timeout_s=0.3) as client, pytest.raises(DeadlineExceeded, match=r"no answer for 0\.3 s"):

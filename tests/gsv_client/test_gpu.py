@@ -160,6 +160,7 @@ def test_the_graph_that_it_runs_is_one() -> None:
     assert session.run(None, {"x": [2.5]})[0].tolist() == [2.5]
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_preset_alone_to_stdout() -> None:
     ended = subprocess.run([sys.executable, "-m", "gsv_client.gpu"], capture_output=True, text=True, check=True)
     assert ended.stdout in ("cpu\n", "cuda\n")

@@ -50,6 +50,7 @@ def test_a_stream_ends_with_an_error_when_the_server_no_longer_has_the_model(url
     assert silent_after_one.cancelled.wait(10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["threads", "asyncio"])
 def test_a_slow_model_that_is_still_there_is_waited_for_until_the_time_out(url, silent_after_one, how):
     with pytest.raises(DeadlineExceeded, match=r"no answer for 0\.4 s"):

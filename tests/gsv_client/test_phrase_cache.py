@@ -76,6 +76,7 @@ def test_what_is_larger_than_the_limit_is_not_kept_and_drives_nothing_out(cache)
     assert cache.size() == (60, 1)
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 120)), max_size=12))
 def test_the_limit_holds_whatever_is_put(tmp_path_factory, puts):

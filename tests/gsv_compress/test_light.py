@@ -49,6 +49,7 @@ def test_an_untrained_student_has_the_mean_spectrum_of_what_it_is_to_say(
     assert float(distances[1]) < 0.5 * float(distances[0])
 
 
+@pytest.mark.slow
 def test_a_student_learns_and_a_finished_training_is_not_repeated(
     sentences: list[Sentence], light_vocoder_sizes: LightVocoderSizes, tmp_path: Path
 ) -> None:

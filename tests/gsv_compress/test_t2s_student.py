@@ -83,6 +83,7 @@ def test_a_share_that_leaves_nothing_to_do_is_refused(teacher: T2S, share: float
         narrower(teacher, share, [])
 
 
+@pytest.mark.slow
 def test_teaching_brings_a_shorter_one_nearer_and_goes_on_where_it_stopped(
     teacher: T2S, sentences: list[Sentence], tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ def test_references_are_read_with_their_place(tmp_path):
     assert reference.prompt_text == "Hello."
 
 
+@pytest.mark.slow
 def test_spectrograms_are_drawn_small(tmp_path):
     sounds = {name: np.sin(np.arange(8000) * 0.2 * (i + 1)).astype(np.float32) for i, name in enumerate(SOURCES)}
     path = tmp_path / "docs" / "spectrograms.png"

@@ -1,3 +1,5 @@
+import pytest
+
 from gsv_demo import data, sentences
 from gsv_demo.reading import phone_names, words
 from gsv_demo.recipe import SHIPPED
@@ -18,6 +20,7 @@ def test_a_draw_that_is_added_leaves_the_others_as_they_were() -> None:
     assert sentences.training_texts([(20, 5), (10, 6)])[:20] == sentences.training_texts([(20, 5)])
 
 
+@pytest.mark.slow
 def test_no_held_out_text_is_trained_on() -> None:
     training = set(sentences.training_texts(SHIPPED.english_texts))
     held_out = data.held_out()

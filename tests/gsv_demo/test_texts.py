@@ -14,6 +14,7 @@ def test_no_training_text_is_held_out(language: str) -> None:
     assert not apart & set(texts.training(language, 1500, 3))
 
 
+@pytest.mark.slow
 def test_no_part_of_the_corpus_that_is_trained_on_says_a_held_out_text() -> None:
     apart = set(texts.held_out("en"))
     for part in harvest.PARTS:

@@ -27,6 +27,7 @@ def test_depth_is_how_deep_containers_lie_in_each_other(value):
     assert depth_of(json.dumps(value, ensure_ascii=False)) == nesting(value)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), JSON, max_size=4))
 def test_an_object_is_read_as_it_is_but_for_its_nulls(value):
     expected = {key: item for key, item in value.items() if item is not None}

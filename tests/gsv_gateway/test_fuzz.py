@@ -89,6 +89,7 @@ def encoded(value):
     return json.dumps(value).encode("utf-8", "surrogatepass")
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.sampled_from(["GET", "POST", "POST", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "BREW"]),
@@ -111,6 +112,7 @@ def test_whatever_comes_is_answered_without_a_500_and_without_a_trace(url, clien
     assert client.get(url + "/healthz").status_code == 200
 
 
+@pytest.mark.slow
 @settings(max_examples=max(20, EXAMPLES // 20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(["/live", "/v1/speak"]),

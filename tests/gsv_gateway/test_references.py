@@ -72,6 +72,7 @@ def test_no_playlist_makes_the_gateway_fetch_anything(playlist):
             server.accept()
 
 
+@pytest.mark.slow
 def test_a_clip_of_hours_is_not_decoded_to_its_end():
     with pytest.raises(InvalidRequest, match="longer than 120 s"):
         decoded(recorded("mp3", "libmp3lame", 8_000, seconds=300))

@@ -14,6 +14,7 @@ def test_judging_prints_a_table_and_leaves_json_and_a_page(folder, panel, capsys
     assert "<audio" in (folder / "judged.html").read_text()
 
 
+@pytest.mark.slow
 def test_two_judged_runs_are_compared(folder, tmp_path_factory, capsys):
     other = tmp_path_factory.mktemp("other") / "run"
     for heard in ("the bakery opens early", "the bakery opens"):

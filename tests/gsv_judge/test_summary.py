@@ -20,6 +20,7 @@ def test_word_errors_are_all_errors_over_all_words_not_a_mean_of_rates():
     assert figures([long, short])["wer_whisper"].value == pytest.approx(0.02)
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_truth_nineteen_times_in_twenty():
     rng = np.random.default_rng(5)
     covered = 0

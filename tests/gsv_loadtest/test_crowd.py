@@ -70,6 +70,7 @@ def test_users_of_a_closed_loop_ask_again_with_new_seeds_each_on_a_connection_of
     assert {seed % 2 for _, _, seed in clients[0].asked} == {0}
 
 
+@pytest.mark.slow
 def test_a_process_of_listeners_says_what_each_of_them_met():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

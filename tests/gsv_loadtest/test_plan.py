@@ -14,6 +14,7 @@ def alone():
     return plan(CURVE, NEEDS)
 
 
+@pytest.mark.slow
 def test_a_machine_is_given_less_than_it_makes_alone_because_another_may_be_lost(alone):
     assert alone.requests_per_s == pytest.approx(10_000 / 3, abs=0.1)
     makes_per_s = 50.0 / 3.0
@@ -25,11 +26,13 @@ def test_machines_are_listeners_divided_by_what_one_bears(alone):
     assert alone.machines * alone.listeners_per_machine >= 10_000 * 0.99
 
 
+@pytest.mark.slow
 def test_half_of_the_requests_answered_by_the_cache_halve_the_machines(alone):
     cached = plan(CURVE, dataclasses.replace(NEEDS, hit_rate=0.5))
     assert cached.machines == pytest.approx(alone.machines / 2, rel=0.12)
 
 
+@pytest.mark.slow
 def test_larger_groups_in_which_one_may_be_lost_need_fewer_machines(alone):
     assert plan(CURVE, dataclasses.replace(NEEDS, machines_per_loss=12)).machines < alone.machines
 

@@ -24,6 +24,7 @@ def figures(tmp_path):
     return str(path)
 
 
+@pytest.mark.slow
 def test_a_plan_is_one_line_of_json_and_stands_beside_its_check(figures, tmp_path):
     picture = tmp_path / "plan.png"
     options = ["--figures", figures, "--listeners", "1000", "--loss", "3", "--plot", str(picture)]

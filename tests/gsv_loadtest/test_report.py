@@ -43,6 +43,7 @@ def test_a_page_stands_alone_beside_locusts_own_and_the_figures(result, tmp_path
     assert names[0] in text
 
 
+@pytest.mark.slow
 def test_what_went_wrong_is_on_the_page_and_escaped(tmp_path):
     result = Result(Plan(SCENARIOS["mixed"], 4, None, 20.0, 5.0), HEARD + BAD, SAMPLES, 1.5, "")
     text = Path(write(result, "mixed", "mixed", tmp_path)["report"]).read_text(encoding="utf-8")

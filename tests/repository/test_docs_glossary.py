@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "runtime" / "gsv_runtime"
 PAGE = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
@@ -43,6 +45,7 @@ def test_every_folder_of_the_runtime_is_explained_and_no_other() -> None:
     assert {row[0].strip("`").rstrip("/") for row in rows("Rooms of the runtime")} == folders
 
 
+@pytest.mark.slow
 def test_every_public_class_is_explained_or_named_as_plain_and_no_other() -> None:
     explained = [name for row in rows("Classes of the runtime") for name in re.findall(r"`(\w+)`", row[0])]
     plain = re.findall(r"`(\w+)`", PARTS["Classes of the runtime"].rpartition("say enough:")[2])

@@ -3,6 +3,8 @@
 import ast
 import re
 
+import pytest
+
 from .test_layout import ROOT, SOURCES
 
 # Verbs with which docstrings began in the third person; nouns that look the same (Calls, Samples, Starts) are left out.
@@ -30,6 +32,7 @@ def test_the_check_finds_such_a_verb():
     assert list(verbs_in_the_third_person('def f():\n    """Runs it."""')) == ["f: Runs"]
 
 
+@pytest.mark.slow
 def test_functions_say_what_to_do():
     found = {str(path.relative_to(ROOT)): list(verbs_in_the_third_person(path.read_text("utf-8"))) for path in SOURCES}
     assert {path: verbs for path, verbs in found.items() if verbs} == {}

@@ -59,6 +59,7 @@ def test_no_module_has_a_name_that_says_nothing():
     assert not [path for path in SOURCES if path.name in empty]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_class_has_a_name_of_its_own_in_its_package(package):
     places = defaultdict(list)

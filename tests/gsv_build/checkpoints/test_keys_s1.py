@@ -28,6 +28,7 @@ def config(**changes: Any) -> dict[str, Any]:
     return {"model": {**model, **changes}}
 
 
+@pytest.mark.slow
 def test_official_sizes_have_the_official_295_names_and_77606402_numbers() -> None:
     with torch.device("meta"):
         weights = keys_s1.from_module(T2S(T2SSizes()))

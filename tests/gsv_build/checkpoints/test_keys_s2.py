@@ -81,6 +81,7 @@ def official_tensors(sizes: SovitsSizes) -> dict[str, Tensor]:
     return {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", SUPPORTED, ids=lambda version: version.value)
 def test_official_sizes_have_the_official_names_and_shapes(version: ModelVersion) -> None:
     with torch.device("meta"):
@@ -95,6 +96,7 @@ def test_sizes_of_official_tensors_are_the_official_sizes(version: ModelVersion)
     assert sovits_sizes(config_of(official), tensors, version) == official
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", SUPPORTED, ids=lambda version: version.value)
 def test_networks_written_and_read_again_are_the_same(version: ModelVersion) -> None:
     sizes = tiny(version)

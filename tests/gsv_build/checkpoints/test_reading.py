@@ -225,6 +225,7 @@ def sound(tmp_path_factory):
     return path, path.read_bytes()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=5))
 def test_a_file_with_changed_bytes_loads_or_is_refused_and_nothing_else_happens(sound, changes):

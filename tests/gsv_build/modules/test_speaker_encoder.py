@@ -1,5 +1,6 @@
 """The speaker encoder against upstream's ERes2NetV2.forward3."""
 
+import pytest
 import torch
 
 from gsv_build.checkpoints import keys_speaker_encoder
@@ -16,6 +17,7 @@ def test_equals_the_reference(golden):
     torch.testing.assert_close(module(inputs["fbank"]), expected, atol=TOLERANCE, rtol=0)
 
 
+@pytest.mark.slow
 def test_official_sizes_give_20480_numbers():
     with torch.device("meta"):
         assert SpeakerEncoder()(torch.zeros(1, 64, 80)).shape == (1, 20_480)

@@ -66,6 +66,7 @@ def test_an_answer_of_a_stream_is_empty_its_outputs_or_an_error_of_ours():
         streamed_response_of(broken, "grpc://a:1")
 
 
+@pytest.mark.slow
 def test_the_client_imports_only_what_is_public_in_tritonclient_and_none_of_its_clients():
     imported = {}
     for path in (ROOT / "client" / "gsv_client").rglob("*.py"):

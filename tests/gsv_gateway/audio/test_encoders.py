@@ -55,6 +55,7 @@ def test_every_format_puts_out_bytes_while_it_is_fed(name):
     assert pieces[0], "the first tenth of a second leaves at once"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ogg", "aac"])
 def test_every_piece_that_a_gpt_sovits_client_gets_decodes_alone(name):
     for piece in encoded(SOVITS_FORMATS[name])[:PIECES]:

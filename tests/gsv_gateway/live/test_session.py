@@ -98,6 +98,7 @@ def test_each_piece_is_told_heard_and_told_again():
     within(body)
 
 
+@pytest.mark.slow
 def test_words_without_an_end_are_spoken_after_a_while():
     async def body(session, speaker, ear):
         session.write("some words and ")

@@ -96,6 +96,7 @@ def test_a_library_travels_as_one_file(folder, tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.slow
 def test_a_library_travels_through_a_pipe(folder, tmp_path):
     command = [sys.executable, "-m", "gsv_runtime.cache"]
     piped = subprocess.run([*command, "export", "-", "-d", folder], capture_output=True, check=True).stdout

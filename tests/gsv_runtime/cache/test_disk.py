@@ -201,6 +201,7 @@ for step in range(300):
 """
 
 
+@pytest.mark.slow
 def test_processes_that_write_and_evict_the_same_keys_never_see_a_wrong_or_half_entry(tmp_path):
     writers = [
         subprocess.Popen(

@@ -25,6 +25,7 @@ _ENTRIES = st.builds(Entry, _ARRAYS, _FACTS)
 SMALL = serialise(key(1), Entry({"a": np.arange(3, dtype=np.int64), "b": np.ones(2, np.float32)}, {"text": "你好"}))
 
 
+@pytest.mark.slow
 @given(_ENTRIES)
 def test_what_is_written_is_read_bit_by_bit(written):
     found = parse(key(1), serialise(key(1), written))
@@ -37,6 +38,7 @@ def test_what_is_written_is_read_bit_by_bit(written):
     }
 
 
+@pytest.mark.slow
 @given(_ENTRIES)
 def test_the_same_entry_gives_the_same_bytes(written):
     reordered = Entry(dict(reversed(written.arrays.items())), dict(reversed(written.facts.items())))
@@ -58,6 +60,7 @@ def test_every_truncation_is_refused():
             parse(key(1), SMALL[:length])
 
 
+@pytest.mark.slow
 @given(_ENTRIES, st.data())
 def test_a_flipped_bit_or_a_cut_is_refused_in_any_entry(written, data):
     whole = serialise(key(1), written)

@@ -3,6 +3,8 @@
 import sys
 import threading
 
+import pytest
+
 from gsv_runtime.cache.memory import Memory, MemoryLevel
 
 from .entries import entry, key, same
@@ -10,6 +12,7 @@ from .entries import entry, key, same
 SIZE = entry(0).nbytes
 
 
+@pytest.mark.slow
 def test_memory_stays_within_its_bound_under_ten_thousand_distinct_entries(figures):
     bound = 50 * SIZE + 17
     memory = Memory(bound, figures)

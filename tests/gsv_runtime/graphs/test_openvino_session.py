@@ -46,6 +46,7 @@ def request(frames):
     return {"latents": latents, "frame_lengths": np.array([[frames]])}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("engine", "tolerance"), [(OPENVINO, 1e-5), (OPENVINO_BF16, 0.1)])
 def test_a_stage_answers_as_it_does_under_onnx_runtime_whatever_the_length(graph, engine, tolerance):
     pytest.importorskip("openvino")

@@ -172,6 +172,7 @@ def test_one_in_use_and_the_first_are_not_unloaded(make):
         said(service, "unload", name="default")
 
 
+@pytest.mark.slow
 def test_leases_of_a_process_that_died_end(make, stages):
     dead = set()
     service = make(tune("ann", 1), tune("bob", 2), is_orphan=dead.__contains__)

@@ -57,10 +57,12 @@ def metrics():
     server.server_close()
 
 
+@pytest.mark.slow
 def test_the_count_is_read_from_the_servers_metrics(metrics):
     assert streams_at(metrics) == 2
     assert streams_at("http://127.0.0.1:1/metrics") is None
 
 
+@pytest.mark.slow
 def test_the_command_ends_well_whatever_happens(metrics):
     assert main(["--seconds", "0", "--metrics", metrics]) == 0

@@ -57,6 +57,7 @@ class Metrics(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_streams_are_read_from_the_servers_own_metrics():
     server = HTTPServer(("127.0.0.1", 0), Metrics)
     threading.Thread(target=server.serve_forever, daemon=True).start()

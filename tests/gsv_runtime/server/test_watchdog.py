@@ -212,6 +212,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_server_and_its_status_is_told(number, tmp_path):
     """A real process; no model is ever ready at that address."""

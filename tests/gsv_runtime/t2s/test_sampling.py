@@ -59,6 +59,7 @@ def rows(draw_from):
     return logits, previous, draw_from(st.sampled_from([0, 10, 11, 300])), sampling, noise
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(rows(), min_size=1, max_size=5))
 def test_every_row_of_a_batch_is_what_the_specification_gives_alone(batch):

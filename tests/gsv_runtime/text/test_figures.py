@@ -47,6 +47,7 @@ def phones(sentences):
     return [phone for each in sentences for run in each["runs"] for _, said in run["units"] for phone in said]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.data(), language=st.sampled_from(list(PLACES)), figure=FIGURES, automatic=st.booleans())
 def test_a_number_is_never_read_in_a_language_that_its_sentence_is_not_in(data, language, figure, automatic):
@@ -57,6 +58,7 @@ def test_a_number_is_never_read_in_a_language_that_its_sentence_is_not_in(data, 
     assert language in {run["language"] for each in sentences for run in each["runs"]}
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.data(), language=st.sampled_from(list(PLACES)), figure=FIGURES)
 def test_full_width_figures_and_signs_read_as_half_width_ones(data, language, figure):

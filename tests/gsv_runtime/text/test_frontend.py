@@ -161,6 +161,7 @@ def test_the_longest_text_is_read():
     check_counts(FRONTEND.process(("今天天气真不错，" * 700)[:5000], "zh"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["a." * 2500, "1" * 5000, "1-" * 2500, "a'" * 2500, "长" * 5000, "http://" * 700, "A.B," * 1000]
 )
@@ -211,6 +212,7 @@ FRAGMENTS = [
 FUZZED = st.lists(st.sampled_from(FRAGMENTS), max_size=30).map("".join) | st.text(max_size=60)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(text=FUZZED, language=st.sampled_from(list(MODES)), split_method=st.sampled_from(METHODS))
 def test_any_text_is_read_with_known_phones_or_refused(text, language, split_method):

@@ -52,6 +52,7 @@ def test_sentences_of_one_language_stay_whole(language, mode):
         assert {run.language for run in runs} <= {language, "en"}, (text, runs)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(word=st.sampled_from(WORDS), frame=st.sampled_from(FRAMES), mode=st.sampled_from(list(MODES)))
 def test_every_kana_and_hangul_has_phones_in_every_mode(word, frame, mode):

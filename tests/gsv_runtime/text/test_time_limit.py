@@ -52,12 +52,14 @@ def test_work_without_end_is_ended_whatever_it_catches(run, work):
     assert isinstance(outcome, TooLong)
 
 
+@pytest.mark.slow
 def test_work_beside_it_goes_on_and_the_thread_is_good_for_more(run):
     outcomes = run(for_ever, for_ever, *[lambda: "read"] * 5)
     assert [type(outcome) for outcome in outcomes].count(TooLong) == 2
     assert outcomes.count("read") == 5
 
 
+@pytest.mark.slow
 def test_waiting_is_no_work(run):
     wait = threading.Event()
     threading.Timer(0.5, wait.set).start()

@@ -191,6 +191,7 @@ def test_threads_that_have_nothing_to_do_end(processes):
     assert watched.run("t2s", lambda: "another comes") == "another comes"
 
 
+@pytest.mark.slow
 def test_threads_are_used_again_and_keep_no_answer(processes):
     import gc
     import weakref

@@ -172,6 +172,7 @@ def test_tokens_of_the_next_sentence_are_made_while_the_first_is_decoded(service
     assert len(answer(service, inputs("ab,cde"), lambda: make_stages(t2s=counted, vocoder=patient))) == 2
 
 
+@pytest.mark.slow
 def test_many_requests_at_once_give_what_each_gives_alone(facts, tmp_path, inputs, make_stages):
     from dataclasses import replace
 

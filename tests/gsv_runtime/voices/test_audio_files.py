@@ -30,6 +30,7 @@ RECORDED = {  # what records it: container, codec, the codec's rate in Hz
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", RECORDED)
 def test_what_phones_browsers_and_messengers_record_is_read(what, read_voice, encode):
     samples, rate_hz = read_voice()

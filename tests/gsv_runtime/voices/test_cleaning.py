@@ -42,6 +42,7 @@ def test_silence_and_room_noise_at_the_ends_are_cut_against_the_clips_own_level(
     assert samples.size / rate_hz - 0.25 < kept_s < samples.size / rate_hz + 0.4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voice", VOICES)
 @pytest.mark.parametrize("gain_db", [-30, -20, 6])
 def test_what_is_silence_does_not_depend_on_the_level_of_the_recording(voice, gain_db, read_voice):
@@ -52,6 +53,7 @@ def test_what_is_silence_does_not_depend_on_the_level_of_the_recording(voice, ga
     assert cut_s[0] > 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voice", VOICES)
 @pytest.mark.parametrize("pause_s", [1, 2, 3])
 @pytest.mark.parametrize("dbfs", [None, -50])
@@ -86,6 +88,7 @@ def test_a_click_of_the_mouse_is_no_speech(read_voice):
     assert clean(np.r_[before, samples], rate_hz).samples.size < samples.size + 0.3 * rate_hz
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voice", VOICES)
 @pytest.mark.parametrize("offset", [0.02, 0.05, 0.1, 0.2, 0.4, -0.1, -0.4])
 def test_an_offset_is_taken_off_and_told(voice, offset, read_voice, write_file):
@@ -100,6 +103,7 @@ def test_an_offset_is_taken_off_and_told(voice, offset, read_voice, write_file):
         assert any("constant offset" in told for told in moved.report.warnings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 22_050, 44_100, 48_000, 96_000])
 def test_rumble_and_drift_are_taken_off_at_every_rate(rate_hz, read_voice):
     recorded, source_hz = read_voice()
@@ -131,6 +135,7 @@ def test_what_upstream_takes_is_not_refused_because_a_second_of_it_is_silence(re
     assert 2.5 < reference.seconds < 3
 
 
+@pytest.mark.slow
 def test_a_quiet_a_noisy_a_clipped_and_a_dull_recording_are_told(read_voice, write_file):
     samples, rate_hz = read_voice()
 

@@ -21,6 +21,7 @@ def test_features_have_the_sizes_that_the_encoders_expect(make_recording):
     assert reference.seconds == 5.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3"])
 @pytest.mark.parametrize("rate_hz", [16_000, 44_100])
 @pytest.mark.parametrize("channels", [1, 2])
@@ -76,6 +77,7 @@ def test_no_bytes_raise_anything_but_invalid_request(noise, keep_header):
         read_reference(data)
 
 
+@pytest.mark.slow
 def test_a_small_file_that_unpacks_to_hours_is_refused_unread(make_recording):
     data = make_recording(rate_hz=8_000, kind="FLAC", samples=np.zeros(8_000 * 3600))
     assert len(data) < 1_000_000

@@ -79,6 +79,7 @@ def servers(make_objects):
     return [SharedVoiceStore(make_objects(), max_voices=3) for _ in range(2)]
 
 
+@pytest.mark.slow
 def test_a_voice_that_one_registered_is_there_for_the_other_with_all_that_it_has(servers):
     entry = servers[0].add("eve", VOICE, CLIP, -16.0, "ann")
     found = servers[1].get("eve", "w")
@@ -89,6 +90,7 @@ def test_a_voice_that_one_registered_is_there_for_the_other_with_all_that_it_has
     assert servers[1].entries() == [entry]
 
 
+@pytest.mark.slow
 def test_a_voice_that_one_replaced_or_deleted_is_so_for_the_other(servers):
     servers[0].add("eve", VOICE, CLIP, -16.0, "ann")
     assert servers[1].get("eve", "w").prompt_tokens.size == 5
@@ -132,6 +134,7 @@ def test_two_voices_of_one_recording_do_not_share_what_a_deletion_removes(server
     assert servers[0].get("dan", "w").prompt_tokens.size == 5
 
 
+@pytest.mark.slow
 def test_a_voice_of_other_weights_and_one_too_many_are_refused(servers):
     servers[0].add("eve", VOICE, CLIP, -16.0, "ann")
     with pytest.raises(InvalidRequest, match="other weights"):
@@ -143,6 +146,7 @@ def test_a_voice_of_other_weights_and_one_too_many_are_refused(servers):
     servers[1].add("eve", OTHER, OTHER_CLIP)
 
 
+@pytest.mark.slow
 def test_readers_of_a_voice_that_is_replaced_again_and_again_always_get_one_whole(servers):
     servers[0].add("eve", VOICE, CLIP, -16.0, "ann")
     stop, found = threading.Event(), []
@@ -175,6 +179,7 @@ def test_a_place_is_a_folder_a_redis_or_a_bucket_and_the_variable_comes_first(tm
     assert isinstance(open_voices("redis://h:1/0", tmp_path), VoiceStore)
 
 
+@pytest.mark.slow
 def test_an_address_that_nothing_opens_is_refused(tmp_path):
     pytest.importorskip("obstore", reason="obstore is not installed")
     with pytest.raises(ValueError, match="voices_directory is 'ftp://x/y', which cannot be opened"):

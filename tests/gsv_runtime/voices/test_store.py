@@ -133,6 +133,7 @@ def test_going_back_to_the_weights_before_derives_nothing(store, make_voice, der
     assert store.get("a", "w").weights_digest == "w"
 
 
+@pytest.mark.slow
 def test_features_of_weights_long_gone_are_removed_and_the_recording_stays(store, tmp_path, make_voice, derive):
     store.add("a", *make_voice())
     for build in range(9):
@@ -220,6 +221,7 @@ def test_a_voice_is_derived_anew_at_each_request_where_it_cannot_be_kept(store, 
         assert store.get("a", "other", lambda request: derive(request, "other")).weights_digest == "other"
 
 
+@pytest.mark.slow
 def test_a_full_store_says_so_but_still_replaces(store, make_voice):
     for name in "abc":
         store.add(name, *make_voice())
@@ -258,6 +260,7 @@ for _ in range(40):
 """
 
 
+@pytest.mark.slow
 def test_processes_that_register_and_delete_the_same_content_do_not_lose_it(tmp_path):
     def churn(name):
         return subprocess.run([sys.executable, "-c", CHURN, str(tmp_path), name], capture_output=True, text=True)

@@ -28,6 +28,7 @@ def timbre(condition, voiceprint=None):
     return Timbre(condition, condition[0] if voiceprint is None else np.array(voiceprint, np.float32), "")
 
 
+@pytest.mark.slow
 def test_the_condition_of_several_clips_is_their_mean_and_the_prompts_is_one_of_them(derive, make_recording):
     clips = [make_recording(seconds, level=level) for seconds, level in ((4.0, 0.3), (2.0, 0.1), (12.0, 0.2))]
     alone = [derive(clips[0]).global_condition]

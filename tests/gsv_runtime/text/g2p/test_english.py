@@ -103,6 +103,7 @@ def test_the_network_spells_names_as_its_published_weights_do():
     assert " ".join(spelling_network().phones("activationist")) == "AE2 K T IH0 V EY1 SH AH0 N IH0 S T"
 
 
+@pytest.mark.slow
 @given(
     word=st.text("abcdefghijklmnopqrstuvwxyz'", min_size=1, max_size=60).filter(
         lambda w: w.strip("'") == w and "''" not in w and w.count("'") < 3

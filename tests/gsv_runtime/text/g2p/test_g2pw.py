@@ -26,6 +26,7 @@ def directory(tmp_path, monkeypatch):
     g2pw.model.cache_clear()
 
 
+@pytest.mark.slow
 def test_every_reading_is_the_one_that_upstream_gets_from_the_same_model(directory):
     clauses = [clause for clause, _ in STORED]
     assert len(clauses) > 100

@@ -25,6 +25,7 @@ def test_initial_and_final_follow_the_rules_of_the_phone_table(pinyin, phones):
     assert " ".join(syllable_phones(pinyin)) == phones
 
 
+@pytest.mark.slow
 def test_every_common_character_has_phones_of_the_table():
     common = [chr(code) for code in pinyin_dict if 0x4E00 <= code <= 0x9FA5]
     table = phone_table("v1")

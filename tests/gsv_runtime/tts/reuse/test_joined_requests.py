@@ -42,6 +42,7 @@ def wait_for_followers(service, number):
     raise AssertionError("they do not come")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streaming", ["chunk", "sentence"])
 @pytest.mark.parametrize("seeding", [{}, {"seed": None, "cache": "audio"}], ids=["seeded", "any seed"])
 def test_a_hundred_identical_requests_at_once_are_computed_once(service, ask, make_stages, counts, streaming, seeding):
@@ -96,6 +97,7 @@ def test_when_the_leader_leaves_in_the_middle_a_follower_goes_on_and_nobody_hear
     assert num_single_flights(service) == 0
 
 
+@pytest.mark.slow
 def test_a_follower_whose_deadline_passes_stops_waiting_and_the_leader_goes_on(service, ask, make_stages):
     gate = Gate(make_stages)
     with ThreadPoolExecutor(2) as pool:
@@ -108,6 +110,7 @@ def test_a_follower_whose_deadline_passes_stops_waiting_and_the_leader_goes_on(s
         assert sources(leader.result(LIMIT_S)) == ["computed"]
 
 
+@pytest.mark.slow
 def test_a_follower_that_leaves_stops_waiting(service, ask, make_stages):
     gate, gone = Gate(make_stages), threading.Event()
     with ThreadPoolExecutor(2) as pool:
@@ -123,6 +126,7 @@ def test_a_follower_that_leaves_stops_waiting(service, ask, make_stages):
     assert service.cache.num_following == 0
 
 
+@pytest.mark.slow
 def test_requests_that_wait_for_each_others_sentences_all_end(service, ask, make_stages):
     texts = ["ab,cd,ef", "ef,ab,cd", "cd,ef,ab", "ef,cd,ab"] * 5
     alone = {text: audio(answer(service, ask(text, cache="off"), make_stages)).size for text in texts}

@@ -203,6 +203,7 @@ def response(num_samples, sentence="A sentence of some length."):
     )
 
 
+@pytest.mark.slow
 def test_memory_stays_within_its_bound_under_ten_thousand_distinct_answers(figures):
     bound = 1 << 20
     memory = Memory(bound, figures)
