@@ -223,7 +223,7 @@ def from_modules(modules: SovitsModules) -> dict[str, Tensor]:
     folder = CODEBOOK.removesuffix("embed")
     tensors[f"{folder}inited"] = torch.ones(1)
     tensors[f"{folder}cluster_size"] = torch.ones(codebook.shape[0])
-    tensors[f"{folder}embed_avg"] = codebook.clone()
+    tensors[f"{folder}embed_avg"] = codebook  # the same tensor, which a file holds once
     return tensors
 
 

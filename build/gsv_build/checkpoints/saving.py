@@ -124,12 +124,17 @@ def _write_directory(
 
 
 def _stored(weights: Mapping[str, Tensor], half: bool) -> dict[str, Tensor]:
-    """Tensors as files hold them: contiguous, on the CPU, fp16 or fp32; counters as they are."""
+    """Tensors as files hold them: contiguous, on the CPU, fp16 or fp32; counters as they are.
+
+    A tensor under two names stays one, so that `torch.save` writes it once.
+    """
     dtype = torch.float16 if half else torch.float32
-    return {
-        name: (tensor.detach().cpu().to(dtype) if tensor.is_floating_point() else tensor.cpu()).contiguous()
-        for name, tensor in weights.items()
-    }
+    once: dict[int, Tensor] = {}
+    for tensor in weights.values():
+        if id(tensor) not in once:
+            there = tensor.detach().cpu().to(dtype) if tensor.is_floating_point() else tensor.cpu()
+            once[id(tensor)] = there.contiguous()
+    return {name: once[id(tensor)] for name, tensor in weights.items()}
 
 
 def _pickled(content: Mapping[str, Any]) -> bytes:

@@ -28,7 +28,7 @@ from gsv_build.checkpoints import (
     save_speaker_encoder,
     save_t2s,
 )
-from gsv_build.checkpoints.keys_s2 import SovitsModules
+from gsv_build.checkpoints.keys_s2 import CODEBOOK, SovitsModules
 from gsv_build.checks.random_checkpoints import random_vocabulary
 from gsv_build.modules.bert import Bert
 from gsv_build.modules.hubert import Hubert
@@ -71,6 +71,7 @@ def test_t2s_round_trip(half, tmp_path):
     assert_same(checkpoint.module, module, PRECISION[half])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", [True, False])
 @pytest.mark.parametrize("version", SUPPORTED)
 def test_sovits_round_trip(version, half, tmp_path):
@@ -84,6 +85,12 @@ def test_sovits_round_trip(version, half, tmp_path):
     assert checkpoint.sizes == sizes
     for name, module in checkpoint.module.items():
         assert_same(module, getattr(modules, name), PRECISION[half])
+
+
+def test_the_codebook_and_its_running_mean_which_are_equal_stand_in_the_file_once(s2):
+    weights = torch.load(s2, weights_only=True)["weight"]
+    folder = CODEBOOK.removesuffix("embed")
+    assert weights[CODEBOOK].data_ptr() == weights[f"{folder}embed_avg"].data_ptr()
 
 
 @pytest.mark.parametrize("safetensors", [True, False])
@@ -149,6 +156,7 @@ def test_missing_and_surplus_tensors_are_listed_together(s1):
         load_t2s(edited(s1, edit))
 
 
+@pytest.mark.slow
 def test_training_only_tensors_of_s2_are_passed_over(s2):
     load_sovits(edited(s2, lambda content: content["weight"].update({"enc_q.pre.weight": torch.zeros(1)})))
 
@@ -158,6 +166,7 @@ def test_a_surplus_tensor_of_s2_is_an_error(s2):
         load_sovits(edited(s2, lambda content: content["weight"].update({"dec.extra": torch.zeros(1)})))
 
 
+@pytest.mark.slow
 def test_config_as_hparams_loads_as_a_dict_does(s2, monkeypatch):
     module = types.ModuleType("utils")
 
