@@ -3,7 +3,7 @@
 `python -m gsv_bench --only gateway --json`. One server with the demo voice and one gateway before it.
 
 - first audio: one stream, gRPC and the gateway (raw PCM) by turns, computed afresh and out of the cache;
-- throughput: rounds of many streams at once, by turns;
+- throughput: rounds of many listeners at once, each of whom hears several answers one after the other, by turns;
 - interrupts: over the WebSocket, until the page is told and until the server holds no stream;
 - formats: how much speech an encoder holds back before its first bytes, and after a second.
 """
@@ -64,13 +64,18 @@ class GatewayTimes:
 
 @dataclass(frozen=True)
 class Throughput:
-    """Seconds of audio per second, many streams at once; medians of rounds by turns."""
+    """Seconds of audio per second, many streams at once; medians of rounds by turns.
+
+    The quartiles are those of the ratios of the rounds.
+    """
 
     streams: int
+    answers_each: int
     rounds: int
     grpc: float
     gateway: float
     ratio: float
+    ratio_quartiles: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -148,17 +153,23 @@ async def first_audio(grpc: Hear, gateway: Hear, rounds: int, cache: str) -> Gat
     return GatewayTimes(rounds, *(round(value, 2) for value in found))
 
 
-async def throughput(grpc: Hear, gateway: Hear, streams: int, rounds: int) -> Throughput:
-    """Let many listen at once, by turns."""
+async def throughput(grpc: Hear, gateway: Hear, streams: int, answers: int, rounds: int) -> Throughput:
+    """Let many listen at once, by turns; each asks for its next answer when it has heard the last."""
     speeds: dict[Hear, list[float]] = {grpc: [], gateway: []}
+
+    async def listen(hear: Hear, first_seed: int) -> float:
+        return sum([(await hear(first_seed + number, "off"))[1] for number in range(answers)])
+
     for number in tqdm(range(rounds), desc=f"{streams} streams", unit="round"):
+        seeds = range(1000 * number, 1000 * number + streams * answers, answers)
         for hear in (grpc, gateway) if number % 2 else (gateway, grpc):
             began_s = time.perf_counter()
-            heard = await asyncio.gather(*(hear(100 * number + each, "off") for each in range(streams)))
-            speeds[hear].append(sum(audio_s for _, audio_s in heard) / (time.perf_counter() - began_s))
+            heard_s = await asyncio.gather(*(listen(hear, seed) for seed in seeds))
+            speeds[hear].append(sum(heard_s) / (time.perf_counter() - began_s))
     medians = [statistics.median(speeds[hear]) for hear in (grpc, gateway)]
-    ratio = statistics.median(b / a for a, b in zip(speeds[grpc], speeds[gateway], strict=True))
-    return Throughput(streams, rounds, *(round(value, 3) for value in (*medians, ratio)))
+    ratios = [through / directly for directly, through in zip(speeds[grpc], speeds[gateway], strict=True)]
+    low, middle, high = (round(quantile(ratios, share), 3) for share in (0.25, 0.5, 0.75))
+    return Throughput(streams, answers, rounds, *(round(value, 3) for value in medians), middle, (low, high))
 
 
 async def interrupts(
@@ -244,7 +255,13 @@ async def measure(arguments: argparse.Namespace, url: str, address: str, metrics
         gateway = Gateway(session, address, voice)
         computed = await first_audio(grpc.hear, gateway.hear, arguments.gateway_rounds, "off")
         cached = await first_audio(grpc.hear, gateway.hear, arguments.gateway_rounds, "audio")
-        many = await throughput(grpc.hear, gateway.hear, arguments.gateway_streams, arguments.gateway_throughput_rounds)
+        many = await throughput(
+            grpc.hear,
+            gateway.hear,
+            arguments.gateway_streams,
+            arguments.gateway_answers,
+            arguments.gateway_throughput_rounds,
+        )
         stopped = await interrupts(session, address, voice, metrics, arguments.gateway_interrupts)
     await grpc.close()
     return {
@@ -261,7 +278,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gateway-work", type=Path, default=Path("var/bench/demo"), help="keeps the repository")
     parser.add_argument("--gateway-rounds", type=int, default=100, help="of first audio")
     parser.add_argument("--gateway-streams", type=int, default=16, help="at once, for throughput")
-    parser.add_argument("--gateway-throughput-rounds", type=int, default=5)
+    parser.add_argument("--gateway-answers", type=int, default=3, help="that each of them hears in a round")
+    parser.add_argument("--gateway-throughput-rounds", type=int, default=8)
     parser.add_argument("--gateway-interrupts", type=int, default=50)
 
 

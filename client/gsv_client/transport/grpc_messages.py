@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import grpc
+import numpy as np
 from tritonclient.grpc import InferResult, service_pb2
-from tritonclient.utils import serialize_byte_tensor
+from tritonclient.utils import deserialize_bytes_tensor, serialize_byte_tensor, triton_to_np_dtype
 
 from gsv_client.errors import ConnectionFailed, SynthesisError, error_from_wire
 from gsv_client.protocol import Response, Tensors
@@ -44,9 +45,25 @@ def _texts(array: Any) -> bytes:
 
 
 def response_of(message: Any) -> Response:
-    """Every output of a `ModelInferResponse` as an array, by name."""
+    """Every output of a `ModelInferResponse` as an array, by name.
+
+    tritonclient's own reader looks for each name from the beginning, which takes twice as long for a chunk; it reads
+    what does not come as raw contents, one for each output.
+    """
+    if len(message.raw_output_contents) == len(message.outputs):
+        return {
+            output.name: _array(output, raw)
+            for output, raw in zip(message.outputs, message.raw_output_contents, strict=True)
+        }
     result = InferResult(message)
     return {output.name: result.as_numpy(output.name) for output in message.outputs}
+
+
+def _array(output: Any, raw: bytes) -> Any:
+    """One output, whose numbers are those bytes."""
+    dtype = output.datatype
+    flat = deserialize_bytes_tensor(raw) if dtype == "BYTES" else np.frombuffer(raw, triton_to_np_dtype(dtype))
+    return flat.reshape(tuple(output.shape))
 
 
 def streamed_response_of(message: Any, url: str) -> Response:

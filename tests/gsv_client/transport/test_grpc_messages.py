@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 PUBLIC = {
     "tritonclient.grpc": {"InferResult", "service_pb2"},
     "tritonclient.grpc.service_pb2_grpc": {"GRPCInferenceServiceStub"},
-    "tritonclient.utils": {"serialize_byte_tensor"},
+    "tritonclient.utils": {"deserialize_bytes_tensor", "serialize_byte_tensor", "triton_to_np_dtype"},
 }
 
 
@@ -57,6 +57,12 @@ def test_what_is_sent_can_be_read_as_an_answer():
     assert read.keys() == sent.keys()
     for name, array in sent.items():
         np.testing.assert_array_equal(read[name], array)
+
+
+def test_texts_that_do_not_come_as_raw_contents_are_read_too():
+    answer = service_pb2.ModelInferResponse()
+    answer.outputs.add(name="t", datatype="BYTES", shape=[1]).contents.bytes_contents.append(b"a")
+    assert response_of(answer)["t"].tolist() == [b"a"]
 
 
 def test_an_answer_of_a_stream_is_empty_its_outputs_or_an_error_of_ours():
