@@ -15,7 +15,6 @@ from gsv_build.checkpoints import CheckpointError, load_sovits
 from gsv_build.checkpoints.vocoders import save_vocoder
 from gsv_build.checks.random_checkpoints import write_random_checkpoints
 from gsv_build.deployment import PRESETS
-from gsv_build.export import export_graph
 from gsv_build.graphs.graph_quantisation import T2SPrecision, T2SQuantisation
 from gsv_build.modules.light_vocoder import LightVocoder
 from gsv_build.sizes import LightVocoderSizes
@@ -124,7 +123,7 @@ def test_a_stage_that_is_built_again_is_read_again_for_the_record_even_after_an_
     build(tmp_path, CPU, weights)
     before = read_build(tmp_path)["files"]
     monkeypatch.setattr(build_repository, "builder_digest", lambda: "another builder")
-    export = export_graph
+    export = stage_builds.export_graph
 
     def export_otherwise(module, model, path, sizes, omit, lengths, precision):
         if model.name == "bert":
@@ -154,7 +153,7 @@ def test_only_what_a_changed_checkpoint_feeds_is_built_again(tmp_path, weights, 
 def test_a_build_that_was_interrupted_is_not_served_and_goes_on_where_it_stopped(
     tmp_path, weights, exported, monkeypatch
 ):
-    export = export_graph
+    export = stage_builds.export_graph
 
     def stop_at_vocoder(module, model, path, sizes, omit, lengths, precision):
         if model.name == "vocoder":
