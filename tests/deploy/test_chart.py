@@ -59,6 +59,7 @@ def test_without_a_store_that_replicas_share_the_chart_refuses():
     assert template("--set", "redis.voices.enabled=false", "--set", "voices.store=s3://b/p").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_is_valid_in_three_versions_of_kubernetes(version):
     validate = pytest.importorskip("kubernetes_validate").validate

@@ -19,6 +19,7 @@ def test_the_ratios_compare_ten_slots_with_one():
     assert values["round_cost_ratio"] == 2.5
 
 
+@pytest.mark.slow
 def test_every_number_of_slots_decodes_that_many_sequences_at_both_precisions():
     torch.manual_seed(0)
     module = T2S(SIZES)

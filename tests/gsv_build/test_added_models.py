@@ -132,6 +132,7 @@ def test_a_voice_with_other_encoders_is_refused_with_the_way_out(repository, wri
         add_model(repository, CPU, written[1], "bob", chosen=Chosen(base=written[1]))
 
 
+@pytest.mark.slow
 def test_a_preset_whose_stages_are_not_ours_serves_one_model(repository, voices):
     with pytest.raises(CheckpointError, match="preset onnx serves one model"):
         add_model(repository, PRESETS["onnx"], voices[1], "bob")

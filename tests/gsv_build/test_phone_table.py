@@ -33,6 +33,7 @@ def codebook():
     return np.repeat(np.eye(PHONES, 16), 4, axis=0) + 0.1 * np.random.default_rng(3).standard_normal((NUM_TOKENS, 16))
 
 
+@pytest.mark.slow
 def test_the_ways_of_new_sentences_are_found(codebook):
     rng = np.random.default_rng(1)
     gains = learned([take for take, _ in says(rng, 60)], codebook, "v2", 732)

@@ -43,6 +43,7 @@ def test_a_pause_in_playback_is_not_counted_again_for_later_chunks() -> None:
     assert playback((0.2, 1.0), (2.2, 1.0), (3.2, 1.0)).underrun_s == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.floats(0, 5), st.floats(0.01, 5)), min_size=1))
 def test_a_listener_never_waits_longer_than_for_all_chunks(steps: list[tuple[float, float]]) -> None:
     at_s, arrivals = 0.0, []

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ def test_stress_is_dropped_and_marks_stay() -> None:
     assert [plain(phone) for phone in ("AH0", "NG", ",")] == ["ah", "ng", ","]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.sampled_from(["AH0", "B", "S", "IY1", ","]), max_size=12),
     st.lists(st.sampled_from(["pau", "ah", "b", "s", "iy"]), max_size=12),

@@ -29,6 +29,7 @@ def test_no_held_out_text_is_trained_on() -> None:
     assert all(4 <= len(text.split()) <= 14 for text in held_out)
 
 
+@pytest.mark.slow
 def test_the_grammar_reaches_every_english_phone() -> None:
     heard = {
         phone.rstrip("012")

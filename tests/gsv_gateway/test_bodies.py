@@ -22,6 +22,7 @@ def nesting(value):
     return 1 + max(map(nesting, value), default=0) if isinstance(value, list) else 0
 
 
+@pytest.mark.slow
 @given(JSON)
 def test_depth_is_how_deep_containers_lie_in_each_other(value):
     assert depth_of(json.dumps(value, ensure_ascii=False)) == nesting(value)
@@ -40,6 +41,7 @@ def test_no_bytes_break_the_reader(data):
         assert isinstance(json_object(data, 32), dict)
 
 
+@pytest.mark.slow
 def test_a_million_brackets_are_refused_without_being_parsed():
     with pytest.raises(RequestRefused, match="nests deeper than 32"):
         json_object("[" * 1_000_000, 32)

@@ -46,6 +46,7 @@ def test_better_and_worse_depend_on_the_measure_and_its_interval(key, low, high,
     assert report.verdict(key, Figure((low + high) / 2, low, high, 10)) == said
 
 
+@pytest.mark.slow
 def test_the_page_plays_and_shows_every_clip_of_both_runs(two):
     page = report.page(list(two[:2]), two[2])
     assert page.count("<audio") == 8

@@ -61,6 +61,7 @@ def test_a_room_that_is_named_beside_a_class_exists() -> None:
     assert named <= rooms
 
 
+@pytest.mark.slow
 def test_words_of_before_are_gone_from_classes_and_modules() -> None:
     names = {name.lower() for name in classes()} | {path.stem for path in RUNTIME.rglob("*.py")}
     assert names & GONE == set()

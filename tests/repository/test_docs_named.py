@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 TRACKED = subprocess.run(
     ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
@@ -56,12 +58,14 @@ def exists(document: str, where: str) -> bool:
     return "/" not in document and sum(Path(known).name == document for known in DOCUMENTS) == 1
 
 
+@pytest.mark.slow
 def test_every_document_that_is_named_exists() -> None:
     named = {name: set(documents_named(name)) - FOREIGN.keys() for name in TEXTS}
     missing = [f"{name}: {document}" for name in named for document in named[name] if not exists(document, name)]
     assert sorted(missing) == []
 
 
+@pytest.mark.slow
 def test_no_text_points_outside_the_repository() -> None:
     outside = re.compile(r"(?<![\w.])(?:\.\./)?shared/\w+|/work/")
     assert [name for name, text in TEXTS.items() if "test_docs_named" not in name and outside.search(text)] == []

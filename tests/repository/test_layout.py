@@ -99,6 +99,7 @@ def test_the_ground_of_the_runtime_stays_small():
     assert len([path for path in (ROOT / "runtime" / "gsv_runtime").iterdir() if path.is_file()]) <= 14
 
 
+@pytest.mark.slow
 def test_what_calls_itself_pure_is_held_to_it_and_opens_no_file():
     runtime = ROOT / "runtime" / "gsv_runtime"
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][

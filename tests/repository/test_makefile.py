@@ -66,6 +66,7 @@ def run_make(folder, tmp_path, *arguments):
     return result, made_by.read_text() if made_by.exists() else None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pythons", "chosen"),
     [
@@ -126,6 +127,7 @@ def test_what_runs_installs_nothing_although_requirements_have_changed(tmp_path,
     assert re.search(rf"gsv_runtime.server {target}", planned)
 
 
+@pytest.mark.slow
 def test_without_an_environment_what_runs_says_how_to_make_one(tmp_path):
     command = ["make", "-C", str(ROOT), f"VENV={tmp_path}/none", "down"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))

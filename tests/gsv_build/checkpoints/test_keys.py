@@ -54,6 +54,7 @@ def test_weight_norm_folds_as_torch_does(keep):
     torch.testing.assert_close(fold_weight_norm(magnitude, direction * 3, keep), conv.weight.detach())
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2), st.integers(0, 2**16))
 def test_split_undoes_fold(keep, seed):
     weight = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(seed))

@@ -160,6 +160,7 @@ def test_a_tensor_of_ours_without_an_official_name_is_an_error() -> None:
         official_name("vocoder.invented.weight")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

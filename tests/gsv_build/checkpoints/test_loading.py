@@ -161,6 +161,7 @@ def test_training_only_tensors_of_s2_are_passed_over(s2):
     load_sovits(edited(s2, lambda content: content["weight"].update({"enc_q.pre.weight": torch.zeros(1)})))
 
 
+@pytest.mark.slow
 def test_a_surplus_tensor_of_s2_is_an_error(s2):
     with pytest.raises(KeyMismatch, match=r"1 surplus: dec\.extra"):
         load_sovits(edited(s2, lambda content: content["weight"].update({"dec.extra": torch.zeros(1)})))
@@ -287,6 +288,7 @@ def test_the_segment_embedding_is_added_to_the_positions(tmp_path):
     torch.testing.assert_close(load_bert(tmp_path).module.positions.weight, module.positions.weight + 0.5)
 
 
+@pytest.mark.slow
 def test_the_unused_head_of_the_speaker_encoder_is_passed_over(tmp_path):
     save_speaker_encoder(tmp_path / "sv.ckpt", SpeakerEncoder(ENCODER_SIZES))
     path = edited(tmp_path / "sv.ckpt", lambda content: content.update({"seg_1.weight": torch.zeros(1)}))

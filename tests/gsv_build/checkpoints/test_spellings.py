@@ -30,6 +30,7 @@ def removed(tensors):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spell", [dict, newer, removed])
 def test_every_spelling_of_weight_norm_is_read(spell, official, tiny_sovits):
     modules = to_modules(with_weight_norm(spell(official)), tiny_sovits.sizes())

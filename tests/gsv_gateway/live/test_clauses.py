@@ -64,6 +64,7 @@ def test_the_wait_counts_from_the_first_word_that_was_not_taken():
     assert buffer.wait_s(1.0) == pytest.approx(PATIENCE_S)
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(st.sampled_from("ab .,，。!? \n我"), max_size=12), max_size=12), st.booleans())
 def test_nothing_is_lost_and_nothing_is_said_twice(pieces, hungry):
     buffer, said = TextBuffer(), []

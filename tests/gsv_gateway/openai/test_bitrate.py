@@ -24,6 +24,7 @@ def bits_a_second(bit_rate, seconds=8):
     return len(data) * 8 / seconds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bit_rate", [6_000, 9_000, 12_000, 16_000, 24_000])
 def test_a_stream_of_few_bits_is_little_more_than_them(bit_rate):
     assert bit_rate * 0.6 < bits_a_second(bit_rate) < bit_rate * 1.25 + 2_000

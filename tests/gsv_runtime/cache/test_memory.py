@@ -58,6 +58,7 @@ def test_an_entry_counts_for_no_less_than_python_takes_for_it():
     assert kept.nbytes >= around + sum(array.nbytes for array in kept.arrays.values())
 
 
+@pytest.mark.slow
 def test_threads_see_whole_entries_and_the_bound_holds():
     level = MemoryLevel(Memory(20 * SIZE))
     wrong = []

@@ -18,6 +18,7 @@ def vocoder_request(frames, rows=1, fill=1.0):
     }
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 3)), min_size=1, max_size=5))
 def test_a_padded_batch_splits_into_what_went_in(shapes):
     requests = [vocoder_request(frames, rows, fill=index + 1) for index, (frames, rows) in enumerate(shapes)]

@@ -125,6 +125,7 @@ def test_a_load_opens_the_weights_in_every_stage_of_speech(make, stages):
     assert stages.opened == [("t2s", 101), ("acoustic", 201), ("vocoder", 201)]
 
 
+@pytest.mark.slow
 def test_a_lease_is_answered_when_the_weights_are_there_and_keeps_them(make, stages):
     service = make(tune("ann", 1), tune("bob", 2))
     leased(service, "ann", 7)

@@ -16,6 +16,7 @@ def test_help_names_every_command(capsys):
     assert all(name in shown for name in COMMANDS)
 
 
+@pytest.mark.slow
 def test_running_a_server_does_not_load_torch():
     code = "import sys, gsv_runtime.server.__main__, gsv_runtime.server.launch; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

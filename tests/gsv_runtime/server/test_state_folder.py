@@ -55,6 +55,7 @@ def test_a_folder_of_another_user_is_told_with_its_owner_and_what_to_do(tmp_path
     )
 
 
+@pytest.mark.slow
 def test_a_log_of_another_user_is_told(tmp_path):
     state = tmp_path / "var"
     state_folder.prepare(state)

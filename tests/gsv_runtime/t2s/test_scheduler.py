@@ -204,6 +204,7 @@ def test_a_second_call_before_the_answer_is_refused():
         target.ask(1, 1, now_s=0)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.integers(1, 3), st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(0, 4)), max_size=60))
 def test_under_any_order_of_calls_every_call_is_answered_in_full_and_no_slot_is_shared(num_slots, events):

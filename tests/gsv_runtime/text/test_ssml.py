@@ -132,6 +132,7 @@ def test_what_is_not_understood_is_refused_by_name(body, message):
         sentences(body)
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.sampled_from(["<p>", "</p>", "<break/>", "a b c", "你好", "<prosody rate='80%'>", "</prosody>", "&", "<"])

@@ -46,6 +46,7 @@ def swallowing():
             continue
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("work", [for_ever, swallowing])
 def test_work_without_end_is_ended_whatever_it_catches(run, work):
     (outcome,) = run(work)

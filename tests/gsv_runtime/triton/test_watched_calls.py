@@ -176,6 +176,7 @@ def test_too_many_lost_calls_end_the_process(processes):
     over.set()
 
 
+@pytest.mark.slow
 def test_threads_that_have_nothing_to_do_end(processes):
     watched, together = calls(processes), threading.Barrier(5)
     callers = [threading.Thread(target=watched.run, args=("t2s", lambda: together.wait(PATIENCE_S))) for _ in range(5)]

@@ -17,6 +17,7 @@ def write(tmp_path):
     return write_record
 
 
+@pytest.mark.slow
 def test_what_others_write_replace_and_remove_is_seen_at_once(tmp_path, write):
     records = RecordFiles(tmp_path, json.loads)
     for number in range(20):

@@ -68,6 +68,7 @@ def test_bytes_that_are_no_audio_file_are_refused(data):
         read_reference(data)
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=300), st.booleans())
 def test_no_bytes_raise_anything_but_invalid_request(noise, keep_header):
     file = io.BytesIO()

@@ -104,6 +104,7 @@ def test_a_voice_that_one_replaced_or_deleted_is_so_for_the_other(servers):
     assert servers[0].entries() == []
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_voices_that_were_replaced_and_deleted(servers, make_objects):
     servers[0].add("eve", VOICE, CLIP, -16.0, "ann")
     servers[1].add("eve", OTHER, OTHER_CLIP)

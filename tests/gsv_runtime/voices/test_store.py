@@ -171,6 +171,7 @@ def test_a_recording_is_kept_as_a_file_that_a_player_takes_however_it_was_spelle
     assert store.reference("a") == request
 
 
+@pytest.mark.slow
 def test_every_recording_of_a_voice_of_several_is_kept_and_read_anew(store, tmp_path, make_request, derive):
     request = dataclasses.replace(make_request(), aux_audio=(make_request(seconds=5.0).audio,))
     store.add("a", derive(request), request)

@@ -47,6 +47,7 @@ def test_what_is_prompted_with_is_the_first_clips_alone(derive, make_recording):
     assert together.content != alone.content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "found"), [(0.5, "is 0.50 s; need 1 to 30 s"), (31.0, "is 31.00 s; need 1 to 30 s")]
 )

@@ -34,6 +34,7 @@ def test_every_reading_is_the_one_that_upstream_gets_from_the_same_model(directo
     assert chinese_upstream.read_by_best(clauses) == [said.split() for _, said in STORED]
 
 
+@pytest.mark.slow
 def test_the_model_is_asked_where_no_phrase_decides(directory):
     model = g2pw.model()
     (asked,) = model.read(["他觉得很重"], chinese._unknown, with_tables=False)
@@ -48,6 +49,7 @@ def test_upstreams_table_of_single_readings_counts_only_for_upstream(directory):
     assert model.read(["企业"], lambda written: ["qi3", "ye4"], with_tables=False) == [["qi3", "ye4"]]
 
 
+@pytest.mark.slow
 def test_with_the_model_nothing_is_missing(directory):
     assert g2pw.missing() == ()
 
@@ -62,6 +64,7 @@ def test_a_model_that_cannot_be_used_is_said_once_and_text_is_read_without_it(di
     assert "g2pW is missing" in g2pw.missing()[0]
 
 
+@pytest.mark.slow
 def test_config_py_of_the_model_is_never_executed(directory):
     (directory / g2pw.MODEL_DIRECTORY / "config.py").write_text("raise SystemExit('executed')")
     assert g2pw.model() is not None

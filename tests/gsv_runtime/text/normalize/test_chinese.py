@@ -126,6 +126,7 @@ def test_figures_marks_and_signs_are_said_as_people_say_them(text, said):
     assert normalize(text) == said
 
 
+@pytest.mark.slow
 @given(
     text=st.text(
         st.sampled_from("0123456789.,:-/~%年月日点个元kmg°C￥$+=第二两（）") | st.characters(codec="utf-8"), max_size=40

@@ -44,6 +44,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("change", "changed"), CHANGES.values(), ids=CHANGES)
 def test_what_may_change_a_result_changes_the_fingerprint(repository, change, changed):
     before = fingerprints(repository)

@@ -100,6 +100,7 @@ def test_a_stage_that_fails_again_fails_all_and_not_one_after_the_other(flights)
         next(flight.follow(0, unhurried))
 
 
+@pytest.mark.slow
 def test_a_follower_that_has_no_more_patience_stops_waiting(flights):
     flight, _ = flights.join("key")
 

@@ -58,6 +58,7 @@ def test_the_pause_is_the_requests_own(service, ask, make_stages):
     assert replies[0]["waveform"].size == 8 * 1280 + 32_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [

@@ -73,6 +73,7 @@ def is_free(semaphore):
     return True
 
 
+@pytest.mark.slow
 def test_a_sequence_keeps_its_place_until_it_is_ended(pace, semaphores):
     stages, _, _ = pace()
     ask(stages, START)
@@ -109,6 +110,7 @@ def test_a_deadline_that_has_passed_stops_the_work(pace, client):
     assert len(inner.calls) == 1
 
 
+@pytest.mark.slow
 def test_a_client_that_leaves_while_it_waits_for_its_turn_waits_no_longer(pace, client, semaphores):
     stages, inner, _ = pace()
     held = semaphores["vocoder"].enter(0.0, lambda: None)
@@ -147,6 +149,7 @@ def test_a_sequence_that_never_began_is_not_ended(pace, client):
     assert not inner.calls
 
 
+@pytest.mark.slow
 def test_who_has_least_to_listen_to_goes_first(semaphores):
     semaphore, order = semaphores["vocoder"], []
     held, waits = semaphore.enter(0.0, lambda: None), {due_s: threading.Event() for due_s in (30.0, 10.0, 20.0)}

@@ -51,6 +51,7 @@ def test_a_turn_cannot_be_left_twice():
         queue.leave(turn)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 4), st.lists(st.tuples(st.booleans(), st.integers(0, 50))))
 def test_no_place_is_free_while_anyone_waits_and_none_is_given_twice(slots, events):
     queue, inside = TurnQueue(slots), []
