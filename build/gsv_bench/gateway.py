@@ -166,10 +166,10 @@ async def throughput(grpc: Hear, gateway: Hear, streams: int, answers: int, roun
             began_s = time.perf_counter()
             heard_s = await asyncio.gather(*(listen(hear, seed) for seed in seeds))
             speeds[hear].append(sum(heard_s) / (time.perf_counter() - began_s))
-    medians = [statistics.median(speeds[hear]) for hear in (grpc, gateway)]
     ratios = [through / directly for directly, through in zip(speeds[grpc], speeds[gateway], strict=True)]
     low, middle, high = (round(quantile(ratios, share), 3) for share in (0.25, 0.5, 0.75))
-    return Throughput(streams, answers, rounds, *(round(value, 3) for value in medians), middle, (low, high))
+    directly, through = (round(statistics.median(speeds[hear]), 3) for hear in (grpc, gateway))
+    return Throughput(streams, answers, rounds, directly, through, middle, (low, high))
 
 
 async def interrupts(
