@@ -29,6 +29,7 @@ BENCHES = {
     "t2s-slots": "gsv_bench.t2s_slots",
     "text": "gsv_bench.text",
     "tokens-per-call": "gsv_bench.tokens_per_call",
+    "voices": "gsv_bench.registered_voices",
     "weights-memory": "gsv_bench.weights_memory",
 }
 

@@ -211,10 +211,15 @@ def _voices_and_speech(transport: Transport) -> Iterator[Finding]:
     """Real requests: a model whose process has died may still report READY (docs/triton-findings.md, finding 6)."""
     try:
         inputs = protocol.voices_inputs("list")
-        voices = protocol.parse_voices(transport.infer(protocol.VOICES_MODEL, inputs, protocol.VOICES_INPUTS))
+        answer = transport.infer(protocol.VOICES_MODEL, inputs, protocol.VOICES_INPUTS)
+        voices = protocol.parse_voices(answer)
     except SynthesisError as error:
         yield Finding("voices", Verdict.FAILED, f"READY but does not answer: {error}", _RESTART)
         return
+    for warning in protocol.texts_of(answer.get("warnings", ())):
+        yield Finding(
+            "storage", Verdict.WARNING, warning, "`gsv doctor` on the server's machine says which folder it is"
+        )
     if not voices:
         advice = 'register one: gsv voices register NAME clip.wav --text "what is said in it"'
         yield Finding("voices", Verdict.WARNING, "none registered", advice)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from gsv_client import InvalidRequest, Voice, VoiceNotFound
 from gsv_client.protocol import ReferenceAudio
-from gsv_gateway.access import OWN_VOICE, Caller, shown_name
+from gsv_gateway.access import EVERYONE, OWN_VOICE, Caller, shown_name
 from gsv_gateway.problems import RequestRefused
 from gsv_gateway.settings import OPENAI_VOICES, Settings
 from gsv_gateway.shared_list import SharedList
@@ -87,6 +87,10 @@ class Voices:
     async def default_name(self, caller: Caller) -> str:
         """The voice of requests that name none; empty where there is none."""
         return shown_name(await self._find("", caller) or "")
+
+    async def any_of_all(self) -> str | None:
+        """The server's id of the default voice, else of the first of any key's; None where there is none."""
+        return await self._find("", EVERYONE) or next(iter(sorted(voice.voice for voice in self._list.last)), None)
 
     async def register(
         self,

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gsv_gateway.operations import _WORD_LIMIT_S
+
 ROOT = Path(__file__).parents[2]
 CHART, HAPROXY = ROOT / "deploy" / "chart", ROOT / "deploy" / "haproxy" / "haproxy.cfg"
 RENDERED = Path(__file__).parent / "rendered.yaml"
@@ -76,6 +78,18 @@ def test_a_pod_is_a_triton_and_its_gateway_and_is_ready_when_it_can_speak():
     assert containers.keys() == {"triton", "gateway"}
     assert containers["gateway"]["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert containers["triton"]["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
+
+
+def test_a_server_that_is_mute_is_started_anew_and_nothing_of_a_pod_runs_as_root():
+    pod = of("Deployment", "gsv")["spec"]["template"]["spec"]
+    triton, gateway = pod["containers"]
+    probe = triton["livenessProbe"]
+    assert (probe["httpGet"]["path"], probe["httpGet"]["port"]) == ("/speakz", gateway["ports"][0]["containerPort"])
+    assert probe["timeoutSeconds"] > _WORD_LIMIT_S
+    assert pod["securityContext"]["runAsNonRoot"]
+    dockerfiles = [CHART.parents[1] / folder / "Dockerfile" for folder in ("runtime", "gateway")]
+    users = [path.read_text(encoding="utf-8").split("USER ")[1].split(":")[0] for path in dockerfiles]
+    assert users == [str(pod["securityContext"]["runAsUser"])] * 2
 
 
 def test_streams_may_end_before_a_pod_does():

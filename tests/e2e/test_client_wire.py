@@ -79,7 +79,7 @@ VOICES = {}
 def answer(inputs, stages, is_cancelled):
     action, entries = str(inputs["action"][0]), list(VOICES.values())
     if action == "register":
-        samples, rate_hz = decode_audio(inputs["reference_audio"][0])
+        samples, rate_hz, _ = decode_audio(inputs["reference_audio"][0])
         entry = {"voice": str(inputs["voice"][0]), "prompt_text": str(inputs["prompt_text"][0])}
         VOICES[entry["voice"]] = json.dumps({**entry, "seconds": samples.size / rate_hz})
         entries = [VOICES[entry["voice"]]]

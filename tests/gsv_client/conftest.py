@@ -61,11 +61,14 @@ class FakeSpeaker:
         }
     )
     report: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     index_is_open: bool = True
 
     def answer(self, model: str, asked: dict[str, Any]) -> dict[str, list[str]]:
         """Run one action of `voices` or `models`."""
-        return {"models": self.answer_models(asked)} if model == "models" else {"voices": self.answer_voices(asked)}
+        if model == "models":
+            return {"models": self.answer_models(asked)}
+        return {"voices": self.answer_voices(asked), "warnings": self.warnings}
 
     def answer_models(self, asked: dict[str, Any]) -> list[str]:
         """Run one action of `models`; raises ValueError with the wire text of an error."""
@@ -263,11 +266,11 @@ def http_app(speaker: FakeSpeaker) -> web.Application:
             asked["reference_audio"] = base64.b64decode(asked["reference_audio"])
             asked["aux_reference_audio"] = [base64.b64decode(each) for each in asked.get("aux_reference_audio", ())]
         try:
-            (answer,) = speaker.answer(request.match_info["model"], asked).items()
+            answer = speaker.answer(request.match_info["model"], asked)
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=404)
-        name, texts = answer
-        return web.json_response({"outputs": [{"name": name, "shape": [len(texts)], "data": texts}]})
+        outputs = [{"name": name, "shape": [len(texts)], "data": texts} for name, texts in answer.items()]
+        return web.json_response({"outputs": outputs})
 
     async def ready(request: web.Request) -> web.Response:
         name = request.match_info.get("model", "tts")

@@ -65,6 +65,19 @@ def test_a_busy_server_is_a_warning_of_the_doctor(url: str, speaker: Any) -> Non
     assert findings(url)["speech"].verdict is Verdict.WARNING
 
 
+def test_what_the_server_says_of_its_disk_and_shared_memory_is_a_warning(url: str, speaker: Any) -> None:
+    healthy(speaker)
+    speaker.warnings = [
+        "the server's disk is full: 3 MiB are left for voices and cache",
+        "shared memory has 1 MiB left",
+    ]
+    told = [finding for finding in diagnose(url, timeout_s=5.0) if finding.subject == "storage"]
+    assert [(finding.verdict, finding.found) for finding in told] == [
+        (Verdict.WARNING, each) for each in speaker.warnings
+    ]
+    assert all("doctor" in finding.advice for finding in told)
+
+
 def test_no_voices_yet_is_a_warning_that_says_how(url: str, speaker: Any) -> None:
     healthy(speaker)
     speaker.voices = {}

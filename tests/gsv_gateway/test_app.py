@@ -1,3 +1,4 @@
+import asyncio
 import json
 import logging
 import os
@@ -7,6 +8,7 @@ import sys
 
 import pytest
 
+from gsv_client import InternalError, ServerBusy
 from gsv_gateway.settings import Limits
 
 
@@ -17,6 +19,42 @@ def test_alive_and_ready_are_two_questions(running, triton):
     assert running.http.get("/healthz").status_code == 200
     answer = running.http.get("/readyz")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+def test_a_word_is_spoken_once_for_all_who_ask_whether_the_server_speaks(running, triton):
+    answers = [running.http.get("/speakz") for _ in range(3)]
+    assert [(answer.status_code, answer.json()["status"]) for answer in answers] == [(200, "speaks")] * 3
+    assert [(asked["text"], asked["voice"], asked["cache"]) for asked in triton.spoken] == [("Yes.", "demo", "off")]
+    assert triton.open == 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "told"),
+    [
+        ([], 503, "mute"),
+        ([InternalError("the process of stage t2s has died")], 503, "mute"),
+        ([ServerBusy("64 streams are running, the most allowed; retry after 2.0 s")], 200, "busy"),
+    ],
+)
+def test_a_server_that_is_ready_and_mute_is_told_and_a_busy_one_is_well(running, triton, answers, status, told):
+    triton.answers = answers
+    assert running.http.get("/readyz").status_code == 200
+    answer = running.http.get("/speakz")
+    assert (answer.status_code, answer.json()["status"]) == (status, told)
+
+
+def test_a_server_that_says_nothing_at_all_is_mute(running, triton, wait, monkeypatch):
+    monkeypatch.setattr("gsv_gateway.operations._WORD_LIMIT_S", 0.05)
+    triton.answers = [wait]
+    assert running.http.get("/speakz").json()["status"] == "mute"
+
+
+def test_without_a_voice_nothing_can_be_tried_and_the_voice_of_a_key_will_do(running, triton):
+    triton.voices.clear()
+    assert running.http.get("/speakz").json()["status"] == "no voice"
+    triton.add_voice("own-0123abcd-ann")
+    running.gateway.voices.forget()
+    assert asyncio.run(running.gateway.voices.any_of_all()) == "own-0123abcd-ann"
 
 
 def test_figures_count_requests_and_audio(running, eventually):

@@ -6,7 +6,7 @@ from gsv_gateway.keys import KeyStore
 
 SPEECH = {"model": "tts-1", "input": "Hi."}
 TTS = {"text": "Hi.", "text_lang": "en"}
-OPEN = {"/healthz", "/readyz", "/metrics", "/", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc", "/version"}
+OPEN = {*"/healthz /readyz /speakz /metrics / /openapi.json /docs /docs/oauth2-redirect /redoc /version".split()}
 
 
 @pytest.fixture

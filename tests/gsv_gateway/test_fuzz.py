@@ -26,8 +26,8 @@ PATHS = [
     "/", "/tts", "/tts_to_audio/", "/control", "/set_gpt_weights", "/set_sovits_weights", "/set_refer_audio",
     "/set_model", "/change_refer", "/speakers", "/speakers_list", "/character_list", "/version", "/models",
     "/infer_single", "/outputs/x.wav", "/v1/audio/speech", "/v1/audio/voices", "/v1/audio/voices/x", "/v1/models",
-    "/v1/models/tts-1", "/v1/audio/models", "/v1/speak", "/live", "/healthz", "/readyz", "/metrics", "/openapi.json",
-    "/docs", "/page/app.js", "/page/../app.py", "/page/%2e%2e/app.py", "//", "/\x7f", "/ä",
+    "/v1/models/tts-1", "/v1/audio/models", "/v1/speak", "/live", "/healthz", "/readyz", "/speakz", "/metrics",
+    "/openapi.json", "/docs", "/page/app.js", "/page/../app.py", "/page/%2e%2e/app.py", "//", "/\x7f", "/ä",
 ]  # fmt: skip
 FIELDS = sorted(
     {*SpeechBody.model_fields, *SovitsBody.model_fields, "text_language", "refer_wav_path", "speed_facter", "command",

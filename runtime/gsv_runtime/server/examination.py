@@ -12,11 +12,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from gsv_runtime.server import state_folder
+from gsv_runtime.server import account, state_folder
 from gsv_runtime.server.local_server import DEFAULT_STATE, ServerState
 from gsv_runtime.server.operator_settings import FILE, decided, with_file
 from gsv_runtime.server.triton_process import ServerFailed
 from gsv_runtime.settings import STATE
+from gsv_runtime.voices.storage import LEAST_SHARED_MEMORY_BYTES, SHARED_MEMORY, free_bytes, small_shared_memory
 
 _SMALL_DISK_BYTES = 2 * 10**9  # less than the cache may want
 _PASSWORD = re.compile(r"(?<=://)[^@/ ]+@")
@@ -39,6 +40,7 @@ def findings(state: Path | None = None, environment: Mapping[str, str] = os.envi
     yield from (("state", "failed", problem, "") for problem in problems)
     if not problems:
         yield _space(state)
+    yield _shared_memory()
     yield from _process(state)
 
 
@@ -74,3 +76,21 @@ def _process(state: Path) -> Iterator[Finding]:
     if server is not None and server.server_pid is None:
         found = f"the server that was started from {state} is not running"
         yield "process", "failed", found, "its last words: make logs; start it: make up"
+    elif server is not None and server.server_pid is not None and _is_roots(server.server_pid):
+        found, _, advice = account.AS_ROOT.partition("; ")
+        yield "account", "warning", found, advice
+
+
+def _shared_memory() -> Finding:
+    free = f"{free_bytes(SHARED_MEMORY) / 1e9:.1f} GB of shared memory ({SHARED_MEMORY}) are free"
+    if not (small := small_shared_memory(LEAST_SHARED_MEMORY_BYTES)):
+        return "shared memory", "ok", free, ""
+    found, _, advice = small.partition("; ")
+    return "shared memory", "warning", found, advice
+
+
+def _is_roots(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}").stat().st_uid == 0
+    except FileNotFoundError:  # it has just ended
+        return False

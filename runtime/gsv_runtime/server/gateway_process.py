@@ -23,7 +23,7 @@ from pathlib import Path
 
 from gsv_runtime import log_lines
 from gsv_runtime.model_files import file_digest, joined_digest
-from gsv_runtime.server import triton_process
+from gsv_runtime.server import account, triton_process
 from gsv_runtime.server.logs import Log
 from gsv_runtime.server.model_processes import is_running
 from gsv_runtime.server.operator_settings import log_of
@@ -94,10 +94,12 @@ def up(state_directory: Path, port: int, triton: str, environment: Mapping[str, 
 
 def _start(command: list[str], address: str, runs: str, state_directory: Path, environment: Mapping[str, str]) -> None:
     log = log_of(state_directory / "gateway.log", environment)
-    parent = [sys.executable, "-m", _MODULE, address, "--", *command]
+    owner = account.chosen(environment)
+    parent = account.command_as(owner, [sys.executable, "-m", _MODULE, address, "--", *command])
     state = GatewayState(triton_process.start(parent, environment, log), address, runs)
     try:
         (state_directory / "gateway.json").write_text(json.dumps(asdict(state)), encoding="utf-8")
+        account.give(owner, [state_directory / "gateway.json", log.path])
     except OSError as failure:
         os.killpg(state.pid, signal.SIGKILL)
         raise ServerFailed(f"{state_directory / 'gateway.json'} cannot be written ({failure.strerror})") from None

@@ -19,13 +19,23 @@ from pathlib import Path
 
 import gsv_runtime
 from gsv_runtime.model_files import DEFAULT_REPOSITORY, file_digest, joined_digest
-from gsv_runtime.server import gateway_process, plain_paths, preload, state_folder, triton_process, usage, workarounds
+from gsv_runtime.server import (
+    account,
+    gateway_process,
+    plain_paths,
+    preload,
+    state_folder,
+    triton_process,
+    usage,
+    workarounds,
+)
 from gsv_runtime.server.model_processes import server_process
 from gsv_runtime.server.operator_settings import decided, log_of, settings_of, with_file
 from gsv_runtime.server.served_repository import served_repository
 from gsv_runtime.server.triton_process import ModelFailed, Ports, ServerFailed, Wheel
 from gsv_runtime.server.watchdog import watchdog_command
 from gsv_runtime.settings import ADMIN_KEY, BUILD_FILE, STATE, read_build
+from gsv_runtime.voices.storage import LEAST_SHARED_MEMORY_BYTES, START_SHARED_MEMORY_BYTES, small_shared_memory
 
 DEFAULT_STATE = Path("var")
 PID_FILE = "server.pid"  # of the watchdog, for systemd
@@ -103,8 +113,10 @@ def up(
     """
     repository, state_directory = repository.resolve(), state_directory.resolve()
     _require_readable([repository, state_directory, Path(sys.prefix)], environment)
+    account.chosen(environment)  # refused before what runs is stopped
     models, serves = _models(repository), _served_digest(repository, environment)
     state_folder.prepare(state_directory)
+    _require_shared_memory(len(models))
     running = ServerState.read(state_directory)
     if running is not None:
         same = (running.ports, running.serves) == (ports, serves)
@@ -127,6 +139,14 @@ def _require_readable(paths: list[Path], environment: Mapping[str, str]) -> None
                 f"{path} has letters beyond ASCII, which models read only with our library; "
                 "install gcc and gsv-runtime again (rm .venv/.server; make setup), or move it"
             )
+
+
+def _require_shared_memory(num_models: int) -> None:
+    """Refuse where the models could not begin, and warn where they would fail later; Triton names neither cause."""
+    if shared := small_shared_memory(START_SHARED_MEMORY_BYTES * num_models):
+        raise ServerFailed(shared)
+    if shared := small_shared_memory(LEAST_SHARED_MEMORY_BYTES):
+        logger.warning("%s", shared)
 
 
 def _models(repository: Path) -> list[str]:
@@ -181,7 +201,7 @@ def _start(
     backends = state_directory / "backends"
     wheel.install_backends(backends)
     admin_key, shm_prefix = secrets.token_hex(16), f"gsv-{secrets.token_hex(4)}-"
-    links = plain_paths.folder_of(shm_prefix)
+    links, owner = plain_paths.folder_of(shm_prefix), account.chosen(environment)
     told = wheel.environment(environment) | {ADMIN_KEY: admin_key, STATE: str(state_directory)}
     repairs = plain_paths.plain(preload.library(), links)
     command = triton_process.command_line(
@@ -195,11 +215,15 @@ def _start(
     )
     if preload.library() is None:
         logger.warning(preload.MISSING)
+    if owner is None and os.geteuid() == 0:
+        logger.warning(account.AS_ROOT)
+    account.give(owner, [state_directory, links])
     command = watchdog_command(command, f"{ports.host}:{ports.http}", shm_prefix, models)
-    pid = triton_process.start(command, told, log)
+    pid = triton_process.start(account.command_as(owner, command), told, log)
     state = ServerState(pid, ports, shm_prefix, admin_key, serves)
     try:
         state.write(state_directory)
+        account.give(owner, [state_directory / name for name in ("server.json", PID_FILE, log.path.name)])
         logger.info("server starting pid=%d log=%s", pid, log.path)
         waited_s = triton_process.wait_until_ready(pid, ports, READY_LIMIT_S, log.path)
     except BaseException as failure:

@@ -51,6 +51,7 @@ class OperatorSettings(BaseModel):
     http_port: Port = Field(8000, description="of Triton's HTTP")
     grpc_port: Port = Field(8001, description="of Triton's gRPC, which clients use")
     metrics_port: Port = Field(8002, description="of the metrics for Prometheus")
+    user: str | None = Field(None, description="account that the server runs as, where root starts it")
     gateway_host: str = Field("127.0.0.1", description="address that the gateway listens on")
     gateway_port: Port | Literal["off"] = Field(9880, description='of the gateway; "off": none')
     gateway_voice: str | None = Field(None, description="voice of requests that name none")

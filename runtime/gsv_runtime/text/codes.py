@@ -22,6 +22,7 @@ _CODE = re.compile(
 _ADDRESS_MARKS = {".": " dot ", "@": " at ", "_": " underscore ", "-": " dash "}
 _FIGURES = re.compile(r"(?:([·•-])|(?<![\d.]))(\d+)(?!\.?\d)")
 _UNIT = re.compile(UNIT)
+_MAY_BE_CODE = re.compile(r"[A-Za-z].?\s?\d|\d[A-Z@.]")
 _COUNTED = re.compile(r"(?<!\d{4})次|\s?[万萬億亿元块塊個个人円원명개%％]")
 _LONG = {"zh": 3, "yue": 3, "ja": 5, "ko": 4}
 _DIGIT_NAMES = {
@@ -37,8 +38,9 @@ def say_codes(runs: Sequence[Run]) -> list[Run]:
         runs: of one sentence.
     """
     sentence = "".join(run.text for run in runs)
-    languages = [run.language for run in runs for _ in run.text]
-    edits = sorted(_edits(sentence, languages)) if re.search(r"[A-Za-z].?\s?\d|\d[A-Z@.]", sentence) else []
+    if not _MAY_BE_CODE.search(sentence):
+        return list(runs)
+    edits = sorted(_edits(sentence, [run.language for run in runs for _ in run.text]))
     if not edits:
         return list(runs)
     said: list[Run] = []

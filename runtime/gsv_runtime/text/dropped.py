@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import unicodedata
@@ -66,10 +67,12 @@ def mute_without_a_figure(text: str, is_mute: Callable[[str], bool]) -> list[str
         text: a run of one language.
         is_mute: whether a sign is nothing between two words.
     """
-    found = [match[0] for match in _WITHOUT_A_FIGURE.finditer(text) if _is_sign(match[0])]
-    return [char for char in found if is_mute(char)] if found else []
+    if not any(map(_is_sign, set(text))):
+        return []
+    return [match[0] for match in _WITHOUT_A_FIGURE.finditer(text) if _is_sign(match[0]) and is_mute(match[0])]
 
 
+@functools.lru_cache(maxsize=65_536)
 def _is_sign(char: str) -> bool:
     return (
         unicodedata.category(char) in ("No", "Sc", "Sm", "So") and unicodedata.normalize("NFKC", char) not in _NO_SIGNS

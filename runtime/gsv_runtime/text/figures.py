@@ -37,6 +37,7 @@ FIGURE = re.compile(
     rf"|(?:{CURRENCY}\s?)?(?:(?<![\w\])）-])[-−－﹣–+±]\s?)?{_MEASURED}"
     rf"(?:\s?[-~～〜—–−－至到]+\s?(?:{CURRENCY}\s?)?[-−－﹣]?{_MEASURED})*)"
 )
+_MAY_BE_FIGURE = re.compile(rf"[\d{_ONE_CHARACTER}]|https?://")
 # An address with figures: its letters and marks stay English, 123456@qq.com 幺二三四五六 at qq dot com.
 ADDRESS = re.compile(
     r"(?<![A-Za-z0-9@.])(?=[A-Za-z0-9@._-]*\d)(?:[A-Za-z0-9][A-Za-z0-9._-]*@)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
@@ -45,6 +46,11 @@ ADDRESS = re.compile(
 _ENGLISH_WORD = re.compile(r"[A-Za-z][A-Za-z'’]*")
 _NOT_WORDS = re.compile(r"@\S+|(?<=\d)[A-Za-z]+|[A-Za-z]+(?=\d)|[A-Za-z]*\.[A-Za-z]+")
 _EAST_ASIAN = re.compile("[\u1100-\u11ff\u3005-\u3007\u3041-\u318f\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7ff]")
+
+
+def may_have_figures(sentence: str) -> bool:
+    """Whether `FIGURE` could find anything: a cheap look at what most sentences have not."""
+    return _MAY_BE_FIGURE.search(sentence) is not None
 
 
 def in_english_clause(sentence: str, start: int, end: int, needed: int = 2) -> bool:

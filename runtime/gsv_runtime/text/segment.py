@@ -16,10 +16,11 @@ import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
+from itertools import groupby
 
 from gsv_runtime.language_modes import Mode
 from gsv_runtime.text import segment_upstream
-from gsv_runtime.text.figures import ADDRESS, FIGURE, in_english_clause
+from gsv_runtime.text.figures import ADDRESS, FIGURE, in_english_clause, may_have_figures
 from gsv_runtime.text.han_and_kana import HAN, HAN_OR_KANA, HANGUL, KANA, stretch_languages
 
 _KANA_CHARACTER = re.compile(f"[{KANA}]")
@@ -113,10 +114,10 @@ def segment(sentence: str, mode: Mode, default: str, frontend: str = "improved")
     _give_marks(sentence, scripts, default)
     runs: list[Run] = []
     start = 0
-    for index in range(1, len(scripts) + 1):
-        if index == len(scripts) or scripts[index] != scripts[start]:
-            runs.append(Run(scripts[start], sentence[start:index]))
-            start = index
+    for language, alike in groupby(scripts):
+        end = start + sum(1 for _ in alike)
+        runs.append(Run(language, sentence[start:end]))
+        start = end
     return runs
 
 
@@ -126,7 +127,7 @@ def _give_figures(sentence: str, scripts: list[str], mode: Mode, default: str) -
         for figure in _EVERY_FIGURE.finditer(sentence):
             scripts[figure.start() : figure.end()] = [mode.fixed] * len(figure[0])
         return
-    figures = list(FIGURE.finditer(sentence))
+    figures = list(FIGURE.finditer(sentence)) if may_have_figures(sentence) else []
     if not figures:
         return
     eastern = sum(script not in ("", "en") for script in scripts)
@@ -166,18 +167,25 @@ def _neighbour(sentence: str, scripts: list[str], indices: range) -> tuple[str, 
 
 def _give_marks(sentence: str, scripts: list[str], default: str) -> None:
     """Give marks to what stands before them, opening brackets and quotes to what follows, in place."""
-    index = 0
+    index = _next_mark(scripts, 0)
     while index < len(scripts):
         end = index
         while end < len(scripts) and not scripts[end]:
             end += 1
-        if end > index:
-            before = scripts[index - 1] if index else ""
-            after = scripts[end] if end < len(scripts) else ""
-            cut = _mark_cut(sentence[index:end], before, after)
-            scripts[index : index + cut] = [before or after or default] * cut
-            scripts[index + cut : end] = [after or before or default] * (end - index - cut)
-        index = max(end, index + 1)
+        before = scripts[index - 1] if index else ""
+        after = scripts[end] if end < len(scripts) else ""
+        cut = _mark_cut(sentence[index:end], before, after)
+        scripts[index : index + cut] = [before or after or default] * cut
+        scripts[index + cut : end] = [after or before or default] * (end - index - cut)
+        index = _next_mark(scripts, end)
+
+
+def _next_mark(scripts: list[str], start: int) -> int:
+    """Where the next character without a language is, from `start` on; how many there are where none is."""
+    try:
+        return scripts.index("", start)
+    except ValueError:
+        return len(scripts)
 
 
 def _mark_cut(marks: str, before: str, after: str) -> int:

@@ -219,7 +219,7 @@ class _Reading:
                 sentence = self._sentence(part)
                 beside -= signs(part) if beside else beside
                 if not PUNCTUATION.issuperset(sentence.phones):
-                    spoken.append(replace(sentence, rate=passage.rate))
+                    spoken.append(sentence if passage.rate == sentence.rate else replace(sentence, rate=passage.rate))
             for char in beside.elements():
                 self.dropped.tell(char, NOTHING_BESIDE)
             if passage.pause_after_s is not None and spoken:

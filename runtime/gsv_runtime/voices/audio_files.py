@@ -14,7 +14,7 @@ import soundfile
 
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.tensors import Array
-from gsv_runtime.voices.file_kinds import FileKind, file_kind
+from gsv_runtime.voices.file_kinds import FileKind, broken_off, file_kind, finished
 from gsv_runtime.voices.uploads import file_of
 
 try:
@@ -31,12 +31,12 @@ _OTHER = "need a recording of speech"
 _CANCELLED = 0.7  # of what a mean of channels has at least where they do not cancel
 
 
-def decode_audio(data: bytes) -> tuple[Array, int]:
+def decode_audio(data: bytes) -> tuple[Array, int, str]:
     """Read an audio file's bytes, or their base64, to mono.
 
     Returns:
-        Samples [N] float32 and the sample rate in Hz. They are the mean of the channels, or the loudest channel where
-        they cancel each other.
+        Samples [N] float32, the sample rate in Hz, and what is missing (`file_kinds.broken_off`). The samples are the
+        mean of the channels, or the loudest channel where they cancel each other.
 
     Raises:
         InvalidRequest: the bytes are not such a file, or it is longer than two minutes.
@@ -45,11 +45,12 @@ def decode_audio(data: bytes) -> tuple[Array, int]:
         raise InvalidRequest("reference_audio is empty; need a WAV, FLAC, OGG or MP3 file")
     if len(data) > MAX_FILE_BYTES:
         raise InvalidRequest(f"reference_audio is {len(data)} bytes; at most {MAX_FILE_BYTES}; use a shorter clip")
-    channels, rate_hz = _channels(file_of(data))
+    data = finished(file_of(data))
+    channels, rate_hz, promised = _channels(data)
     if channels.shape[0] > MAX_DECODED_SECONDS * rate_hz:
         raise InvalidRequest(f"reference audio is longer than {MAX_DECODED_SECONDS:.0f} s; use a shorter clip")
     _check_range(channels)
-    return mixed_down(channels), rate_hz
+    return mixed_down(channels), rate_hz, broken_off(data, channels.shape[0], promised)
 
 
 def mixed_down(channels: Array) -> Array:
@@ -69,8 +70,8 @@ def mixed_down(channels: Array) -> Array:
     return channels[:, levels.argmax()] if mean.std(dtype=np.float64) < _CANCELLED * levels.max() / count else mean
 
 
-def _channels(data: bytes) -> tuple[Array, int]:
-    """Samples [N, C] float32, at most a frame more than is allowed, and their rate."""
+def _channels(data: bytes) -> tuple[Array, int, int]:
+    """Samples [N, C] float32, at most a frame more than is allowed, their rate, and how many the file says it has."""
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             rate_hz, kind = file.samplerate, file.format
@@ -78,9 +79,10 @@ def _channels(data: bytes) -> tuple[Array, int]:
                 raise InvalidRequest(f"reference_audio is {kind}; need a WAV, FLAC, OGG or MP3 file")
             _check_rate(rate_hz, kind)
             # One frame more than allowed: a small compressed file must not unpack to hours.
-            return file.read(_limit(rate_hz), dtype="float32", always_2d=True), rate_hz
+            limit = _limit(rate_hz)
+            return file.read(limit, dtype="float32", always_2d=True), rate_hz, min(file.frames, limit)
     except soundfile.LibsndfileError:
-        return _by_ffmpeg(data, file_kind(data))
+        return *_by_ffmpeg(data, file_kind(data)), 0
 
 
 def _limit(rate_hz: int) -> int:
@@ -118,7 +120,9 @@ def _by_ffmpeg(data: bytes, kind: FileKind) -> tuple[Array, int]:
             _check_rate(rate_hz, kind.name)
             blocks = list(_blocks(container.decode(stream), rate_hz))
     except (av.error.FFmpegError, ValueError, RuntimeError):
-        raise InvalidRequest(f"reference_audio cannot be decoded: it is {kind.name}, and broken; {convert}") from None
+        found = kind.name if "broken" in kind.name else f"{kind.name}, and broken, or ends too early"
+        advice = f"copy or send it again, or {convert}"
+        raise InvalidRequest(f"reference_audio cannot be decoded: it is {found}; {advice}") from None
     if not blocks:
         raise InvalidRequest(f"reference_audio cannot be decoded: it is {kind.name} without any sound; {_OTHER}")
     return np.concatenate(blocks), rate_hz

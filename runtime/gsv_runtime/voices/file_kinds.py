@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
+_OPEN_SIZE = 0x7FFF_0000  # and above: what writes to a pipe does not know the size
 _WHOLE_TEXT = 4_096  # bytes looked at to tell text from sound
 _MP4_BRANDS = {b"qt  ": ("a QuickTime movie", "mov"), b"3gp": ("3GP, as older phones record it", "3gp")}
 
@@ -40,7 +42,13 @@ _MARKS: tuple[tuple[int, bytes, FileKind], ...] = (
     (0, b"\x0b\x77", FileKind("AC-3, the sound of films", "ac3", "ac3")),
     (0, b"caff", FileKind("a Core Audio file (CAF)", "caf", "caf")),
     (0, b".snd", FileKind("AU of a kind that is not read", "au", "au")),
-    (0, b"OggS", FileKind("OGG with a codec that is not Vorbis, Opus or FLAC, or broken", "ogg", "ogg")),
+    (
+        0,
+        b"OggS",
+        FileKind(
+            "OGG that is broken, or ends too early, or has a codec that is not Vorbis, Opus or FLAC", "ogg", "ogg"
+        ),
+    ),
     (0, b"FLV\x01", FileKind("Flash video", "flv", "flv")),
     (0, b"\x00\x00\x01\xba", FileKind("an MPEG video", "mpeg", "mpg")),
     (0, b"wvpk", FileKind("WavPack", "wv", "wv")),
@@ -52,10 +60,10 @@ _MARKS: tuple[tuple[int, bytes, FileKind], ...] = (
     (4, b"moov", FileKind("a QuickTime movie", "mov", "mov")),
     (4, b"mdat", FileKind("a QuickTime movie", "mov", "mov")),
     (4, b"wide", FileKind("a QuickTime movie", "mov", "mov")),
-    (8, b"WAVE", FileKind("a WAV that is broken, or of a codec that is not read", "wav", "wav")),
-    (0, b"fLaC", FileKind("a FLAC file that is broken", "flac", "flac")),
-    (0, b"ID3", FileKind("an MP3 file that is broken", "mp3", "mp3")),
-    (0, b"FORM", FileKind("an AIFF file that is broken", "aiff", "aiff")),
+    (8, b"WAVE", FileKind("a WAV that is broken, or ends too early, or has a codec that is not read", "wav", "wav")),
+    (0, b"fLaC", FileKind("a FLAC file that is broken, or ends before its header says", "flac", "flac")),
+    (0, b"ID3", FileKind("an MP3 file that is broken, or ends too early", "mp3", "mp3")),
+    (0, b"FORM", FileKind("an AIFF file that is broken, or ends too early", "aiff", "aiff")),
     (1, b"#!SILK", FileKind("SILK, a voice message of WeChat", advice="decode it with silk-v3-decoder first")),
     (0, b"#!SILK", FileKind("SILK, a voice message of Skype", advice="decode it with silk-v3-decoder first")),
     (0, b"MThd", FileKind("MIDI, which are notes and no sound", advice=_RECORDED)),
@@ -114,6 +122,46 @@ def file_kind(data: bytes) -> FileKind:
     if data[:1] == b"G" and data[188:189] == b"G":
         return FileKind("an MPEG transport stream", "mpegts", "ts")
     return _ZEROS if not data.strip(b"\0") else _text_kind(data)
+
+
+def broken_off(data: bytes, num_samples: int, promised_samples: int = 0) -> str:
+    """Tell a file that ends before its header says, which decoders take for a shorter one.
+
+    Args:
+        data: the file.
+        num_samples: of each channel that were decoded.
+        promised_samples: that the decoder had found in the header; 0: none.
+
+    Returns:
+        What is missing, for a message; empty where nothing is, or where the header leaves it open, as that of a pipe.
+    """
+    promised, found, unit = promised_samples, num_samples, "samples"
+    if data[:4] in (b"RIFF", b"FORM"):
+        promised, found, unit = *_sound_bytes(data), "bytes of sound"
+    if not found < promised < _OPEN_SIZE:
+        return ""
+    return f"the file ends before its header says ({found:,} of {promised:,} {unit})"
+
+
+def finished(data: bytes) -> bytes:
+    """A WAV file whose recorder never wrote how long it is, with a size that decoders take for open."""
+    promised, found = _sound_bytes(data) if data[:4] == b"RIFF" else (0, 0)
+    if promised or not found:
+        return data
+    end = len(data) - found
+    return data[: end - 4] + b"\xff" * 4 + data[end:]
+
+
+def _sound_bytes(data: bytes) -> tuple[int, int]:
+    """What the header of a WAV or AIFF file says of its sound, and what is there; zeros where there is none."""
+    order: Literal["little", "big"] = "little" if data[:4] == b"RIFF" else "big"
+    start = 12
+    while start + 8 <= len(data):
+        size = int.from_bytes(data[start + 4 : start + 8], order)
+        if data[start : start + 4] in (b"data", b"SSND"):
+            return size, len(data) - start - 8
+        start += 8 + size + size % 2
+    return 0, 0
 
 
 def as_text(data: bytes) -> str | None:

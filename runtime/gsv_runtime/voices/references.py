@@ -22,6 +22,7 @@ MIN_AUX_SECONDS, MAX_AUX_SECONDS = 1.0, 30.0  # where only the timbre is used; u
 _ENOUGH_SHARE = 2.5 / 3.0  # of the least, of a recording that had it before its silence was cut, as upstream takes it
 _SILENCE_RMS = 1e-3  # -60 dBFS
 _CLIPPED_LEVEL = 0.999
+_AGAIN = "copy or send it again"
 _TRAILING_ZEROS = 9_600  # 0.6 s at 16 kHz: upstream computes 0.3 s at 32 kHz and appends it to 16 kHz audio
 
 
@@ -55,14 +56,14 @@ def read_reference(data: bytes, trim: bool = False, *, aux: bool = False) -> Ref
     too; offset, rumble and silence are taken out where there is enough of them to do harm; silent or broken recordings
     are refused instead of being spoken with.
     """
-    samples, rate_hz = decode_audio(data)
-    check_sound(samples)
+    samples, rate_hz, missing = decode_audio(data)
+    check_sound(samples, missing)
     cleaned = clean(samples, rate_hz)
     speech = cleaned.samples
     limits_s = (MIN_AUX_SECONDS, MAX_AUX_SECONDS) if aux else (MIN_SECONDS, MAX_SECONDS)
     if trim and speech.size > limits_s[1] * rate_hz:
         speech = trim_at_silence(speech, rate_hz)
-    check_length(speech.size / rate_hz, samples.size / rate_hz, cleaned.silence_cut_s, limits_s)
+    check_length(speech.size / rate_hz, samples.size / rate_hz, cleaned.silence_cut_s, limits_s, missing)
     at_16k = audio.resample_soxr(speech, rate_hz, SSL_SAMPLE_RATE_HZ)
     at_32k = audio.resample_sinc(speech, rate_hz, SAMPLE_RATE_HZ)
     peak = float(np.abs(at_32k).max())
@@ -73,11 +74,11 @@ def read_reference(data: bytes, trim: bool = False, *, aux: bool = False) -> Ref
         audio_16k=np.pad(at_16k, (0, _TRAILING_ZEROS))[np.newaxis],
         linear_spectrogram=audio.linear_spectrogram(at_32k),
         fbank=audio.kaldi_fbank(audio.resample_sinc(at_32k, SAMPLE_RATE_HZ, SSL_SAMPLE_RATE_HZ)),
-        report=_report(cleaned, speech, rate_hz, clipped_share(samples)),
+        report=_report(cleaned, speech, rate_hz, clipped_share(samples), missing),
     )
 
 
-def _report(cleaned: Cleaned, speech: Array, rate_hz: int, clipped: float) -> ReferenceReport:
+def _report(cleaned: Cleaned, speech: Array, rate_hz: int, clipped: float, missing: str) -> ReferenceReport:
     report = ReferenceReport(
         speech_s=speech.size / rate_hz,
         silence_cut_s=cleaned.silence_cut_s,
@@ -87,31 +88,38 @@ def _report(cleaned: Cleaned, speech: Array, rate_hz: int, clipped: float) -> Re
         offset=cleaned.offset,
         sample_rate_hz=rate_hz,
     )
-    return report.noticed(*warnings_of(report, cleaned.rumble))
+    return report.noticed(*warnings_of(report, cleaned.rumble), *filter(None, [missing]))
 
 
-def check_sound(samples: Array) -> None:
+def check_sound(samples: Array, missing: str = "") -> None:
     """Refuse a recording in which nothing is heard.
 
     Args:
         samples: [N] float32.
+        missing: see `file_kinds.broken_off`.
 
     Raises:
         InvalidRequest: it is empty, broken or silent; with what was measured.
     """
     if not samples.size:
-        raise InvalidRequest("reference audio is 0.00 s; need 3 to 10 s; the file has a header and no sound")
+        found = f"{missing}; {_AGAIN}" if missing else "the file has a header and no sound, or ends too early"
+        raise InvalidRequest(f"reference audio is 0.00 s; need 3 to 10 s; {found}")
     broken = int(np.count_nonzero(~np.isfinite(samples)))
     if broken:
         raise InvalidRequest(f"reference audio has {broken} samples that are NaN or infinite; need finite audio")
     rms = float(samples.std(dtype=np.float64))  # what is constant is not heard
     if rms < _SILENCE_RMS:
         level = f"{20 * np.log10(rms):.0f} dBFS" if rms > 0 else "all zeros" if not samples.any() else "one value"
-        raise InvalidRequest(f"reference audio is silent ({level}); need speech above -60 dBFS")
+        found = f"{missing}; {_AGAIN}" if missing else "need speech above -60 dBFS"
+        raise InvalidRequest(f"reference audio is silent ({level}); {found}")
 
 
 def check_length(
-    seconds: float, whole_s: float, cut_s: float, limits_s: tuple[float, float] = (MIN_SECONDS, MAX_SECONDS)
+    seconds: float,
+    whole_s: float,
+    cut_s: float,
+    limits_s: tuple[float, float] = (MIN_SECONDS, MAX_SECONDS),
+    missing: str = "",
 ) -> None:
     """Refuse a recording with too little or too much speech.
 
@@ -120,6 +128,7 @@ def check_length(
         whole_s: that it had.
         cut_s: of silence that were cut.
         limits_s: least and most.
+        missing: see `file_kinds.broken_off`.
 
     Raises:
         InvalidRequest: with what was measured.
@@ -130,7 +139,8 @@ def check_length(
     least_s, most_s = limits_s
     need = f"need {least_s:g} to {most_s:g} s"
     if seconds < least_s and (whole_s < least_s or seconds < _ENOUGH_SHARE * least_s):
-        raise InvalidRequest(f"reference audio {found}; {need}; use a longer clip")
+        advice = f"{missing}; {_AGAIN}" if missing else "use a longer clip"
+        raise InvalidRequest(f"reference audio {found}; {need}; {advice}")
     if seconds > most_s:
         advice = "use a shorter clip, or have it cut at a pause (trim_reference; gsv: --trim)"
         raise InvalidRequest(f"reference audio {found}; {need}; {advice}")

@@ -11,6 +11,7 @@ SHARED_MEMORY = Path("/dev/shm")
 LEAST_DISK_BYTES = 64 * 2**20
 # A process of each model begins with 1 MiB and grows with what it is sent: a reference has up to 32 MiB.
 LEAST_SHARED_MEMORY_BYTES = 64 * 2**20
+START_SHARED_MEMORY_BYTES = 2**20  # of each model's process
 
 
 def free_bytes(place: Path) -> int:

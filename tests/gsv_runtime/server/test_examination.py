@@ -38,6 +38,25 @@ def test_a_folder_that_cannot_be_written_fails(found, tmp_path):
     assert found()["state"][0] == "failed"
 
 
+def test_shared_memory_is_told_and_warned_of_where_it_is_small(found, monkeypatch):
+    assert found()["shared memory"][0] in ("ok", "warning")
+    monkeypatch.setattr("gsv_runtime.voices.storage.free_bytes", lambda place: 2**20)
+    verdict, told, advice = found()["shared memory"]
+    assert (verdict, told) == ("warning", "shared memory (/dev/shm) has 1 MiB left")
+    assert "--shm-size" in advice
+
+
+@pytest.mark.parametrize("roots", [True, False])
+def test_a_server_of_roots_is_warned_of(found, tmp_path, monkeypatch, roots):
+    ServerState(1, Ports(1, 2, 3), "gsv-x-", "key").write(tmp_path)
+    monkeypatch.setattr("gsv_runtime.server.local_server.server_process", lambda pid: pid)
+    monkeypatch.setattr("gsv_runtime.server.examination._is_roots", lambda pid: roots)
+    assert ("account" in found()) is roots
+    if roots:
+        assert found()["account"][0] == "warning"
+        assert "GSV_USER" in found()["account"][2]
+
+
 def test_a_server_that_has_died_is_told(found, tmp_path):
     ServerState(2**22 - 1, Ports(1, 2, 3), "gsv-x-", "key").write(tmp_path)
     assert found()["process"][0] == "failed"

@@ -68,6 +68,22 @@ def test_logs_are_printed_and_their_absence_is_told(tmp_path, capsys, caplog):
     assert capsys.readouterr().out == "died\n"
 
 
+def test_shared_memory_that_models_cannot_begin_in_is_told_before_anything_starts(tmp_path, monkeypatch, caplog):
+    (tmp_path / "build.json").write_text(json.dumps({"preset": "cpu", "models": ["tts"] * 12, "facts": {}}))
+    monkeypatch.setattr("gsv_runtime.voices.storage.free_bytes", lambda place: 11 * 2**20)
+    assert main(["up", "--repository", str(tmp_path), "--state", str(tmp_path / "var")]) == 1
+    assert "shared memory (/dev/shm) has 11 MiB left; need 12" in caplog.text
+    assert "--shm-size" in caplog.text
+    assert not (tmp_path / "var" / "server.json").exists()
+
+
+def test_an_account_that_is_not_there_starts_nothing(tmp_path, monkeypatch, caplog):
+    (tmp_path / "build.json").write_text(json.dumps({"preset": "cpu", "models": [], "facts": {}}))
+    monkeypatch.setenv("GSV_USER", "no-such-one")
+    assert main(["up", "--repository", str(tmp_path), "--state", str(tmp_path / "var")]) == 1
+    assert "no account here" in caplog.text
+
+
 @pytest.fixture
 def start_of(tmp_path, monkeypatch):
     """Starts a program in tritonserver's place; its process id is noted."""

@@ -35,7 +35,7 @@ RECORDED = {  # what records it: container, codec, the codec's rate in Hz
 def test_what_phones_browsers_and_messengers_record_is_read(what, read_voice, encode):
     samples, rate_hz = read_voice()
     container, codec, codec_rate_hz = RECORDED[what]
-    decoded, found_hz = decode_audio(
+    decoded, found_hz, _ = decode_audio(
         encode(resample_soxr(samples, rate_hz, codec_rate_hz), codec_rate_hz, container, codec)
     )
     at_16k = resample_soxr(decoded, found_hz, 16_000)
@@ -48,7 +48,7 @@ def test_what_phones_browsers_and_messengers_record_is_read(what, read_voice, en
 def test_amr_is_read(read_voice):
     """A frame of silence of AMR-NB at 12.2 kbit/s, 200 times: no encoder is free, the decoder is."""
     frame = bytes([0x3C]) + bytes(31)
-    samples, rate_hz = decode_audio(b"#!AMR\n" + frame * 200)
+    samples, rate_hz, _ = decode_audio(b"#!AMR\n" + frame * 200)
     assert (rate_hz, samples.size) == (8_000, 32_000)
 
 
@@ -155,5 +155,5 @@ FINE = [
 def test_what_libsndfile_reads_needs_no_ffmpeg(kind, subtype, read_voice, write_file, monkeypatch):
     monkeypatch.setattr(audio_files, "av", None)
     samples, rate_hz = read_voice()
-    decoded, found_hz = decode_audio(write_file(samples, rate_hz, kind, subtype))
+    decoded, found_hz, _ = decode_audio(write_file(samples, rate_hz, kind, subtype))
     assert (decoded.size / found_hz) == pytest.approx(samples.size / rate_hz, abs=0.05)

@@ -1,5 +1,6 @@
 import base64
 import io
+import re
 
 import numpy as np
 import pytest
@@ -60,6 +61,35 @@ def test_a_bad_recording_is_refused_with_what_was_measured(told, make_recording)
     data = make_recording(rate_hz=16_000, subtype="FLOAT", samples=BAD[told])
     with pytest.raises(InvalidRequest, match=told):
         read_reference(data)
+
+
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "MP3"])
+def test_a_file_that_ends_before_its_header_says_is_told_so_and_not_only_that_it_is_short(kind, read_voice, write_file):
+    samples, rate_hz = read_voice()
+    data = write_file(np.tile(samples, 2), rate_hz, kind)
+    assert read_reference(data).report.warnings == ()
+    for short in (data, base64.b64encode(data)):
+        with pytest.raises(
+            InvalidRequest, match=r"is [01]\.\d+ s; need 3 to 10 s; the file ends before its header says"
+        ):
+            read_reference(short[: len(short) // 5])
+    (warning,) = read_reference(data[: 9 * len(data) // 10]).report.warnings
+    assert re.fullmatch(r"the file ends before its header says \([\d,]+ of [\d,]+ (bytes of sound|samples)\)", warning)
+
+
+@pytest.mark.parametrize("size", [0xFFFF_FFFF, 0x7FFF_FFFF, 0])
+def test_a_file_from_a_pipe_whose_header_knows_no_size_lacks_nothing(size, read_voice, write_file):
+    data = bytearray(write_file(*read_voice()))
+    start = data.index(b"data") + 4
+    data[start : start + 4] = size.to_bytes(4, "little")
+    assert "ends before" not in "".join(read_reference(bytes(data)).report.warnings)
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "OGG"])
+def test_a_file_that_cannot_be_read_to_its_end_may_end_too_early(kind, read_voice, write_file):
+    data = write_file(*read_voice(), kind)
+    with pytest.raises(InvalidRequest, match=r"ends (too early|before its header says)"):
+        read_reference(data[: len(data) // 9])
 
 
 @pytest.mark.parametrize("data", [b"", b"RIFF", b"not audio at all", b"\x00" * 1000, b"/etc/passwd"])

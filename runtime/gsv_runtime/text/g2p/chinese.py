@@ -16,7 +16,7 @@ from pypinyin import Style, lazy_pinyin
 from pypinyin.constants import PHRASES_DICT
 
 from gsv_runtime.text.g2p import g2pw
-from gsv_runtime.text.g2p.chinese_context import reading_in_context
+from gsv_runtime.text.g2p.chinese_context import obliged, reading_in_context
 from gsv_runtime.text.g2p.chinese_sandhi import change_tones, merge_words
 from gsv_runtime.text.g2p.chinese_words import ACROSS_WORDS, AMBIGUOUS, NOT_NEUTRAL_LAST, PHRASES, SURNAMES
 from gsv_runtime.text.g2p.pinyin import syllable_phones
@@ -135,15 +135,18 @@ def clause_pinyin(clause: str, asked: Sequence[str] = ()) -> list[str]:
 
 def _clause_readings(words: Sequence[tuple[str, str]], clause: str, asked: Sequence[str]) -> list[str]:
     syllables: list[str] = []
-    for word, tag in words:
+    for index, (word, tag) in enumerate(words):
         start = len(syllables)
         said = _readings(clause[:start], known_parts(word), clause[start + len(word) :], asked)
         listed = word in PHRASES or word in PHRASES_DICT
+        if "得" in word and len(word) < 3 and not listed and not (asked and asked[start + word.index("得")]):
+            at = word.index("得")
+            said[at] = obliged(words, index, clause[start + at + 1 :]) or said[at]
         if tag.startswith("nr") and word[0] in SURNAMES and 1 < len(word) < 5 and not listed:
             said[0] = SURNAMES[word[0]]
-        for index in (0, -1):
-            if said[index] == "zi5" and (index == 0 or word in NOT_NEUTRAL_LAST):
-                said[index] = "zi3"
+        for place in (0, -1):
+            if said[place] == "zi5" and (place == 0 or word in NOT_NEUTRAL_LAST):
+                said[place] = "zi3"
         syllables += said
     return syllables
 

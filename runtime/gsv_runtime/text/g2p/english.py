@@ -87,7 +87,18 @@ def phones(text: str) -> list[tuple[str, Phones]]:
             before_fi = _BEFORE_FI.get(tokens[index].lower()) if tokens[index + 1].lower() == "fi" else None
             lone = before_fi or _BEFORE_HYPHEN.get(tokens[index])
             said[index] = stutter(tokens[index], tokens[index + 1], said[index + 1]) or lone or said[index]
+    _say_phrases([token.lower() for token in tokens], said)
     return list(zip(tokens, said, strict=True))
+
+
+def _say_phrases(words: list[str], said: list[Phones]) -> None:
+    """Say the words of phrases from elsewhere as they are said together: tai chi, cul-de-sac."""
+    for index, word in enumerate(words):
+        for phrase, phones_of_each in lexicon.phrases().get(word, ()):
+            end = index + len(phrase)
+            if tuple(words[index:end]) == phrase:
+                said[index:end] = phones_of_each
+                break
 
 
 def _joins_words(text: str, match: re.Match[str]) -> bool:

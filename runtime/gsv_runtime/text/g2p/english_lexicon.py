@@ -110,8 +110,22 @@ def upstream_pronunciations() -> Mapping[str, Phones]:
 
 @functools.cache
 def pronunciations() -> Mapping[str, Phones]:
-    """The same with words of our time."""
-    return {**upstream_pronunciations(), **{word: tuple(phones.split()) for word, phones in _ADDED.items()}}
+    """The same with words of our time, and with those that come from elsewhere."""
+    added = {word: tuple(phones.split()) for word, phones in _ADDED.items()}
+    return {**upstream_pronunciations(), **added, **{words[0]: said[0] for words, said in _loans() if len(words) == 1}}
+
+
+def _loans() -> list[tuple[tuple[str, ...], tuple[Phones, ...]]]:
+    """Words, or the words of a phrase, each with its phones."""
+    rows = (line.split(" = ") for line in _data_text("english_loans.txt").splitlines() if not line.startswith("#"))
+    return [(tuple(words.split()), tuple(tuple(each.split()) for each in said.split(","))) for words, said in rows]
+
+
+@functools.cache
+def phrases() -> Mapping[str, tuple[tuple[tuple[str, ...], tuple[Phones, ...]], ...]]:
+    """First word to the phrases that begin with it and sound otherwise than their words, the longest first."""
+    found = sorted((loan for loan in _loans() if len(loan[0]) > 1), key=lambda loan: -len(loan[0]))
+    return {words[0]: tuple(loan for loan in found if loan[0][0] == words[0]) for words, _ in found}
 
 
 @functools.cache

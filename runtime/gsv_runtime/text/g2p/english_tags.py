@@ -29,10 +29,15 @@ def _tagger() -> pycrfsuite.Tagger:
 
 def tags(words: Sequence[str]) -> list[str]:
     """One Penn tag for each word or mark of a sentence."""
-    local = [_word_features(word) for word in words]
-    sentence = [_in_context(local, index) for index in range(len(words))]
+    sentence = [_in_context(words, index) for index in range(len(words))]
     with _lock:  # a CRFsuite tagger holds the sentence it works on
         return list(_tagger().tag(sentence)) if words else []
+
+
+@functools.lru_cache(maxsize=16_384)
+def _features(word: str, prefix: str) -> Features:
+    """Features of a word, their names behind `prefix`; not to be changed."""
+    return {f"{prefix}{name}": value for name, value in _word_features(word).items()}
 
 
 def _word_features(word: str) -> Features:
@@ -49,15 +54,15 @@ def _word_features(word: str) -> Features:
     return features
 
 
-def _in_context(local: list[Features], index: int) -> Features:
-    features = dict(local[index])
+def _in_context(words: Sequence[str], index: int) -> Features:
+    features = dict(_features(words[index], ""))
     if index == 0:
         features["BOS"] = True
-    if index == len(local) - 1:
+    if index == len(words) - 1:
         features["EOS"] = True
     for distance in range(1, _CONTEXT_WORDS + 1):
         if index >= distance:
-            features |= {f"-{distance}:{name}": value for name, value in local[index - distance].items()}
-        if index + distance < len(local):
-            features |= {f"+{distance}:{name}": value for name, value in local[index + distance].items()}
+            features |= _features(words[index - distance], f"-{distance}:")
+        if index + distance < len(words):
+            features |= _features(words[index + distance], f"+{distance}:")
     return features

@@ -48,8 +48,13 @@ _NUMBER_COUNTED = re.compile(r"([\d][\d,]*)([ㄱ-힣]+)/B")
 _lock = threading.Lock()
 
 
-def _jamo_rules(*rules: tuple[str, str]) -> tuple[tuple[re.Pattern[str], str], ...]:
-    return tuple((re.compile(h2j(pattern)), said) for pattern, said in rules)
+def _jamo_rules(*rules: tuple[str, str]) -> tuple[tuple[str, re.Pattern[str], str], ...]:
+    """Each rule with the jamo and marks that its pattern has as they stand, without which it need not be tried."""
+    return tuple((_needed(h2j(pattern)), re.compile(h2j(pattern)), said) for pattern, said in rules)
+
+
+def _needed(pattern: str) -> str:
+    return max(re.split(r"\[[^]]*\]|[()$]", pattern.partition("|")[0]), key=len)
 
 
 # Source: g2pk2/special.py, as it runs without `descriptive`. /P after a verb's stem, /E after its ending.
@@ -105,6 +110,11 @@ def _idioms() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 @functools.cache
+def _any_idiom() -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern.pattern})" for pattern, _ in _idioms()))
+
+
+@functools.cache
 def _codas() -> tuple[tuple[str, tuple[tuple[str, re.Pattern[str], str], ...]], ...]:
     """Each coda with its rules: the onset that must be there (empty: a word's end), the pattern, what is said."""
     header, *rows = _g2pk2_file("table.csv").splitlines()
@@ -144,6 +154,7 @@ def phones(text: str) -> list[Unit]:
     return units
 
 
+@functools.lru_cache(maxsize=4_096)
 def _phone(char: str) -> str:
     char = SPACE if char == " " else char.translate(_MARKS)
     return char if char in phone_table("v2") else UNKNOWN_MARK
@@ -152,11 +163,13 @@ def _phone(char: str) -> str:
 def _pronounced(text: str) -> str:
     """What is said, in compatibility jamo; everything else as it was."""
     text = _LETTER.sub(lambda m: LETTER_NAMES[m[0].lower()], text)
-    for pattern, said in _idioms():
-        text = pattern.sub(said, text)
+    if _any_idiom().search(text):
+        for pattern, said in _idioms():
+            text = pattern.sub(said, text)
     text = h2j(_figures_said(_annotated(text)))
-    for pattern, said in _SPECIAL:
-        text = pattern.sub(said, text)
+    for needed, pattern, said in _SPECIAL:
+        if needed in text:
+            text = pattern.sub(said, text)
     for coda, rules in _codas():
         if coda in text:
             for onset, pattern, said in rules:

@@ -103,6 +103,10 @@ _GUARDS = (
     (RANGE.pattern, re.compile("[-~～〜—–至到]")),
     (UNIT, re.compile(f"[A-Za-z{UNIT_SIGNS}]")),
     ("[aApP]", re.compile("[aApP]")),
+    ("[:：]", re.compile("[:：]")),
+    ("[+×÷", re.compile("[-+×÷=>≥≤≈≠±*<−]")),
+    ("[%‰]", re.compile("[%‰]")),
+    ("[$€£]", re.compile("[$€£]")),
 )
 
 

@@ -32,6 +32,7 @@ _DECADES = {"zh": "年代", "yue": "年代", "ja": "年代", "ko": "년대"}
 _BETWEEN_DATES = re.compile(r"(?<=\d[年月日号號时時分点點년월일시분])(?:\s?[~～〜]\s?|[-–−]\s?|\s[-–−]\s)(?=\d)")
 _TO = {"zh": "到", "yue": "到", "ja": "から", "ko": "에서 "}
 _HYPHEN_OF_NAME = re.compile(r"([ぁ-んァ-ヺー一-鿿々])[-−‐‑](\d+(?:\.\d+)?)(\s?(?:度|℃|°|%|％|点|円|歩|ポイント))?")
+_SIGNS = re.compile("[s–−~～〜‐‑-]")
 _PARTICLES = frozenset("はがをにでともへの")
 
 
@@ -42,7 +43,7 @@ def versions_apart(sentence: str) -> str:
 
 def without_stops_of_names(sentence: str) -> str:
     """A sentence of several scripts without the stop between a name and its figures: ``No.5``, ``H.264``."""
-    return sentence if sentence.isascii() else _STOP_OF_NAME.sub(_name, sentence)
+    return sentence if "." not in sentence or sentence.isascii() else _STOP_OF_NAME.sub(_name, sentence)
 
 
 def _name(match: re.Match[str]) -> str:
@@ -52,7 +53,7 @@ def _name(match: re.Match[str]) -> str:
 
 def plain(text: str, language: str) -> str:
     """A run of one language with these signs written out; English is worded by its own rules."""
-    if language not in _TO or not any(char in text for char in "s-–−~～〜‐‑"):
+    if language not in _TO or not _SIGNS.search(text):
         return text
     text = _DECADE.sub(lambda match: _decade(match, language), text)
     text = _BETWEEN_DATES.sub(_TO[language], text)

@@ -201,6 +201,7 @@ _QUOTES = re.compile("[\"'“”‘’`´《》〈〉「」『』<>*_#^|\\\\]")
 _BRACKETS = re.compile(r"\s*[()\[\]{}（）【】:：;；/]+\s*|\s+[-–—―]+\s+|[–—―]+")
 _REPEATED_MARKS = re.compile(r"([!?…,.\-~])[!?…,.\-~\s]*(?=[!?…,.\-~])")
 _SAID = re.compile("[A-Za-z가-힣ㄱ-ㅎㅏ-ㅣ!?…,.]")
+_UNSAID = re.compile("[^A-Za-z가-힣ㄱ-ㅎㅏ-ㅣ!?…,.]")
 
 
 def normalize(text: str) -> str:
@@ -215,7 +216,7 @@ def normalize(text: str) -> str:
     for sign, said_sign in _SYMBOLS.items():
         text = text.replace(sign, said_sign)
     text = _BRACKETS.sub(", ", _QUOTES.sub("", text.replace("·", " ").replace("\n", ", ")))
-    text = "".join(char if _SAID.match(char) else " " if char.isspace() else _fallback(char) for char in text)
+    text = _UNSAID.sub(lambda match: " " if match[0].isspace() else _fallback(match[0]), text)
     text = re.sub(r"\s+(?=[!?…,.])", "", re.sub(r"\s+", " ", text))
     return _REPEATED_MARKS.sub("", text.replace("！", "!").replace("？", "?")).strip(" ").lstrip(",. ")
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gsv_runtime.text.g2p.english import phones, word_phones
-from gsv_runtime.text.g2p.english_lexicon import spelling_network
+from gsv_runtime.text.g2p.english_lexicon import phrases, pronunciations, spelling_network
 from gsv_runtime.text.symbols import phone_table
 
 HETERONYMS = [
@@ -113,3 +113,20 @@ def test_any_word_has_phones_of_the_table(word):
     said = word_phones(word)
     assert said
     assert all(phone in phone_table("v1") for phone in said)
+
+
+def test_phrases_from_elsewhere_have_phones_of_the_table_for_each_word():
+    found = [phrase for each in phrases().values() for phrase in each]
+    assert len(found) > 40
+    for words, said in found:
+        assert len(words) == len(said)
+        assert {phone for each in said for phone in each} <= phone_table("v1").keys()
+    assert set(pronunciations()["matcha"]) <= phone_table("v1").keys()
+
+
+def test_a_phrase_is_said_as_one_also_with_hyphens_and_its_words_elsewhere_are_not():
+    def said(text):
+        return [" ".join(each) for _, each in phones(text)]
+
+    assert said("tai-chi") == said("Tai Chi") == ["T AY1", "CH IY1"]
+    assert said("tai , chi") == ["T AY1", ",", "K AY1"]
