@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gsv_build.checkpoints import keys_bert, keys_hubert, keys_s1, keys_s2, keys_speaker_encoder
 from gsv_build.checkpoints.errors import CheckpointError, UnreadableCheckpoint
-from gsv_build.checkpoints.reading import read_config, read_pickled, read_tensors, tensors_of
+from gsv_build.checkpoints.reading import read_config, read_pickled, read_tensors, require_file, tensors_of
 from gsv_build.checkpoints.sizes_s2 import sovits_sizes
 from gsv_build.checkpoints.spellings import with_weight_norm, without_wrappers
 from gsv_build.checkpoints.versions import file_clue, refuse_unsupported, version_of_weights
@@ -60,8 +60,7 @@ def load_sovits(path: Path) -> Checkpoint[SovitsSizes, keys_s2.SovitsModules]:
         UnsupportedCheckpoint: v3, v4 or LoRA.
         CheckpointError: the file cannot be read, is hostile, or is not an s2 of exactly this architecture.
     """
-    if not path.is_file():
-        raise UnreadableCheckpoint(f"{path} does not exist; fetch it with `python -m gsv_build weights`")
+    require_file(path)
     clue = file_clue(path)
     if clue is not None:
         refuse_unsupported(path.name, clue.version, clue.lora, clue.reason)
@@ -121,6 +120,8 @@ def _weight_config_info(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], 
             "GPT-SoVITS, not a training checkpoint (logs/.../G_*.pth); use the one under *_weights*/"
         )
     config = content["config"]
+    if {"f0", "sr"} <= content.keys():
+        raise CheckpointError(f"{path.name} is a voice of RVC, which changes voices; need one of GPT-SoVITS")
     if not isinstance(config, dict):
         raise CheckpointError(f"{path.name}: config is a {type(config).__name__}; need a dict or utils.HParams")
     return without_wrappers(tensors_of(content["weight"], f"{path.name}: weight")), config, str(content.get("info", ""))

@@ -31,6 +31,7 @@ MAX_FILE_BYTES = 4 * 1024**3  # the largest official file is 1.3 GB
 MAX_PICKLE_BYTES = 64 * 1024**2  # tensors lie beside the pickle; the pickle itself is small
 MAX_CONFIG_BYTES = 1024**2
 
+_LISTED = 5
 _ZIP_MAGIC = b"PK"
 # What PyTorch raises on damaged files, found by changing bytes at random (tests).
 _DAMAGE = (
@@ -92,7 +93,8 @@ def tensors_of(mapping: object, subject: str) -> dict[str, Tensor]:
         CheckpointError: it is not; the message names the first entry at fault.
     """
     if not isinstance(mapping, Mapping) or not mapping:
-        raise CheckpointError(f"{subject} holds a {type(mapping).__name__}; need a dict of tensors")
+        found = "is empty" if isinstance(mapping, Mapping) else f"holds a {type(mapping).__name__}"
+        raise CheckpointError(f"{subject} {found}; need a dict of tensors")
     for name, value in mapping.items():
         if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
             raise CheckpointError(f"{subject}: entry {name!r} is a {type(value).__name__}; need a dense tensor")
@@ -111,9 +113,20 @@ def read_config(path: Path, max_bytes: int = MAX_CONFIG_BYTES) -> dict[str, Any]
     return config
 
 
-def _check_size(path: Path, max_bytes: int) -> None:
+def require_file(path: Path) -> None:
+    """See that there is a file.
+
+    Raises:
+        UnreadableCheckpoint: there is none, or it is a folder.
+    """
+    if path.is_dir():
+        raise UnreadableCheckpoint(f"{path} is a folder; name the file in it")
     if not path.is_file():
         raise UnreadableCheckpoint(f"{path} does not exist; fetch it with `python -m gsv_build weights`")
+
+
+def _check_size(path: Path, max_bytes: int) -> None:
+    require_file(path)
     size = path.stat().st_size
     if size > max_bytes:
         raise UnreadableCheckpoint(f"{path.name} is {size:,} bytes; need at most {max_bytes:,}; check the file")
@@ -145,11 +158,15 @@ def _check_zip(name: str, source: Path | io.BytesIO) -> None:
         ) from None
     if isinstance(source, io.BytesIO):
         source.seek(0)
-    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise UnreadableCheckpoint(f"{name} has compressed entries; need them stored, as PyTorch writes; save it anew")
     pickles = [entry for entry in entries if entry.filename.endswith("/data.pkl")]
     if len(pickles) != 1:
-        raise UnreadableCheckpoint(f"{name} is a zip without data.pkl; need a file written by torch.save")
+        inside = ", ".join(entry.filename for entry in entries[:_LISTED]) or "nothing"
+        raise UnreadableCheckpoint(
+            f"{name} is a zip archive without data.pkl, so torch.save did not write it; it holds {inside}; unpack it, "
+            "and name the .ckpt or .pth in it"
+        )
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise UnreadableCheckpoint(f"{name} has compressed entries; need them stored, as PyTorch writes; save it anew")
     if pickles[0].file_size > MAX_PICKLE_BYTES:
         raise UnreadableCheckpoint(
             f"{name}: its pickle is {pickles[0].file_size:,} bytes; need at most {MAX_PICKLE_BYTES:,}; check the file"

@@ -39,6 +39,8 @@ def named(head: bytes) -> str:
     for mark, what in _MARKS:
         if head.startswith(mark) or (mark == b"ustar" and head[257:262] == mark):
             return what
+    if head[:1] == b"\x08" and any(maker in head[:64] for maker in (b"pytorch", b"onnx", b"tf2onnx")):
+        return "an ONNX graph; need the checkpoint that it was made from"
     if head[8:10] == b'{"':
         return "a safetensors file; need the .ckpt or .pth that it was made from, or a directory of HuBERT or BERT"
     if text.startswith((b"{", b"[")):

@@ -13,6 +13,7 @@ from gsv_runtime.language_modes import Mode, check_mode
 from gsv_runtime.text.clean import clean, plain_forms
 from gsv_runtime.text.codes import say_codes
 from gsv_runtime.text.dropped import NOTHING_BESIDE, Dropped, mute_without_a_figure, no_reading, signs, unread
+from gsv_runtime.text.key_signs import keys_said
 from gsv_runtime.text.languages import FRONTENDS, Unit, check_table, reader
 from gsv_runtime.text.lexicon import Marks, Pronounced, parse_lexicon
 from gsv_runtime.text.markup import plain_text
@@ -169,7 +170,7 @@ def read_text(
     marked = split_method != NO_SPLIT and is_ssml(text)
     dropped = Dropped()
     forms = clean if variant.frontend == "upstream" else plain_forms
-    plain = text if marked or variant.frontend == "upstream" else plain_text(clean(text), dropped.tell)
+    plain = text if marked or variant.frontend == "upstream" else plain_text(keys_said(clean(text)), dropped.tell)
     unmarked = re.sub("<[^>]*>", " ", plain) if marked else plain
     default = dominant_language(forms(unmarked), mode)
     reading = _Reading(mode, default, variant, split_method, Marks(), dropped)

@@ -32,7 +32,7 @@ _INNER_MARK = re.compile(
 )
 _ABBREVIATION = re.compile(
     r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Mt|Gen|Col|Capt|Lt|Sgt|Gov|Sen|Rep|Rev|Hon|vs|approx|[Ff]ig|[Vv]ol)\.(?= +\S)"
-    r"|\b(?:Jan|Feb|Aug|Sept?|Oct|Nov|Dec|No|pp|p|ch|ext|max|min)\.(?= *\d)|\bno\.(?= *\d{4})"
+    r"|\b(?:Jan|Feb|Aug|Sept?|Oct|Nov|Dec|No|pp|p|ch|ext|max|min|[Aa]pt|Ste|Rm|Bldg|Hwy)\.(?= *\d)|\bno\.(?= *\d{4})"
     r"|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|Ave|Blvd|Rd|[Dd]ept|(?:[A-Za-z]\.)+[A-Za-z])\.(?= +[a-z0-9]|,)"
 )
 _DATE_COMMA = re.compile(

@@ -113,7 +113,7 @@ def _by_ffmpeg(data: bytes, kind: FileKind) -> tuple[Array, int]:
         with av.open(io.BytesIO(data), mode="r", format=kind.demuxer) as container:
             if not container.streams.audio:
                 raise InvalidRequest(
-                    f"reference_audio cannot be decoded: it is {kind.name} without a sound track; {_OTHER}"
+                    f"reference_audio cannot be decoded: it is a video without a sound track; {_OTHER}"
                 )
             stream = container.streams.audio[0]
             rate_hz = int(stream.rate)

@@ -159,6 +159,11 @@ def _range_or_type(match: re.Match[str]) -> str:
     return match[0] if int(match[1]) < int(match[2]) else f"{match[1]} {match[2]}"  # 747-400 is no range
 
 
+def _aeroplane(match: re.Match[str]) -> str:
+    """``737-800``: seven thirty-seven, eight hundred, and no range."""
+    return f"seven {'oh seven' if match[1] == '07' else numbers.cardinal(match[1])} "
+
+
 def _month_name(written: str) -> str:
     return numbers.MONTHS[MONTH_NUMBERS[written[:3].lower()] - 1]
 
@@ -221,6 +226,9 @@ _WORDS = _rules(
     (rf"\b(Vol|Ch|Pt|Sec|Art|Fig)\.? {_ROMAN}\b", lambda m: f"{BEFORE_FIGURES[m[1].lower()]} {roman_value(m[2])}"),
     (r"\bWW(I{1,3})\b", lambda m: f"World War {roman_value(m[1])}"),
     (r"(?<![A-Za-z])([A-G])#(?!\w)", r"\1 sharp", "#"),
+    (r" ['‘]?n' | 'n ", " and ", "'"),
+    (r"(?<=\w)'n'(?=\w)", " and ", "'"),
+    (r"\bPST\b", "P S T", "P"),
     (r"(?<=\+)\s?[Dd]el\b|\b[Dd]el(?= key)", "delete", "Dd"),
     (rf"\b({'|'.join(ROMAN_AFTER_COUNT)}) {_ROMAN}\b", _roman_count),
     (rf"\b({'|'.join(ROMAN_AFTER_NAME)}) {_ROMAN}\b", _roman_ordinal),
@@ -251,6 +259,7 @@ _FIGURES = _rules(
     (r"(?<![A-Za-z])[vV]\.?\s?(?=\d+(?:\.\d+)*\b)", "version ", "vV"),
     (r"(?<![\d.])\d+(?:\.\d+){2,}(?![\d.]*\d)", _version, "."),
     (r"(?<![\d-])\d+(?:[-–—]\d+){2,}(?![\d-])", lambda m: re.sub("[-–—]", " ", m[0]), "-–—"),
+    (r"(?<![\d.,])7(\d7)-(?=\d{1,3}(?:[A-Z]{1,3})?\b)", _aeroplane, "-"),
     (r"(?<![\d.,])(\d{3,})-(\d{3,})(?![\d%-]|[.,]\d)", _range_or_type, "-"),
     (r"(?<![\d.])(\d[\d.,]*\d|\d)\s?[-–—~]\s?(?=\d)(?!\d+[-–—])", r"\1 to ", "-–—~"),
     (rf"({_NUMBER}\s?(?:{_ANY_UNIT}))\s?[-–—~]\s?(?={_NUMBER}\s?(?:{_ANY_UNIT})(?![A-Za-z]))", r"\1 to ", "-–—~"),

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 _MONTH_NAMES = "january february march april may june july august september october november december".split()
 MONTH_NUMBERS = {name: index for index, name in enumerate(_MONTH_NAMES, 1)} | {
     name[:3]: index for index, name in enumerate(_MONTH_NAMES, 1)
 } | {"sept": 9}  # fmt: skip
+
+_STREETS = {"Dr": "drive", "St": "street"}
+
+
+def _street(match: re.Match[str]) -> str:
+    """``12 Elm Dr.`` is no doctor; at the end of a text it keeps the full stop."""
+    ends = not match.string[match.end() :].strip()
+    return f"{match[1]}{_STREETS[match[2]]}{'.' if ends else ''}"
+
 
 # A period belongs to each; without it these are other words (no, fig, st) or are left to the dictionary.
 ABBREVIATIONS = (
@@ -20,6 +31,20 @@ ABBREVIATIONS = (
     (r"\bMr\b\.?", "Mister"),
     (r"\bMrs\b\.?", "Missus"),
     (r"\bMs\b\.?", "Miz"),
+    (r"\b(\d+[A-Z]? (?:[NSEW]\.? )?(?:[A-Z][a-z]+ ){1,3})(Dr|St)\b\.?(?=,| [A-Z]|\s*$)", _street),
+    (
+        r"(?<=[a-z] )(?=()(Dr|St)\b)..\.?,?(?= (?:Apt|Apartment|Ste|Suite|Unit|Floor|Room|Rm|No|Bldg|Building)\b)",
+        _street,
+    ),
+    (r"\b[Aa]pt\.(?= ?#?\w)", "apartment"),
+    (r"\bSte\.(?= ?#?\d)", "suite"),
+    (r"\bRm\.(?= ?\d)", "room"),
+    (r"\bBldg\.", "building"),
+    (r"\bHwy\.?(?= ?\d|\s*$)", "highway"),
+    (r"\bPkwy\.?", "parkway"),
+    (r"(?<=[a-z] )Ln\.", "lane"),
+    (r"(?<=[a-z] )Ct\.", "court"),
+    (r"(?<=[a-z] )Sq\.", "square"),
     (r"\bDr\b\.?(?= [A-Z])", "Doctor"),
     (r"(?<=[a-z] )Dr\.", "Drive"),
     (r"\bProf\.", "Professor"),
