@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import logging
 import random
+import re
 import shutil
 import statistics
 import threading
@@ -51,6 +52,7 @@ LONG = "The old man walked slowly along the river, and he thought about the summ
 logger = logging.getLogger("gsv.bench")
 _SHAKEN = 0.05  # of each weight
 _PATIENCE_S = 300.0
+_OPENED = re.compile(r"weights opened stage=(\w+) .* s=([\d.]+)")
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class LoadTimes:
 
     cold_s: list[float]
     cold_median_s: float
+    of_stages_s: dict[str, float]  # stage to the median of what each load took in it; the calls around it are the rest
     loads_during_streams: int
     underruns_s: list[float]  # of the streams that ran meanwhile: the longest wait of each
     underruns_without_s: list[float]  # of as many streams without loads
@@ -201,11 +204,11 @@ def _loads(url: str) -> int:
         return sum(each.loaded for each in client.list_models())
 
 
-def loads(url: str, names: Sequence[str], count: int, streams: int) -> LoadTimes:
-    """Time cold loads, then load again and again while the first fine-tune speaks."""
+def loads(url: str, log: Path, names: Sequence[str], count: int, streams: int) -> LoadTimes:
+    """Time cold loads from the page cache, then load again and again while the first fine-tune speaks to `streams`."""
     with Client(url, _PATIENCE_S, busy_wait_s=_PATIENCE_S) as client:
-        client.register_voice("first", REFERENCE, PROMPT, "en")
         cold = [_cycle(client, name) for name in names]
+        of_stages_s = _opened_s(log)
         without = _listen(client, streams, threading.Event(), rounds=3)
         stop, waits = threading.Event(), []
 
@@ -218,7 +221,16 @@ def loads(url: str, names: Sequence[str], count: int, streams: int) -> LoadTimes
             _cycle(client, names[number % len(names)])
         stop.set()
         thread.join()
-    return LoadTimes([round(each, 3) for each in cold], round(statistics.median(cold), 3), count, waits, without)
+    told_s = [round(each, 3) for each in cold]
+    return LoadTimes(told_s, round(statistics.median(cold), 3), of_stages_s, count, waits, without)
+
+
+def _opened_s(log: Path) -> dict[str, float]:
+    """What opening weights took by stage, as the stages' processes logged it; median, in seconds."""
+    took: dict[str, list[float]] = {}
+    for stage, seconds in _OPENED.findall(log.read_text(encoding="utf-8", errors="replace")):
+        took.setdefault(stage, []).append(float(seconds))
+    return {stage: round(statistics.median(each), 3) for stage, each in took.items()}
 
 
 def _cycle(client: Client, name: str) -> float:
@@ -241,6 +253,8 @@ def _listen(client: Client, streams: int, stop: threading.Event, rounds: int | N
             return round(chunks.playback.underrun_s, 3)
 
     waits: list[float] = []
+    if not streams:
+        return waits
     with ThreadPoolExecutor(streams) as pool:
         number = 0
         while not stop.is_set() and (rounds is None or number < rounds):
@@ -297,18 +311,26 @@ def private_bytes(pid: int) -> int:
 
 
 def memory(running: ServerState, url: str, names: Sequence[str]) -> list[dict[str, float]]:
-    """Private memory of the stages' processes with 0, 1, 2 … fine-tunes loaded beside the first, MiB."""
+    """Private memory of the stages' processes with 0, 1, 2 … fine-tunes loaded beside the first, MiB.
+
+    The first has spoken before, so that what any speech takes is there. `weights_mib` is what these fine-tunes may
+    cost: the files that were built from their two checkpoints.
+    """
     server = running.server_pid
     if server is None:
         raise RuntimeError("there is no tritonserver; see its log")
     found = []
     with Client(url, _PATIENCE_S) as client:
+        client.register_voice("first", REFERENCE, PROMPT, "en")
+        say(client, "first", TEXTS[0])
         for loaded in range(len(names) + 1):
             if loaded:
                 client.load_model(names[loaded - 1])
             of = {model: sum(private_bytes(pid) for pid in pids) for model, pids in model_processes(server).items()}
             own = sum(of[model.name] for model in contract.MODELS if model.checkpoint)
-            found.append({"loaded": loaded, "stages_mib": own / 2**20, "all_mib": sum(of.values()) / 2**20})
+            weights = sum(each.nbytes for each in client.list_models() if each.loaded and not each.first)
+            mib = {"weights_mib": weights, "stages_mib": own, "all_mib": sum(of.values())}
+            found.append({"loaded": loaded, **{name: value / 2**20 for name, value in mib.items()}})
     return [{key: round(value, 1) for key, value in each.items()} for each in found]
 
 
@@ -327,8 +349,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tunes-requests", type=int, default=1000)
     parser.add_argument("--tunes-clients", type=int, default=4, help="at once")
     parser.add_argument("--tunes-loads", type=int, default=50)
-    parser.add_argument("--tunes-streams", type=int, default=2, help="that run during the loads")
-    parser.add_argument("--tunes-control", type=int, default=8, help="loads by Triton's model control, to compare")
+    parser.add_argument("--tunes-streams", type=int, default=2, help="that run during the loads; 0: none")
+    parser.add_argument(
+        "--tunes-control", type=int, default=8, help="loads by Triton's model control, to compare; 0: none"
+    )
     parser.add_argument("--tunes-rounds", type=int, default=60, help="of a request alone and among others; 0: left out")
 
 
@@ -341,17 +365,19 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     with served(repository, work / "state") as running:
         url = f"127.0.0.1:{running.ports.grpc}"
         values["memory"] = _told("memory", memory(running, url, names[: arguments.tunes_room]))
-        values["loads"] = _told("loads", asdict(loads(url, names, arguments.tunes_loads, arguments.tunes_streams)))
+        log, counts = work / "state" / "server.log", (arguments.tunes_loads, arguments.tunes_streams)
+        values["loads"] = _told("loads", asdict(loads(url, log, names, *counts)))
         if arguments.tunes_rounds:
             alone = prepare_alone(work, repository, weights, names[0])
             with served(alone, work / "alone" / "state") as other:
                 found = lease(f"127.0.0.1:{other.ports.grpc}", url, names[0], arguments.tunes_rounds)
-                values["control"] = _told("control", asdict(control(other, arguments.tunes_control)))
+                if arguments.tunes_control:
+                    values["control"] = _told("control", asdict(control(other, arguments.tunes_control)))
             values["lease"] = _told("lease", asdict(found))
             with Client(url, _PATIENCE_S) as client:
                 client.unpin_model(names[0])
         if arguments.tunes_requests:
-            counts = (arguments.tunes_requests, arguments.tunes_clients, arguments.tunes_room)
-            values["mixed"] = _told("mixed", asdict(mixed(url, names, *counts)))
+            about = (arguments.tunes_requests, arguments.tunes_clients, arguments.tunes_room)
+            values["mixed"] = _told("mixed", asdict(mixed(url, names, *about)))
     lines = [f"| {part} | {value} |" for part, value in values.items()]
     return "\n".join(["| part | values |", "| --- | --- |", *lines]), {"fine-tunes": values}

@@ -36,6 +36,7 @@ from gsv_runtime.server.triton_process import Ports
 REFERENCE = Path("build/gsv_demo/weights/references/slt.flac")
 PROMPT = "The young woman found a good book on the table, and the children laughed."
 TEXT = "The old man walked slowly along the river. He thought about the summer when he was a boy."
+WORD = "Yes."
 LONG = " ".join([TEXT] * 4)  # some 20 s of speech: nobody has heard all when the server is killed
 _PATIENCE_S = 300.0
 
@@ -63,11 +64,20 @@ class Pair:
     gateway_port: int = 0
     gateway: subprocess.Popen[bytes] | None = None
 
+    @property
+    def url(self) -> str:
+        """The gateway's."""
+        return f"http://127.0.0.1:{self.gateway_port}"
+
     def start(self) -> None:
         """Start both, and return when they can speak."""
+        self.start_server()
+        self.start_gateway()
+
+    def start_server(self) -> None:
+        """Start the server alone."""
         os.environ["GSV_VOICES"] = self.voices
         local_server.up(self.repository, self.work / f"state{self.number}", self.ports)
-        self.start_gateway()
 
     def start_gateway(self) -> None:
         """Start the gateway alone."""
@@ -75,7 +85,7 @@ class Pair:
         command = [sys.executable, "-m", "gsv_gateway", "--port", str(self.gateway_port), *triton]
         with (self.work / f"gateway{self.number}.log").open("ab") as log:
             self.gateway = subprocess.Popen([*command, "--drain", "120"], stderr=log)
-        _until(lambda: _status(f"http://127.0.0.1:{self.gateway_port}/readyz") == 200, "the gateway is not ready")
+        _until(lambda: _status(f"{self.url}/readyz") == 200, "the gateway is not ready")
 
     def stop_gateway(self) -> None:
         """Let the gateway end its streams, and end."""
@@ -123,24 +133,43 @@ def crowd(url: str, text: str, count: int, first_seed: int) -> Iterator[Heard]:
 
 
 def kill_one(url: str, pairs: list[Pair], listeners: int) -> dict[str, Any]:
-    """Kill one server while a crowd listens; when is a newcomer heard, before and after?"""
+    """Kill one server while a crowd listens. When is a newcomer heard: before, at once after, and once more?
+
+    What all three say of a word in the cache is the way through the balancer alone; a word that is computed waits for
+    its turn among the streams that run, too. The server is started again.
+    """
+    for pair in pairs:
+        newcomer(pair.url, cached=True)  # so that each has it
     with crowd(url, LONG, listeners, 1000) as heard:
-        some = listeners // 4
+        some = max(1, listeners // 4)
         _until(lambda: all(_streams(pair) >= some for pair in pairs), "the crowd is not at both servers")
-        before = newcomer(url)
+        found: dict[str, Any] = {"listeners": listeners, "before": newcomers(url)}
         victim = pairs[0]
-        at_victim, all_streams = _streams(victim), sum(map(_streams, pairs))
+        found |= {"streams": sum(map(_streams, pairs)), "at_the_victim": _streams(victim)}
         state = local_server.ServerState.read(victim.work / f"state{victim.number}")
         assert state is not None
-        triton_process.stop(state.pid, state.shm_prefix)
-        after = newcomer(url)
-    found = {"listeners": listeners, "streams": all_streams, "at_the_victim": at_victim}
-    return {**found, **asdict(heard), "newcomer_before": before, "newcomer_after": after}
+        threading.Thread(target=triton_process.kill, args=(state.pid,)).start()
+        found["after"] = newcomers(url)
+        found |= {"later": newcomers(url), "later_streams": _streams(pairs[1])}
+    local_server.down(victim.work / f"state{victim.number}")
+    victim.start_server()
+    return {**found, **asdict(heard)}
 
 
-def newcomer(url: str) -> dict[str, float]:
-    """Ask for a word until it is heard: seconds to the first sound, and requests that were refused before."""
-    body = json.dumps({"model": "tts-1", "input": "Yes.", "voice": "ann", "response_format": "pcm"}).encode()
+def newcomers(url: str) -> dict[str, dict[str, float]]:
+    """One who asks for a word in the cache, and then one who asks for a word that is computed."""
+    return {"cached": newcomer(url, cached=True), "computed": newcomer(url, cached=False)}
+
+
+def newcomer(url: str, cached: bool) -> dict[str, float]:
+    """Ask for a word until it is heard: seconds to the first sound, and requests that were refused before.
+
+    Args:
+        url: of a gateway, or of the balancer.
+        cached: whether it names a seed, and so may be said as before.
+    """
+    asked = {"model": "tts-1", "input": WORD, "voice": "ann", "response_format": "pcm"}
+    body = json.dumps({**asked, "seed": 1} if cached else asked).encode()
     began_s, refused = time.monotonic(), 0
     while True:
         request = urllib.request.Request(f"{url}/v1/audio/speech", body, {"Content-Type": "application/json"})
@@ -175,14 +204,14 @@ def voice_travels(pairs: list[Pair], rounds: int) -> dict[str, Any]:
 
 def _first_chunk_s(client: Client, voice: str, seed: int) -> float:
     began_s = time.perf_counter()
-    with client.stream("Yes.", voice=voice, language="en", seed=seed, cache="off") as chunks:
+    with client.stream(WORD, voice=voice, language="en", seed=seed, cache="off") as chunks:
         next(iter(chunks))
     return round(time.perf_counter() - began_s, 3)
 
 
 def _is_gone(client: Client, voice: str) -> bool:
     try:
-        client.synthesize("Yes.", voice=voice, language="en")
+        client.synthesize(WORD, voice=voice, language="en")
     except VoiceNotFound:
         return True
     return False
@@ -227,9 +256,10 @@ def _until(claim: Any, otherwise: str) -> None:
 
 
 @contextlib.contextmanager
-def process(*command: str, environment: dict[str, str] | None = None) -> Iterator[None]:
-    """A process of ours, ended when this ends."""
-    running = subprocess.Popen(command, env=os.environ | (environment or {}), stdout=subprocess.DEVNULL)
+def process(log: Path, *command: str, environment: dict[str, str] | None = None) -> Iterator[None]:
+    """A process of ours, ended when this ends; what it says is in `log`."""
+    with log.open("wb") as file:
+        running = subprocess.Popen(command, env=os.environ | (environment or {}), stdout=file)
     try:
         yield
     finally:
@@ -243,6 +273,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--replicas-repository", type=Path, help="one that is built; default: builds its own")
     parser.add_argument("--replicas-work", type=Path, default=Path("var/bench/replicas"))
     parser.add_argument("--replicas-listeners", type=int, default=64)
+    parser.add_argument("--replicas-bearable", type=int, default=8, help="listeners that one server alone bears")
+    parser.add_argument("--replicas-kills", type=int, default=3, help="of a server while so few listen")
     parser.add_argument("--replicas-rounds", type=int, default=15, help="of a voice that travels")
 
 
@@ -268,19 +300,27 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     balanced |= {"GSV_BALANCER": f"127.0.0.1:{balancer}", "GSV_BALANCER_STATS": f"127.0.0.1:{spare.metrics}"}
     values: dict[str, Any] = {}
     with contextlib.ExitStack() as stack:
-        stack.enter_context(process("redis-server", "--port", str(redis_port), "--save", "", "--dir", str(work)))
+        stack.enter_context(
+            process(work / "redis.log", "redis-server", "--port", str(redis_port), "--save", "", "--dir", str(work))
+        )
         for pair in pairs:
             stack.callback(local_server.down, work / f"state{pair.number}")
             stack.callback(pair.stop_gateway)
             pair.start()
-        stack.enter_context(process("haproxy", "-f", "deploy/haproxy/haproxy.cfg", environment=balanced))
+        stack.enter_context(
+            process(work / "haproxy.log", "haproxy", "-f", "deploy/haproxy/haproxy.cfg", environment=balanced)
+        )
         _until(lambda: _status(f"{url}/readyz") == 200, "the balancer does not answer")
         with Client(f"127.0.0.1:{pairs[0].ports.grpc}", _PATIENCE_S) as client:
             client.register_voice("ann", REFERENCE, PROMPT, "en")
         values["voice"] = _told("voice", voice_travels(pairs, arguments.replicas_rounds))
         values["rolling"] = _told("rolling", rolling(url, pairs, arguments.replicas_listeners // 4))
-        _until(lambda: _servers_up(f"http://127.0.0.1:{spare.metrics}") == len(pairs), "the balancer misses a gateway")
-        values["kill"] = _told("kill", kill_one(url, pairs, arguments.replicas_listeners))
+        for number in range(arguments.replicas_kills + 1):
+            listeners = arguments.replicas_bearable if number else arguments.replicas_listeners
+            stats = f"http://127.0.0.1:{spare.metrics}"
+            _until(lambda stats=stats: _servers_up(stats) == len(pairs), "the balancer misses a gateway")
+            name = f"kill, {listeners} listeners" + f", {number}" * bool(number)
+            values[name] = _told(name, kill_one(url, pairs, listeners))
     lines = [f"| {part} | {value} |" for part, value in values.items()]
     return "\n".join(["| part | values |", "| --- | --- |", *lines]), {"replicas": values}
 

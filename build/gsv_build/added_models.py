@@ -10,10 +10,13 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from gsv_build.build_record import BuildRecord, builder_digest, built_digest
@@ -28,16 +31,19 @@ from gsv_runtime.contract import MODELS, S1, S2, SPEECH_TOKENIZER, TTS, VOCODER
 from gsv_runtime.model_files import GRAPH_FILE, joined_digest, weights_folder
 from gsv_runtime.models.catalogue import (
     CATALOGUE_FILE,
+    FIRST_NAME,
     Checkpoint,
     FineTune,
     read_catalogue,
     read_first,
+    read_outdated,
     write_catalogue,
 )
 from gsv_runtime.settings import BUILD_FILE, read_build
 from gsv_runtime.versions import ModelVersion
 
 _MODULES = {SPEECH_TOKENIZER: "quantizer"}  # modules of an s2 that are not named as their stage is
+_LOCK_FILE = ".lock"  # in the repository, of whoever changes it
 _ID_BITS = 59  # of a digest: an id is a positive INT64 of 15 hexadecimal digits
 
 OWN = tuple(model for model in MODELS if model.checkpoint)  # stages whose weights are a fine-tune's own
@@ -45,12 +51,40 @@ OWN = tuple(model for model in MODELS if model.checkpoint)  # stages whose weigh
 logger = logging.getLogger("gsv.build")
 
 
+@contextmanager
+def changing(repository: Path) -> Iterator[None]:
+    """Enter alone: who builds, adds or removes waits for those who do so now."""
+    repository.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(repository / _LOCK_FILE)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.info("waiting for another build of repository=%s", repository)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def is_added(repository: Path, name: str | None) -> bool:
-    """Whether a build under this name adds to a repository, instead of building its first fine-tune."""
+    """Whether a build under this name adds to a repository, instead of building its first fine-tune.
+
+    Raises:
+        CheckpointError: it would add, and the first is not whole.
+    """
     if not name or not (repository / BUILD_FILE).is_file():
         return False
-    values = json.loads((repository / BUILD_FILE).read_text(encoding="utf-8"))
-    return "facts" in values and read_first(repository).name != name
+    values: dict[str, Any] = {}
+    with suppress(ValueError):
+        values = json.loads((repository / BUILD_FILE).read_text(encoding="utf-8"))
+    first = values.get("name", FIRST_NAME)
+    if first != name and "facts" not in values:
+        raise CheckpointError(
+            f"the last build of {repository.name} did not end; run `make build` again for its first model, {first}, "
+            f"and then add {name}"
+        )
+    return bool(first != name)
 
 
 def weights_ids(stages: Iterable[StageBuild], builder: str) -> dict[str, int]:
@@ -113,6 +147,7 @@ def add_model(
     Raises:
         CheckpointError: a checkpoint is missing, cannot be used, or does not go with what the repository has.
     """
+    _check_name(repository, name)
     _check_preset(repository, deployment)
     weights = Weights(find_weights(directory, version, _with_base(chosen, repository)))
     check_pair(weights.files, weights.t2s.sizes, weights.sovits.sizes)
@@ -123,7 +158,8 @@ def add_model(
     _check_shared(stages, builder, record)
     ids = weights_ids(stages, builder)
     folders = folders_of(repository, ids, {k: each.weights for k, each in read_first(repository).checkpoints.items()})
-    stale = [stage for stage in stages if stage.model in OWN and not folders[stage.model.name].is_dir()]
+    whole = _whole_folders(repository)
+    stale = [stage for stage in stages if stage.model in OWN and not whole(folders[stage.model.name])]
     swap = _swapping(repository, weights, deployment, builder)
     for stage in tqdm(stale, desc=f"add {name}", unit="stage", file=sys.stderr, disable=not stale):
         _write(stage, folders[stage.model.name], swap)
@@ -135,9 +171,11 @@ def add_model(
         files={model.name: built_digest(folders[model.name]) for model in OWN},
         pinned=pinned,
     )
-    write_catalogue(repository, {**read_catalogue(repository), name: added})
+    known = read_catalogue(repository)
+    write_catalogue(repository, {**known, name: added})
     remove_unlisted(repository)
-    logger.info("model added name=%s file=%s", name, repository / CATALOGUE_FILE)
+    word = "replaced" if name in known and known[name].checkpoints != added.checkpoints else "added"
+    logger.info("model %s name=%s file=%s", word, name, repository / CATALOGUE_FILE)
     return [stage.model.name for stage in stale]
 
 
@@ -148,25 +186,26 @@ def remove_model(repository: Path, name: str) -> None:
         CheckpointError: there is none of that name, or it is the first.
     """
     known = read_catalogue(repository)
-    if name not in known:
+    if name not in known and name not in read_outdated(repository):
         first = read_first(repository).name
         why = "is the first, which the repository is built around" if name == first else "is not in the repository"
         raise CheckpointError(f"model {name} {why}; `gsv models list` shows what can be removed")
-    del known[name]
-    write_catalogue(repository, known)
+    write_catalogue(repository, {other: each for other, each in known.items() if other != name}, forget=name)
     remove_unlisted(repository)
 
 
 def remove_unlisted(repository: Path) -> None:
-    """Remove weights that no fine-tune of the list has."""
-    listed = {
-        weights_folder(each.checkpoints[model.checkpoint].weights)
-        for each in read_catalogue(repository).values()
-        for model in OWN
-    }
+    """Remove weights that no fine-tune of the list has, one of another version of this code included."""
+    listed = {weights_folder(each.weights) for tune in read_catalogue(repository).values() for each in _both(tune)}
+    for values in read_outdated(repository).values():
+        listed |= {weights_folder(each["weights"]) for each in values["checkpoints"].values()}
     for folder in repository.glob("*/1/weights/*"):
         if f"weights/{folder.name}" not in listed:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _both(fine_tune: FineTune) -> tuple[Checkpoint, Checkpoint]:
+    return fine_tune.checkpoints[S1], fine_tune.checkpoints[S2]
 
 
 def keep_shared(repository: Path, first: FineTune, ids: Mapping[str, int]) -> None:
@@ -182,6 +221,29 @@ def keep_shared(repository: Path, first: FineTune, ids: Mapping[str, int]) -> No
             target.mkdir(parents=True)
             for path in built_files(repository / model.name / "1"):
                 path.rename(target / path.name)
+
+
+def _check_name(repository: Path, name: str) -> None:
+    """Refuse a name that only upper and lower case tell from another: the gateway's callers write them as they like."""
+    known = [read_first(repository).name, *read_catalogue(repository), *read_outdated(repository)]
+    alike = [other for other in known if other != name and other.lower() == name.lower()]
+    if alike:
+        raise CheckpointError(f"model {name} and {alike[0]} differ in upper and lower case only; choose another name")
+
+
+def _whole_folders(repository: Path) -> Callable[[Path], bool]:
+    """A function that says whether a folder of weights is there, and is as the fine-tune that lists it has it."""
+    listed = {
+        repository / model.name / "1" / weights_folder(each.checkpoints[model.checkpoint].weights): each.files
+        for each in read_catalogue(repository).values()
+        for model in OWN
+    }
+
+    def is_whole(folder: Path) -> bool:
+        digest = listed.get(folder, {}).get(folder.parents[2].name)
+        return folder.is_dir() and (digest is None or digest == built_digest(folder))
+
+    return is_whole
 
 
 def _check_preset(repository: Path, deployment: Deployment) -> None:
@@ -229,9 +291,13 @@ def _write(stage: StageBuild, target: Path, swap: Callable[[StageBuild, Path], b
     new = target.with_name(f".new-{target.name}")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
-    if not swap(stage, new):
-        stage.write(new)
-    new.rename(target)
+    try:
+        if not swap(stage, new):
+            stage.write(new)
+        shutil.rmtree(target, ignore_errors=True)  # where it is damaged
+        new.rename(target)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def _swapping(

@@ -15,7 +15,15 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from gsv_build import configs
-from gsv_build.added_models import add_model, checkpoints_of, folders_of, is_added, keep_shared, weights_ids
+from gsv_build.added_models import (
+    add_model,
+    changing,
+    checkpoints_of,
+    folders_of,
+    is_added,
+    keep_shared,
+    weights_ids,
+)
 from gsv_build.build_record import BuildRecord, builder_digest, built_digest
 from gsv_build.checkpoints import CheckpointError
 from gsv_build.deployment import PRESETS, Deployment, Runtime, with_frontend
@@ -33,7 +41,8 @@ from gsv_runtime import contract
 from gsv_runtime.contract import MODELS
 from gsv_runtime.graphs.stage import WARM_UP_SIZES, example_inputs
 from gsv_runtime.model_files import DEFAULT_REPOSITORY, GRAPH_FILE
-from gsv_runtime.models.catalogue import read_first
+from gsv_runtime.models.catalogue import DamagedCatalogue, read_first
+from gsv_runtime.settings import read_build
 from gsv_runtime.tensors import Arrays
 from gsv_runtime.text.languages import FRONTENDS
 from gsv_runtime.versions import SUPPORTED, ModelVersion
@@ -159,7 +168,7 @@ def _write_warm_up(repository: Path, name: str) -> Arrays:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this command."""
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")
+    parser.add_argument("--preset", choices=sorted(PRESETS), help="default: cpu; of a model that is added the first's")
     parser.add_argument("--weights", type=Path, required=True, help="directory of checkpoints in the official formats")
     parser.add_argument("--t2s", type=Path, help="the voice's .ckpt (GPT, s1), under any name")
     parser.add_argument("--sovits", type=Path, help="the voice's .pth (SoVITS, s2), under any name")
@@ -195,27 +204,37 @@ def _checked_name(name: str | None) -> str | None:
     Raises:
         CheckpointError: it cannot be one.
     """
-    if name and not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-        raise CheckpointError(f"model {name[:64]!r} is no name; need 1 to 64 of a-z A-Z 0-9 _ -")
+    if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+        raise CheckpointError(f"model {name[:64]!r} is no name; need 1 to 64 of a-z A-Z 0-9 _ -, no sign first")
     return name or None
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Build; return the exit status."""
-    version = ModelVersion(arguments.version) if arguments.version else None
-    chosen = Chosen(arguments.t2s, arguments.sovits, arguments.base)
     try:
-        deployment = with_frontend(PRESETS[arguments.preset], arguments.frontend)
-        if arguments.t2s_precision:
-            quantisation = T2SQuantisation(T2SPrecision(arguments.t2s_precision))
-            deployment = replace(deployment, t2s_quantisation=quantisation)
-        place, name = arguments.repository, _checked_name(arguments.model)
-        if name and is_added(place, name):
-            built = add_model(place, deployment, arguments.weights, name, version, chosen, arguments.pin)
-        else:
-            built = build(place, deployment, arguments.weights, version, chosen, name, arguments.tune)
-    except (CheckpointError, ExportFailed, EngineFailed) as failure:
+        name = _checked_name(arguments.model)
+        with changing(arguments.repository):
+            built = _build_or_add(arguments, name)
+    except OSError as failure:
+        logger.error("the build did not end: %s; mend that, and build again", failure)
+        return 1
+    except (CheckpointError, ExportFailed, EngineFailed, DamagedCatalogue) as failure:
         logger.error("%s", failure)
         return 1
-    logger.info("repository ready preset=%s built=%s", arguments.preset, ",".join(built) or "nothing, all up to date")
+    preset = read_build(arguments.repository)["preset"]
+    logger.info("repository ready preset=%s built=%s", preset, ",".join(built) or "nothing, all up to date")
     return 0
+
+
+def _build_or_add(arguments: argparse.Namespace, name: str | None) -> list[str]:
+    version = ModelVersion(arguments.version) if arguments.version else None
+    chosen = Chosen(arguments.t2s, arguments.sovits, arguments.base)
+    adds = is_added(arguments.repository, name)
+    preset = arguments.preset or (read_build(arguments.repository)["preset"] if adds else "cpu")
+    deployment = with_frontend(PRESETS[preset], arguments.frontend)
+    if arguments.t2s_precision:
+        quantisation = T2SQuantisation(T2SPrecision(arguments.t2s_precision))
+        deployment = replace(deployment, t2s_quantisation=quantisation)
+    if adds and name:
+        return add_model(arguments.repository, deployment, arguments.weights, name, version, chosen, arguments.pin)
+    return build(arguments.repository, deployment, arguments.weights, version, chosen, name, arguments.tune)

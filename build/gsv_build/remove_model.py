@@ -6,7 +6,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from gsv_build.added_models import remove_model
+from gsv_build.added_models import changing, remove_model
 from gsv_build.checkpoints import CheckpointError
 from gsv_runtime.model_files import DEFAULT_REPOSITORY
 
@@ -22,8 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Remove it; return the exit status."""
     try:
-        remove_model(arguments.repository, arguments.model)
-    except (CheckpointError, ValueError) as failure:
+        if not arguments.repository.is_dir():
+            raise CheckpointError(f"{arguments.repository} is not there; name the model repository by --repository")
+        with changing(arguments.repository):
+            remove_model(arguments.repository, arguments.model)
+    except (CheckpointError, ValueError, OSError) as failure:
         logger.error("%s", failure)
         return 1
     logger.info("model removed name=%s repository=%s", arguments.model, arguments.repository)

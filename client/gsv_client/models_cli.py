@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from dataclasses import asdict
@@ -101,14 +102,22 @@ def unpin(context: click.Context, name: str) -> None:
     click.echo(f"unpinned {name} at {context.obj.url}", err=True)
 
 
+def _checked_name(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+        raise click.BadParameter(f"{name[:64]!r} is no name; need 1 to 64 of a-z A-Z 0-9 _ -, no sign first")
+    return name
+
+
 @command.command("add", context_settings=_CONTEXT)
-@click.argument("name")
+@click.argument("name", callback=_checked_name)
 @click.option("--weights", type=click.Path(exists=True, file_okay=False), help="Directory that holds its two files.")
 @click.option("--s1", type=click.Path(exists=True, dir_okay=False), help="Its .ckpt (GPT, s1).")
 @click.option("--s2", type=click.Path(exists=True, dir_okay=False), help="Its .pth (SoVITS, s2).")
 @click.option("--base", type=click.Path(exists=True, file_okay=False), help="Encoders, if not those of the first.")
 @click.option("--repository", type=click.Path(file_okay=False), default="model_repository", help="Model repository.")
-@click.option("--preset", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Preset of the repository.")
+@click.option(
+    "--preset", type=click.Choice(["cpu", "cuda"]), help="Of a new repository; else it has one. [default: cpu]"
+)
 @click.option("--pin", is_flag=True, help="Load it at the server's start, and keep it.")
 def add(
     name: str,
@@ -117,7 +126,7 @@ def add(
     s2: str | None,
     base: str | None,
     repository: str,
-    preset: str,
+    preset: str | None,
     pin: bool,
 ) -> None:
     """Build a fine-tune into the repository of this machine as model NAME; a running server finds it.

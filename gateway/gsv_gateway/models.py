@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
-from gsv_client import FineTune, InternalError, InvalidRequest
+from gsv_client import FineTune, InternalError, InvalidRequest, SynthesisError
 from gsv_gateway.chosen_weights import ChosenWeights
 from gsv_gateway.problems import RequestRefused
 from gsv_gateway.shared_list import SharedList
@@ -51,6 +52,12 @@ class Models:
                     return found.model
         return None
 
+    async def _listed_as(self, name: str) -> str | None:
+        """A model that has a name which stands for whatever is served; no list is no failure, since few have one."""
+        with suppress(SynthesisError):
+            return next((each.model for each in await self.all() if each.model.lower() == name.lower()), None)
+        return None
+
     async def resolve(self, name: str, caller_id: str) -> str | None:
         """What the server is to be asked for; None: the voice's own model, or the first.
 
@@ -62,13 +69,21 @@ class Models:
             RequestRefused: 404; there is no such model.
         """
         if _ACCEPTED.fullmatch(name):
-            return await self.default(caller_id)
+            own = await self._listed_as(name)
+            return own if own is not None else await self.default(caller_id)
         found = await self.named(name)
         if found is None:
             names = ", ".join([*(each.model for each in self._list.last[:8]), OWN_MODEL])
             message = f"model {name[:60]!r} does not exist; need one of {names}"
             raise RequestRefused(404, message, code="model_not_found", param="model")
         return found
+
+    async def choose(self, caller_id: str, kind: str, path: str) -> bool:
+        """Set one file of a caller's choice; False where no model has it, one that was added a moment ago included."""
+        for outdated in (0, self._list.asked):
+            if self.chosen.choose(caller_id, kind, path, await self._list.get(outdated)) is not None:
+                return True
+        return False
 
     async def default(self, caller_id: str) -> str | None:
         """The model that a caller chose by its weights; None where it chose none."""

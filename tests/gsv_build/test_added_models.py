@@ -1,6 +1,11 @@
 """Fine-tunes beside the first, with the exporters replaced: what is built, shared, listed and removed."""
 
+import errno
+import json
+import logging
+import queue
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +13,7 @@ import pytest
 
 from gsv_build import added_models, build_record, stage_builds
 from gsv_build.__main__ import main
-from gsv_build.added_models import add_model, is_added, remove_model
+from gsv_build.added_models import add_model, changing, is_added, remove_model
 from gsv_build.build_repository import build
 from gsv_build.checkpoints import CheckpointError
 from gsv_build.checks.random_checkpoints import write_random_checkpoints
@@ -148,15 +153,21 @@ def test_a_name_adds_only_beside_a_first_of_another_name(repository, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_command_adds_and_removes(repository, voices, caplog):
+def test_the_command_adds_and_removes(repository, voices):
     build_arguments = ["build", "--repository", str(repository), "--weights", str(voices[1]), "--pin"]
     assert main([*build_arguments, "--model", "bob"]) == 0
     assert read_catalogue(repository)["bob"].pinned
     assert main(["remove", "bob", "--repository", str(repository)]) == 0
     assert read_catalogue(repository) == {}
     assert main(["remove", "bob", "--repository", str(repository)]) == 1
-    assert main([*build_arguments, "--model", "b/b"]) == 1
-    assert "need 1 to 64 of" in caplog.text
+
+
+@pytest.mark.slow
+def test_a_model_is_added_for_the_preset_that_the_repository_has(repository, voices, caplog):
+    values = json.loads((repository / "build.json").read_text())
+    (repository / "build.json").write_text(json.dumps({**values, "preset": "onnx"}))
+    assert main(["build", "--repository", str(repository), "--weights", str(voices[1]), "--model", "bob"]) == 1
+    assert "preset onnx serves one model" in caplog.text
 
 
 @pytest.mark.slow
@@ -173,3 +184,110 @@ def test_an_interrupted_addition_leaves_nothing_listed(repository, voices, monke
     monkeypatch.setattr(added_models, "stage_builds", stages)
     assert read_catalogue(repository) == {}
     assert set(add_model(repository, CPU, voices[1], "bob")) == {"t2s", *S2_STAGES}
+
+
+@pytest.mark.slow
+def test_what_another_version_of_the_code_added_keeps_its_weights_until_it_is_removed(repository, voices):
+    add_model(repository, CPU, voices[1], "bob")
+    weights = read_catalogue(repository)["bob"].checkpoints[S2].weights
+    values = json.loads((repository / "models.json").read_text())
+    values["bob"]["facts"]["of_later"] = 1
+    (repository / "models.json").write_text(json.dumps(values))
+    shutil.copy(voices[0] / "s2.pth", voices[1] / "s2.pth")
+    build_record.file_digest.cache_clear()
+    add_model(repository, CPU, voices[1], "eve")
+    assert graph_of(repository, "vocoder", weights)
+    remove_model(repository, "bob")
+    assert not (repository / "vocoder" / "1" / weights_folder(weights)).exists()
+    assert read_catalogue(repository).keys() == {"eve"}
+
+
+@pytest.mark.slow
+def test_adding_again_mends_damaged_weights_and_no_others(repository, voices):
+    add_model(repository, CPU, voices[1], "bob")
+    weights = read_catalogue(repository)["bob"].checkpoints[S2].weights
+    whole = graph_of(repository, "vocoder", weights)
+    (repository / "vocoder" / "1" / weights_folder(weights) / "model.onnx").write_text("half")
+    assert add_model(repository, CPU, voices[1], "bob") == ["vocoder"]
+    assert graph_of(repository, "vocoder", weights) == whole
+
+
+@pytest.mark.slow
+def test_names_that_case_alone_tells_apart_are_refused(repository, voices):
+    add_model(repository, CPU, voices[1], "bob")
+    for name, other in (("Bob", "bob"), ("ANN", "ann")):
+        with pytest.raises(CheckpointError, match=f"model {name} and {other} differ in upper and lower case only"):
+            add_model(repository, CPU, voices[1], name)
+
+
+@pytest.mark.slow
+def test_nothing_is_added_to_a_repository_whose_first_is_not_whole(repository, voices, caplog):
+    values = json.loads((repository / "build.json").read_text())
+    del values["facts"]
+    (repository / "build.json").write_text(json.dumps(values))
+    assert main(["build", "--repository", str(repository), "--weights", str(voices[1]), "--model", "bob"]) == 1
+    assert "run `make build` again for its first model, ann, and then add bob" in caplog.text
+    assert not is_added(repository, "ann"), "the first is built again"
+    (repository / "build.json").write_text("{")
+    with pytest.raises(CheckpointError, match="did not end"):
+        is_added(repository, "bob")
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_an_addition_with_a_sentence_and_leaves_nothing(repository, voices, monkeypatch, caplog):
+    def full(folder):
+        (folder / "model.onnx").write_text("ha")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    stages = added_models.stage_builds
+    monkeypatch.setattr(
+        added_models, "stage_builds", lambda *given: [replace(each, write=full) for each in stages(*given)]
+    )
+    assert main(["build", "--repository", str(repository), "--weights", str(voices[1]), "--model", "bob"]) == 1
+    assert "the build did not end: [Errno 28] No space left on device" in caplog.text
+    assert not list(repository.glob("*/1/weights/.*"))
+    assert read_catalogue(repository) == {}
+
+
+@pytest.mark.slow
+def test_a_damaged_list_is_told(repository, voices, caplog):
+    (repository / "models.json").write_text("{")
+    assert main(["build", "--repository", str(repository), "--weights", str(voices[1]), "--model", "bob"]) == 1
+    assert main(["remove", "bob", "--repository", str(repository)]) == 1
+    assert caplog.text.count("models.json cannot be read") == 2
+
+
+def test_who_changes_a_repository_waits_for_who_does_so_now(tmp_path):
+    order: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    class Told(logging.Handler):
+        def emit(self, record):
+            order.put(record.getMessage().partition(" repository")[0])
+
+    def second():
+        with changing(tmp_path):
+            order.put("second")
+
+    told, waiting = Told(), threading.Thread(target=second)
+    added_models.logger.addHandler(told)
+    added_models.logger.setLevel(logging.INFO)
+    with changing(tmp_path):
+        waiting.start()
+        assert order.get(timeout=20) == "waiting for another build of"
+        order.put("first")
+    waiting.join()
+    added_models.logger.removeHandler(told)
+    assert [order.get(), order.get()] == ["first", "second"]
+
+
+@pytest.mark.parametrize("name", ["b/b", "-pin", "b b", "ä", "b" * 65, "../b"])
+def test_a_bad_name_is_refused_before_anything_is_read(tmp_path, caplog, name):
+    assert main(["build", "--repository", str(tmp_path), "--weights", str(tmp_path), f"--model={name}"]) == 1
+    assert "is no name; need 1 to 64 of" in caplog.text
+    assert not list(tmp_path.iterdir())
+
+
+def test_removal_from_a_folder_that_is_not_there_makes_none(tmp_path, caplog):
+    assert main(["remove", "bob", "--repository", str(tmp_path / "typo")]) == 1
+    assert "typo is not there; name the model repository" in caplog.text
+    assert not list(tmp_path.iterdir())

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -173,6 +175,27 @@ def test_nobody_listening_is_a_connection_failure_with_advice(scheme: str, silen
             client.synthesize("Hi.")
         with pytest.raises(ConnectionFailed, match="start the server"):
             client.list_voices()
+
+
+@pytest.fixture
+def vanished_port() -> Iterator[int]:
+    """A port that takes no connection and refuses none, as that of a machine that is gone."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):  # which fill its queue
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_a_machine_that_is_gone_is_a_connection_failure_long_before_the_timeout(vanished_port: int) -> None:
+    client = Client(f"grpc://127.0.0.1:{vanished_port}", timeout_s=15, retries=0)
+    with client, pytest.raises(ConnectionFailed, match="start the server"):
+        client.list_voices()
 
 
 def test_voices_are_added_listed_and_removed(url: str, speaker: Any, tmp_path: Any) -> None:

@@ -85,7 +85,7 @@ def test_a_model_is_added_and_removed_by_the_builder(called: list[list[str]], tm
     assert result.exit_code == 0, result.output
     assert gsv("x:1", "models", "remove", "ann", "--repository", "r").exit_code == 0
     builder = [sys.executable, "-m", "gsv_build"]
-    options = ["--t2s", s1, "--sovits", s2, "--repository", "r", "--preset", "cpu", "--pin"]
+    options = ["--t2s", s1, "--sovits", s2, "--repository", "r", "--pin"]
     assert called == [
         [*builder, "build", "--model", "ann", "--weights", str(tmp_path), *options],
         [*builder, "remove", "ann", "--repository", "r"],
@@ -95,6 +95,14 @@ def test_a_model_is_added_and_removed_by_the_builder(called: list[list[str]], tm
 def test_what_the_builder_fails_at_is_the_exit_status(called: list[list[str]]) -> None:
     assert gsv("x:1", "models", "remove", "bad").exit_code == 3
     assert gsv("x:1", "models", "add", "ann").exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["", "-x", "a/b", "a b", "阿", "a" * 65])
+def test_a_bad_name_is_refused_before_anything_is_built(called: list[list[str]], tmp_path: Path, name: str) -> None:
+    result = gsv("x:1", "models", "add", "--weights", str(tmp_path), "--", name)
+    assert result.exit_code == 2
+    assert "is no name; need 1 to 64 of a-z A-Z 0-9 _ -" in result.stderr
+    assert not called
 
 
 def test_without_the_builder_it_is_told_where_models_are_added(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,23 @@ def test_a_file_that_no_model_has_changes_nothing(chosen):
     assert chosen.model_of("key", MODELS) == "bob"
 
 
+@pytest.mark.parametrize("path", ["weights/bob/s1.ckpt", "C:\\weights\\Bob\\S1.CKPT", "bob"])
+def test_files_of_one_name_are_told_apart_by_their_folder_and_a_model_has_its_own_name(chosen, path):
+    models = tuple(FineTune(name, s1="s1.ckpt", s2="s2.pth") for name in ("ann", "bob"))
+    assert chosen.choose("key", S1, path, models).model == "bob"
+    assert chosen.model_of("key", models) == "bob"
+    assert chosen.choose("key", S2, "s2.pth", models).model == "bob", "the s1 says which"
+    assert chosen.choose("other", S1, "s1.ckpt", models).model == "ann"
+
+
+def test_a_choice_that_is_forgotten_is_none_and_others_stay(chosen):
+    for caller in ("key", "other"):
+        chosen.choose(caller, S1, "bob.ckpt", MODELS)
+    chosen.forget("key")
+    chosen.forget("stranger")
+    assert [chosen.model_of(caller, MODELS) for caller in ("key", "other")] == [None, "bob"]
+
+
 def test_a_choice_is_no_other_callers_and_another_gateway_sees_it(chosen, tmp_path):
     chosen.choose("key", S1, "bob.ckpt", MODELS)
     other = ChosenWeights(tmp_path / "weights.json")

@@ -155,12 +155,13 @@ async def _choose_weights(gateway: Gateway, request: Request, path: str, kind: s
     word, ending = ("gpt", ".ckpt") if kind == S1 else ("sovits", ".pth")
     if not path:
         raise RequestRefused(400, f"{word} weight path is required", param="weights_path")
-    models = await gateway.models.all()
-    name = file_name(path)
-    if gateway.models.chosen.choose(gateway.caller_id(request, caller), kind, path, models) is not None:
+    name, caller_id = file_name(path), gateway.caller_id(request, caller)
+    if await gateway.models.choose(caller_id, kind, path):
         return JSONResponse({"message": "success"})
     if name.endswith(ending) and any(fnmatch.fnmatchcase(name, each.lower()) for each in gateway.settings.weights):
+        gateway.models.chosen.forget(caller_id)
         return JSONResponse({"message": "success"})
+    models = await gateway.models.all()
     known = ", ".join(sorted({each.s1 if kind == S1 else each.s2 for each in models} - {""})) or "none"
     reason = (
         f"no model has {path[:80]!r}; known are {known[:300]}; the operator adds one with `gsv models add`, or says "

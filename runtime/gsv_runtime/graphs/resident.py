@@ -76,7 +76,7 @@ class ResidentWeights(Generic[T]):
         with self._lock:
             if not isinstance(opened, Exception):
                 self._resident[weights] = opened
-                logger.info("weights opened stage=%s weights=%015x s=%.2f", self._folder.parent.name, weights, took_s)
+                logger.info("weights opened stage=%s weights=%015x s=%.3f", self._folder.parent.name, weights, took_s)
             waiting = self._waiting.pop(weights, [])
         for then in waiting:
             then(opened)

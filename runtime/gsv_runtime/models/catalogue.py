@@ -7,6 +7,7 @@ them, and a stage finds the weights of one in ``<stage>/1/weights/<id>``. A chec
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 from collections.abc import Mapping
@@ -21,6 +22,12 @@ from gsv_runtime.settings import CheckpointFacts, read_build
 CATALOGUE_FILE = "models.json"
 FIRST_NAME = "default"  # of a first fine-tune that was given none
 _SHOWN = 8
+
+logger = logging.getLogger("gsv.models")
+
+
+class DamagedCatalogue(ValueError):
+    """models.json cannot be read; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +65,25 @@ class FineTune:
         return asdict(self)
 
 
-def write_catalogue(repository: Path, fine_tunes: Mapping[str, FineTune]) -> None:
-    """Write models.json at once; the first fine-tune stands in build.json and is left out."""
-    added = {name: each.to_json() for name, each in sorted(fine_tunes.items()) if not each.first}
+def write_catalogue(repository: Path, fine_tunes: Mapping[str, FineTune], forget: str = "") -> None:
+    """Write models.json at once; the first fine-tune stands in build.json and is left out.
+
+    Args:
+        repository: the model repository.
+        fine_tunes: by name. What another version of this code wrote stays beside them.
+        forget: name of one that does not stay.
+
+    Raises:
+        DamagedCatalogue: the file that is there cannot be read.
+    """
+    added = {name: each.to_json() for name, each in fine_tunes.items() if not each.first}
+    kept = {name: each for name, each in read_outdated(repository).items() if name != forget}
     temporary = repository / f".{CATALOGUE_FILE}.{os.getpid()}"
-    temporary.write_text(json.dumps(added, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(repository / CATALOGUE_FILE)
+    try:
+        temporary.write_text(json.dumps(dict(sorted({**kept, **added}.items())), indent=1) + "\n", encoding="utf-8")
+        temporary.replace(repository / CATALOGUE_FILE)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_first(repository: Path) -> FineTune:
@@ -137,19 +157,57 @@ class Catalogue:
                 return self._added
             seen = (status.st_ino, status.st_mtime_ns, status.st_size)
             if seen != self._seen:
-                self._added = _parsed(self._path)
                 self._seen = seen
+                self._renew()
             return self._added
 
-
-def _parsed(path: Path) -> dict[str, FineTune]:
-    """Those that this version of the code can serve; facts of another version are told at the next build."""
-    wanted = {each.name for each in fields(CheckpointFacts)}
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return {name: FineTune.of_json(each) for name, each in values.items() if each["facts"].keys() == wanted}
+    def _renew(self) -> None:
+        """Read the list again; one that cannot be read changes nothing."""
+        try:
+            values = _values(self._path)
+        except DamagedCatalogue as damage:
+            logger.error("list of models not read cause=%s", damage)
+            return
+        self._added = _parsed(values)
+        outdated = values.keys() - self._added.keys()
+        if outdated:
+            logger.warning("built by another version, add them again models=%s", ",".join(sorted(outdated)))
 
 
 def read_catalogue(repository: Path) -> dict[str, FineTune]:
-    """Read the fine-tunes that were added to the first one; empty where there is no models.json."""
-    path = repository / CATALOGUE_FILE
-    return _parsed(path) if path.is_file() else {}
+    """Read the fine-tunes that were added to the first one; empty where there is no models.json.
+
+    Raises:
+        DamagedCatalogue: the file cannot be read.
+    """
+    return _parsed(_values(repository / CATALOGUE_FILE))
+
+
+def read_outdated(repository: Path) -> dict[str, dict[str, Any]]:
+    """Read those that another version of this code wrote, as it wrote them; they are not served.
+
+    Raises:
+        DamagedCatalogue: the file cannot be read.
+    """
+    values = _values(repository / CATALOGUE_FILE)
+    return {name: values[name] for name in values.keys() - _parsed(values).keys()}
+
+
+def _values(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        values: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+        _parsed(values)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as failure:
+        raise DamagedCatalogue(
+            f"{path.name} cannot be read ({type(failure).__name__}: {failure}); put back a copy of it, or remove it "
+            "and add the models again"
+        ) from None
+    return values
+
+
+def _parsed(values: Mapping[str, Mapping[str, Any]]) -> dict[str, FineTune]:
+    """Those that this version of the code can serve."""
+    wanted = {each.name for each in fields(CheckpointFacts)}
+    return {name: FineTune.of_json(each) for name, each in values.items() if each["facts"].keys() == wanted}

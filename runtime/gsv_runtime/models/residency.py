@@ -99,6 +99,10 @@ class Residency:
         pair = pair_of(fine_tune)
         return sum(pair_of(each.fine_tune) == pair for each in self._waiting.values())
 
+    def must_wait(self, fine_tune: FineTune) -> bool:
+        """Whether `unload` can do nothing now, since something is being loaded or unloaded."""
+        return self._busy is not None and pair_of(fine_tune) in self._loaded
+
     def is_pinned(self, fine_tune: FineTune) -> bool:
         """Whether it stays loaded, used or not."""
         return fine_tune.first or pair_of(fine_tune) in self._pinned
@@ -180,6 +184,13 @@ class Residency:
         self._pinned.discard(pair)
         self._busy = pair
         return Unload(found.fine_tune, self._own_weights(found.fine_tune))
+
+    def unload_unlisted(self, listed: Iterable[FineTune]) -> Unload | None:
+        """Begin to unload one that the repository has lost, unless it is in use; None if there is none."""
+        pairs = {pair_of(each) for each in listed}
+        gone = [each for pair, each in self._loaded.items() if pair not in pairs]
+        steps = (self.unload(each.fine_tune) for each in gone)
+        return next((step for step in steps if step is not None), None)
 
     def loaded(self, fine_tune: FineTune, now_s: float) -> None:
         """Take note that a step `Load` is done: who waits for it has it from now on, before anything else is loaded."""

@@ -163,6 +163,8 @@ class FineTuneService:
             raise InvalidRequest(f"model {fine_tune.name} is the first, which stays loaded")
         if self._residency.in_use(fine_tune):
             raise ServerBusy.with_hint(f"{self._residency.in_use(fine_tune)} requests use {fine_tune.name}", 1.0)
+        if self._residency.must_wait(fine_tune):
+            raise ServerBusy.with_hint("another load or unload is under way", 0.5)
         step = self._residency.unload(fine_tune)
         if step is not None:
             threading.Thread(target=self._perform, args=(step,), name="unload", daemon=True).start()
@@ -191,6 +193,7 @@ class FineTuneService:
                     return
                 self._end_orphans()
                 step = self._residency.next_step(self._clock())
+                step = step or self._residency.unload_unlisted(self._catalogue.all().values())
                 if step is None:
                     self._changed.wait(_LOOK_EVERY_S)
             if step is not None:

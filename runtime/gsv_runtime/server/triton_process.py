@@ -245,15 +245,20 @@ def stop(pid: int, shm_prefix: str) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
         _wait_until_gone([pid], EXIT_TIMEOUT_S + 3)
+    kill(pid)
+    with contextlib.suppress(ChildProcessError):  # if it was a child of this process, let it go
+        os.waitpid(pid, os.WNOHANG)
+    clear_leftovers(shm_prefix)
+    plain_paths.remove(plain_paths.folder_of(shm_prefix))
+
+
+def kill(pid: int) -> None:
+    """Kill watchdog, server and models at once, as a machine that fails does; `stop` clears what is left."""
     members = _session_members(pid)
     for member in members:
         with contextlib.suppress(ProcessLookupError):
             os.kill(member, signal.SIGKILL)
     _wait_until_gone(members, EXIT_TIMEOUT_S)
-    with contextlib.suppress(ChildProcessError):  # if it was a child of this process, let it go
-        os.waitpid(pid, os.WNOHANG)
-    clear_leftovers(shm_prefix)
-    plain_paths.remove(plain_paths.folder_of(shm_prefix))
 
 
 def _wait_until_gone(pids: list[int], limit_s: float) -> None:

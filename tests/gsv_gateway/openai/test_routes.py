@@ -235,6 +235,13 @@ def test_the_servers_models_are_listed_first_and_spoken_with_by_name_in_any_case
     assert [asked.get("model") for asked in triton.spoken] == ["Ann", None]
 
 
+def test_a_model_may_have_a_name_that_stands_for_whatever_is_served(running, triton):
+    triton.models.append({"model": "Kokoro", "s1": "k.ckpt", "s2": "k.pth"})
+    for name in ("kokoro", "tts-1"):
+        assert running.say(model=name).status_code == 200
+    assert [asked.get("model") for asked in triton.spoken] == ["Kokoro", None]
+
+
 def test_a_model_that_was_added_a_moment_ago_is_found(running, triton):
     assert running.http.get("/v1/models/ann").status_code == 404
     triton.models.append({"model": "ann", "s1": "ann.ckpt", "s2": "ann.pth"})

@@ -213,6 +213,16 @@ def test_without_keys_the_weights_are_the_addresss_own(running, triton):
     assert triton.spoken[0]["model"] == "ann"
 
 
+def test_weights_that_were_added_a_moment_ago_are_found_and_the_base_models_undo_the_choice(running, triton):
+    choose = "/set_gpt_weights?weights_path="
+    assert running.http.get(f"{choose}ann-e15.ckpt").status_code == 400
+    triton.models.append({"model": "ann", "s1": "ann-e15.ckpt", "s2": "ann_e8.pth"})
+    for path, model in (("ann-e15.ckpt", "ann"), ("pretrained_models/s1v3.ckpt", None)):
+        assert running.http.get(f"{choose}{path}").status_code == 200
+        assert ask(running).status_code == 200
+        assert triton.spoken[-1].get("model") == model
+
+
 def test_a_reference_set_for_all_is_known_or_not(running):
     assert running.http.get("/set_refer_audio?refer_audio_path=demo.wav").json() == {"message": "success"}
     failed = running.http.get("/set_refer_audio?refer_audio_path=x.wav")

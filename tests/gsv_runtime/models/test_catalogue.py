@@ -8,7 +8,14 @@ import pytest
 from gsv_runtime.contract import S1, S2
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.model_files import weights_folder
-from gsv_runtime.models.catalogue import Catalogue, Checkpoint, read_catalogue, write_catalogue
+from gsv_runtime.models.catalogue import (
+    Catalogue,
+    Checkpoint,
+    DamagedCatalogue,
+    read_catalogue,
+    read_outdated,
+    write_catalogue,
+)
 
 from ..conftest import FACTS, first_of
 
@@ -52,12 +59,41 @@ def test_the_first_stands_in_no_list(tmp_path):
     assert read_catalogue(tmp_path).keys() == {"ann"}
 
 
-def test_what_another_version_of_the_code_wrote_is_not_served(catalogue, tmp_path):
+@pytest.fixture
+def outdated(tmp_path):
+    """A list with one fine-tune that lacks a fact."""
     write_catalogue(tmp_path, {"ann": ANN})
     values = json.loads((tmp_path / "models.json").read_text())
     del values["ann"]["facts"]["has_bert"]
     (tmp_path / "models.json").write_text(json.dumps(values))
+    return values
+
+
+def test_what_another_version_of_the_code_wrote_is_not_served_and_is_named(catalogue, outdated, caplog):
     assert catalogue.all().keys() == {"default"}
+    assert "built by another version, add them again models=ann" in caplog.text
+
+
+def test_what_another_version_wrote_stays_in_the_list_until_it_is_forgotten(outdated, tmp_path):
+    write_catalogue(tmp_path, {"bob": replace(ANN, name="bob")})
+    assert read_catalogue(tmp_path).keys() == {"bob"}
+    assert read_outdated(tmp_path) == outdated
+    write_catalogue(tmp_path, {}, forget="ann")
+    assert read_outdated(tmp_path) == {}
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[]", '{"ann": 5}', '{"ann": {"facts": {}}'])
+def test_a_damaged_list_changes_nothing_while_a_server_runs(catalogue, tmp_path, caplog, damaged):
+    write_catalogue(tmp_path, {"ann": ANN})
+    assert catalogue.get("ann") == ANN
+    (tmp_path / "models.json").write_text(damaged)
+    assert catalogue.get("ann") == ANN
+    assert "list of models not read" in caplog.text
+    with pytest.raises(DamagedCatalogue, match=r"models\.json cannot be read"):
+        read_catalogue(tmp_path)
+    (tmp_path / "models.json").unlink()
+    write_catalogue(tmp_path, {"bob": replace(ANN, name="bob")})
+    assert list(catalogue.all()) == ["default", "bob"]
 
 
 def test_a_folder_is_named_by_the_whole_id():

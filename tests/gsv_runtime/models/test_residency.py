@@ -194,6 +194,38 @@ def test_one_in_use_or_not_loaded_is_not_unloaded_on_request(residency):
     assert residency.unload(A) == Unload(A, {S1: 101, S2: 201})
 
 
+def test_one_that_the_repository_has_lost_goes_when_nobody_uses_it(residency):
+    load(residency, A, 1)
+    load(residency, B, 2)
+    residency.pin(A, True)
+    assert residency.unload_unlisted([FIRST, A, B]) is None
+    assert residency.unload_unlisted([FIRST, B]) is None, "a request uses it"
+    residency.release(1, 1)
+    residency.release(2, 1)
+    assert residency.unload_unlisted([FIRST, B]) == Unload(A, {S1: 101, S2: 201})
+    residency.unloaded(A)
+    assert not residency.is_pinned(A)
+    assert residency.unload_unlisted([FIRST, B]) is None
+
+
+def test_what_is_loaded_under_another_name_is_not_lost(residency):
+    load(residency, A, 1)
+    residency.release(1, 1)
+    assert residency.unload_unlisted([replace(A, name="again")]) is None
+
+
+def test_a_loaded_one_waits_to_be_unloaded_while_another_is_loaded(residency):
+    load(residency, A, 1)
+    residency.release(1, 1)
+    assert not residency.must_wait(A)
+    residency.ask(2, B, 1)
+    residency.next_step(1)
+    assert residency.must_wait(A)
+    assert not residency.must_wait(C), "there is nothing to unload"
+    residency.loaded(B, 2)
+    assert not residency.must_wait(A)
+
+
 def test_the_first_needs_no_room_and_is_always_there(residency):
     assert residency.is_loaded(FIRST)
     assert residency.is_pinned(FIRST)

@@ -100,6 +100,11 @@ def leased(service, model, lease):
         pass
 
 
+def unload_until_refused(service, model):
+    while True:
+        said(service, "unload", name=model)
+
+
 def test_all_fine_tunes_are_listed_with_their_state(make):
     service = make(tune("ann", 1))
     first, ann = said(service, "list")
@@ -171,6 +176,30 @@ def test_one_in_use_and_the_first_are_not_unloaded(make):
         said(service, "unload", name="ann")
     with pytest.raises(InvalidRequest, match="default is the first"):
         said(service, "unload", name="default")
+
+
+def test_none_is_unloaded_while_another_is_loaded(make, stages):
+    service = make(tune("ann", 1), tune("bob", 2), loaded_bytes=40)
+    said(service, "load", name="ann")
+    stages.gate.clear()
+    loading = ask(service, "load", name="bob")
+    while not said(service, "list")[2]["waiting"]:
+        pass
+    with pytest.raises(ServerBusy, match="another load or unload is under way; retry after"):
+        unload_until_refused(service, "bob")  # from when its load has begun
+    stages.gate.set()
+    answered(loading)
+
+
+@pytest.mark.slow
+def test_one_that_is_removed_from_the_repository_leaves_the_memory_too(make, stages, tmp_path):
+    service = make(tune("ann", 1), tune("bob", 2), loaded_bytes=40)
+    for name in ("ann", "bob"):
+        said(service, "load", name=name)
+    write_catalogue(tmp_path, {"bob": tune("bob", 2)})
+    while len(stages.dropped) < 5:
+        assert said(service, "list")[1]["loaded"], "bob stays"
+    assert {weights for _, weights in stages.dropped} == {101, 201}
 
 
 @pytest.mark.slow
