@@ -143,7 +143,7 @@ def _require_readable(paths: list[Path], environment: Mapping[str, str]) -> None
 
 def _require_shared_memory(num_models: int) -> None:
     """Refuse where the models could not begin, and warn where they would fail later; Triton names neither cause."""
-    if shared := small_shared_memory(START_SHARED_MEMORY_BYTES * num_models):
+    if shared := small_shared_memory(START_SHARED_MEMORY_BYTES * num_models, "models cannot start"):
         raise ServerFailed(shared)
     if shared := small_shared_memory(LEAST_SHARED_MEMORY_BYTES):
         logger.warning("%s", shared)

@@ -42,14 +42,14 @@ def warnings(directory: Path) -> Iterator[str]:
         yield shared
 
 
-def small_shared_memory(least_bytes: int) -> str:
+def small_shared_memory(least_bytes: int, harm: str = "requests with recordings fail") -> str:
     """A sentence where shared memory has less room than that, through which models get what they are sent."""
     free = free_bytes(SHARED_MEMORY)
     if free >= least_bytes:
         return ""
     return (
         f"shared memory ({SHARED_MEMORY}) has {free / 2**20:.0f} MiB left; need {least_bytes / 2**20:.0f}, "
-        "or requests with recordings fail (a container: --shm-size 2g)"
+        f"or {harm} (a container: --shm-size 2g)"
     )
 
 
