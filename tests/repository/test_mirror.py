@@ -125,12 +125,12 @@ TESTED_BY = {
     "gsv_build/stage_builds.py": "tests/gsv_build/test_build_repository.py",
     "gsv_build/tensorrt_library.py": "tests/gsv_build/test_engines.py",
     "gsv_build/checks/graph_stages.py": "tests/e2e/test_compress.py",
-    "gsv_build/checks/parity.py": "tests/parity/test_path_equals_upstream.py",
+    "gsv_build/checks/parity.py": "tests/parity/test_equals_upstream.py",
     "gsv_build/checks/precision_errors.py": "tests/gsv_build/checks/test_verify.py",
     "gsv_build/checks/rounded_graphs.py": "tests/gsv_build/graphs/test_half_precision.py",
     "gsv_build/checks/served_stages.py": "tests/e2e/test_served_stages.py",
-    "gsv_build/checks/several_references.py": "tests/parity/test_stages_equal_upstream.py",
-    "gsv_build/checks/upstream_data.py": "tests/parity/test_stages_equal_upstream.py",
+    "gsv_build/checks/several_references.py": "tests/parity/test_equals_upstream.py",
+    "gsv_build/checks/upstream_data.py": "tests/parity/test_equals_upstream.py",
 }
 
 

@@ -21,6 +21,7 @@ _RESIDUAL_WRITERS = ("out_proj.weight", "linear2.weight", "output_dense.weight",
 _RESIDUAL_GAIN = 0.25
 _ATTENTION_GAIN = 2.0  # on queries and keys: sharper than uniform, or the text would hardly reach the tokens
 _ONES = ("inited", "cluster_size")
+_ROUNDED_AT_ONCE = 1 << 16
 _COUNTERS = ("num_batches_tracked", "position_ids")
 
 
@@ -50,7 +51,16 @@ def seeded_tensor(key: str, shape: Sequence[int], seed: int = 0) -> NDArray[np.f
         drawn[-1] *= EOS_LOGIT_SCALE
     if key.endswith("in_proj_weight"):
         drawn[: 2 * len(drawn) // 3] *= _ATTENTION_GAIN
-    return drawn.astype(np.float16).astype(np.float32)
+    return _rounded_to_half(drawn)
+
+
+def _rounded_to_half(drawn: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Round in place, by blocks that stay in the processor's cache."""
+    flat = np.ascontiguousarray(drawn).reshape(-1)
+    for start in range(0, flat.size, _ROUNDED_AT_ONCE):
+        block = flat[start : start + _ROUNDED_AT_ONCE]
+        block[:] = block.astype(np.float16)
+    return flat.reshape(drawn.shape)
 
 
 def _stream(key: str, seed: int) -> np.random.Generator:

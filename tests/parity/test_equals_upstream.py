@@ -1,7 +1,8 @@
-"""Every stage against what upstream's own modules computed, at official sizes with the same weights.
+"""Every stage and the whole path against what upstream's own modules computed, at official sizes with the same weights.
 
-The error is the largest difference over upstream's root mean square: 1e-4 is a hundred times what float32 sums in
-another order cost here (`python -m gsv_build parity`), and far below what any wrong constant, axis or mask costs.
+One file, because one worker then draws the networks for both. Of a stage, the error is the largest difference over
+upstream's root mean square: 1e-4 is a hundred times what float32 sums in another order cost here
+(`python -m gsv_build parity`), and far below what any wrong constant, axis or mask costs.
 """
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from gsv_build.checks import parity
 from gsv_build.checks.upstream_data import MAX_STAGE_ERROR
-from gsv_runtime.versions import SUPPORTED
+from gsv_runtime.versions import SUPPORTED, ModelVersion
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +37,19 @@ def test_quantizer_reference_encoder_acoustic_vocoder_and_a_voice_of_two_referen
     errors = list(parity.sovits_errors(data, version, networks.speaker_encoder))
     assert len(errors) == 11
     assert [error for error in errors if not error.error <= error.limit] == []
+
+
+@pytest.mark.parametrize("version", parity.WHOLE_PATH_VERSIONS)
+def test_waveforms_equal_upstreams_for_two_references(data, networks, version):
+    """Greedy (top_k = 1) and without noise, sentence by sentence.
+
+    v2 says three texts; the others share its T2S and differ behind it, so they say one. `python -m gsv_build parity`
+    says all, and with `--server` through a Triton server.
+    """
+    texts = tuple(parity.TEXTS) if version is ModelVersion.V2 else ("weather",)
+    matches = list(parity.module_path_matches(data, networks.of(version), version, texts))
+    assert len(matches) == 2 * len(texts)
+    assert [match for match in matches if not (match.same_tokens and match.snr_db >= parity.MIN_SNR_DB)] == []
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
