@@ -118,6 +118,11 @@ def test_the_page_plays_every_sample_that_comes_without_a_gap(page):
     assert spoken["first_audio_ms"] > 0
 
 
+def test_the_page_knows_when_each_word_is_said(page):
+    text = "The young woman found a good book on the table. The children laughed, and nobody minded."
+    assert page["words"] == [word.strip(".,") for word in text.split()]
+
+
 def test_the_page_speaks_while_a_person_types_and_is_interrupted(page):
     assert page["live"]["seconds"] > 1
     assert page["live"]["rms"] > 0.001

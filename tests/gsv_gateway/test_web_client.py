@@ -86,6 +86,54 @@ def test_only_samples_with_a_seed_can_be_taken_up(running, fields):
     assert "need response_format pcm and its seed" in answer.json()["error"]["message"]
 
 
+SPOKEN = ("One", "two", "three", "four", "five", "six")
+WORD_S = 0.4
+
+
+@pytest.fixture
+def timed(running, triton, chunk_answer):
+    """A gateway before a server that says six words, two in a chunk, and leaves out the fifth."""
+    text = "😀 One two three four five six."
+    places = [text.index(word) for word in SPOKEN]
+    words = [
+        {"text": word, "start": place, "end": place + len(word), "start_s": n * WORD_S, "end_s": (n + 1) * WORD_S}
+        for n, (word, place) in enumerate(zip(SPOKEN, places, strict=True))
+    ]
+    fault = {"text": "five", "start": places[4], "end": places[4] + 4, "fault": "swallowed"}
+    triton.answers = [
+        {
+            **chunk_answer(n, seconds=2 * WORD_S, last=n == 2),
+            "words": [json.dumps(word) for word in words[2 * n : 2 * n + 2]],
+            "word_faults": [json.dumps(fault)] if n == 2 else [],
+        }
+        for n in range(3)
+    ]
+    return running
+
+
+@pytest.mark.clients
+def test_the_word_that_is_heard_is_marked_and_one_that_was_swallowed_is_named(timed):
+    chromium = shutil.which("chromium")
+    if chromium is None or not (NODE / "node_modules" / "playwright-core").is_dir():
+        pytest.skip("Chromium or playwright-core is not installed: `make test-clients`")
+    script = ROOT / "tests" / "e2e" / "clients" / "use_words.mjs"
+    seen = json.loads(run(["node", str(script), timed.url], ROOT, NODE_FOLDER=str(NODE), CHROMIUM=chromium))
+    assert seen["errors"] == seen["axe"] == []
+    for moves in (seen["moves"], seen["live_moves"]):
+        assert all(len(move["words"]) <= 1 for move in moves)
+        marked = [move for move in moves if move["words"]]
+        numbers = [SPOKEN.index(move["words"][0]) for move in marked]
+        assert numbers == sorted(set(numbers))  # in order, each once
+        assert len(numbers) >= 3  # a busy machine draws few frames
+        for number, move in zip(numbers, marked, strict=True):
+            heard_s = move["played"] - move["latency"]  # or up to 50 ms more: the page is told 20 times a second
+            assert number * WORD_S <= heard_s + 0.06
+            assert heard_s < (number + 1) * WORD_S + 0.25
+    assert seen["text"].strip() == "😀 One two three four five (left out?) six."
+    assert (seen["faults"], seen["notes"], seen["chinese_notes"]) == (["five"], ["(left out?)"], ["（漏读？）"])
+    assert seen["summary"] == "These words may be missing or said twice: five."
+
+
 @pytest.mark.clients
 def test_node_and_chromium_lose_no_word_and_keep_what_was_heard(running, built):
     chromium = shutil.which("chromium")

@@ -5,4 +5,4 @@ export { Changed, Interrupted, NetworkLost, NotKept, Refused, SpeechError } from
 export { floats, SpeakerOutput, type Output } from "./player.js";
 export { keyOf, SAMPLE_RATE_HZ, type SpeechOptions } from "./request.js";
 export { defaultStore, IndexedDbStore, MemoryStore } from "./stores.js";
-export { speech, type StreamSettings } from "./stream.js";
+export { speech, type SpokenWord, type SpokenWords, type StreamSettings, type WordFault } from "./stream.js";

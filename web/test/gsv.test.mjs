@@ -6,7 +6,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import "fake-indexeddb/auto";
 import {
-  Changed, IndexedDbStore, Interrupted, keyOf, MemoryStore, NetworkLost, NotKept, PhraseCache, Refused, SpeechClient,
+  Changed, IndexedDbStore, Interrupted, keyOf, MemoryStore, NetworkLost, NotKept, PhraseCache, Refused, speech, SpeechClient,
 } from "../dist/index.js";
 import { sha256 } from "../dist/sha256.js";
 
@@ -28,13 +28,28 @@ async function gateway({ breaks = [], status = null, voice = () => "" } = {}) {
     const samples = Buffer.alloc(6_000);
     const seed = createHash("sha256").update(`${fields.input} ${fields.seed} ${voice(asked.length)}`).digest();
     for (let i = 0; i < 3_000; i += 1) samples.writeInt16LE(seed[i % 32] * 100 - i, 2 * i);
-    const rest = samples.subarray(2 * (fields.skip_samples ?? 0));
+    const sound = samples.subarray(2 * (fields.skip_samples ?? 0));
+    const rest = fields.stream_format === "sse" ? Buffer.from(events(sound)) : sound;
     const cut = breaks.shift();
     response.writeHead(200, { "Content-Type": "audio/pcm" });
     response.write(rest.subarray(0, cut ?? rest.length), () => (cut === undefined ? response.end() : response.destroy()));
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { asked, url: `http://127.0.0.1:${server.address().port}`, stop: () => server.close() };
+}
+
+/** The sound in two events, a word behind each, as the gateway sends them. */
+function events(sound) {
+  const half = sound.length >> 1;
+  const word = (word, start) => ({ word, start, end: start + 0.04, input_start: Math.round(25 * start), input_end: 9 });
+  const told = [
+    { type: "speech.audio.delta", audio: sound.subarray(0, half).toString("base64") },
+    { type: "speech.audio.words", words: [word("One", 0)], word_faults: [] },
+    { type: "speech.audio.delta", audio: sound.subarray(half).toString("base64") },
+    { type: "speech.audio.words", words: [word("two", 0.04)], word_faults: [{ word: "two", fault: "repeated", input_start: 1, input_end: 9 }] },
+    { type: "speech.audio.done", usage: {} },
+  ];
+  return told.map((each) => `data: ${JSON.stringify(each)}\n\n`).join("");
 }
 
 function client(url, more = {}) {
@@ -63,6 +78,24 @@ test("a stream that is cut anywhere is heard as one that is not", async () => {
     broken.stop();
   }
   whole.stop();
+});
+
+test("words are told once each, wherever the stream is cut, and the sound is the same", async () => {
+  const whole = await gateway();
+  const expected = await client(whole.url).speak("Hello.", { seed: 7 }).bytes();
+  whole.stop();
+  for (const breaks of [[], [0], [3_000], [4_150], [4_200, 4_200], [8_300], [8_500]]) {
+    const broken = await gateway({ breaks: [...breaks] });
+    const [heard, words, faults] = [[], [], []];
+    const told = (more) => { words.push(...more.words); faults.push(...more.word_faults); };
+    const settings = { url: broken.url, wait };
+    for await (const piece of speech("Hello.", { seed: 7 }, settings, undefined, told)) heard.push(...piece);
+    assert.deepEqual(Uint8Array.from(heard), expected, String(breaks));
+    assert.deepEqual(words.map(({ word }) => word), ["One", "two"], String(breaks));
+    assert.deepEqual(faults.map(({ word, fault }) => [word, fault]), [["two", "repeated"]]);
+    assert.ok(broken.asked.every(({ timestamp_granularities }) => timestamp_granularities[0] === "word"));
+    broken.stop();
+  }
 });
 
 test("a stream without a seed is taken up with the seed that it began with", async () => {

@@ -139,6 +139,9 @@ class DeepgramListener:
         """Send sound."""
         await self._connection.send_audio(data)
 
+    async def words(self, told: dict[str, list[dict[str, Any]]]) -> None:
+        """Their clients are not told."""
+
     async def spoken(self, text: str, seconds: float) -> None:
         """Their clients are not told."""
 

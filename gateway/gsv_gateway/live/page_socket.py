@@ -3,6 +3,7 @@
 → start {voice, language, speed, sample_rate, seed, …, key}    first, within 10 s; fields as of /v1/audio/speech
 → text {text} · flush · interrupt · close
 ← started {request_id, sample_rate} · speaking {text} · binary samples · spoken {text, seconds}
+← words {words, word_faults}    with timestamp_granularities; seconds and characters are those of the text being spoken
 ← flushed · interrupted · error {message, code, fatal}
 """
 
@@ -23,7 +24,8 @@ from gsv_gateway.openai.fields import SpeechBody
 from gsv_gateway.problems import RequestRefused, problem_of
 
 _START_WITHIN_S = 10.0
-_ALWAYS = {"model": "gpt-sovits", "input": "…", "response_format": "pcm"}
+# Messages beside the sound have room for words, as server-sent events have.
+_ALWAYS = {"model": "gpt-sovits", "input": "…", "response_format": "pcm", "stream_format": "sse"}
 
 
 def router(gateway: Gateway) -> APIRouter:
@@ -117,6 +119,10 @@ class PageListener:
     async def audio(self, data: bytes) -> None:
         """Send sound."""
         await self._connection.send_audio(data)
+
+    async def words(self, told: dict[str, list[dict[str, Any]]]) -> None:
+        """Tell when words are said, and which were not, or twice."""
+        await self._connection.send(type="words", **told)
 
     async def spoken(self, text: str, seconds: float) -> None:
         """Tell that it was sent to its end."""

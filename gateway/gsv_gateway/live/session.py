@@ -10,12 +10,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from gsv_client import InvalidRequest, SynthesisError
 from gsv_gateway.live.clauses import TextBuffer
 from gsv_gateway.problems import RequestRefused
 from gsv_gateway.speech_response import Wanted, encoded
+from gsv_gateway.spoken_words import SpokenWords
 from gsv_gateway.tritons import Speech
 
 HUNGRY_S = 0.6  # of sound ahead of the listener, below which clauses are not waited out
@@ -30,6 +31,10 @@ class Listener(Protocol):
 
     async def audio(self, data: bytes) -> None:
         """Hear."""
+        ...
+
+    async def words(self, told: dict[str, list[dict[str, Any]]]) -> None:
+        """Be told when words of the text are said, behind the sound that they end in; if the server was asked."""
         ...
 
     async def spoken(self, text: str, seconds: float) -> None:
@@ -161,14 +166,19 @@ class Session:
                     await self._changed.wait()
 
     async def _say(self, text: str) -> None:
-        told_s = 0.0
+        told_s, words = 0.0, SpokenWords(self._wanted.stretch)
         try:
             async with self._speak(text) as speech:
+                words.listen(speech)
                 await self._listener.speaking(text)
                 async for data in encoded(speech.chunks, speech.sample_rate, self._wanted):
                     await self._listener.audio(data)
                     self._heard_until_s = max(self._heard_until_s, self._clock()) + speech.heard_s - told_s
                     told_s = speech.heard_s
+                    if told := words.take():
+                        await self._listener.words(told)
+                if told := words.take():
+                    await self._listener.words(told)
                 self.audio_s += speech.heard_s
                 await self._listener.spoken(text, speech.heard_s)
         except (SynthesisError, RequestRefused) as error:

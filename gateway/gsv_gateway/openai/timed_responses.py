@@ -1,6 +1,6 @@
 """Answers that carry more than sound: server-sent events, and one JSON object; both with the words' times if asked for.
 
-Times are seconds of the audio that is sent. A word follows the sound that it ends in.
+A word follows the sound that it ends in.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from typing import Any
 
 from starlette.types import Send
 
-from gsv_client import Word
-from gsv_client.audio import Chunk
 from gsv_gateway.speech_response import SpeechResponse, whole
+from gsv_gateway.spoken_words import SpokenWords
 from gsv_gateway.tritons import Speech
 
 
@@ -29,21 +28,11 @@ class _TimedResponse(SpeechResponse):
         super().__init__(*args, **options)
         self._usage = usage
         self._spoken: Speech | None = None
-        self._words: list[Word] = []
+        self._words = SpokenWords(self._wanted.stretch)
 
     def _listen(self, speech: Speech) -> None:
         self._spoken = speech
-        speech.chunks = self._noted(speech.chunks)
-
-    async def _noted(self, chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
-        async for chunk in chunks:
-            self._words += chunk.words
-            yield chunk
-
-    def _take_words(self) -> list[dict[str, Any]]:
-        """What has come since this was last asked, with times of the audio as it is played."""
-        words, self._words = self._words, []
-        return [word_object(word, self._wanted.stretch) for word in words]
+        self._words.listen(speech)
 
     @property
     def _seconds(self) -> float:
@@ -61,10 +50,10 @@ class EventResponse(_TimedResponse):
         """An event for each piece, one for the words that end in it, and one that ends them."""
         async for data in encoded_pieces:
             yield event({"type": "speech.audio.delta", "audio": base64.b64encode(data).decode("ascii")})
-            if words := self._take_words():
-                yield event({"type": "speech.audio.words", "words": words})
-        if words := self._take_words():
-            yield event({"type": "speech.audio.words", "words": words})
+            if told := self._words.take():
+                yield event({"type": "speech.audio.words", **told})
+        if told := self._words.take():
+            yield event({"type": "speech.audio.words", **told})
         yield event({"type": "speech.audio.done", "usage": self._usage(self._seconds)})
 
     async def _send_pieces(self, speech: Speech, send: Send) -> None:
@@ -73,7 +62,8 @@ class EventResponse(_TimedResponse):
 
 
 class ObjectResponse(_TimedResponse):
-    """One JSON object: ``audio`` in base64, ``format``, ``sample_rate``, ``duration``, ``words`` and ``usage``."""
+    """One JSON object: ``audio`` in base64, ``format``, ``sample_rate``, ``duration``, ``words``, ``word_faults`` and
+    ``usage``."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, whole=True, **options)
@@ -87,30 +77,13 @@ class ObjectResponse(_TimedResponse):
             "format": self._wanted.format.name,
             "sample_rate": self._wanted.rate_hz,
             "duration": round(self._seconds / self._wanted.stretch, 3),
-            "words": self._take_words(),
+            **(self._words.take() or {"words": [], "word_faults": []}),
             "usage": self._usage(self._seconds),
         }
         body = json.dumps(told, ensure_ascii=False).encode("utf-8")
         self.headers["content-length"] = str(len(body))
         await self._start(send)
         await self._send(send, body, more=False)
-
-
-def word_object(word: Word, stretch: float) -> dict[str, Any]:
-    """A word as OpenAI's transcriptions have it, its place in the input, and its phones if they were asked for."""
-    told: dict[str, Any] = {
-        "word": word.text,
-        "start": round(word.start_s / stretch, 3),
-        "end": round(word.end_s / stretch, 3),
-        "input_start": word.start,
-        "input_end": word.end,
-    }
-    if word.phones:
-        told["phones"] = [
-            {"phone": phone.name, "start": round(phone.start_s / stretch, 3), "end": round(phone.end_s / stretch, 3)}
-            for phone in word.phones
-        ]
-    return told
 
 
 def event(value: Mapping[str, Any]) -> bytes:

@@ -2,9 +2,10 @@
 import * as api from "./api.js";
 import { decode, faultsOf } from "./clip.js";
 import { remember } from "./history.js";
-import { said } from "./phrases.js";
+import { asked as canAsk, cannotTell, said } from "./phrases.js";
 import { Player } from "./player.js";
 import { Recorder } from "./recorder.js";
+import { Transcript } from "./transcript.js";
 import { wavOf } from "./wav.js";
 import { language, show, word } from "./words.js";
 
@@ -14,7 +15,8 @@ const byId = (id) => document.getElementById(id);
 
 const state = { abort: null, socket: null, sent: "", recorder: null, clip: null, pieces: 0 };
 const player = new Player(showFigures);
-window.gsv = { player, state };
+const transcript = new Transcript(byId("said"), byId("said-faults"));
+window.gsv = { player, state, transcript };
 
 function tell(name, values) {
   byId("status").textContent = word(name, values);
@@ -69,8 +71,12 @@ async function speak() {
     state.pieces = 0;
     const { response_format: _, sample_rate: __, ...options } = fields(sampleRate);
     const asked = seeded({ ...fields(sampleRate), input: byId("text").value });
-    for await (const piece of said(asked.input, options, asked.seed, abort.signal)) {
-      if (!state.pieces) byId("first-byte").textContent = `${(performance.now() - clickedAt).toFixed(0)} ms`;
+    transcript.begin(asked.language);
+    for await (const piece of said(asked.input, options, asked.seed, abort.signal, (words) => transcript.tell(words))) {
+      if (!state.pieces) {
+        byId("first-byte").textContent = `${(performance.now() - clickedAt).toFixed(0)} ms`;
+        transcript.say(asked.input, 0);
+      }
       state.pieces += 1;
       player.push(piece);
     }
@@ -105,16 +111,22 @@ async function liveOn() {
   state.sent = "";
   state.pieces = 0;
   const { input: _, ...start } = seeded(fields(sampleRate));
-  state.socket = api.live(start);
+  transcript.begin(start.language);
+  state.socket = api.live({ ...start, timestamp_granularities: canAsk.words ? ["word"] : [] });
   state.socket.addEventListener("message", ({ data }) => {
     if (data instanceof ArrayBuffer) return player.push(new Uint8Array(data));
     const message = JSON.parse(data);
     if (message.type === "started") typed();
     else if (message.type === "speaking") {
       state.pieces += 1;
+      transcript.say(message.text, player.seconds());
       byId("status").textContent = message.text;
-    } else if (message.type === "interrupted") tell("interrupted");
-    else if (message.type === "error") fail(new Error(message.message));
+    } else if (message.type === "words") transcript.tell(message);
+    else if (message.type === "interrupted") tell("interrupted");
+    else if (message.type === "error") {
+      if (cannotTell(message.message)) canAsk.words = false; // from the next time on
+      fail(new Error(message.message));
+    }
   });
   state.socket.addEventListener("close", () => {
     state.socket = null;
@@ -130,6 +142,7 @@ function typed() {
   if (!text.startsWith(state.sent)) {
     state.socket.send('{"type":"interrupt"}');
     player.begin(performance.now());
+    transcript.begin(byId("language").value);
     state.sent = "";
   }
   const added = text.slice(state.sent.length);
@@ -230,9 +243,10 @@ async function compare() {
   }
 }
 
-function drawWave() {
-  requestAnimationFrame(drawWave);
+function drawFrame() {
+  requestAnimationFrame(drawFrame);
   if (!player.analyser || document.hidden) return;
+  transcript.show(player.position());
   const canvas = byId("wave");
   const pen = canvas.getContext("2d");
   const values = new Float32Array(player.analyser.fftSize);
@@ -308,7 +322,7 @@ function start() {
     forgive();
     listVoices().catch(fail);
   });
-  drawWave();
+  drawFrame();
   listVoices().catch(fail);
 }
 

@@ -75,7 +75,7 @@ class Player extends AudioWorkletProcessor {
     this.sinceTold = 0;
     this.port.postMessage({
       buffered: this.queued / sampleRate, gaps: this.gaps, gapSeconds: this.gapSamples / sampleRate,
-      played: this.played / sampleRate,
+      played: this.played / sampleRate, silent: this.inGap || this.told,
     });
   }
 }

@@ -1,5 +1,6 @@
 // Sound as it arrives: 16-bit samples in, an AudioWorklet out, and an account of what a listener notices.
 const PREBUFFER_S = 0.06;
+const TOLD_EVERY_S = 0.05; // by the worklet
 
 export class Player {
   constructor(onFigures) {
@@ -26,6 +27,7 @@ export class Player {
     this.odd = new Uint8Array(0);
     this.pieces = [];
     this.figures = { firstAudio: null, buffered: 0, gaps: 0, gapSeconds: 0, played: 0 };
+    this.toldAt = null;
     this.captured = [];
     this.node.port.postMessage({
       reset: true, prebuffer: Math.round(PREBUFFER_S * this.context.sampleRate), capture: this.capture,
@@ -54,7 +56,21 @@ export class Player {
 
   stop() {
     this.node?.port.postMessage({ reset: true });
+    this.toldAt = null;
     this.finish?.("stopped");
+  }
+
+  // Seconds that have come.
+  seconds() {
+    return this.pieces.reduce((sum, piece) => sum + piece.length, 0) / this.context.sampleRate;
+  }
+
+  // The second that is heard now, below nought where nothing is: what the worklet has told and given since, less what is
+  // still on its way to the ear.
+  position() {
+    if (!this.toldAt || this.figures.silent) return -1;
+    const sinceS = Math.min((performance.now() - this.toldAt) / 1000, TOLD_EVERY_S);
+    return Math.max(0, this.figures.played + sinceS - (this.context.outputLatency || 0));
   }
 
   samples() {
@@ -71,7 +87,10 @@ export class Player {
     if (data.first) this.figures.firstAudio = performance.now() - this.clickedAt;
     else if (data.finished) this.finish("done");
     else if (data.played instanceof Float32Array) this.captured.push(data.played);
-    else Object.assign(this.figures, data);
+    else {
+      Object.assign(this.figures, data);
+      this.toldAt = performance.now();
+    }
     this.onFigures(this.figures);
   }
 }

@@ -3,7 +3,7 @@ const KEPT = "gsv-page-1";
 const FILES = [
   "./", "page/api.js", "page/app.js", "page/clip.js", "page/history.js", "page/icon.svg", "page/manifest.webmanifest",
   "page/phrases.js", "page/player.js", "page/player-worklet.js", "page/recorder.js", "page/recorder-worklet.js",
-  "page/style.css", "page/wav.js", "page/words.js", "page/client/cache.js", "page/client/client.js", "page/client/errors.js",
+  "page/style.css", "page/transcript.js", "page/wav.js", "page/words.js", "page/client/cache.js", "page/client/client.js", "page/client/errors.js",
   "page/client/index.js", "page/client/player.js", "page/client/request.js", "page/client/sha256.js",
   "page/client/stores.js", "page/client/stream.js",
 ];

@@ -17,6 +17,8 @@ export const WORDS = {
     good: "This clip will do: {s} s.", unreadable: "This file cannot be read as audio.", noMicrophone: "No microphone: {why}",
     cloned: "{name} is cloned.", deleted: "{name} is deleted.", cloning: "Cloning …", noVoice: "No voice yet: clone one below.",
     compared: "Both are ready.", wantKey: "This server wants an API key.", interrupted: "Interrupted.",
+    said: "What is said", swallowed: "(left out?)", repeated: "(said twice?)",
+    faulty: "These words may be missing or said twice: {words}.",
   },
   zh: {
     dark: "深色", light: "浅色", key: "API 密钥", useKey: "使用", speakTitle: "朗读", text: "文本", voice: "音色",
@@ -33,6 +35,7 @@ export const WORDS = {
     quiet: "音量太低：峰值为 {db} dB。", good: "这段录音可用：{s} 秒。", unreadable: "无法读取这个音频文件。",
     noMicrophone: "没有麦克风：{why}", cloned: "已克隆 {name}。", deleted: "已删除 {name}。", cloning: "正在克隆…",
     noVoice: "还没有音色：请在下面克隆一个。", compared: "两段都已就绪。", wantKey: "此服务器需要 API 密钥。", interrupted: "已打断。",
+    said: "正在朗读的文本", swallowed: "（漏读？）", repeated: "（重读？）", faulty: "这些词可能漏读或重读：{words}。",
   },
 };
 

@@ -78,6 +78,7 @@ try {
   await spoken(page);
   seen.spoken = await captured(page);
   seen.figures = await page.locator("#figures").innerText();
+  seen.words = await page.locator("#said span").allTextContents();
   seen.wav = await downloaded(page, "wav");
   seen.mp3 = await downloaded(page, "mp3");
   await page.screenshot({ path: join(screenshots, "light.png"), fullPage: true });

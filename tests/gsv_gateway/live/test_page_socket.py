@@ -41,6 +41,20 @@ def test_a_text_is_spoken_while_it_is_written_and_what_happens_is_told(running, 
     assert {"language": "en", "speed": 1.5, "seed": 3}.items() <= triton.spoken[0].items()
 
 
+def test_words_follow_their_sound_where_they_are_asked_for(running, triton, chunk_answer):
+    said = {"text": "Hi", "start": 0, "end": 2, "start_s": 0.0, "end_s": 0.1}
+    fault = {"text": "Hi", "start": 0, "end": 2, "fault": "repeated"}
+    triton.answers = [{**chunk_answer(0, last=True), "words": [json.dumps(said)], "word_faults": [json.dumps(fault)]}]
+    with opened(running, sample_rate=32_000, timestamp_granularities=["word"]) as socket:
+        socket.send('{"type":"text","text":"Hi. "}')
+        found = received(socket, "spoken")
+    assert triton.spoken[0]["timestamps"] == "word"
+    kinds = [message if isinstance(message, int) else message["type"] for message in found]
+    assert kinds == ["started", "speaking", 6_400, "words", "spoken"]
+    assert found[3]["words"] == [{"word": "Hi", "start": 0.0, "end": 0.1, "input_start": 0, "input_end": 2}]
+    assert found[3]["word_faults"] == [{"word": "Hi", "fault": "repeated", "input_start": 0, "input_end": 2}]
+
+
 def test_an_interrupt_is_told_when_the_stream_is_free(running, triton, chunk_answer, wait, eventually):
     triton.answers = [chunk_answer(0), wait]
     with opened(running) as socket:

@@ -51,6 +51,9 @@ class Ear:
     async def audio(self, data):
         self.told.append(("audio", len(data)))
 
+    async def words(self, told):
+        self.told.append(("words", told))
+
     async def spoken(self, text, seconds):
         self.told.append(("spoken", text, seconds))
 

@@ -46,6 +46,16 @@ def test_one_object_has_the_sound_its_length_and_the_words(timed):
     assert told["usage"]["output_tokens"] == 5
 
 
+def test_words_that_a_take_swallowed_or_says_twice_are_named(running, triton, chunk_answer):
+    fault = json.dumps({"text": "you", "start": 6, "end": 9, "fault": "swallowed"})
+    triton.answers = [{**chunk_answer(0, last=True), "words": [word("Hello", 0, 0.0, 0.1)], "word_faults": [fault]}]
+    asked = {"input": "Hello you", "response_format": "pcm", "timestamp_granularities": ["word"]}
+    named = [{"word": "you", "fault": "swallowed", "input_start": 6, "input_end": 9}]
+    told = events(running.say(**asked, stream_format="sse"))
+    assert [event["word_faults"] for event in told if event["type"] == "speech.audio.words"] == [named]
+    assert running.say(**asked, stream_format="json").json()["word_faults"] == named
+
+
 def test_phones_come_with_their_words_if_they_are_asked_for(running, triton, chunk_answer):
     said = word("Hi", 0, 0.0, 0.1, phones=[["HH", 0.0, 0.04], ["AY1", 0.04, 0.1]])
     triton.answers = [{**chunk_answer(0, last=True), "words": [said]}]

@@ -17,11 +17,15 @@ export function keyOf(text, options = {}) {
     const names = Object.keys(fields).filter((name) => !NOT_IN_KEY.has(name)).sort();
     return sha256(`{${names.map((name) => `${JSON.stringify(name)}:${JSON.stringify(fields[name])}`).join(",")}}`);
 }
-/** The body of `POST /v1/audio/speech`; it always has a seed, so that a lost stream can be taken up again. */
-export function bodyOf(text, options, seed, skipSamples) {
+/**
+ * The body of `POST /v1/audio/speech`; it always has a seed, so that a lost stream can be taken up again. `isTimed` asks
+ * for events that tell when words are said.
+ */
+export function bodyOf(text, options, seed, skipSamples, isTimed = false) {
     const { voiceVersion: _, ...asked } = given(options);
     return JSON.stringify({
         model: "gpt-sovits", ...asked, input: text, seed, response_format: "pcm", sample_rate: SAMPLE_RATE_HZ,
         ...(skipSamples ? { skip_samples: skipSamples } : {}),
+        ...(isTimed ? { stream_format: "sse", timestamp_granularities: ["word"] } : {}),
     });
 }

@@ -7,20 +7,24 @@ const LONGEST_WAIT_MS = 5_000;
  * Yield a phrase as little-endian 16-bit samples at 32 kHz, in pieces of whole samples.
  *
  * When the connection breaks, the same phrase is asked for with the same seed from the sample where it broke, less a
- * short overlap; if that is not what was heard before, `Changed` is thrown.
+ * short overlap; if that is not what was heard before, `Changed` is thrown. With `told` the gateway is asked when words
+ * are said, and each is told once, behind the sound that it ends in.
  */
-export async function* speech(text, options, settings, signal) {
+export async function* speech(text, options, settings, signal, told) {
     const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
     const wait = settings.wait ?? waited;
     let received = 0; // bytes handed out
     let tail = new Uint8Array(0); // the last of them
     let failures = 0;
+    const tellNew = told && toldOnce(told);
     for (;;) {
         const before = received;
         try {
             const skipped = Math.max(0, received - tail.length);
             const fitting = new Overlap(tail);
-            for await (const piece of wholeSamples(answer(settings, bodyOf(text, options, seed, skipped / 2), signal))) {
+            const body = bodyOf(text, options, seed, skipped / 2, told !== undefined);
+            const pieces = answer(settings, body, signal);
+            for await (const piece of wholeSamples(tellNew ? soundOf(pieces, tellNew) : pieces)) {
                 const fresh = fitting.take(piece);
                 if (!fresh.length)
                     continue;
@@ -94,6 +98,40 @@ async function* answer(settings, body, signal) {
     finally {
         reader.cancel().catch(() => undefined);
     }
+}
+/** The sound of server-sent events; their words are told. An answer without its last event has broken off. */
+async function* soundOf(pieces, told) {
+    const decoder = new TextDecoder();
+    let text = "";
+    let isDone = false;
+    for await (const piece of pieces) {
+        const events = (text + decoder.decode(piece, { stream: true })).split("\n\n");
+        text = events.pop();
+        for (const each of events) {
+            const event = JSON.parse(each.slice("data: ".length));
+            if (event.type === "speech.audio.delta")
+                yield Uint8Array.from(atob(event.audio), (each) => each.charCodeAt(0));
+            else if (event.type === "speech.audio.words")
+                told({ words: event.words, word_faults: event.word_faults ?? [] });
+            else
+                isDone ||= event.type === "speech.audio.done";
+        }
+    }
+    if (!isDone)
+        throw new Error("the answer broke off");
+}
+/** Passes on what was not told yet: a stream that is taken up again tells all its words again. */
+function toldOnce(told) {
+    const before = new Set();
+    const isNew = (each) => {
+        const name = JSON.stringify(each);
+        return before.has(name) ? false : Boolean(before.add(name));
+    };
+    return ({ words, word_faults }) => {
+        const fresh = { words: words.filter(isNew), word_faults: word_faults.filter(isNew) };
+        if (fresh.words.length || fresh.word_faults.length)
+            told(fresh);
+    };
 }
 async function refusal(response) {
     const body = await response.json().catch(() => ({}));
