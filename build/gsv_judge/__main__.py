@@ -44,6 +44,8 @@ def parser() -> argparse.ArgumentParser:
                        help="several: each is judged beside the first, sample by sample")  # fmt: skip
     speak.add_argument("--originals", type=Path, help="folder of the same texts by the imitated voices, for the melody")
     speak.add_argument("--seed", type=int, default=1)
+    speak.add_argument("--retries", type=int, help="times that a sentence at fault is said again; the server's default")
+    speak.add_argument("--watch-words", action="store_true", help="words swallowed or said twice are faults, too")
     compare = commands.add_parser("compare", help="two judged folders side by side, second minus first")
     compare.add_argument("first", type=Path)
     compare.add_argument("second", type=Path)
@@ -108,7 +110,9 @@ def _speak(asked: argparse.Namespace) -> str:
     if asked.originals:
         sayings = speaking.with_originals(sayings, asked.originals)
     with Client(asked.url) as client:
-        clips = speaking.speak(client, sayings, asked.folder, asked.streaming, asked.seed)
+        options = {} if asked.retries is None else {"retries": asked.retries}
+        options |= {"timestamps": "word"} if asked.watch_words else {}
+        clips = speaking.speak(client, sayings, asked.folder, asked.streaming, asked.seed, **options)
     return f"{len(clips)} clips in {asked.folder}; next: python -m gsv_judge judge {asked.folder}"
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -87,7 +88,9 @@ def with_originals(sayings: Sequence[Saying], originals: Path) -> list[Saying]:
     return found
 
 
-def speak(client: Client, sayings: Sequence[Saying], folder: Path, streaming: Sequence[str], seed: int) -> list[Clip]:
+def speak(
+    client: Client, sayings: Sequence[Saying], folder: Path, streaming: Sequence[str], seed: int, **options: Any
+) -> list[Clip]:
     """Speak everything, once for each way of streaming, and write audio and manifest.
 
     With more than one way, clips of all but the first are judged beside the first's, sample by sample: with
@@ -99,6 +102,7 @@ def speak(client: Client, sayings: Sequence[Saying], folder: Path, streaming: Se
         folder: made if need be.
         streaming: "off", "sentence" or "chunk", one or more.
         seed: of every request: the same speech whichever way it is streamed.
+        options: further ones of every request, as `Client.synthesize` takes them.
 
     Returns:
         What the manifest says.
@@ -106,13 +110,13 @@ def speak(client: Client, sayings: Sequence[Saying], folder: Path, streaming: Se
     folder.mkdir(parents=True, exist_ok=True)
     for one in {saying.speaker.name: saying.speaker for saying in sayings}.values():
         client.register_voice(one.name, one.audio, one.prompt_text, one.prompt_language)
-    clips = list(_clips(client, sayings, folder, streaming, seed))
+    clips = list(_clips(client, sayings, folder, streaming, {"seed": seed, "cache": "off", **options}))
     write_manifest(folder, clips)
     return clips
 
 
 def _clips(
-    client: Client, sayings: Sequence[Saying], folder: Path, streaming: Sequence[str], seed: int
+    client: Client, sayings: Sequence[Saying], folder: Path, streaming: Sequence[str], options: dict[str, Any]
 ) -> Iterator[Clip]:
     """Clips as they are spoken."""
     for index, saying in enumerate(tqdm(sayings, desc="spoken", unit="text", mininterval=5)):
@@ -122,9 +126,8 @@ def _clips(
                 saying.text,
                 voice=saying.speaker.name,
                 language=saying.language,
-                seed=seed,
                 streaming=way,
-                cache="off",
+                **options,
             )
             name = f"{index:04d}-{saying.speaker.name}" + (f"-{way}" if len(streaming) > 1 else "")
             path = folder / f"{name}.flac"

@@ -2,6 +2,9 @@
 
 import pytest
 
+from gsv_bench.timed_words import LANGUAGES, drawn_texts, faults_of_times
+from gsv_client import Client
+
 from .test_speech import speak
 
 SENTENCES = {
@@ -40,6 +43,14 @@ def test_a_transcript_may_be_in_any_language(language, client, make_recording):
     client.voices(inputs | {"prompt_text": SENTENCES[language], "prompt_language": language})
     assert speak(client, voice=f"voice-{language}", text="Good morning.").size > QUARTER_SECOND_SAMPLES
     client.voices({"action": "delete", "voice": f"voice-{language}"})
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_words_of_users_texts_get_times_in_order_that_cover_the_text_inside_the_audio(language, server, registered):
+    with Client(f"127.0.0.1:{server.ports.grpc}") as client:
+        for text in drawn_texts(language, 2):
+            audio = client.synthesize(text, voice="low", language=language, seed=1, timestamps="word", retries=0)
+            assert faults_of_times(text, audio.words, audio.dropped, audio.duration_s) == []
 
 
 def test_an_unknown_language_is_refused_with_those_that_there_are(client, registered):

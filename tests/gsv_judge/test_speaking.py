@@ -22,6 +22,7 @@ class Client:
 
     def synthesize(self, text, **options):
         self.asked.append((text, options["voice"], options["streaming"]))
+        self.options = options
         samples = hum(200)
         parts = np.split(samples, [10_000]) if options["streaming"] == "chunk" else [samples]
         chunks = tuple(Chunk(part, RATE_HZ, index) for index, part in enumerate(parts))
@@ -46,6 +47,13 @@ def test_speakers_take_turns_and_are_registered_once(tmp_path, references):
     speak(client, sayings, tmp_path / "out", ["chunk"], seed=1)
     assert client.voices == [("ann", "ann.flac", "Hm.", "en"), ("bob", "bob.flac", "Hm.", "en")]
     assert client.asked == [("One.", "ann", "chunk"), ("Two.", "bob", "chunk"), ("Three.", "ann", "chunk")]
+
+
+def test_further_options_are_those_of_every_request(tmp_path, references):
+    client = Client()
+    sayings = in_turn(["One."], "en", read_speakers(references))
+    speak(client, sayings, tmp_path / "out", ["chunk"], seed=1, retries=0, timestamps="word")
+    assert {"seed": 1, "cache": "off", "retries": 0, "timestamps": "word"}.items() <= client.options.items()
 
 
 def test_what_was_spoken_can_be_judged(tmp_path, references):
