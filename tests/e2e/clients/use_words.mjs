@@ -51,7 +51,7 @@ await page.evaluate(() => { window.moves = []; });
 await page.fill("#text", "");
 await page.check("#live");
 await page.waitForFunction(() => window.gsv.state.socket?.readyState === 1);
-await page.type("#text", "😀 One two three four five six. ");
+await page.fill("#text", "😀 One two three four five six. "); // at once: typed slowly it would be said in parts
 await page.waitForFunction(() => window.moves.length && !document.querySelector("#said [aria-current]"));
 seen.live_moves = await page.evaluate(() => window.moves);
 await browser.close();
