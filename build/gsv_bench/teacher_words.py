@@ -24,6 +24,7 @@ import soxr
 from tqdm import tqdm
 
 from gsv_build import checkpoints
+from gsv_build.deployment import PRESETS
 from gsv_build.phone_table import write_phone_table
 from gsv_build.stage_builds import Weights
 from gsv_build.weights import find_weights
@@ -32,13 +33,14 @@ from gsv_demo.everyday import held_out_everyday
 from gsv_demo.teachers.flite import Flite
 from gsv_demo.teachers.speech import trimmed
 from gsv_demo.tokens import tokenize
-from gsv_runtime.contract import REPEATED, SAMPLE_RATE_HZ, SWALLOWED, TOKENS_PER_SECOND
+from gsv_runtime.contract import REPEATED, SAMPLE_RATE_HZ, SWALLOWED, TOKENS_PER_SECOND, TTS
 from gsv_runtime.model_files import PHONE_DURATIONS_FILE, PHONE_TABLE_FILE
 from gsv_runtime.tensors import Array
 from gsv_runtime.text.frontend import TextFrontend
 from gsv_runtime.text.sentences import Sentence, unflatten
 from gsv_runtime.text.symbols import phone_table
-from gsv_runtime.tts.synthesis.alignment import PhoneTable, token_phones
+from gsv_runtime.tts.synthesis.alignment import Alignment, PhoneTable
+from gsv_runtime.tts.synthesis.chunking import chunk_schedule
 from gsv_runtime.tts.synthesis.word_faults import WordWatch
 from gsv_runtime.tts.synthesis.word_times import phone_starts
 
@@ -132,10 +134,11 @@ def learned_table(weights: Weights) -> PhoneTable:
 
 
 def starts(table: PhoneTable, sentences: Sequence[TaughtSentence]) -> Starts:
-    """Compare when words are told to begin with when they do."""
+    """Compare when words are told to begin, as `tts` tells it, with when they do."""
+    schedule = chunk_schedule(PRESETS["cpu"].model(TTS).settings)
     errors_s: list[float] = []
     for said in sentences:
-        path = token_phones(table.of(said.sentence.phones, said.tokens))
+        path = Alignment(table, said.sentence.phones, schedule).advance(said.tokens, finished=True)
         told_s = phone_starts(path, said.sentence.phones.size) / TOKENS_PER_SECOND
         pairs = zip(said.sentence.words, said.spans_s, strict=True)
         errors_s += [abs(float(told_s[word.first_phone]) - span[0]) for word, span in pairs if span]

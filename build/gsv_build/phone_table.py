@@ -38,7 +38,9 @@ TEXTS = Path(__file__).parent / "alignment_texts.tsv"
 _TAKES = 2
 _SLOTS, _ROWS = 8, 512
 _MAX_TOKENS = 16_000  # of all takes, eleven minutes of speech
-_MAX_S = 120.0  # of drawing, each language its share; a large network on few cores draws fewer sentences
+_MAX_S = (
+    120.0  # of drawing, each language its share; a large network on few cores draws fewer sentences, a busy machine not
+)
 _LIMIT = TextLimit(tokens_per_phone=5.0, tokens_at_least=40)
 _ROUNDS = 8
 _OTHER_PAUSES = ("停", "空", "_", "SP", "SP2", "SP3")
@@ -87,11 +89,11 @@ def spoken(t2s: T2S, symbols: str) -> Iterator[SpokenPhones]:
     frontend = TextFrontend(symbols, None)
     takes = {language: list(_takes(frontend, language)) for language in dict.fromkeys(name for name, _ in texts())}
     decoder = Decoder(TorchEngine(t2s, _SLOTS, _ROWS), repetition_window=0, repetition_least_distinct=0, limit=_LIMIT)
-    total, began_s = sum(map(len, takes.values())), time.monotonic()
+    total, began_s = sum(map(len, takes.values())), _worked_s()
     with torch.no_grad(), tqdm(total=total, desc="phone table", unit="sentence", disable=None, leave=False) as progress:
         for number, (language, waiting) in enumerate(takes.items()):
-            found, share_s = 0, (began_s + _MAX_S - time.monotonic()) / (len(takes) - number)
-            for take in _drawn(decoder, waiting, t2s.sizes.bert_dim, time.monotonic() + share_s):
+            found, share_s = 0, (began_s + _MAX_S - _worked_s()) / (len(takes) - number)
+            for take in _drawn(decoder, waiting, t2s.sizes.bert_dim, _worked_s() + share_s):
                 progress.update()
                 found += take is not None
                 if take is not None:
@@ -101,6 +103,11 @@ def spoken(t2s: T2S, symbols: str) -> Iterator[SpokenPhones]:
             if not found and decoder.num_tokens > _SLOTS * _LIMIT.tokens_at_least:
                 logger.info("phone table: no sentence of language %s ended; its word times are guessed", language)
                 return
+
+
+def _worked_s() -> float:
+    """Processor time of this process on each of its threads: other programs take none of it."""
+    return time.process_time() / torch.get_num_threads()
 
 
 def _takes(frontend: TextFrontend, language: str) -> Iterator[Array]:
@@ -115,12 +122,12 @@ def _takes(frontend: TextFrontend, language: str) -> Iterator[Array]:
 
 
 def _drawn(decoder: Decoder, waiting: Sequence[Array], bert_dim: int, until_s: float) -> Iterator[SpokenPhones | None]:
-    """Tokens of each take, or None where it did not end; given up where none of the first ends, or at that time."""
+    """Tokens of each take, or None where it did not end; given up where none of the first ends, or after that work."""
     for number, phones in enumerate(waiting):
         decoder.take_call(SequenceCall(number, start=True), _opening(phones, number, bert_dim), 0.0)
     found = tried = 0
     while decoder.has_work and (found or tried < _SLOTS) and decoder.num_tokens < _MAX_TOKENS:
-        if time.monotonic() > until_s:
+        if _worked_s() > until_s:
             break
         tried += len(list(decoder.advance()))  # those that failed
         for answer in decoder.answers(0.0):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gsv_runtime.tensors import Array
+from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
 
 MAX_STEP = 4  # phones that one token may go forward
 _PASS_COST = 2.0  # of each phone that is passed over
@@ -72,25 +73,40 @@ def _way_back(came_from: Array, score: Array) -> Array:
 
 
 class Alignment:
-    """One sentence's way, chunk by chunk: what was told stays, and the next chunk goes on from there."""
+    """One sentence's way, chunk by chunk: what was told stays, and the next chunk goes on from there.
 
-    def __init__(self, table: PhoneTable, phones: Array) -> None:
-        """Find the way of tokens to come through `phones` [P]."""
+    The chunks are those of a stream, however the sentence is decoded: so times do not depend on that.
+    """
+
+    def __init__(self, table: PhoneTable, phones: Array, schedule: ChunkSchedule) -> None:
+        """Find the way of tokens to come through `phones` [P], cut as `schedule` says."""
         self._table = table
         self._phones = phones
+        self._schedule = schedule
+        self._chunk = 0
         self._phone = 0
 
-    def advance(self, tokens: Array, count: int, finished: bool) -> Array:
+    def advance(self, tokens: Array, finished: bool) -> Array:
         """Go on.
 
         Args:
-            tokens: [T] int64 behind those that were told.
-            count: how many of them to tell now; those behind help to find the way.
+            tokens: [T] int64, all of the sentence that are known.
             finished: whether no others follow.
 
         Returns:
-            [count] int64, the phone of each.
+            [N] int64, the phone of each token of the chunks that can now be told, behind those told before.
         """
-        path = token_phones(self._table.of(self._phones, tokens), self._phone, finished)[:count]
-        self._phone = int(path[-1]) if path.size else self._phone
-        return path
+        parts = [np.zeros(0, dtype=np.int64)]
+        is_last = False
+        while not is_last:
+            start, stop = self._schedule.bounds(self._chunk)
+            known = self._schedule.tokens_before_chunk(self._chunk)
+            is_last = tokens.size < known
+            if is_last and not finished:
+                break
+            gains = self._table.of(self._phones, tokens[start : tokens.size if is_last else known])
+            path = token_phones(gains, self._phone, is_last)[: None if is_last else stop - start]
+            self._phone = int(path[-1]) if path.size else self._phone
+            self._chunk += 1
+            parts.append(path)
+        return np.concatenate(parts)

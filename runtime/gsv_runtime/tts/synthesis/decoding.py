@@ -119,9 +119,7 @@ class SentenceDecoder:
         """The phone of each token of the chunk just decoded."""
         if self._alignment is None:
             return None
-        start, stop = self._schedule.bounds(self._next_chunk - 1)
-        stop = self._tokens.size if found.last else stop
-        return self._alignment.advance(self._tokens[start : found.tokens.stop], stop - start, found.last)
+        return self._alignment.advance(self._tokens[: found.tokens.stop], found.last)
 
     def _decode(self, found: Window) -> Array:
         """Decode one chunk and join it to the one before; [N] float32."""

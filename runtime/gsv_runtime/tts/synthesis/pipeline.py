@@ -214,7 +214,7 @@ class Pipeline:
     def _alignment(self, sentence: Sentence) -> Alignment:
         if self._table is None:
             raise InvalidRequest("this server cannot tell when words are said: it was built before; run `make build`")
-        return Alignment(self._table, sentence.phones)
+        return Alignment(self._table, sentence.phones, self._schedule)
 
 
 def _decoded(decoder: SentenceDecoder, piece: TokenPiece, reuse: Reuse) -> Iterator[Array]:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from gsv_runtime.tts.synthesis.alignment import Alignment, PhoneTable, token_phones
+from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
 
 
 def fitting(*phones, num_phones, gain=3.0):
@@ -53,12 +54,37 @@ def test_what_is_not_in_the_table_gains_nothing():
     assert table.of(np.array([2, 9]), np.array([1, 99])).tolist() == [[1, 0], [0, 0]]
 
 
+SCHEDULE = ChunkSchedule(10, 20, lookahead_tokens=6, encoder_tokens=20, bucket=1)
+CHUNKS = ((0, 10), (10, 30), (30, 50), (50, 60))  # of 60 tokens
+
+
+def told_by_chunk(table, phones, tokens):
+    alignment, told = Alignment(table, phones, SCHEDULE), []
+    for _, stop in CHUNKS:
+        told += alignment.advance(tokens[: stop + 6], finished=stop == 60).tolist()
+    return told
+
+
 def test_chunks_that_see_a_little_ahead_find_the_way_of_the_whole():
     phones = np.arange(20)
     path = np.sort(np.random.default_rng(1).integers(0, 20, 60))
     table = PhoneTable(np.eye(20, dtype=np.float32) * 3 - 1)
-    whole = token_phones(table.of(phones, path))
-    alignment, told = Alignment(table, phones), []
-    for start, stop in ((0, 10), (10, 30), (30, 60)):
-        told += alignment.advance(path[start : stop + 6], stop - start, finished=stop == 60).tolist()
-    assert told == whole.tolist()
+    assert told_by_chunk(table, phones, path) == token_phones(table.of(phones, path)).tolist()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_sentence_at_once_is_told_as_a_stream_is_even_where_the_table_knows_nothing(seed):
+    rng = np.random.default_rng(seed)
+    table = PhoneTable(rng.normal(size=(20, 30)).astype(np.float32) * (seed % 2))
+    phones, tokens = rng.integers(0, 20, 25), rng.integers(0, 30, 60)
+    at_once = Alignment(table, phones, SCHEDULE).advance(tokens, finished=True).tolist()
+    assert at_once == told_by_chunk(table, phones, tokens)
+    assert len(at_once) == 60
+
+
+def test_tokens_behind_the_last_whole_chunk_wait_for_the_end():
+    table = PhoneTable(np.zeros((3, 4), np.float32))
+    alignment = Alignment(table, np.arange(3), SCHEDULE)
+    assert alignment.advance(np.zeros(15, np.int64), finished=False).size == 0
+    assert alignment.advance(np.zeros(16, np.int64), finished=False).size == 10
+    assert alignment.advance(np.zeros(16, np.int64), finished=True).size == 6
