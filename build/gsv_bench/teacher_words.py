@@ -143,8 +143,8 @@ def starts(table: PhoneTable, sentences: Sequence[TaughtSentence]) -> Starts:
         pairs = zip(said.sentence.words, said.spans_s, strict=True)
         errors_s += [abs(float(told_s[word.first_phone]) - span[0]) for word, span in pairs if span]
     errors = np.array(errors_s)
-    shares = [round(float((errors <= limit_s).mean()), 4) for limit_s in _WITHIN_S]
-    return Starts(errors.size, *shares, round(1e3 * float(np.median(errors)), 1))
+    within_60, within_120 = (round(float((errors <= limit_s).mean()), 4) for limit_s in _WITHIN_S)
+    return Starts(errors.size, within_60, within_120, round(1e3 * float(np.median(errors)), 1))
 
 
 def faults(table: PhoneTable, sentences: Sequence[TaughtSentence]) -> dict[str, Any]:
