@@ -26,11 +26,13 @@ def router(gateway: Gateway) -> APIRouter:
     """The routes of one gateway."""
     routes = APIRouter(tags=["operation"])
 
+    @routes.head("/healthz", include_in_schema=False)
     @routes.get("/healthz")
     async def healthz() -> dict[str, str]:
         """Alive: the gateway answers."""
         return {"status": "ok"}
 
+    @routes.head("/readyz", include_in_schema=False)
     @routes.get("/readyz")
     async def readyz() -> JSONResponse:
         """Ready: a server behind can speak."""

@@ -136,7 +136,7 @@ def _openai(problem: Problem) -> tuple[int, dict[str, Any]]:
 
 
 def _sovits(problem: Problem) -> tuple[int, dict[str, Any]]:
-    if not problem.from_server:
+    if not problem.from_server and problem.status < 500:
         return problem.status, {"message": problem.message}
     return 400, {"message": "tts failed", "Exception": problem.message}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 
 import click
@@ -33,11 +34,19 @@ def serve(app: FastAPI, settings: Settings, drain_s: int) -> int:
         access_log=False,
         server_header=False,
     )
+    logging.getLogger("uvicorn.error").addFilter(without_clients_traces)
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises again what stopped it
         signal.signal(number, lambda *_: None)
     server = uvicorn.Server(config)
     server.run()
     return 0 if server.started else 1
+
+
+def without_clients_traces(record: logging.LogRecord) -> bool:
+    """Take the trace from what uvicorn logs of a WebSocket's text that is no UTF-8: any client can send that."""
+    if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError):
+        record.exc_info, record.levelno, record.levelname = None, logging.WARNING, "WARNING"
+    return True
 
 
 def check_access(settings: Settings, *, without_keys: bool) -> None:

@@ -57,6 +57,13 @@ def test_without_a_voice_nothing_can_be_tried_and_the_voice_of_a_key_will_do(run
     assert asyncio.run(running.gateway.voices.any_of_all()) == "own-0123abcd-ann"
 
 
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/page/app.js"])
+def test_a_head_is_answered_as_a_get_without_a_body(running, path):
+    answer = running.http.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-length"] == running.http.get(path).headers["content-length"]
+
+
 def test_figures_count_requests_and_audio(running, eventually):
     running.say()
     running.say(voice="nobody")

@@ -72,6 +72,10 @@ def test_sillytaverns_tts_webui_reads_the_rate_out_of_the_first_piece(running):
     assert first[36:40] == b"data"
 
 
+def test_sillytaverns_tts_webui_lists_the_voices_of_a_model(running):
+    assert running.http.get("/v1/audio/voices/chatterbox").json() == {"voices": [{"value": "demo", "label": "demo"}]}
+
+
 def test_open_webui_lists_and_speaks(running):
     listed = running.http.get("/v1/audio/voices").json()["voices"]
     assert [(voice["id"], voice["name"]) for voice in listed] == [("demo", "demo")]

@@ -90,7 +90,6 @@ TESTED_BY = {
     "gsv_gateway/operations.py": "tests/gsv_gateway/test_app.py",
     "gsv_gateway/page_routes.py": "tests/e2e/test_clients.py",
     "gsv_gateway/problems.py": "tests/gsv_gateway/test_bodies.py",
-    "gsv_gateway/serving.py": "tests/gsv_gateway/test_app.py",
     "gsv_gateway/settings.py": "tests/gsv_gateway/test_door.py",
     "gsv_gateway/speech_response.py": "tests/gsv_gateway/openai/test_routes.py",
     "gsv_gateway/streams.py": "tests/gsv_gateway/test_many_clients.py",

@@ -89,17 +89,16 @@ def _whole_aac(samples: Samples, rate_hz: int) -> bytes:
     return PieceEncoder(rate_hz).encode(samples)
 
 
-def _telephone(law: str) -> Callable[[int], Encoder]:
-    return lambda rate_hz: AvEncoder(law, f"pcm_{law}", rate_hz)
+def _telephone(law: str, container: str) -> Callable[[int], Encoder]:
+    # bitexact: FFmpeg does not write its own name between the header and the samples
+    return lambda rate_hz: AvEncoder(container, f"pcm_{law}", rate_hz, options={"fflags": "+bitexact"})
 
 
-# What Deepgram has beside OpenAI's: eight bits a sample, as telephones speak.
-DEEPGRAM_ENCODINGS = {
-    each.name: each
-    for each in (
-        Format("mulaw", "audio/mulaw;rate={rate};channels=1", 8_000, _telephone("mulaw"), cheap=True),
-        Format("alaw", "audio/alaw;rate={rate};channels=1", 8_000, _telephone("alaw"), cheap=True),
-    )
+# What Deepgram has beside OpenAI's: eight bits a sample, as telephones speak, by encoding and container.
+DEEPGRAM_FORMATS = {
+    (law, container): Format(law, media_type, 8_000, _telephone(law, "wav" if container == "wav" else law), cheap=True)
+    for law in ("mulaw", "alaw")
+    for container, media_type in (("none", f"audio/{law};rate={{rate}};channels=1"), ("wav", "audio/wav"))
 }
 
 # What GPT-SoVITS's api_v2 knows, and the two that its relatives add.

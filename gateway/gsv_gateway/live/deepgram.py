@@ -14,12 +14,12 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from gsv_client import InvalidRequest, Options, SynthesisError
-from gsv_gateway.audio.formats import DEEPGRAM_ENCODINGS, HIGHEST_HZ, LOWEST_HZ, OPENAI_FORMATS, Format
+from gsv_gateway.audio.formats import DEEPGRAM_FORMATS, HIGHEST_HZ, LOWEST_HZ, OPENAI_FORMATS, Format
 from gsv_gateway.audio.samples import split_speed
 from gsv_gateway.bodies import read_json
 from gsv_gateway.gateway import Gateway
 from gsv_gateway.live.session import Session
-from gsv_gateway.live.socket import JsonSocket, refuse, unless_client_left
+from gsv_gateway.live.socket import JsonSocket, accept, refuse, unless_client_left
 from gsv_gateway.problems import Family, RequestRefused, problem_of
 from gsv_gateway.speech_response import SpeechResponse, Wanted
 
@@ -59,8 +59,7 @@ def router(gateway: Gateway) -> APIRouter:
         except (SynthesisError, RequestRefused) as error:
             await refuse(socket, error, Family.DEEPGRAM)
             return
-        offered = socket.headers.get("sec-websocket-protocol", "").split(",")[0].strip()
-        await socket.accept(offered or None)
+        await accept(socket)
         connection = JsonSocket(socket, gateway.settings.limits)
         listener = DeepgramListener(connection)
         options, told = _options(socket.query_params, voice_id), gateway.record("deepgram-live")
@@ -168,8 +167,9 @@ def wanted_of(query: Mapping[str, str], default: str, *, live: bool = False) -> 
     """
     encoding, container = query.get("encoding", default), query.get("container", "none" if live else "wav")
     found = _format(encoding, container)
-    if found is None or (live and encoding not in ("linear16", "mulaw", "alaw")):
-        raise InvalidRequest(f"encoding is {encoding[:40]!r} in container {container[:40]!r}; need such as linear16")
+    if found is None or (live and (encoding not in ("linear16", "mulaw", "alaw") or container != "none")):
+        needed = "linear16, mulaw or alaw in container none" if live else "such as linear16 in container wav or none"
+        raise InvalidRequest(f"encoding is {encoding[:40]!r} in container {container[:40]!r}; need {needed}")
     text = query.get("sample_rate", "")
     rate_hz = int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 0 if text else found.default_hz
     if not LOWEST_HZ <= rate_hz <= HIGHEST_HZ or (found.rates_hz and rate_hz not in found.rates_hz):
@@ -179,10 +179,10 @@ def wanted_of(query: Mapping[str, str], default: str, *, live: bool = False) -> 
 
 def _format(encoding: str, container: str) -> Format | None:
     if encoding == "linear16":
-        return OPENAI_FORMATS["wav" if container == "wav" else "pcm"]
-    return DEEPGRAM_ENCODINGS.get(encoding) or (
-        OPENAI_FORMATS.get(encoding) if encoding not in ("wav", "pcm") else None
-    )
+        return {"wav": OPENAI_FORMATS["wav"], "none": OPENAI_FORMATS["pcm"]}.get(container)
+    if encoding in ("mulaw", "alaw"):
+        return DEEPGRAM_FORMATS.get((encoding, container))
+    return OPENAI_FORMATS.get(encoding) if encoding not in ("wav", "pcm") else None
 
 
 def _speed(query: Mapping[str, str]) -> float:

@@ -1,6 +1,6 @@
 """`/live`: the page's WebSocket. Text goes in as it is written, 16-bit samples come out, and what happens is told.
 
-→ start {voice, language, speed, sample_rate, seed, …, key}    first, within 10 s; fields as of /v1/audio/speech
+→ start {voice, model, language, speed, sample_rate, seed, …, key}    first, within 10 s; as of /v1/audio/speech
 → text {text} · flush · interrupt · close
 ← started {request_id, sample_rate} · speaking {text} · binary samples · spoken {text, seconds}
 ← words {words, word_faults}    with timestamp_granularities; seconds and characters are those of the text being spoken
@@ -19,13 +19,15 @@ from gsv_gateway.access import Caller
 from gsv_gateway.bodies import checked
 from gsv_gateway.gateway import Gateway
 from gsv_gateway.live.session import Session
-from gsv_gateway.live.socket import POLICY, JsonSocket, unless_client_left
+from gsv_gateway.live.socket import POLICY, JsonSocket, accept, unless_client_left
+from gsv_gateway.models import OWN_MODEL
 from gsv_gateway.openai.fields import SpeechBody
 from gsv_gateway.problems import RequestRefused, problem_of
 
 _START_WITHIN_S = 10.0
-# Messages beside the sound have room for words, as server-sent events have.
-_ALWAYS = {"model": "gpt-sovits", "input": "…", "response_format": "pcm", "stream_format": "sse"}
+_USUALLY = {"model": OWN_MODEL}
+# A session is no single answer; messages beside the sound have room for words, as server-sent events have.
+_ALWAYS = {"input": "…", "response_format": "pcm", "stream_format": "sse", "skip_samples": 0}
 
 
 def router(gateway: Gateway) -> APIRouter:
@@ -35,7 +37,7 @@ def router(gateway: Gateway) -> APIRouter:
     @routes.websocket("/live")
     async def live(socket: WebSocket) -> None:
         """Speak what is written."""
-        await socket.accept()
+        await accept(socket)
         connection = JsonSocket(socket, gateway.settings.limits)
         listener, told = PageListener(connection), gateway.record("live")
         session: Session | None = None
@@ -71,9 +73,10 @@ async def _started(
         raise RequestRefused(400, "the first message must be of type start", code="not_started")
     secret = message.pop("key", None)
     caller = await gateway.caller(socket, secret if isinstance(secret, str) else None)
-    body = checked(SpeechBody, {**message, **_ALWAYS})
+    body = checked(SpeechBody, {**_USUALLY, **message, **_ALWAYS})
     wanted = body.wanted()
-    options = body.options(await gateway.voices.resolve(body.voice_name, caller))
+    model = await gateway.models.resolve(body.model, gateway.caller_id(socket, caller))
+    options = body.options(await gateway.voices.resolve(body.voice_name, caller), model)
 
     def speak(text: str, caller: Caller = caller) -> Any:
         return gateway.speak(text, options, caller)

@@ -79,6 +79,12 @@ class JsonSocket:
                 return
 
 
+async def accept(socket: WebSocket) -> None:
+    """Take a connection, by the protocol that was offered first: a browser that offered one hangs up without it."""
+    offered = socket.headers.get("sec-websocket-protocol", "").split(",")[0].strip()
+    await socket.accept(offered or None)
+
+
 async def refuse(socket: WebSocket, error: Exception, family: Family) -> None:
     """Answer a handshake with an HTTP error."""
     await socket.send_denial_response(answer(problem_of(error), family))

@@ -91,6 +91,12 @@ def _add_voices(routes: APIRouter, gateway: Gateway) -> None:
         listed = [_listed(voice) | {"default": voice.voice == default} for voice in found]
         return {"object": "list", "voices": listed, "data": [_voice_object(voice) for voice in found]}
 
+    @routes.get("/audio/voices/{model}")
+    async def voices_of(request: Request, model: str) -> dict[str, Any]:
+        """The voices as SillyTavern asks TTS-WebUI for them; every model speaks with each."""
+        found = await gateway.voices.visible(await gateway.caller(request))
+        return {"voices": [{"value": voice.voice, "label": voice.voice} for voice in found]}
+
     @routes.post("/audio/voices", openapi_extra=_VOICE_FORM)
     async def add_voice(request: Request) -> JSONResponse:
         """Register a voice from a clip of 3 to 10 s, and more of the same speaker."""

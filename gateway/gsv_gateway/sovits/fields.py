@@ -19,13 +19,16 @@ from gsv_gateway.speech_response import Wanted
 
 LANGUAGES = ("auto", "auto_yue", "zh", "en", "ja", "ko", "yue", "all_zh", "all_ja", "all_ko", "all_yue")
 SPLIT_METHODS = ("cut0", "cut1", "cut2", "cut3", "cut4", "cut5")
-# What api.py calls them, and a spelling that one client has by default.
+# What api.py and GSVI call them, and a spelling that one client has by default.
 _LABELS = {
     "中文": "all_zh",
     "英文": "en",
+    "英语": "en",
     "日文": "all_ja",
+    "日语": "all_ja",
     "粤语": "all_yue",
     "韩文": "all_ko",
+    "韩语": "all_ko",
     "中英混合": "zh",
     "日英混合": "ja",
     "粤英混合": "yue",

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from gsv_client import InvalidRequest
 from gsv_gateway.bodies import checked, read_form, read_json
 from gsv_gateway.chosen_weights import S1, S2, file_name
 from gsv_gateway.gateway import Gateway
@@ -52,6 +53,11 @@ def router(gateway: Gateway, page: Answer) -> APIRouter:
             form = await read_form(request, gateway.settings.limits)
             return await _said(gateway, request, values_of(form.texts), [data for _, data in form.files])
         return await _said(gateway, request, await read_json(request, gateway.settings.limits))
+
+    @routes.head("/", include_in_schema=False)
+    async def head_root(request: Request) -> Response:
+        """Whether there is a page."""
+        return await page(request)
 
     @routes.get("/", include_in_schema=False)
     async def get_root(request: Request) -> Response:
@@ -134,7 +140,7 @@ def _add_settings(routes: APIRouter, gateway: Gateway) -> None:
         caller = await gateway.caller(request)
         try:
             await voice_options(gateway, SovitsBody(ref_audio_path=refer_audio_path), (), caller)
-        except RequestRefused as refusal:
+        except (RequestRefused, InvalidRequest) as refusal:
             return JSONResponse({"message": "set refer audio failed", "Exception": str(refusal)}, 400)
         return JSONResponse({"message": "success"})
 

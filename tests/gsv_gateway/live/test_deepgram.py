@@ -1,6 +1,9 @@
+import io
 import json
 
+import numpy as np
 import pytest
+import soundfile
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -130,6 +133,7 @@ def test_a_key_is_asked_for_and_taken_the_way_browsers_can_send_it(running, sett
         ("?encoding=linear16&container=none&sample_rate=16000", "audio/pcm;rate=16000;channels=1"),
         ("?encoding=opus", "audio/ogg; codecs=opus"),
         ("?encoding=mulaw&container=none", "audio/mulaw;rate=8000;channels=1"),
+        ("?encoding=alaw", "audio/wav"),
     ],
 )
 def test_a_whole_text_is_spoken_over_http(running, query, content_type):
@@ -137,6 +141,22 @@ def test_a_whole_text_is_spoken_over_http(running, query, content_type):
     assert answer.status_code == 200
     assert answer.headers["content-type"] == content_type
     assert answer.headers["dg-request-id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("encoding", ["linear16", "mulaw", "alaw"])
+def test_a_wav_of_any_encoding_is_read_as_one(running, encoding):
+    answer = running.http.post(f"/v1/speak?encoding={encoding}&container=wav&sample_rate=8000", json={"text": "Hello."})
+    samples, rate_hz = soundfile.read(io.BytesIO(answer.content))
+    assert rate_hz == 8_000
+    assert len(samples) == pytest.approx(0.3 * 8_000, abs=4)
+    assert np.abs(samples).max() == pytest.approx(0.3, abs=0.03)
+
+
+@pytest.mark.parametrize("query", ["?encoding=mp3", "?encoding=linear16&container=wav", "?encoding=mulaw&container=x"])
+def test_a_socket_carries_bare_samples_only(running, query):
+    with pytest.raises(InvalidStatus) as refused:
+        opened(running, query)
+    assert refused.value.response.status_code == 400
 
 
 def test_pages_of_other_sites_open_no_socket(running):

@@ -11,8 +11,9 @@ PATIENCE_S = 20
 
 
 @contextmanager
-def opened(running, **start):
-    with connect(f"ws://127.0.0.1:{running.port}/live", open_timeout=PATIENCE_S) as socket:
+def opened(running, protocols=None, **start):
+    url = f"ws://127.0.0.1:{running.port}/live"
+    with connect(url, open_timeout=PATIENCE_S, subprotocols=protocols) as socket:
         socket.send(json.dumps({"type": "start", **start}))
         yield socket
 
@@ -76,7 +77,12 @@ def test_a_close_lets_the_rest_be_heard(running):
 
 @pytest.mark.parametrize(
     ("first", "code"),
-    [({"voice": "nobody"}, "voice_not_found"), ({"speed": 99}, "invalid_value"), ({"type": "text"}, "not_started")],
+    [
+        ({"voice": "nobody"}, "voice_not_found"),
+        ({"speed": 99}, "invalid_value"),
+        ({"model": "gpt-5"}, "model_not_found"),
+        ({"type": "text"}, "not_started"),
+    ],
 )
 def test_a_session_that_cannot_begin_says_why_and_hangs_up(running, first, code):
     with opened(running, **first) as socket:
@@ -95,8 +101,27 @@ def test_a_wrong_message_is_told_and_the_session_goes_on(running, message):
         received(socket, "flushed")
 
 
-def test_the_key_comes_with_the_first_message(running, settings):
+def test_a_session_speaks_with_the_model_that_is_named(running, triton):
+    triton.models.append({"model": "Ann", "s1": "ann.ckpt", "s2": "ann.pth"})
+    with opened(running, model="ann") as socket:
+        socket.send('{"type":"text","text":"Hello. "}')
+        received(socket, "spoken")
+    assert triton.spoken[0]["model"] == "Ann"
+
+
+def test_what_concerns_a_single_answer_cuts_nothing_from_a_session(running):
+    with opened(running, seed=1, skip_samples=100_000, response_format="mp3") as socket:
+        received(socket, "started")
+        socket.send('{"type":"text","text":"Hello. "}')
+        heard = [size for size in received(socket, "spoken") if isinstance(size, int)]
+    assert sum(heard) == pytest.approx(2 * 0.3 * 24_000, abs=4)
+
+
+def test_the_key_comes_with_the_first_message_or_as_a_protocol(running, settings):
     _, secret = KeyStore(settings.keys_file).add("page")
+    with opened(running, ["token", secret]) as socket:
+        assert socket.subprotocol == "token"
+        received(socket, "started")
     with opened(running) as socket:
         assert received(socket, "error")[-1]["code"] == "invalid_api_key"
     with opened(running, key=secret) as socket:

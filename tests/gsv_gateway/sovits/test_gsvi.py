@@ -1,5 +1,6 @@
 import io
 
+import pytest
 import soundfile
 
 from gsv_client import ServerBusy
@@ -40,6 +41,15 @@ def test_a_failure_has_status_200_and_no_file(running, triton):
     answer = running.http.post("/infer_single", json=ASKED)
     assert answer.status_code == 200
     assert answer.json() == {"msg": "full", "audio_url": ""}
+
+
+@pytest.mark.parametrize(
+    ("label", "language"), [("英语", "en"), ("日语", "all_ja"), ("韩语", "all_ko"), ("粤语", "all_yue")]
+)
+def test_languages_have_the_names_of_its_own_list(running, triton, label, language):
+    answer = running.http.post("/infer_single", json={**ASKED, "text_lang": label, "prompt_text_lang": label})
+    assert answer.json()["msg"] == "合成成功"
+    assert triton.spoken[0]["language"] == language
 
 
 def test_models_and_versions_are_listed(running):

@@ -7,6 +7,7 @@ import soundfile
 
 from gsv_client import InternalError, ServerBusy
 from gsv_gateway.keys import KeyStore
+from gsv_gateway.settings import Limits
 
 TEXT = {"text": "Hello.", "text_lang": "en"}
 
@@ -225,8 +226,19 @@ def test_weights_that_were_added_a_moment_ago_are_found_and_the_base_models_undo
 
 def test_a_reference_set_for_all_is_known_or_not(running):
     assert running.http.get("/set_refer_audio?refer_audio_path=demo.wav").json() == {"message": "success"}
-    failed = running.http.get("/set_refer_audio?refer_audio_path=x.wav")
-    assert (failed.status_code, failed.json()["message"]) == (400, "set refer audio failed")
+    for path in ("x.wav", "data:audio/wav;base64,AAAA"):
+        failed = running.http.get("/set_refer_audio", params={"refer_audio_path": path})
+        assert (failed.status_code, failed.json()["message"]) == (400, "set refer audio failed")
+
+
+def test_a_full_gateway_is_400_as_a_full_server_is(start, triton, chunk_answer, wait, eventually):
+    triton.answers = [chunk_answer(0), wait]
+    running = start(limits=Limits(streams=1))
+    asked = {"text": "Hello.", "text_lang": "en", "streaming_mode": 2}
+    with running.http.stream("GET", "/tts", params=asked):
+        eventually(lambda: triton.open == 1)
+        refused = running.http.get("/tts", params=asked)
+    assert (refused.status_code, refused.json()["message"], refused.headers["retry-after"]) == (400, "tts failed", "1")
 
 
 def test_the_voices_are_listed_in_each_relatives_way(running):
