@@ -234,11 +234,16 @@ def facts_of(version: ModelVersion) -> CheckpointFacts:
     )
 
 
+def texts_of(version: ModelVersion) -> tuple[str, ...]:
+    """Texts whose waveforms are kept: all of v2, those of one sentence of the others, which share its T2S."""
+    return tuple(TEXTS) if version is ModelVersion.V2 else tuple(text for text, count in TEXTS.items() if count == 1)
+
+
 def path_matches(
     data: ParityData,
     version: ModelVersion,
     open_stages: Callable[[RecordedFrontend], Stages],
-    texts: tuple[str, ...] = tuple(TEXTS),
+    texts: tuple[str, ...] = (),
 ) -> Iterator[PathMatch]:
     """Clone each reference, speak each text, compare waveforms sentence by sentence.
 
@@ -246,14 +251,14 @@ def path_matches(
         data: upstream's outputs.
         version: of the networks behind the stages.
         open_stages: the stages under test; all but the front end, which they get.
-        texts: which of `TEXTS`.
+        texts: which of `TEXTS`; all of `texts_of` where none is named.
     """
     upstream = data.arrays("whole_path") | {"bert_token_ids": data.arrays("stages_shared")["bert_token_ids"]}
     facts, stages = facts_of(version), open_stages(RecordedFrontend(upstream))
     pipeline = Pipeline(facts, tokens_per_call=25)
     for reference in REFERENCES:
         voice = derive_voice(ReferenceRequest(data.recording(reference), reference, "en", False), stages, facts)
-        for text in texts:
+        for text in texts or texts_of(version):
             request = SpeechRequest(text, "en", None, None, 1.0, _GREEDY, 0.0, 0.0, "cut0", "float32")
             spoken = [chunk.waveform for chunk in pipeline.speak(request, voice, stages)]
             wanted = [upstream[f"waveform_{version.value}_{reference}_{text}_{i}"] for i in range(TEXTS[text])]
@@ -263,7 +268,7 @@ def path_matches(
 
 
 def module_path_matches(
-    data: ParityData, networks: Networks, version: ModelVersion, texts: tuple[str, ...] = tuple(TEXTS)
+    data: ParityData, networks: Networks, version: ModelVersion, texts: tuple[str, ...] = ()
 ) -> Iterator[PathMatch]:
     """`path_matches` with PyTorch behind every stage."""
     return path_matches(data, version, lambda frontend: ModuleStages(networks, frontend), texts)
