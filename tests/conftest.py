@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -20,6 +21,24 @@ REDIS_LIMIT_S = 30.0
 # Collecting imports everything, and each collection of garbage would look at all of it: a third of the time. What was
 # imported stays, so that no test's own collection looks at it again.
 gc.disable()
+
+
+# The files that take longest, first: the first two build what many others need, beside the third, which needs neither.
+LONGEST = (
+    "e2e/test_recovery.py",
+    "gsv_build/graphs/test_half_precision_stages.py",
+    "parity/test_equals_upstream.py",
+    "e2e/test_cache.py",
+    "e2e/test_attacks.py",
+    "e2e/test_bundle.py",
+    "e2e/test_engines.py",
+    "gsv_build/test_export.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
 
 
 def pytest_collection_finish():

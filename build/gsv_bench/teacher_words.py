@@ -1,19 +1,19 @@
 """Words of known timing: how far told times are from true ones, and how many words at fault are found.
 
-`python -m gsv_bench --only teacher-words --json`. No server. The teacher flite tells when it says each phone; its
-speech is coded to tokens, as recordings are. The table of phones is learned from T2S's own speech, as `make build`
-does it.
+`python -m gsv_bench --only teacher-words --json`. No server. A teacher tells when it says each phone: flite, or one
+whose speech `python -m gsv_demo data` has made (`--teacher-corpus`). Its speech is coded to tokens, as recordings are.
+The table of phones is learned from T2S's own speech, as `make build` does it.
 
-- starts: when the words of those tokens are told to begin, against flite's times.
-- faults: of each text one word is cut out of the tokens, or doubled, at flite's times. What counts is whether the
-  watch finds a fault and names the word, and how often it finds one in the tokens as they are.
+- starts: when the words of those tokens are told to begin, against the teacher's times.
+- faults: of each text one word is cut out of the tokens, or doubled, at the teacher's times. What counts is whether
+  the watch finds a fault and names the word, and how often it finds one in the tokens as they are.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import cycle
 from pathlib import Path
@@ -28,8 +28,10 @@ from gsv_build.deployment import PRESETS
 from gsv_build.phone_table import write_phone_table
 from gsv_build.stage_builds import Weights
 from gsv_build.weights import find_weights
+from gsv_demo import recordings
 from gsv_demo.alignment import align
 from gsv_demo.everyday import held_out_everyday
+from gsv_demo.symbols import phones_of
 from gsv_demo.teachers.flite import Flite
 from gsv_demo.teachers.speech import trimmed
 from gsv_demo.tokens import tokenize
@@ -82,18 +84,56 @@ class Found:
     short: float
 
 
-def taught(weights: Weights, texts: Sequence[str]) -> Iterator[TaughtSentence]:
-    """Let the teacher say texts, each by the next of its voices, and code its speech."""
-    hubert = checkpoints.load_hubert(weights.files.hubert).module
-    quantizer, frontend, teacher = weights.sovits.module.quantizer, TextFrontend("v2", None), Flite()
-    names = {number: name for name, number in phone_table("v2").items()}
-    for text, voice in tqdm(zip(texts, cycle(VOICES), strict=False), total=len(texts), desc="taught", unit="text"):
+@dataclass(frozen=True)
+class Lesson:
+    """What a teacher said; `phones` and where each ends as the teacher tells, `audio` [N] float32 at 32 kHz."""
+
+    text: str
+    audio: Array
+    phones: tuple[str, ...]
+    ends_s: tuple[float, ...]
+
+
+def flites_lessons(count: int) -> Iterator[Lesson]:
+    """Let flite say texts that no training saw, each by the next of its voices."""
+    teacher = Flite()
+    for text, voice in zip(held_out_everyday(count, _TEXTS_SEED), cycle(VOICES), strict=False):
         speech = trimmed(teacher.speak(text, "en", voice))
-        audio = soxr.resample(speech.audio, speech.rate_hz, SAMPLE_RATE_HZ).astype(np.float32)
-        (sentence,) = unflatten(vars(frontend.process(text, "en", "cut0", spans=True)))
-        phones = [names[int(phone)] for phone in sentence.phones]
-        spans_s = word_spans_s(sentence, align(phones, speech.symbols, speech.ends_s), speech.ends_s)
-        yield TaughtSentence(sentence, tokenize(hubert, quantizer, [np.pad(audio, (0, _SURPLUS_SAMPLES))])[0], spans_s)
+        yield Lesson(text, _at_32_khz(speech.audio, speech.rate_hz), tuple(speech.symbols), tuple(speech.ends_s))
+
+
+def kept_lessons(corpus: Path, voice: str, count: int) -> Iterator[Lesson]:
+    """Read English utterances of a corpus whose voices begin with `voice`, but those that its judge misheard."""
+    for name in recordings.names(corpus):
+        shard = recordings.read_shard(corpus, name)
+        ends = np.cumsum([entry.samples for entry in shard.entries])
+        for entry, agreed, end in zip(shard.entries, shard.agreed, ends, strict=True):
+            if not count:
+                return
+            if agreed and entry.language == "en" and entry.voice.startswith(voice) and entry.symbols:
+                audio = shard.audio[end - entry.samples : end].astype(np.float32) / 32768.0
+                yield Lesson(entry.text, _at_32_khz(audio, shard.rate_hz), *phones_of(entry.symbols, entry.ends_s))
+                count -= 1
+
+
+def _at_32_khz(audio: Array, rate_hz: int) -> Array:
+    return soxr.resample(audio, rate_hz, SAMPLE_RATE_HZ).astype(np.float32)
+
+
+def taught(weights: Weights, lessons: Iterable[Lesson]) -> Iterator[TaughtSentence]:
+    """Code a teacher's speech to tokens; what our front end takes for several sentences is left out."""
+    hubert = checkpoints.load_hubert(weights.files.hubert).module
+    quantizer, frontend = weights.sovits.module.quantizer, TextFrontend("v2", None)
+    names = {number: name for name, number in phone_table("v2").items()}
+    for lesson in tqdm(lessons, desc="taught", unit="text"):
+        sentences = unflatten(vars(frontend.process(lesson.text, "en", "cut0", spans=True)))
+        if len(sentences) != 1:
+            continue
+        (sentence,) = sentences
+        ends_s = align([names[int(phone)] for phone in sentence.phones], lesson.phones, lesson.ends_s)
+        spans_s = word_spans_s(sentence, ends_s, lesson.ends_s)
+        tokens = tokenize(hubert, quantizer, [np.pad(lesson.audio, (0, _SURPLUS_SAMPLES))])[0]
+        yield TaughtSentence(sentence, tokens, spans_s)
 
 
 def word_spans_s(
@@ -190,13 +230,19 @@ def _share(values: Array) -> float:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this benchmark."""
     parser.add_argument("--teacher-weights", type=Path, default=Path("build/gsv_demo/weights"))
-    parser.add_argument("--teacher-texts", type=int, default=500)
+    parser.add_argument("--teacher-texts", type=int, default=500, help="at most")
+    parser.add_argument("--teacher-corpus", type=Path, help="of `python -m gsv_demo data`; default: flite speaks")
+    parser.add_argument("--teacher-voice", default="kokoro", help="how the names of the corpus's voices begin")
 
 
 def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """Measure; return Markdown for people and values for machines."""
     weights = Weights(find_weights(arguments.teacher_weights))
-    sentences = list(taught(weights, held_out_everyday(arguments.teacher_texts, _TEXTS_SEED)))
+    count, corpus = arguments.teacher_texts, arguments.teacher_corpus
+    lessons = kept_lessons(corpus, arguments.teacher_voice, count) if corpus else flites_lessons(count)
+    sentences = list(taught(weights, lessons))
+    if not sentences:
+        raise SystemExit(f"{corpus} has no English speech of voices {arguments.teacher_voice}… with phones")
     table = learned_table(weights)
     of_starts, of_faults = starts(table, sentences), faults(table, sentences)
     lines = [

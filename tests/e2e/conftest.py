@@ -5,7 +5,6 @@ import importlib.util
 import io
 import queue
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,9 +17,12 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
-from filelock import FileLock
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import serialize_byte_tensor
+
+from gsv_runtime.versions import ModelVersion
+
+from ..small_repositories import built_repository
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 60.0  # of one request; far above what it takes, so that a hang fails instead of waiting for ever
@@ -164,34 +166,8 @@ def make_recording():
     return recording
 
 
-def built_repository(version):
-    """A repository built from a small random checkpoint; kept in var/ and rebuilt only when the builder changed."""
-    kept = ROOT / "var" / f"e2e-{version.value}"
-    kept.mkdir(parents=True, exist_ok=True)
-    with FileLock(kept / "lock"):  # the workers share it
-        return _build_into(kept, version)
-
-
-def _build_into(kept, version):
-    from gsv_build.build_repository import build
-    from gsv_build.checks.random_checkpoints import write_random_checkpoints
-    from gsv_build.deployment import PRESETS
-
-    weights, target = kept / "weights", kept / "model_repository"
-    if not weights.is_dir():
-        write_random_checkpoints(weights, version)
-    ignored = shutil.ignore_patterns(
-        "*.onnx", "*.weights", "*.plan", "*.npy", "build.json", "models.json", "weights", "vocab.txt", "__pycache__"
-    )
-    shutil.copytree(ROOT / "model_repository", target, ignore=ignored, dirs_exist_ok=True)
-    build(target, PRESETS["cpu"], weights)
-    return target
-
-
 @pytest.fixture(scope="session")
 def repository():
-    from gsv_runtime.versions import ModelVersion
-
     return built_repository(ModelVersion.V2)
 
 

@@ -13,7 +13,7 @@ from gsv_build.tensorrt_library import TensorRT
 from gsv_runtime.contract import MODELS
 from gsv_runtime.versions import ModelVersion
 
-from .conftest import built_repository
+from ..small_repositories import built_repository
 
 TENSORRT = PRESETS["tensorrt"]
 pytestmark = pytest.mark.tensorrt

@@ -5,7 +5,8 @@ import pytest
 
 from gsv_runtime.versions import ModelVersion
 
-from .conftest import Server, built_repository, recording
+from ..small_repositories import built_repository
+from .conftest import Server, recording
 
 
 @pytest.fixture(scope="module")

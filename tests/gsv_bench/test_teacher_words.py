@@ -1,9 +1,12 @@
 """Where the teacher says a word, what is done to its tokens, and what of it counts."""
 
+import json
+
 import numpy as np
 import pytest
 
-from gsv_bench.teacher_words import TaughtSentence, damaged, faults, starts, word_spans_s
+from gsv_bench.teacher_words import TaughtSentence, damaged, faults, kept_lessons, starts, word_spans_s
+from gsv_demo import recordings
 from gsv_runtime.contract import REPEATED, SWALLOWED
 from gsv_runtime.text.sentences import Sentence, WordSpan
 from gsv_runtime.tts.synthesis.alignment import PhoneTable
@@ -50,3 +53,20 @@ def test_true_starts_have_no_error_and_faults_are_counted_by_kind(table, said):
     assert found["false_alarms"] == 0.0
     assert (found[SWALLOWED]["takes"], found[SWALLOWED]["found"], found[SWALLOWED]["named"]) == (4, 1.0, 1.0)
     assert found[REPEATED]["named"] == 1.0
+
+
+def test_lessons_of_a_corpus_are_those_of_the_voices_asked_for_that_its_judge_understood(tmp_path):
+    spoken = [("one", "kokoro-01"), ("two", "joe-1.00"), ("three", "kokoro-02"), ("four", "kokoro-01")]
+    audio = np.linspace(-0.5, 0.5, 2_400, dtype=np.float32)
+    entries = [
+        (recordings.Entry(text, "en", voice, audio.size, ("_", "ð", "ə", "_"), (0.02, 0.05, 0.08, 0.1)), audio)
+        for text, voice in spoken
+    ]
+    recordings.write(tmp_path, "part-0000", entries, 24_000)
+    heard = [{"errors": errors, "said": 1} for errors in (0, 0, 1, 0)]
+    (tmp_path / f"part-0000{recordings.HEARD}").write_text(json.dumps(heard))
+    first, last = kept_lessons(tmp_path, "kokoro", 10)
+    assert (first.text, last.text) == ("one", "four")
+    assert first.phones == ("pau", "dh", "ax", "pau")
+    assert first.audio.size == 3_200
+    assert [each.text for each in kept_lessons(tmp_path, "kokoro", 1)] == ["one"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,12 @@ from gsv_build.deployment import PRESETS
 from gsv_build.export import ExportFailed, export_graph
 from gsv_build.graphs.half_precision import FLOAT32_PARTS, to_precision
 from gsv_build.graphs.purity import impurities
+from gsv_build.sizes import SovitsSizes
 from gsv_build.tensorrt_library import TensorRT
 from gsv_runtime import contract
 from gsv_runtime.versions import ModelVersion
+
+from ..small_repositories import built_weights, graph_of
 
 pytestmark = pytest.mark.slow
 
@@ -35,30 +40,10 @@ BY_STAGE = pytest.mark.parametrize("stage", STAGES)
 
 
 class Exported:
-    """Tiny networks of a version and their graphs, each exported once, when first asked for."""
+    """Networks and the graphs that were exported from them."""
 
-    def __init__(self, tiny_sovits: Any, folder: Path, version: ModelVersion = ModelVersion.V2_PRO) -> None:
-        # Two upsamplings and one residual block keep the export short; lengths and masks work the same.
-        self.version = version
-        self.sizes = tiny_sovits.sizes(
-            version,
-            upsample_rates=(4, 2),
-            upsample_kernels=(8, 2),
-            resblock_kernels=(3,),
-            resblock_dilations=((1, 3),),
-            flow_layers=1,
-        )
-        self.modules: SovitsModules = tiny_sovits.modules(version, self.sizes)
-        self.folder = folder
-        self.paths: dict[str, Path] = {}
-
-    def path(self, stage: str) -> Path:
-        if stage not in self.paths:
-            axes = {"latent_dim": self.sizes.latent, "global_dim": self.sizes.global_dim, "ssl_dim": self.sizes.ssl_dim}
-            target = self.folder / stage / "model.onnx"
-            omit = () if self.version.uses_speaker_embedding else ("speaker_embedding",)
-            self.paths[stage] = export_graph(getattr(self.modules, stage), STAGES[stage], target, axes, omit)
-        return self.paths[stage]
+    def __init__(self, modules: SovitsModules, sizes: SovitsSizes, path: Callable[[str], Path]) -> None:
+        self.modules, self.sizes, self.path = modules, sizes, path
 
     def run(self, stage: str, *inputs: Tensor) -> Tensor:
         session = onnxruntime.InferenceSession(self.path(stage), providers=["CPUExecutionProvider"])
@@ -67,15 +52,19 @@ class Exported:
         return torch.from_numpy(np.asarray(session.run(None, feeds)[0]))
 
     def error(self, stage: str, *inputs: Tensor) -> float:
-        expected = getattr(self.modules, stage)(*inputs)
+        with torch.no_grad():
+            expected = getattr(self.modules, stage)(*inputs)
         result = self.run(stage, *inputs)
         assert result.shape == expected.shape
         return float((result - expected).abs().max())
 
 
 @pytest.fixture(scope="module")
-def exported(tiny_sovits: Any, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    return Exported(tiny_sovits, tmp_path_factory.mktemp("graphs"))
+def exported() -> Exported:
+    """A small v2ProPlus model; the build exports its graphs."""
+    version = ModelVersion.V2_PRO_PLUS
+    sovits = built_weights(version).sovits
+    return Exported(sovits.module, sovits.sizes, lambda stage: graph_of(version, STAGES[stage].name))
 
 
 @BY_STAGE
@@ -102,13 +91,26 @@ def test_graphs_are_pure_and_hold_no_trace_of_the_builder(exported: Exported, st
 
 @pytest.fixture(scope="module")
 def exported_v1(tiny_sovits: Any, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    return Exported(tiny_sovits, tmp_path_factory.mktemp("v1"), ModelVersion.V1)
+    """A tiny v1 model; each graph is exported when it is first asked for."""
+    # Two upsamplings, one residual block and one layer keep the export short; the operators are the same.
+    changes = {"upsample_rates": (4, 2), "upsample_kernels": (8, 2), "resblock_kernels": (3,), "layers": 1}
+    sizes = tiny_sovits.sizes(ModelVersion.V1, **changes, resblock_dilations=((1, 3),), flow_layers=1)
+    modules = tiny_sovits.modules(ModelVersion.V1, sizes)
+    axes = {"latent_dim": sizes.latent, "global_dim": sizes.global_dim, "ssl_dim": sizes.ssl_dim}
+    folder = tmp_path_factory.mktemp("v1")
+
+    @cache
+    def path(stage: str) -> Path:
+        target = folder / stage / "model.onnx"
+        return export_graph(getattr(modules, stage), STAGES[stage], target, axes, ("speaker_embedding",))
+
+    return Exported(modules, sizes, path)
 
 
 @pytest.mark.tensorrt
 @BY_STAGE
 @pytest.mark.parametrize("networks", [pytest.param("exported_v1", marks=pytest.mark.slow), "exported"])
-def test_graphs_of_v1_and_v2pro_are_read_by_tensorrts_own_parser_at_both_precisions(
+def test_graphs_of_v1_and_v2proplus_are_read_by_tensorrts_own_parser_at_both_precisions(
     request: pytest.FixtureRequest, tmp_path: Path, networks: str, stage: str
 ) -> None:
     trt = pytest.importorskip("tensorrt_rtx", reason="needs the wheel tensorrt-rtx-cu13")

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gsv_build.export import export_graph
 from gsv_runtime import contract
 from gsv_runtime.graphs.stage import OnnxStage
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.tensors import NUMPY_DTYPES, Array, Arrays
 from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
 from gsv_runtime.tts.synthesis.decoding import Noise, SentenceDecoder
+from gsv_runtime.versions import ModelVersion
+
+from ..small_repositories import built_weights, graph_of
 
 pytestmark = pytest.mark.slow
 
@@ -25,15 +26,12 @@ BUCKETS = ChunkSchedule(first_tokens=6, max_tokens=16, lookahead_tokens=5, encod
 
 
 class Graphs:
-    """Tiny graphs behind `Stages`; keeps every call."""
+    """Small graphs behind `Stages`; keeps every call."""
 
-    def __init__(self, tiny_sovits: Any, folder: Path) -> None:
-        self.sizes, modules = tiny_sovits.sizes(), tiny_sovits.modules()
-        axes = {"latent_dim": self.sizes.latent, "global_dim": self.sizes.global_dim}
+    def __init__(self) -> None:
+        self.sizes = built_weights(ModelVersion.V2).sovits.sizes
         self.stages = {
-            model.name: OnnxStage.open(
-                model, export_graph(getattr(modules, model.name), model, folder / model.name, axes), 1
-            )
+            model.name: OnnxStage.open(model, graph_of(ModelVersion.V2, model.name), 1)
             for model in (contract.ACOUSTIC, contract.VOCODER)
         }
         self.calls: list[tuple[str, Arrays]] = []
@@ -55,8 +53,8 @@ class Graphs:
 
 
 @pytest.fixture(scope="module")
-def graphs(tiny_sovits: Any, tmp_path_factory: pytest.TempPathFactory) -> Graphs:
-    return Graphs(tiny_sovits, tmp_path_factory.mktemp("graphs"))
+def graphs() -> Graphs:
+    return Graphs()
 
 
 def snr_db(signal: Array, other: Array) -> float:

@@ -1,20 +1,20 @@
 """Every stage at half precision, rounded as a GPU rounds: loud, silent and 60 s inputs stay within its range."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
 from gsv_build import checkpoints
 from gsv_build.checks.precision_errors import HalfGraphs, prompt_token_changes
-from gsv_build.checks.random_checkpoints import write_random_checkpoints
-from gsv_build.deployment import PRESETS
 from gsv_build.modules.quantizer import Quantizer
 from gsv_build.sizes import SovitsSizes
-from gsv_build.stage_builds import Weights, stage_builds
-from gsv_build.weights import find_weights
 from gsv_runtime.contract import SPEAKER_EMBEDDING_DIM
 from gsv_runtime.versions import ModelVersion
 from gsv_runtime.voices.signal import kaldi_fbank, linear_spectrogram
+
+from ...small_repositories import built_weights, graph_of
 
 pytestmark = pytest.mark.slow
 
@@ -23,25 +23,22 @@ TOKENS = 25 * SECONDS
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("weights")
-    write_random_checkpoints(folder, ModelVersion.V2_PRO_PLUS)
-    return Weights(find_weights(folder, ModelVersion.V2_PRO_PLUS))
+def weights():
+    return built_weights(ModelVersion.V2_PRO_PLUS)
 
 
 @pytest.fixture(scope="module")
-def graphs(weights, tmp_path_factory):
-    """Exported in float32, as the check takes them; each when it is first run."""
-    builds = {build.model.name: build for build in stage_builds(weights, PRESETS["cpu"])}
+def graphs(tmp_path_factory):
+    """Exported in float32, as the check takes them; each is copied when it is first run."""
 
-    def export(name):
-        folder = tmp_path_factory.getbasetemp() / "graphs" / name
-        if not folder.exists():
-            folder.mkdir(parents=True)
-            builds[name].write(folder)
-        return folder / "model.onnx"
+    def copied(name):
+        target = tmp_path_factory.getbasetemp() / "graphs" / name / "model.onnx"
+        if not target.exists():
+            source = graph_of(ModelVersion.V2_PRO_PLUS, name)
+            shutil.copytree(source.parent, target.parent)
+        return target
 
-    return HalfGraphs(export)
+    return HalfGraphs(copied)
 
 
 def noise(*shape, scale=1.0):

@@ -54,11 +54,12 @@ def token_phones(gains: Array, start: int = 0, finished: bool = True) -> Array:
     score = np.full(num_phones + MAX_STEP, -np.inf)  # of phones, behind `MAX_STEP` that do not exist
     score[MAX_STEP + start] = 0.0
     came_from = np.zeros((num_tokens, num_phones), dtype=np.int64)
-    earlier = np.lib.stride_tricks.sliding_window_view(score, MAX_STEP + 1)[:, ::-1]  # [P, step]: of phone - step
+    earlier = np.lib.stride_tricks.sliding_window_view(score, num_phones)[::-1]  # [step, P]: of phone - step
+    reached = np.empty(earlier.shape)
     for index in range(num_tokens):
-        reached = earlier - costs
-        came_from[index] = reached.argmax(axis=1)
-        score[MAX_STEP:] = reached.max(axis=1) + gains[index]
+        np.subtract(earlier, costs[:, np.newaxis], out=reached)
+        reached.argmax(axis=0, out=came_from[index])
+        score[MAX_STEP:] = reached.max(axis=0) + gains[index]
     left_out = np.arange(num_phones - 1, -1, -1) if finished else 0
     return _way_back(came_from, score[MAX_STEP:] - _PASS_COST * left_out)
 

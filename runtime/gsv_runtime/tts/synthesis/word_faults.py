@@ -121,12 +121,15 @@ def scores_before(gains: Array, durations: Array) -> Array:
     """
     num_tokens, num_phones = gains.shape
     longest = durations.shape[1] - 1
-    sums = np.concatenate([np.zeros((1, num_phones)), np.cumsum(gains, axis=0, dtype=np.float64)])
-    scores = np.full((num_tokens + 1, num_phones + 1), _NEVER)
+    sums = np.zeros((num_phones, num_tokens + 1))
+    np.cumsum(gains.T, axis=1, dtype=np.float64, out=sums[:, 1:])
+    scores = np.full((num_phones + 1, num_tokens + 1), _NEVER)
     scores[0, 0] = 0.0
     begun = np.full(longest + num_tokens + 1, _NEVER)  # of phones, behind tokens that do not exist
-    earlier = np.lib.stride_tricks.sliding_window_view(begun, longest + 1)[:, ::-1]  # [T + 1, D]: d tokens ago
+    earlier = np.lib.stride_tricks.sliding_window_view(begun, num_tokens + 1)[::-1]  # [D, T + 1]: d tokens ago
+    lasting = np.empty(earlier.shape)
     for phone in range(num_phones):
-        begun[longest:] = scores[:, phone] - sums[:, phone]
-        scores[:, phone + 1] = (earlier + durations[phone]).max(axis=1) + sums[:, phone]
-    return scores
+        begun[longest:] = scores[phone] - sums[phone]
+        np.add(earlier, durations[phone, :, np.newaxis], out=lasting)
+        scores[phone + 1] = lasting.max(axis=0) + sums[phone]
+    return scores.T

@@ -1,0 +1,63 @@
+"""Repositories of small random checkpoints, built for real, once, and shared by all tests that need graphs."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cache
+from pathlib import Path
+
+from filelock import FileLock
+
+from gsv_build.build_repository import build
+from gsv_build.checks.random_checkpoints import write_random_checkpoints
+from gsv_build.deployment import PRESETS
+from gsv_build.stage_builds import Weights
+from gsv_build.weights import find_weights
+from gsv_runtime.versions import ModelVersion
+
+ROOT = Path(__file__).parents[1]
+_BUILT = (
+    "*.onnx",
+    "*.weights",
+    "*.plan",
+    "*.npy",
+    "build.json",
+    "models.json",
+    "weights",
+    "vocab.txt",
+    "__pycache__",
+)
+
+
+def _kept(version: ModelVersion) -> Path:
+    return ROOT / "var" / f"e2e-{version.value}"
+
+
+@cache
+def built_repository(version: ModelVersion) -> Path:
+    """Build a repository of preset `cpu`; it is kept in var/ and built anew only where the builder changed."""
+    kept = _kept(version)
+    kept.mkdir(parents=True, exist_ok=True)
+    with FileLock(kept / "lock"):  # the workers share it
+        return _build_into(kept, version)
+
+
+@cache
+def built_weights(version: ModelVersion) -> Weights:
+    """Give the checkpoints that such a repository was built from."""
+    built_repository(version)
+    return Weights(find_weights(_kept(version) / "weights", version))
+
+
+def graph_of(version: ModelVersion, model: str) -> Path:
+    """Give the float32 graph of a model of such a repository."""
+    return built_repository(version) / model / "1" / "model.onnx"
+
+
+def _build_into(kept: Path, version: ModelVersion) -> Path:
+    weights, target = kept / "weights", kept / "model_repository"
+    if not weights.is_dir():
+        write_random_checkpoints(weights, version)
+    shutil.copytree(ROOT / "model_repository", target, ignore=shutil.ignore_patterns(*_BUILT), dirs_exist_ok=True)
+    build(target, PRESETS["cpu"], weights)
+    return target
