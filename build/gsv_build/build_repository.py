@@ -7,6 +7,7 @@ import logging
 import re
 import shutil
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -89,14 +90,15 @@ def build(
     stages = stage_builds(weights, deployment)
     record, builder = BuildRecord.read(repository, deployment.preset, precision.value), builder_digest()
     digests = {stage.model.name: stage.digest(builder) for stage in stages}
-    stale = [stage for stage in stages if record.stages.get(stage.model.name) != digests[stage.model.name]]
+    stale = [stage for stage in stages if not _is_built(repository, record, stage.model.name, digests)]
     record.name = name or record.name
     ids = weights_ids(stages, builder)
     with suppress(ValueError):  # a repository that was never built has nothing that others share
         keep_shared(repository, read_first(repository), ids)
     remove_leftovers(repository)
     steps = tqdm(stale, desc=f"build {deployment.preset}", unit="stage", file=sys.stderr, disable=not stale)
-    record.stages = {name: digest for name, digest in record.stages.items() if digest == digests.get(name)}
+    gone = {stage.model.name for stage in stale} | (record.stages.keys() - digests.keys())
+    record.stages = {name: digest for name, digest in record.stages.items() if name not in gone}
     record.files = {name: digest for name, digest in record.files.items() if name in record.stages}
     with logging_redirect_tqdm():
         for stage in steps:
@@ -113,6 +115,14 @@ def build(
     record.checkpoints = checkpoints_of(folders_of(repository, ids, ids), weights, ids)
     _finish(repository, deployment, weights, record, tuning)
     return built
+
+
+def _is_built(repository: Path, record: BuildRecord, name: str, digests: Mapping[str, str]) -> bool:
+    """Whether a stage was built from the same, and its files are there as they were written."""
+    folder = repository / name / "1"
+    if record.stages.get(name) != digests[name]:
+        return False
+    return name not in record.files or record.files[name] == built_digest(folder)
 
 
 def add_missing_models(repository: Path) -> None:

@@ -19,6 +19,7 @@ from gsv_client.fine_tunes import FineTune
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
 _BUILDER = "gsv_build"
+_FIRST = "default"  # of a repository whose build named none
 
 
 @click.group("models", context_settings=_CONTEXT)
@@ -108,6 +109,14 @@ def _checked_name(_context: click.Context, _parameter: click.Parameter, name: st
     return name
 
 
+def _first_of(repository: Path) -> str:
+    """Name of a repository's first model; empty where nothing was built yet."""
+    try:
+        return str(json.loads((repository / "build.json").read_text(encoding="utf-8")).get("name") or _FIRST)
+    except (OSError, ValueError, AttributeError):
+        return ""
+
+
 @command.command("add", context_settings=_CONTEXT)
 @click.argument("name", callback=_checked_name)
 @click.option("--weights", type=click.Path(exists=True, file_okay=False), help="Directory that holds its two files.")
@@ -136,6 +145,10 @@ def add(
     """
     if not (weights or s1 or s2):
         raise click.UsageError("no checkpoints; give --weights DIR, or --s1 FILE.ckpt --s2 FILE.pth")
+    if name == _first_of(Path(repository)):
+        raise click.UsageError(
+            f"{name} is the first model of {repository}; `make build` with its files replaces that, and then `make up`"
+        )
     folder = weights or str(Path(s1 or s2 or ".").parent)
     options = {"--t2s": s1, "--sovits": s2, "--base": base, "--repository": repository, "--preset": preset}
     words = [word for option, value in options.items() if value for word in (option, value)]

@@ -106,6 +106,24 @@ def test_a_second_build_has_nothing_to_do(tmp_path, weights, exported):
     assert (tmp_path / "build.json").read_text() == before
 
 
+@pytest.mark.parametrize("damage", ["gone", "cut short", "a folder that is gone"])
+@pytest.mark.parametrize("stage", ["vocoder", "t2s", "tts", "text_frontend"])
+def test_what_was_built_and_is_damaged_is_built_again_and_nothing_else(tmp_path, weights, exported, stage, damage):
+    build(tmp_path, CPU, weights)
+    record, folder = read_build(tmp_path), tmp_path / stage / "1"
+    (file,) = (path for path in folder.iterdir() if path.is_file() and path.suffix != ".py")
+    content = file.read_bytes()
+    if damage == "gone":
+        file.unlink()
+    elif damage == "cut short":
+        file.write_bytes(content[:-1])
+    else:
+        shutil.rmtree(folder)
+    assert build(tmp_path, CPU, weights) == [stage]
+    assert file.read_bytes() == content
+    assert read_build(tmp_path) == record
+
+
 def test_the_record_says_what_the_files_of_every_stage_hold(tmp_path, weights, exported):
     build(tmp_path, CPU, weights)
     record = read_build(tmp_path)

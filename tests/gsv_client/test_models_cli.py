@@ -92,6 +92,19 @@ def test_a_model_is_added_and_removed_by_the_builder(called: list[list[str]], tm
     ]
 
 
+@pytest.mark.parametrize(("build", "first"), [({}, "default"), ({"name": "ann"}, "ann")])
+def test_the_first_of_a_repository_is_not_added_to_it(
+    called: list[list[str]], tmp_path: Path, build: dict[str, str], first: str
+) -> None:
+    (tmp_path / "build.json").write_text(json.dumps(build))
+    words = ["models", "add", "--weights", str(tmp_path), "--repository", str(tmp_path)]
+    result = gsv("x:1", *words, first)
+    assert result.exit_code == 2
+    assert f"{first} is the first model of" in result.stderr
+    assert not called
+    assert gsv("x:1", *words, "bob").exit_code == 0
+
+
 def test_what_the_builder_fails_at_is_the_exit_status(called: list[list[str]]) -> None:
     assert gsv("x:1", "models", "remove", "bad").exit_code == 3
     assert gsv("x:1", "models", "add", "ann").exit_code == 2

@@ -155,6 +155,9 @@ class Catalogue:
             except FileNotFoundError:
                 self._seen, self._added = None, {}
                 return self._added
+            except OSError as failure:  # the volume is away
+                logger.error("list of models not read cause=%s", failure)
+                return self._added
             seen = (status.st_ino, status.st_mtime_ns, status.st_size)
             if seen != self._seen:
                 self._seen = seen

@@ -201,6 +201,10 @@ class Residency:
             found.leases.add(lease)
             found.given_s[lease] = now_s
 
+    def half_loaded(self, fine_tune: FineTune) -> Unload:
+        """What some stages may have opened of a step `Load` that failed; to be dropped before `failed` is told."""
+        return Unload(fine_tune, self._own_weights(fine_tune))
+
     def failed(self, fine_tune: FineTune, reason: str) -> None:
         """Take note that a step `Load` failed; all who wait for it are told when they ask."""
         pair = pair_of(fine_tune)

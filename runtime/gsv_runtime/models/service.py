@@ -123,12 +123,14 @@ class FineTuneService:
         fine_tune = self._catalogue.get(str(inputs["name"][0]))
         if action == UNLOAD:
             return self._unload(fine_tune)
-        if action in (PIN, UNPIN):
-            self._pin(fine_tune, action == PIN)
-        if action in (LOAD, PIN) and not self._residency.is_loaded(fine_tune):
+        if action == UNPIN and fine_tune.first:
+            raise InvalidRequest(f"model {fine_tune.name} is the first, which stays loaded")
+        is_parked = action in (LOAD, PIN) and not self._residency.is_loaded(fine_tune)
+        if is_parked:
             self._park(next(self._own_leases), fine_tune, reply, float("inf"))
-            return None
-        return [self._shown(fine_tune)]
+        if action in (PIN, UNPIN):
+            self._residency.pin(fine_tune, action == PIN)
+        return None if is_parked else [self._shown(fine_tune)]
 
     def _lease(self, action: str, inputs: Arrays, reply: Reply) -> Sequence[object] | None:
         if "lease" not in inputs:
@@ -152,11 +154,6 @@ class FineTuneService:
             return self._residency.ask(lease, fine_tune, self._clock())
         except LookupError as refusal:
             raise InternalError(str(refusal.args[0])) from None
-
-    def _pin(self, fine_tune: FineTune, pinned: bool) -> None:
-        if fine_tune.first and not pinned:
-            raise InvalidRequest(f"model {fine_tune.name} is the first, which stays loaded")
-        self._residency.pin(fine_tune, pinned)
 
     def _unload(self, fine_tune: FineTune) -> Sequence[object]:
         if fine_tune.first:
@@ -200,19 +197,29 @@ class FineTuneService:
                 self._perform(step)
 
     def _perform(self, step: Load | Unload) -> None:
-        began_s, failure = self._clock(), ""
+        began_s, failure = self._clock(), self._failure_of(step)
+        if failure and isinstance(step, Load):
+            with self._changed:
+                opened = self._residency.half_loaded(step.fine_tune)
+            self._failure_of(opened)
+        took_s = self._clock() - began_s
+        with self._changed:
+            self._done(step, failure, took_s)
+            self._changed.notify_all()
+
+    def _failure_of(self, step: Load | Unload) -> str:
+        """Call the stages; why it failed, empty where it did not. Whatever a stage does, the turn goes on."""
         try:
             if isinstance(step, Load):
                 open_weights(step.fine_tune, self._catalogue.first, self._make_stages())
             else:
                 drop_weights(step.weights, self._catalogue.first, self._make_stages())
-        except SynthesisError as error:
-            failure = str(error)
-            logger.error("step failed step=%s model=%s cause=%s", type(step).__name__, step.fine_tune.name, failure)
-        took_s = self._clock() - began_s
-        with self._changed:
-            self._done(step, failure, took_s)
-            self._changed.notify_all()
+        except Exception as failure:
+            is_told = isinstance(failure, SynthesisError)
+            name, step_name = step.fine_tune.name, type(step).__name__
+            logger.error("step failed step=%s model=%s cause=%s", step_name, name, failure, exc_info=not is_told)
+            return str(failure) if is_told else "the server's log has the cause"
+        return ""
 
     def _done(self, step: Load | Unload, failure: str, took_s: float) -> None:
         if isinstance(step, Unload):

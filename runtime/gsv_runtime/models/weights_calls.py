@@ -44,7 +44,7 @@ def stages_answer(first: FineTune, stages: Stages) -> bool:
 
 
 def drop_weights(weights: Mapping[str, int], first: FineTune, stages: Stages) -> None:
-    """Have every stage drop these weights.
+    """Have every stage drop these weights, also where one of them fails.
 
     Args:
         weights: id by checkpoint.
@@ -52,11 +52,17 @@ def drop_weights(weights: Mapping[str, int], first: FineTune, stages: Stages) ->
         stages: the stages.
 
     Raises:
-        SynthesisError: what a stage answered.
+        SynthesisError: what a stage answered, the first that failed.
     """
+    failures = []
     for model in MODELS:
         if model.checkpoint in weights:
-            _call(model, DROP_INPUT, weights[model.checkpoint], first, stages)
+            try:
+                _call(model, DROP_INPUT, weights[model.checkpoint], first, stages)
+            except Exception as failure:
+                failures.append(failure)
+    if failures:
+        raise failures[0]
 
 
 def _call(model: Model, name: str, weights: int, fine_tune: FineTune, stages: Stages) -> None:

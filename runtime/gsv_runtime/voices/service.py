@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gsv_runtime.contract import LIST, VOICES_PER_LIST
+from gsv_runtime.errors import Cancelled
 from gsv_runtime.jobs import Replies, Reply
 from gsv_runtime.models.catalogue import Catalogue
 from gsv_runtime.models.leased_stages import ModelLease, ModelStages
@@ -36,7 +37,7 @@ class VoiceService:
         Args:
             inputs: decoded tensors of contract.VOICES.
             stages: the stages, for this request.
-            is_cancelled: not asked; a registration is short.
+            is_cancelled: whether the client has left; asked while a fine-tune is waited for.
 
         Raises:
             SynthesisError: the request is at fault.
@@ -48,17 +49,24 @@ class VoiceService:
         elif request.action == "delete":
             self._voices.delete(str(request.voice))
         elif request.reference is not None:
-            entries = [self._registered(request, request.reference, stages)]
+            entries = [self._registered(request, request.reference, stages, is_cancelled)]
         texts = np.empty(len(entries), dtype=np.object_)
         texts[:] = [entry.to_json() for entry in entries]
         listed = np.array([f"[{', '.join(texts)}]"], dtype=np.object_)
         warnings = np.array(list(storage.warnings(self._state)), dtype=np.object_)
         yield Reply({"voices": texts, "voices_json": listed, "warnings": warnings}, last=True)
 
-    def _registered(self, request: VoiceRequest, reference: ReferenceRequest, stages: Stages) -> VoiceEntry:
+    def _registered(
+        self, request: VoiceRequest, reference: ReferenceRequest, stages: Stages, is_cancelled: Callable[[], bool]
+    ) -> VoiceEntry:
         """Register a voice as one fine-tune hears it."""
+
+        def check() -> None:
+            if is_cancelled():
+                raise Cancelled()
+
         fine_tune = self._catalogue.get(request.model)
-        lease = ModelLease(fine_tune, self._catalogue.first, check=lambda: None)
+        lease = ModelLease(fine_tune, self._catalogue.first, check)
         try:
             voice = derive_voice(reference, ModelStages(stages, lease), fine_tune.facts)
         finally:

@@ -1,7 +1,9 @@
 """The catalogue of a repository: the first fine-tune, and those that are added to it."""
 
+import errno
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -98,3 +100,16 @@ def test_a_damaged_list_changes_nothing_while_a_server_runs(catalogue, tmp_path,
 
 def test_a_folder_is_named_by_the_whole_id():
     assert weights_folder(0xABC) == "weights/000000000000abc"
+
+
+def test_a_list_whose_volume_is_away_changes_nothing(catalogue, tmp_path, monkeypatch):
+    write_catalogue(tmp_path, {"ann": ANN})
+    assert "ann" in catalogue.all()
+
+    def away(_path, **_options):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", away)
+        found = catalogue.all()
+    assert "ann" in found

@@ -35,6 +35,7 @@ class Stages:
 
     def __init__(self):
         self.opened, self.dropped, self.failure = [], [], None
+        self.failures = {}  # by stage, of any kind
         self.gate = threading.Event()
         self.gate.set()
 
@@ -43,6 +44,8 @@ class Stages:
         assert self.gate.wait(LIMIT_S)
         if self.failure:
             raise InternalError(self.failure)
+        if model.name in self.failures:
+            raise self.failures[model.name]
         for name, noted in ((WEIGHTS_INPUT, self.opened), (DROP_INPUT, self.dropped)):
             if name in inputs:
                 noted.append((model.name, int(np.ravel(inputs[name])[0])))
@@ -169,6 +172,41 @@ def test_a_load_that_fails_is_told_and_tried_again_for_the_next(make, stages):
     assert said(service, "load", name="ann")[0]["loaded"]
 
 
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [(InternalError("damaged"), "damaged"), (KeyError("x"), "the server's log has the cause")],
+)
+def test_of_a_load_that_fails_half_way_nothing_stays_open(make, stages, failure, told):
+    service = make(tune("ann", 1), tune("bob", 2))
+    stages.failures = {"acoustic": failure}
+    with pytest.raises(InternalError, match=f"model ann cannot be loaded: {told}"):
+        said(service, "load", name="ann")
+    assert stages.opened == [("t2s", 101)]
+    assert {("t2s", 101), ("vocoder", 201)} <= set(stages.dropped)
+    stages.failures = {}
+    assert said(service, "load", name="bob")[0]["loaded"], "there is room for one"
+
+
+def test_what_a_half_loaded_one_shares_with_one_that_is_loaded_stays(make, stages):
+    ann, bob = tune("ann", 1), tune("bob", 2)
+    bob = replace(bob, checkpoints={**bob.checkpoints, S1: ann.checkpoints[S1]})
+    service = make(ann, bob, loaded_bytes=40)
+    said(service, "load", name="ann")
+    stages.failures = {"vocoder": InternalError("damaged")}
+    with pytest.raises(InternalError):
+        said(service, "load", name="bob")
+    assert ("acoustic", 202) in stages.dropped
+    assert ("t2s", 101) not in stages.dropped
+
+
+def test_a_stage_that_cannot_drop_weights_keeps_no_other_from_it(make, stages):
+    service = make(tune("ann", 1), tune("bob", 2))
+    said(service, "load", name="ann")
+    stages.failures = {"speech_tokenizer": ServerBusy("stage speech_tokenizer is being started")}
+    assert said(service, "load", name="bob")[0]["loaded"]
+    assert {("t2s", 101), ("vocoder", 201), ("acoustic", 201)} <= set(stages.dropped)
+
+
 def test_one_in_use_and_the_first_are_not_unloaded(make):
     service = make(tune("ann", 1))
     leased(service, "ann", 7)
@@ -226,6 +264,16 @@ def test_one_that_was_pinned_goes_again_after_unpin(make):
         said(service, "load", name="bob")
     assert not said(service, "unpin", name="ann")[0]["pinned"]
     assert said(service, "load", name="bob")[0]["loaded"]
+
+
+def test_one_that_there_is_no_room_for_is_not_pinned(make):
+    service = make(tune("ann", 1), tune("bob", 2))
+    said(service, "pin", name="ann")
+    with pytest.raises(InternalError, match="beside the pinned ones"):
+        said(service, "pin", name="bob")
+    assert [each["pinned"] for each in said(service, "list")] == [True, True, False]
+    with pytest.raises(InvalidRequest, match="default is the first"):
+        said(service, "unpin", name="default")
 
 
 @pytest.mark.parametrize(

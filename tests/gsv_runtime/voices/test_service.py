@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from gsv_runtime import contract
-from gsv_runtime.errors import InvalidRequest, VoiceNotFound
-from gsv_runtime.models.catalogue import FIRST_NAME, Catalogue, FineTune
+from gsv_runtime.contract import S1, S2
+from gsv_runtime.errors import Cancelled, InvalidRequest, VoiceNotFound
+from gsv_runtime.models.catalogue import FIRST_NAME, Catalogue, Checkpoint, FineTune, write_catalogue
+from gsv_runtime.models.leased_stages import WAITING
 from gsv_runtime.settings import VoicesSettings
 from gsv_runtime.tensors import check_inputs, to_wire
 from gsv_runtime.voices.service import VoiceService
@@ -62,3 +64,24 @@ def test_a_recording_that_cannot_be_read_registers_nothing(ask):
     with pytest.raises(InvalidRequest):
         ask(action="register", voice="ann", reference_audio=np.zeros(9, np.uint8).tobytes())
     assert ask(action="list") == []
+
+
+def test_a_client_that_has_left_waits_no_longer_for_its_model(facts, make_recording, tmp_path):
+    ann = Checkpoint(7, "", 0)
+    tune = FineTune("ann", facts, {S1: ann, S2: ann})
+    write_catalogue(tmp_path, {"ann": tune})
+
+    class Waiting:
+        def call(self, model, **inputs):
+            if model is contract.FINE_TUNES:
+                return {"models": [json.dumps({"state": WAITING})]}
+            return {"phones": np.zeros(1, np.int64), "language": ["en"]}
+
+        def new_sequence_id(self):
+            return 5
+
+    service = VoiceService(SETTINGS, Catalogue(tmp_path, FineTune(FIRST_NAME, facts, first=True)), tmp_path)
+    values = {"action": "register", "voice": "ann", "model": "ann", "reference_audio": make_recording()}
+    wire = to_wire(contract.VOICES, contract.VOICES.inputs, {name: [value] for name, value in values.items()})
+    with pytest.raises(Cancelled):
+        list(service.answer(check_inputs(contract.VOICES, wire), Waiting(), lambda: True))
