@@ -14,6 +14,7 @@ from gsv_client import SynthesisError
 from gsv_client.transport import parse_url
 from gsv_gateway import tracing
 from gsv_gateway.app import create_app
+from gsv_gateway.choices import open_choices
 from gsv_gateway.serving import check_access, serve
 from gsv_gateway.settings import (
     DEFAULT_HOST,
@@ -86,6 +87,13 @@ def _aliases(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> d
     help="File of the API keys, see `gsv keys --help`.",
 )
 @click.option(
+    "--choices",
+    envvar="GSV_GATEWAY_CHOICES",
+    default="",
+    show_envvar=True,
+    help="Where the weights that callers set are kept: a file, or redis://host:6379/0. [default: beside the keys]",
+)
+@click.option(
     "--reference-folder",
     envvar="GSV_GATEWAY_REFERENCES",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -124,9 +132,17 @@ def main(drain_s: int, without_keys: bool, max_streams: int, stall_s: float, **o
     for url in settings.tritons:
         _check_url(url)
     check_access(settings, without_keys=without_keys)
+    _check_choices(settings)
     tracing.configure(os.environ)
     logger.info("gateway http://%s:%d triton=%s", settings.host, settings.port, ",".join(settings.tritons))
     sys.exit(serve(create_app(settings), settings, drain_s))
+
+
+def _check_choices(settings: Settings) -> None:
+    try:
+        open_choices(settings.choices, settings.keys_file)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _check_url(url: str) -> None:

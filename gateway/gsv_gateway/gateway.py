@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from gsv_client import AsyncClient, InvalidRequest, Options
 from gsv_gateway import tracing
 from gsv_gateway.access import Caller
+from gsv_gateway.choices import open_choices
 from gsv_gateway.chosen_weights import ChosenWeights
 from gsv_gateway.door import Door
 from gsv_gateway.keys import KeyStore
@@ -37,7 +38,7 @@ class Gateway:
         ]
         self.tritons = Tritons(made if clients is None else clients)
         self.voices = Voices(self.tritons, settings)
-        self.models = Models(self.tritons, ChosenWeights(settings.keys_file.with_name("gateway-weights.json")))
+        self.models = Models(self.tritons, ChosenWeights(open_choices(settings.choices, settings.keys_file)))
         self.streams = StreamLimit(settings.limits.streams)
         self.metrics = Metrics()
         self.metrics.active.set_function(lambda: self.streams.active)
@@ -45,8 +46,9 @@ class Gateway:
         self.stopping = False
 
     async def close(self) -> None:
-        """Let the servers go."""
+        """Let the servers and what is shared with other gateways go."""
         await self.tritons.close()
+        await self.models.chosen.close()
 
     async def caller(self, connection: HTTPConnection, secret: str | None = None) -> Caller:
         """Whose request this is; see `Door.caller`."""
@@ -71,6 +73,11 @@ class Gateway:
     def caller_id(connection: HTTPConnection, caller: Caller) -> str:
         """Whose defaults count: the API key's, or without keys the client's address."""
         return caller.key_id or f"address {connection.client.host if connection.client else ''}"
+
+    async def own_model(self, connection: HTTPConnection, caller: Caller) -> Options:
+        """Which model speaks to a caller whose request names none: what it chose by its weights; else nothing."""
+        model = await self.models.default(self.caller_id(connection, caller))
+        return {"model": model} if model is not None else {}
 
     def check_text(self, text: str, name: str = "input") -> str:
         """The text, if it can be spoken.

@@ -81,10 +81,10 @@ class Models:
     async def choose(self, caller_id: str, kind: str, path: str) -> bool:
         """Set one file of a caller's choice; False where no model has it, one that was added a moment ago included."""
         for outdated in (0, self._list.asked):
-            if self.chosen.choose(caller_id, kind, path, await self._list.get(outdated)) is not None:
+            if await self.chosen.choose(caller_id, kind, path, await self._list.get(outdated)) is not None:
                 return True
         return False
 
     async def default(self, caller_id: str) -> str | None:
         """The model that a caller chose by its weights; None where it chose none."""
-        return self.chosen.model_of(caller_id, await self.all()) if self.chosen.has_chosen(caller_id) else None
+        return await self.chosen.model_of(caller_id, self.all)

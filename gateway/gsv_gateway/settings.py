@@ -60,6 +60,8 @@ class Settings:
         aliases: Other names of voices; OpenAI's names stand for the default voice unless given here.
         origins: Web origins whose pages may call, beside those of the same machine; "*" is every page.
         keys_file: Where `gsv keys` keeps the API keys; without a key in it everybody may do everything.
+        choices: Where is kept what callers chose by `/set_gpt_weights` and `/set_sovits_weights`: a file, or a URL such
+            as redis://host:6379/0; empty: a file beside the keys.
         reference_folder: Folder whose files requests may name as references; None: none.
         weights: Patterns of the file names of the weights that the servers were built from: GPT-SoVITS clients ask
             for theirs to be loaded, and are told whether they are.
@@ -74,6 +76,7 @@ class Settings:
     aliases: Mapping[str, str] = field(default_factory=dict)
     origins: tuple[str, ...] = ()
     keys_file: Path = DEFAULT_KEYS_FILE
+    choices: str = ""
     reference_folder: Path | None = None
     weights: tuple[str, ...] = OFFICIAL_WEIGHTS
     limits: Limits = field(default_factory=Limits)

@@ -1,22 +1,43 @@
-"""Choices of weights: the caller's own, kept in a file that gateways share."""
+"""Choices of weights: the caller's own, kept where gateways share them."""
+
+import asyncio
 
 import pytest
 
 from gsv_client import FineTune
-from gsv_gateway.chosen_weights import S1, S2, ChosenWeights
+from gsv_gateway.choices import S1, S2, FileChoices
+from gsv_gateway.chosen_weights import ChosenWeights
 
 ANN, BOB = FineTune("ann", s1="ann.ckpt", s2="ann.pth"), FineTune("bob", s1="bob.ckpt", s2="ann.pth")
 MODELS = (ANN, BOB)
 
 
+class Chosen:
+    """`ChosenWeights` that is asked one thing after another."""
+
+    def __init__(self, path):
+        self._chosen = ChosenWeights(FileChoices(path))
+
+    def choose(self, caller, kind, path, models):
+        return asyncio.run(self._chosen.choose(caller, kind, path, models))
+
+    def model_of(self, caller, models):
+        async def listed():
+            return models
+
+        return asyncio.run(self._chosen.model_of(caller, listed))
+
+    def forget(self, caller):
+        asyncio.run(self._chosen.forget(caller))
+
+
 @pytest.fixture
 def chosen(tmp_path):
-    return ChosenWeights(tmp_path / "weights.json")
+    return Chosen(tmp_path / "weights.json")
 
 
 def test_nothing_chosen_is_no_model(chosen):
     assert chosen.model_of("key", MODELS) is None
-    assert not chosen.has_chosen("key")
 
 
 def test_one_file_stands_for_the_first_model_that_has_it(chosen):
@@ -60,7 +81,7 @@ def test_a_choice_that_is_forgotten_is_none_and_others_stay(chosen):
 
 def test_a_choice_is_no_other_callers_and_another_gateway_sees_it(chosen, tmp_path):
     chosen.choose("key", S1, "bob.ckpt", MODELS)
-    other = ChosenWeights(tmp_path / "weights.json")
+    other = Chosen(tmp_path / "weights.json")
     assert other.model_of("key", MODELS) == "bob"
     assert other.model_of("another", MODELS) is None
 
@@ -68,10 +89,3 @@ def test_a_choice_is_no_other_callers_and_another_gateway_sees_it(chosen, tmp_pa
 def test_a_model_that_is_gone_is_none(chosen):
     chosen.choose("key", S1, "bob.ckpt", MODELS)
     assert chosen.model_of("key", MODELS[:1]) is None
-
-
-def test_the_callers_that_chose_longest_ago_are_forgotten(chosen, monkeypatch):
-    monkeypatch.setattr("gsv_gateway.chosen_weights._MOST", 2)
-    for caller in ("a", "b", "c"):
-        chosen.choose(caller, S1, "bob.ckpt", MODELS)
-    assert [chosen.has_chosen(caller) for caller in ("a", "b", "c")] == [False, True, True]

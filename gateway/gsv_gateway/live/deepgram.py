@@ -40,9 +40,10 @@ def router(gateway: Gateway) -> APIRouter:
         query = request.query_params
         wanted = wanted_of(query, "mp3")
         voice_id = await gateway.voices.resolve(query.get("model", ""), caller)
+        options: Options = {**_options(query, voice_id), **await gateway.own_model(request, caller)}
         notes = request.scope["state"]["notes"]
         return SpeechResponse(
-            gateway.speak(text, _options(query, voice_id), caller),
+            gateway.speak(text, options, caller),
             wanted,
             gateway.record("deepgram"),
             headers={"dg-model-name": query.get("model", "gpt-sovits"), "dg-request-id": notes["request_id"]},
@@ -56,13 +57,15 @@ def router(gateway: Gateway) -> APIRouter:
             caller = await gateway.caller(socket)
             wanted = wanted_of(socket.query_params, "linear16", live=True)
             voice_id = await gateway.voices.resolve(socket.query_params.get("model", ""), caller)
+            model = await gateway.own_model(socket, caller)
         except (SynthesisError, RequestRefused) as error:
             await refuse(socket, error, Family.DEEPGRAM)
             return
         await accept(socket)
         connection = JsonSocket(socket, gateway.settings.limits)
         listener = DeepgramListener(connection)
-        options, told = _options(socket.query_params, voice_id), gateway.record("deepgram-live")
+        options: Options = {**_options(socket.query_params, voice_id), **model}
+        told = gateway.record("deepgram-live")
         session = Session(
             lambda text: gateway.speak(text, options, caller),
             wanted,

@@ -15,7 +15,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gsv_client import SynthesisError
+from gsv_client import Options, SynthesisError
 from gsv_gateway.access import Caller
 from gsv_gateway.bodies import checked, read_json
 from gsv_gateway.gateway import Gateway
@@ -76,7 +76,7 @@ def router(gateway: Gateway) -> APIRouter:
         values = await read_json(request, gateway.settings.limits)
         try:
             caller = await gateway.caller(request, str(values.get("app_key") or ""))
-            data, wanted = await _spoken(gateway, values, caller)
+            data, wanted = await _spoken(gateway, values, caller, await gateway.own_model(request, caller))
         except (SynthesisError, RequestRefused) as error:
             return JSONResponse({"msg": str(error), "audio_url": ""})
         name = outputs.add(data, wanted.format.content_type(wanted.rate_hz), wanted.format.name)
@@ -94,14 +94,14 @@ def router(gateway: Gateway) -> APIRouter:
     return routes
 
 
-async def _spoken(gateway: Gateway, values: Mapping[str, Any], caller: Caller) -> tuple[bytes, Wanted]:
+async def _spoken(gateway: Gateway, values: Mapping[str, Any], caller: Caller, model: Options) -> tuple[bytes, Wanted]:
     body = checked(SovitsBody, in_api_v2_names(values))
     body.check()
     gateway.check_text(body.text, "text")
     voice = await voice_options(gateway, body, (), caller)
     wanted, told = body.wanted(), gateway.record("gsvi")
     began_s = time.perf_counter()
-    async with gateway.speak(body.text, {**body.options(), **voice}, caller) as speech:
+    async with gateway.speak(body.text, {**body.options(), **voice, **model}, caller) as speech:
         told.first_audio(time.perf_counter() - began_s)
         data = await whole(speech, wanted)
         told.ended(speech.heard_s, "done")

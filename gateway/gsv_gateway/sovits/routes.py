@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from gsv_client import InvalidRequest
 from gsv_gateway.bodies import checked, read_form, read_json
-from gsv_gateway.chosen_weights import S1, S2, file_name
+from gsv_gateway.choices import S1, S2
+from gsv_gateway.chosen_weights import file_name
 from gsv_gateway.gateway import Gateway
 from gsv_gateway.problems import RequestRefused
 from gsv_gateway.sovits.fields import SovitsBody, in_api_v2_names, is_legacy, values_of
@@ -77,8 +78,8 @@ async def _said(gateway: Gateway, request: Request, values: Mapping[str, Any], c
     body.check()
     gateway.check_text(body.text, "text")
     voice = await voice_options(gateway, body, clips, caller)
-    model = await gateway.models.default(gateway.caller_id(request, caller))
-    spoken = gateway.speak(body.text, {**body.options(), **voice, "model": model}, caller)
+    model = await gateway.own_model(request, caller)
+    spoken = gateway.speak(body.text, {**body.options(), **voice, **model}, caller)
     return SpeechResponse(
         spoken,
         body.wanted(),
@@ -165,7 +166,7 @@ async def _choose_weights(gateway: Gateway, request: Request, path: str, kind: s
     if await gateway.models.choose(caller_id, kind, path):
         return JSONResponse({"message": "success"})
     if name.endswith(ending) and any(fnmatch.fnmatchcase(name, each.lower()) for each in gateway.settings.weights):
-        gateway.models.chosen.forget(caller_id)
+        await gateway.models.chosen.forget(caller_id)
         return JSONResponse({"message": "success"})
     models = await gateway.models.all()
     known = ", ".join(sorted({each.s1 if kind == S1 else each.s2 for each in models} - {""})) or "none"

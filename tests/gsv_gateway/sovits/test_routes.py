@@ -4,6 +4,7 @@ import socket
 
 import pytest
 import soundfile
+from websockets.sync.client import connect
 
 from gsv_client import InternalError, ServerBusy
 from gsv_gateway.keys import KeyStore
@@ -205,6 +206,47 @@ def test_weights_that_a_caller_sets_are_its_own_default_and_nobody_elses(start, 
         assert running.http.post("/tts", json=TEXT, headers=each).status_code == 200
     assert running.say(headers=headers[0]).status_code == 200
     assert [asked.get("model") for asked in triton.spoken] == ["ann", None, "ann"]
+
+
+def test_a_callers_weights_are_its_default_by_every_api(running, triton):
+    triton.models.append({"model": "ann", "s1": "ann-e15.ckpt", "s2": "ann_e8.pth"})
+    assert running.http.get("/set_gpt_weights?weights_path=ann-e15.ckpt").status_code == 200
+    gsvi = {"text": "Hello.", "text_lang": "英语", "model_name": "demo"}
+    said = [
+        ask(running),
+        running.say(),
+        running.http.post("/infer_single", json=gsvi),
+        running.http.post("/v1/speak", json={"text": "Hello."}),
+    ]
+    assert [answer.status_code for answer in said] == [200] * 4
+    for path, messages in {
+        "/v1/speak": ('{"type": "Speak", "text": "Hello there."}', '{"type": "Close"}'),
+        "/live": ('{"type": "start"}', '{"type": "text", "text": "Hello."}', '{"type": "close"}'),
+    }.items():
+        with connect(running.url.replace("http", "ws") + path) as socket:
+            for message in messages:
+                socket.send(message)
+            list(socket)
+    assert len(triton.spoken) >= 6
+    assert {asked.get("model") for asked in triton.spoken} == {"ann"}
+
+
+def test_behind_a_balancer_the_weights_are_the_clients_own_and_not_the_balancers(running, triton):
+    triton.models.append({"model": "ann", "s1": "ann-e15.ckpt", "s2": "ann_e8.pth"})
+    first, second = ({"x-forwarded-for": address} for address in ("10.0.0.1", "10.0.0.2"))
+    assert running.http.get("/set_gpt_weights?weights_path=ann-e15.ckpt", headers=first).status_code == 200
+    for each in (first, second):
+        assert running.http.post("/tts", json=TEXT, headers=each).status_code == 200
+    assert [asked.get("model") for asked in triton.spoken] == ["ann", None]
+
+
+def test_a_place_for_choices_that_cannot_be_written_is_told(start, triton, tmp_path):
+    triton.models.append({"model": "ann", "s1": "ann-e15.ckpt", "s2": "ann_e8.pth"})
+    (tmp_path / "a-file").write_text("")
+    running = start(choices=str(tmp_path / "a-file" / "weights.json"))
+    answer = running.http.get("/set_gpt_weights?weights_path=ann-e15.ckpt")
+    assert answer.status_code == 400
+    assert "what callers chose cannot be read or kept now" in answer.json()["Exception"]
 
 
 def test_without_keys_the_weights_are_the_addresss_own(running, triton):
