@@ -39,6 +39,7 @@ TESTED_BY = {
     "gsv_runtime/cache/disk_files.py": "tests/gsv_runtime/cache/test_disk.py",
     "gsv_runtime/cache/levels.py": "tests/gsv_runtime/cache/test_tiers.py",
     "gsv_runtime/cache/redis_level.py": "tests/gsv_runtime/cache/test_redis.py",
+    "gsv_runtime/server/flags.py": "tests/gsv_runtime/server/test_launch.py",
     "gsv_runtime/server/triton_process.py": "tests/gsv_runtime/server/test_local_server.py",
     "gsv_runtime/tts/job.py": "tests/gsv_runtime/tts/test_service.py",
     "gsv_runtime/tts/reuse/computed_once.py": "tests/gsv_runtime/tts/reuse/test_joined_requests.py",

@@ -67,6 +67,7 @@ class OperatorSettings(BaseModel):
     slots: Count | None = Field(None, description="sentences that make tokens at once; each has memory of its own")
     threads: Count | None = Field(None, description="of a stage on a CPU")
     max_voices: Count | None = Field(None, description="voices that may be registered")
+    model_memory: Bytes | None = Field(None, description='of fine-tunes that are loaded beside the first, such as "8G"')
     cache_memory: Bytes | None = Field(None, description='of the cache in memory, such as "256M"; 0: none')
     cache_disk: Bytes | None = Field(None, description="of the cache on disk; 0: none")
     cache_redis_url: str | None = Field(None, description='that servers share, redis://host:6379/0; "off": none')
@@ -95,6 +96,7 @@ _OF_MODELS: Mapping[str, Mapping[str, str]] = {
         "cache_ttl_s": "cache_ttl_s",
     },
     "voices": {"max_voices": "max_voices"},
+    "models": {"loaded_bytes": "model_memory"},
     "t2s": {"slots": "slots", "max_batch_size": "slots", "max_candidate_sequences": "slots"},
 }
 _OF_ANY_MODEL = {"intra_op_threads": "threads"}

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gsv_runtime.server import plain_paths
-from gsv_runtime.server.launch import EXIT_TIMEOUT_S, server_flags
+from gsv_runtime.server.flags import EXIT_TIMEOUT_S, server_flags
 from gsv_runtime.server.logs import Log
 from gsv_runtime.server.model_processes import is_running, server_process
 from gsv_runtime.server.watchdog import clear_leftovers
