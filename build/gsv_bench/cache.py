@@ -42,7 +42,8 @@ NEW = "Nobody has heard sentence number {} before."
 SEED = 1
 LEVELS = ("memory", "redis", "disk")
 _OFF: dict[str, Any] = {"cache_memory_bytes": 0, "cache_redis_url": "", "cache_directory": "", "cache_disk_bytes": 0}
-_ENDED = re.compile(r"stream ended model=tts outcome=(\w+) responses=\d+ elapsed_ms=([\d.]+)")
+_ENDED = re.compile(r"stream ended model=tts (.*)")
+_FIELD = re.compile(r"(\w+)=(\S+)")
 _PATIENCE_S = 300.0
 _LAST_IN_LINE = 19  # niceness of the client
 
@@ -118,11 +119,16 @@ class Listener:
                 raise TimeoutError(f"{self._log} does not say that the request has ended")
             time.sleep(0.002)
         sources = {source for chunk in audio.chunks for source in chunk.source.split(",")}
-        return CacheAnswer(float(ended[-1]), client_ms, audio.duration_s, audio.samples.tobytes(), sources)
+        return CacheAnswer(ended[-1], client_ms, audio.duration_s, audio.samples.tobytes(), sources)
 
-    def _ended(self) -> list[str]:
-        text = self._log.read_text(encoding="utf-8", errors="replace")
-        return [elapsed_ms for outcome, elapsed_ms in _ENDED.findall(text) if outcome == "done"]
+    def _ended(self) -> list[float]:
+        return times_ms(self._log.read_text(encoding="utf-8", errors="replace"))
+
+
+def times_ms(log: str) -> list[float]:
+    """How long each request to `tts` took that a server's log says was done, oldest first."""
+    lines = [dict(_FIELD.findall(told)) for told in _ENDED.findall(log)]
+    return [float(line["elapsed_ms"]) for line in lines if line["outcome"] == "done"]
 
 
 @dataclass(frozen=True)
