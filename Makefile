@@ -43,7 +43,7 @@ help: ## print this help
 WHEELHOUSE ?=
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(if $(WHEELHOUSE),--no-index --find-links "$(WHEELHOUSE)")
 JUDGES := .venv-judges
-PACKAGES := constraints.txt runtime/pyproject.toml $(wildcard runtime/gsv_runtime/server/_preload*.[ch]) build/pyproject.toml client/pyproject.toml gateway/pyproject.toml local/pyproject.toml runtime/setup.py
+PACKAGES := constraints.txt runtime/pyproject.toml $(wildcard runtime/gsv_runtime/server/_preload*.[ch] runtime/gsv_runtime/t2s/_fused*.[ch]) build/pyproject.toml client/pyproject.toml gateway/pyproject.toml local/pyproject.toml runtime/setup.py
 
 setup: $(VENV)/.workbench ## create .venv with everything: build, serve, test, train, measure
 

@@ -1,11 +1,13 @@
-"""What pyproject.toml cannot say: a library for tritonserver is built on Linux only, and not for every wheel.
+"""What pyproject.toml cannot say: two libraries are built on Linux only, and not for every wheel.
 
-It is loaded into tritonserver, not into Python. Without a C compiler it is left out (decision 20).
-GSV_PURE_WHEEL=1 leaves it out as well, for a wheel that small devices take (docs/edge.md).
+One is loaded into tritonserver (decision 20), one by the fused engine of T2S (decision 32); neither knows of Python.
+Without a C compiler they are left out, and on another CPU than x86-64 the second is.
+GSV_PURE_WHEEL=1 leaves both out, for a wheel that small devices take (docs/edge.md).
 """
 
 import glob
 import os
+import platform
 import sys
 
 from setuptools import Extension, setup
@@ -18,4 +20,14 @@ PRELOAD = Extension(
     optional=True,
 )
 
-setup(ext_modules=[PRELOAD] if sys.platform == "linux" and not os.environ.get("GSV_PURE_WHEEL") else [])
+FUSED = Extension(
+    "gsv_runtime.t2s._fused",
+    sorted(glob.glob("gsv_runtime/t2s/_fused*.c")),
+    depends=["gsv_runtime/t2s/_fused.h"],
+    extra_compile_args=["-O3", "-fvisibility=hidden", "-pthread"],
+    extra_link_args=["-pthread"],
+    optional=True,
+)
+
+LIBRARIES = [PRELOAD, FUSED] if platform.machine() == "x86_64" else [PRELOAD]
+setup(ext_modules=LIBRARIES if sys.platform == "linux" and not os.environ.get("GSV_PURE_WHEEL") else [])

@@ -1,7 +1,7 @@
-"""A sentence of 3 s through Triton at official sizes, compressed in five ways, by turns with the float32 default.
+"""A sentence of 3 s through Triton at official sizes, compressed in five ways, by turns with float32 on ONNX Runtime.
 
 Random weights: times only; what each costs in quality says the report of `make compress`. Each side is a server of its
-own. They stand side by side, so that a busy machine slows all alike.
+own. They stand side by side, so that a busy machine slows all alike. Eager PyTorch takes its turn in this process.
 """
 
 from __future__ import annotations
@@ -20,13 +20,25 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from gsv_bench.stages import NUM_TOKENS, REFERENCE_S, SEED, TEXT, hum, lay_out, limited_deployment, served, silence_eos
+from gsv_bench.stage_result import EAGER
+from gsv_bench.stages import (
+    NUM_TOKENS,
+    REFERENCE_S,
+    SEED,
+    TEXT,
+    Case,
+    hum,
+    lay_out,
+    limited_deployment,
+    served,
+    silence_eos,
+)
 from gsv_bench.t2s_cases import never_end
 from gsv_build import checkpoints
 from gsv_build.build_repository import build
 from gsv_build.checkpoints.vocoders import save_vocoder
 from gsv_build.checks.random_checkpoints import write_random_checkpoints
-from gsv_build.deployment import Deployment
+from gsv_build.deployment import Deployment, with_settings
 from gsv_build.graphs.graph_quantisation import T2SPrecision, T2SQuantisation
 from gsv_build.modules.light_vocoder import LightVocoder
 from gsv_build.modules.t2s import T2S
@@ -35,8 +47,9 @@ from gsv_build.tuning import Tuning
 from gsv_build.weights import BERT_DIRECTORY, T2S_FILE, VOCODER_DIRECTORY
 from gsv_client import Client
 from gsv_compress.light import light_sizes
+from gsv_runtime import contract
 from gsv_runtime.contract import SAMPLE_RATE_HZ, SAMPLES_PER_TOKEN
-from gsv_runtime.settings import read_build
+from gsv_runtime.settings import BUILD_FILE, FUSED, ONNX_RUNTIME, read_build
 from gsv_runtime.versions import ModelVersion
 
 FLOAT32 = "float32"
@@ -51,34 +64,36 @@ class Side:
 
     Attributes:
         tuning: who may run the graphs.
+        t2s_engine: of T2S where nothing is measured.
         quantisation: of T2S.
         light: whether a light vocoder takes HiFi-GAN's place.
         student: whether T2S has half its layers, and 70 % of their feed-forward channels.
     """
 
     tuning: Tuning | None = None
+    t2s_engine: str = FUSED
     quantisation: T2SQuantisation | None = None
     light: bool = False
     student: bool = False
 
 
 SIDES: Mapping[str, Side] = {
-    FLOAT32: Side(),
+    FLOAT32: Side(t2s_engine=ONNX_RUNTIME),
+    "default": Side(),
     "exact": Side(Tuning.EXACT),
     "bfloat16": Side(Tuning.FAST),
-    "int8": Side(Tuning.FAST, _INT8),
-    "light": Side(Tuning.FAST, _INT8, light=True),
-    "everything": Side(Tuning.FAST, _INT8, light=True, student=True),
+    "int8": Side(Tuning.FAST, quantisation=_INT8),
+    "light": Side(Tuning.FAST, quantisation=_INT8, light=True),
+    "everything": Side(Tuning.FAST, quantisation=_INT8, light=True, student=True),
 }
 
 
-def bench(version: ModelVersion, work: Path, rounds: int, size: str, names: list[str]) -> dict[str, Any]:
-    """Measure one version.
+def prepare(version: ModelVersion, work: Path, size: str, names: list[str]) -> dict[str, Path]:
+    """Build the repositories of one version, and tune those that are new.
 
     Args:
         version: with random weights, every layer different.
         work: keeps checkpoints and repositories from run to run.
-        rounds: of each side, by turns; one more before is not counted.
         size: official or small.
         names: of `SIDES`; the float32 default is always among them.
     """
@@ -88,12 +103,24 @@ def bench(version: ModelVersion, work: Path, rounds: int, size: str, names: list
         silence_eos(weights / T2S_FILE)
         shutil.rmtree(weights / BERT_DIRECTORY)  # the sentence is English
     sides = {name: SIDES[name] for name in dict.fromkeys([FLOAT32, *names])}
-    repositories = {name: _built(name, side, weights, work, version, size) for name, side in sides.items()}
+    return {name: _built(name, side, weights, work, version, size) for name, side in sides.items()}
+
+
+def bench(version: ModelVersion, repositories: Mapping[str, Path], rounds: int, size: str) -> dict[str, Any]:
+    """Measure one version.
+
+    Args:
+        version: of the repositories.
+        repositories: as `prepare` built them.
+        rounds: of each side, by turns; one more before is not counted.
+        size: official or small.
+    """
     with ExitStack() as stack:
         reference = hum(REFERENCE_S)
         clients = {name: stack.enter_context(served(path, reference)) for name, path in repositories.items()}
+        eager = Case(repositories[FLOAT32], limited_deployment(), version, size)
         load = os.getloadavg()[0]
-        found = _measure(clients, rounds, version.value)
+        found = _measure(clients, eager, rounds, version.value)
     tuned = {name: _engines(path) for name, path in repositories.items()}
     return {"version": version.value, "rounds": rounds, "load_average_at_start": round(load, 2),
             "engines": tuned, "sides": found}  # fmt: skip
@@ -114,7 +141,9 @@ def _built(name: str, side: Side, weights: Path, work: Path, version: ModelVersi
     repository = work / f"repository_{name}"
     lay_out(repository)
     deployment: Deployment = replace(limited_deployment(), t2s_quantisation=side.quantisation)
-    build(repository, deployment, own, tuning=side.tuning)
+    deployment = with_settings(deployment, contract.T2S, engine=side.t2s_engine)
+    was_tuned = bool(_engines(repository)) if (repository / BUILD_FILE).is_file() else False
+    build(repository, deployment, own, tuning=None if was_tuned else side.tuning)
     return repository
 
 
@@ -131,11 +160,15 @@ def _engines(repository: Path) -> dict[str, Any]:
     return {stage: choice["engine"] for stage, choice in read_build(repository).get("tuned", {}).items()}
 
 
-def _measure(clients: Mapping[str, Client], rounds: int, title: str) -> dict[str, dict[str, Any]]:
-    whole: dict[str, list[float]] = {name: [] for name in clients}
+def _measure(clients: Mapping[str, Client], eager: Case, rounds: int, title: str) -> dict[str, dict[str, Any]]:
+    whole: dict[str, list[float]] = {name: [] for name in (EAGER, *clients)}
     first: dict[str, list[float]] = {name: [] for name in clients}
-    stages: dict[str, list[Mapping[str, float]]] = {name: [] for name in clients}
+    stages: dict[str, list[Mapping[str, float]]] = {name: [] for name in whole}
     for index in tqdm(range(rounds + 1), desc=f"{title} by turns", unit="round"):
+        _, spent, times = eager.speak(EAGER)
+        if index:
+            whole[EAGER].append(spent)
+            stages[EAGER].append(times)
         for name, client in clients.items():
             spent, times = _whole(client)
             heard = _first_audio(client)
@@ -143,18 +176,18 @@ def _measure(clients: Mapping[str, Client], rounds: int, title: str) -> dict[str
                 whole[name].append(spent)
                 first[name].append(heard)
                 stages[name].append(times)
-    return {name: _summary(name, whole, first, stages[name]) for name in clients}
+    return {name: _summary(name, whole, first.get(name), stages[name]) for name in whole}
 
 
 def _summary(
-    name: str, whole: Mapping[str, list[float]], first: Mapping[str, list[float]], stages: list[Mapping[str, float]]
+    name: str, whole: Mapping[str, list[float]], first: list[float] | None, stages: list[Mapping[str, float]]
 ) -> dict[str, Any]:
     """Medians of one side, and how it stands to the default of the same round."""
     seconds = NUM_TOKENS * SAMPLES_PER_TOKEN / SAMPLE_RATE_HZ
     total = statistics.median(whole[name])
     return {
         "whole_ms": round(total, 1),
-        "first_audio_ms": round(statistics.median(first[name]), 1),
+        "first_audio_ms": round(statistics.median(first), 1) if first else None,
         "rtf": round(total / 1e3 / seconds, 3),
         "times_as_fast": round(statistics.median(a / b for a, b in zip(whole[FLOAT32], whole[name], strict=True)), 2),
         "stages_ms": {
@@ -205,9 +238,10 @@ def table(found: Mapping[str, Any]) -> str:
     for name, side in found["sides"].items():
         stages = " | ".join(f"{value:.0f}" for value in side["stages_ms"].values())
         goal = GOALS.get(name, {}).get(found["version"], "")
+        first = "" if side["first_audio_ms"] is None else f"{side['first_audio_ms']:.0f}"
         lines.append(
             f"| {name} | {stages} | {side['whole_ms']:.0f} | {side['rtf']:.2f} | {goal} | "
-            f"{side['times_as_fast']:.2f} | {side['first_audio_ms']:.0f} |"
+            f"{side['times_as_fast']:.2f} | {first} |"
         )
     return "\n".join(lines)
 
@@ -219,18 +253,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--compressed-size", choices=("official", "small"), default="official")
     parser.add_argument("--compressed-rounds", type=int, default=5)
     parser.add_argument("--compressed-work", type=Path, default=Path("var/bench/compressed"))
+    parser.add_argument("--compressed-prepare", action="store_true", help="build and tune only; measure in a next run")
 
 
 def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """Measure; return the tables and the values."""
-    results = [
-        bench(
-            ModelVersion(version),
-            (arguments.compressed_work / f"{version}-{arguments.compressed_size}").resolve(),
-            arguments.compressed_rounds,
-            arguments.compressed_size,
-            arguments.compressed_sides.split(","),
-        )
-        for version in arguments.compressed_versions.split(",")
-    ]
+    size, results = arguments.compressed_size, []
+    for version in map(ModelVersion, arguments.compressed_versions.split(",")):
+        work = (arguments.compressed_work / f"{version.value}-{size}").resolve()
+        repositories = prepare(version, work, size, arguments.compressed_sides.split(","))
+        if not arguments.compressed_prepare:
+            results.append(bench(version, repositories, arguments.compressed_rounds, size))
     return "\n\n".join(map(table, results)), {"compressed": results}

@@ -88,7 +88,7 @@ def bench(version: ModelVersion, work: Path, rounds: int, size: str) -> Result:
     int8 = work / "model_repository_int8"
     shutil.copytree(repository, int8, dirs_exist_ok=True)  # so that only t2s is built again
     build(int8, replace(deployment, t2s_quantisation=T2SQuantisation(T2SPrecision.INT8)), weights)
-    case = _Case(repository, deployment, version, size)
+    case = Case(repository, deployment, version, size)
     with ExitStack() as stack:
         folders = zip(SERVED, (repository, int8), strict=True)
         clients = {side: stack.enter_context(served(folder, case.reference)) for side, folder in folders}
@@ -142,7 +142,7 @@ def limited_deployment() -> Deployment:
     return replace(preset, models={**preset.models, contract.T2S.name: replace(t2s, settings=limited)})
 
 
-class _Case:
+class Case:
     """One sentence, its voice, and the two sides that run in this process."""
 
     def __init__(self, repository: Path, deployment: Deployment, version: ModelVersion, size: str) -> None:
@@ -204,7 +204,7 @@ def hum(seconds: float) -> bytes:
     return file.getvalue()
 
 
-def _measure(case: _Case, clients: Mapping[str, Client], rounds: int) -> Result:
+def _measure(case: Case, clients: Mapping[str, Client], rounds: int) -> Result:
     load = os.getloadavg()[0]
     totals: dict[str, list[float]] = {side: [] for side in SIDES}
     stages: dict[str, list[Mapping[str, float]]] = {side: [] for side in SIDES}
@@ -237,7 +237,7 @@ def _median_ratio(slow: list[float], fast: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(slow, fast, strict=True))
 
 
-def _speak(case: _Case, clients: Mapping[str, Client], side: str) -> tuple[int, float, Mapping[str, float]]:
+def _speak(case: Case, clients: Mapping[str, Client], side: str) -> tuple[int, float, Mapping[str, float]]:
     if side not in clients:
         return case.speak(side)
     started = time.perf_counter()
@@ -252,7 +252,7 @@ def _medians(rounds: list[Mapping[str, float]]) -> dict[str, float]:
     return {stage: statistics.median(times.get(stage, 0.0) for times in rounds) for stage in STAGES}
 
 
-def _num_phones(case: _Case) -> int:
+def _num_phones(case: Case) -> int:
     answer = case.sides[GRAPHS].call(contract.TEXT_FRONTEND, text=TEXT, language="en", split_method="cut5")
     case.sides[GRAPHS].take_times_ms()
     return int(answer["phones"].size + case.voice.prompt_phones.size)

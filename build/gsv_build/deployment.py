@@ -17,6 +17,7 @@ from gsv_runtime.contract import FRAMES_PER_TOKEN, MODELS, TEXT_FRONTEND, Model
 from gsv_runtime.graphs.shape_buckets import render_shapes
 from gsv_runtime.settings import (
     BLS_THREADS,
+    FUSED,
     ONNX_RUNTIME,
     FineTunesSettings,
     OnnxStageSettings,
@@ -144,6 +145,7 @@ _CPU = Deployment(
                 cache_rows=_CACHE_ROWS,
                 intra_op_threads=_CPU_THREADS,
                 device="cpu",
+                engine=FUSED,
                 cuda_graph=False,
                 spans="",
                 prefill_rows="",

@@ -1,8 +1,9 @@
 """Who runs the graphs of a sentence on this machine, found by measuring: `make build ARGS="--tune"`.
 
-ONNX Runtime, or OpenVINO in float32, or OpenVINO with products in bfloat16 where the CPU has it. Each stage that every
-sentence passes is run by all of them in turn, at the lengths that a stream has. What is chosen stands in `build.json`,
-with the times, and in config.pbtxt; a later build keeps it while the graph is the same.
+ONNX Runtime, or OpenVINO in float32, or OpenVINO with products in bfloat16 where the CPU has it; T2S has a library of
+its own instead (`t2s_tuning`). Each stage that every sentence passes is run by all of them in turn, at the lengths that
+a stream has. What is chosen stands in `build.json`, with the times, and in config.pbtxt; a later build keeps it while
+the graph is the same.
 """
 
 from __future__ import annotations
@@ -19,24 +20,28 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from gsv_build import t2s_tuning
 from gsv_build.deployment import Deployment, Runtime, with_settings
+from gsv_build.deviation import deviation_db
 from gsv_runtime import contract
 from gsv_runtime.contract import Model
 from gsv_runtime.graphs import openvino_session
 from gsv_runtime.graphs.opening import Graph, graph_of, open_stage
 from gsv_runtime.graphs.session import open_session
 from gsv_runtime.graphs.stage import OnnxStage, example_inputs
-from gsv_runtime.settings import ONNX_RUNTIME, OPENVINO, OPENVINO_BF16, OnnxStageSettings
+from gsv_runtime.model_files import T2S_GRAPH_FILE
+from gsv_runtime.settings import FUSED, ONNX_RUNTIME, OPENVINO, OPENVINO_BF16, OnnxStageSettings
 from gsv_runtime.tensors import Arrays
 
 logger = logging.getLogger("gsv.build")
 
-TUNED = (contract.BERT, contract.ACOUSTIC, contract.VOCODER)  # the others run once for a voice
+GRAPHS = (contract.BERT, contract.ACOUSTIC, contract.VOCODER)
+TUNED = (*GRAPHS, contract.T2S)  # the others run once for a voice
 ROUNDS = 5
 # Frames of the windows of a stream, and of a sentence decoded at once.
 FRAMES = (86, 126, 150, 190)
 _WORTH = 0.9  # of ONNX Runtime's time; a gain within noise changes nothing
-_LEAST_EXACT_DB = 80.0  # of an engine that calls itself float32
+_EXACT = (OPENVINO, FUSED)  # engines that compute in float32 what ONNX Runtime does
 
 
 class Tuning(Enum):
@@ -52,7 +57,7 @@ class Choice:
     """What one stage was given, and why.
 
     Attributes:
-        engine: of `settings.GRAPH_ENGINES`.
+        engine: of `settings.GRAPH_ENGINES`; of T2S `settings.T2S_ENGINES`.
         graph: digest of the files that were measured.
         measured_ms: engine to median of a round.
         deviation_db: engine to signal over difference from ONNX Runtime.
@@ -86,13 +91,19 @@ def tune(repository: Path, deployment: Deployment, files: Mapping[str, str], tun
     """
     engines = candidates(tuning)
     if len(engines) == 1 and tuning is not Tuning.OFF:
-        logger.warning("only ONNX Runtime is installed; to try OpenVINO: pip install 'gsv-runtime[openvino]'")
-    stages = [model for model in TUNED if _runs_here(repository, deployment, model)]
-    return {
+        logger.warning("OpenVINO is not installed; to try it: pip install 'gsv-runtime[openvino]'")
+    stages = [model for model in GRAPHS if _runs_here(repository, deployment, model)]
+    found = {
         model.name: _choose(graph_of(model, repository / model.name / "1"), deployment, files[model.name], engines)
         for model in stages
         if len(engines) > 1
     }
+    t2s = repository / contract.T2S.name / "1"
+    if tuning is not Tuning.OFF and _is_on_cpu(deployment, contract.T2S) and (t2s / T2S_GRAPH_FILE).is_file():
+        settings, digest = deployment.model(contract.T2S).settings, files[contract.T2S.name]
+        measured = t2s_tuning.measure(t2s, settings, ROUNDS)
+        found[contract.T2S.name] = _best(contract.T2S, digest, *measured, t2s_tuning.least_db(t2s))
+    return found
 
 
 def with_choices(deployment: Deployment, choices: Mapping[str, Choice]) -> Deployment:
@@ -143,16 +154,25 @@ def _choose(graph: Graph, deployment: Deployment, digest: str, engines: Sequence
             _answers(stage, inputs)
             times[engine].append(1e3 * (time.perf_counter() - started))
     measured = {engine: round(statistics.median(each), 2) for engine, each in times.items()}
-    deviation = {engine: round(_db(answers[ONNX_RUNTIME], answers[engine]), 1) for engine in engines[1:]}
-    engine = fastest(measured, deviation)
-    logger.info("stage tuned stage=%s engine=%s ms=%s db=%s", graph.model.name, engine, measured, deviation)
+    deviation = {engine: round(deviation_db(answers[ONNX_RUNTIME], answers[engine]), 1) for engine in engines[1:]}
+    return _best(graph.model, digest, measured, deviation)
+
+
+def _best(
+    model: Model, digest: str, measured: Mapping[str, float], deviation: Mapping[str, float],
+    least_db: float = t2s_tuning.EXACT_DB,
+) -> Choice:  # fmt: skip
+    engine = fastest(measured, deviation, least_db)
+    logger.info("stage tuned stage=%s engine=%s ms=%s db=%s", model.name, engine, measured, deviation)
     return Choice(engine, digest, measured, deviation)
 
 
-def fastest(measured_ms: Mapping[str, float], deviation_db: Mapping[str, float]) -> str:
+def fastest(
+    measured_ms: Mapping[str, float], deviations_db: Mapping[str, float], least_db: float = t2s_tuning.EXACT_DB
+) -> str:
     """The engine to take: the fastest, unless it is hardly faster than ONNX Runtime or does not compute the same."""
-    wrong = {engine for engine, db in deviation_db.items() if engine == OPENVINO and db < _LEAST_EXACT_DB} | {
-        engine for engine, db in deviation_db.items() if not db > 0.0
+    wrong = {engine for engine, db in deviations_db.items() if engine in _EXACT and db < least_db} | {
+        engine for engine, db in deviations_db.items() if not db > 0.0
     }
     best = min((engine for engine in measured_ms if engine not in wrong), key=measured_ms.__getitem__)
     return best if measured_ms[best] < _WORTH * measured_ms[ONNX_RUNTIME] else ONNX_RUNTIME
@@ -179,14 +199,3 @@ def _inputs(graph: Graph, frames: int) -> Arrays:
 
 def _answers(stage: OnnxStage | Any, inputs: Sequence[Arrays]) -> list[Arrays]:
     return [stage.run([each])[0] for each in inputs]
-
-
-def _db(exact: Sequence[Arrays], other: Sequence[Arrays]) -> float:
-    """Signal over difference, over all outputs of all windows."""
-    signal = sum(float(np.square(array, dtype=np.float64).sum()) for each in exact for array in each.values())
-    noise = sum(
-        float(np.square(array.astype(np.float64) - theirs[name]).sum())
-        for each, theirs in zip(exact, other, strict=True)
-        for name, array in each.items()
-    )
-    return 10.0 * float(np.log10(signal / noise)) if noise > 0 else 200.0

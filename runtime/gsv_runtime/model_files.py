@@ -22,6 +22,7 @@ T2S_DECODE_STEP_FILE = "t2s_decode_step.onnx"
 T2S_DECODE_SAMPLE_FILE = "t2s_decode_sample.onnx"  # with the draw of the next token
 T2S_MOVE_SLOT_FILE = "t2s_move_slot.onnx"  # one slot of the cache to another
 T2S_WEIGHTS_FILE = "t2s.weights"  # of the first
+T2S_TENSORS_FILE = "t2s_tensors.json"  # where each tensor lies in it, for who has no ONNX
 
 WEIGHTS_FOLDER = "weights"  # of fine-tunes that were added to the first, by their ids
 

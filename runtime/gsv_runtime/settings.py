@@ -25,6 +25,8 @@ STATE = "GSV_STATE"  # environment variable: folder of all that a server keeps; 
 
 # Who runs a graph: in float32, or with products in bfloat16.
 GRAPH_ENGINES = ONNX_RUNTIME, OPENVINO, OPENVINO_BF16 = ("onnxruntime", "openvino", "openvino-bf16")
+FUSED = "fused"  # who runs T2S's steps on a CPU: our own library, or ONNX Runtime
+T2S_ENGINES = (ONNX_RUNTIME, FUSED)
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class T2SSettings:
     cache_rows: int  # phones and tokens that a slot can hold
     intra_op_threads: int  # on a CPU
     device: str  # "cpu", or "cuda": the first that the process sees
+    engine: str  # of T2S_ENGINES, on a CPU; where it cannot run, ONNX Runtime does
     cuda_graph: bool  # whether each shape below is captured as CUDA graphs at start; these three are a GPU's
     spans: str  # slots that a launch runs, "1, 4, 16": the least that holds all who speak; the last: all slots
     prefill_rows: str  # phones and tokens that prompts are padded to, likewise; the last: cache_rows

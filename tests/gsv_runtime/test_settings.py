@@ -9,7 +9,7 @@ from gsv_runtime.settings import CheckpointFacts, OnnxStageSettings, T2SSettings
 
 def test_parameters_become_typed_fields():
     values = {"slots": "8", "cache_rows": "100", "intra_op_threads": "1", "idle_s": "2.5"}
-    values |= {"device": "cuda", "cuda_graph": "true"}
+    values |= {"device": "cuda", "engine": "fused", "cuda_graph": "true"}
     values |= {"spans": "1, 8", "prefill_rows": "100", "steps_per_launch": "4"}
     values |= {"repetition_window": "50", "repetition_least_distinct": "4"}
     values |= {"limit_tokens_per_phone": "12.0", "limit_tokens_at_least": "100"}
@@ -18,6 +18,7 @@ def test_parameters_become_typed_fields():
         cache_rows=100,
         intra_op_threads=1,
         device="cuda",
+        engine="fused",
         cuda_graph=True,
         spans="1, 8",
         prefill_rows="100",

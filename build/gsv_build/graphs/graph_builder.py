@@ -7,6 +7,7 @@ names and offsets, so the few networks that have this need are written out here 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,18 @@ class WeightFile:
         """Write `tensors` to `path`, each aligned to a page; graphs must be saved in the same folder."""
         self.path = path
         self._protos: dict[str, TensorProto] = {}
+        self._places: dict[str, tuple[str, tuple[int, ...], int]] = {}
         with path.open("wb") as file:
             for name, tensor in tensors.items():
                 file.write(b"\0" * (-file.tell() % ALIGNMENT_BYTES))
                 self._protos[name] = self._describe(name, tensor, file.tell())
+                self._places[name] = str(tensor.dtype), tensor.shape, file.tell()
                 file.write(np.ascontiguousarray(tensor).tobytes())
+
+    def write_index(self, path: Path, facts: Mapping[str, object]) -> None:
+        """Write where each tensor lies: its dtype, shape and offset, beside `facts`."""
+        content = {**facts, "file": self.path.name, "tensors": self._places}
+        path.write_text(json.dumps(content) + "\n", encoding="utf-8")
 
     def initializer(self, name: str) -> TensorProto:
         """Return the initializer that refers to tensor `name` of the file."""

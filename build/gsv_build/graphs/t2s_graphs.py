@@ -39,6 +39,7 @@ from gsv_runtime.model_files import (
     T2S_GRAPH_FILE,
     T2S_MOVE_SLOT_FILE,
     T2S_PREFILL_FILE,
+    T2S_TENSORS_FILE,
     T2S_WEIGHTS_FILE,
     t2s_gpu_weights_file,
     t2s_rounded_weights_file,
@@ -88,7 +89,9 @@ def write_t2s_graphs(model: T2S, folder: Path, max_positions: int, quantisation:
     else:
         weights = _rounded_weights(folder, tensors, quantisation)
         engine = _RoundedEngineGraph(model.sizes, weights, quantisation)
-    return T2SFiles(engine.save(folder / T2S_GRAPH_FILE, _facts(model, max_positions)), weights.path)
+    facts = _facts(model, max_positions)
+    weights.write_index(folder / T2S_TENSORS_FILE, {"facts": facts, "bits": quantisation.precision.bits})
+    return T2SFiles(engine.save(folder / T2S_GRAPH_FILE, facts), weights.path)
 
 
 def write_t2s_gpu_graphs(

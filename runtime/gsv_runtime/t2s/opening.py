@@ -9,12 +9,13 @@ from pathlib import Path
 from gsv_runtime.graphs.resident import ResidentWeights
 from gsv_runtime.graphs.session import CUDA
 from gsv_runtime.model_files import T2S_GRAPH_FILE
-from gsv_runtime.settings import T2SSettings
+from gsv_runtime.settings import FUSED, T2S_ENGINES, T2SSettings
 from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.decoder import Decoder
 from gsv_runtime.t2s.decoders import Decoders
 from gsv_runtime.t2s.drawing_engine import DrawingEngine
 from gsv_runtime.t2s.engine import Engine
+from gsv_runtime.t2s.fused_engine import FusedEngine, why_not_here
 from gsv_runtime.t2s.launch_shapes import LaunchShapes
 from gsv_runtime.t2s.request import TextLimit
 
@@ -41,14 +42,11 @@ def open_engine(folder: Path, settings: T2SSettings) -> Engine:
     """Load the graphs in `folder` for the device of `settings`, and run them once.
 
     Raises:
-        ValueError: there is no such device, or the shapes to prepare do not reach what clients may ask for.
+        ValueError: there is no such device or engine, or the shapes to prepare do not reach what clients may ask for.
         RuntimeError: ONNX Runtime cannot run on it here, or refuses to capture one of the shapes.
     """
     if settings.device == "cpu":
-        graph = folder / T2S_GRAPH_FILE
-        engine = CpuEngine(graph, settings.slots, settings.cache_rows, settings.intra_op_threads)
-        engine.warm_up()
-        return engine
+        return _open_on_cpu(folder, settings)
     if settings.device != "cuda":
         raise ValueError(f"t2s has no engine for device {settings.device!r}; need cpu or cuda")
     shapes = LaunchShapes.parse(settings)
@@ -59,3 +57,19 @@ def open_engine(folder: Path, settings: T2SSettings) -> Engine:
         *(settings.spans, settings.prefill_rows, shapes.most_steps, settings.cuda_graph, time.monotonic() - began_s),
     )
     return drawing
+
+
+def _open_on_cpu(folder: Path, settings: T2SSettings) -> Engine:
+    """The engine that was chosen at build, or ONNX Runtime where that cannot run."""
+    if settings.engine not in T2S_ENGINES:
+        raise ValueError(f"t2s has no engine {settings.engine!r}; need one of {', '.join(T2S_ENGINES)}")
+    engine: CpuEngine | FusedEngine
+    reason = why_not_here(folder) if settings.engine == FUSED else "ONNX Runtime was chosen at build"
+    if reason:
+        graph = folder / T2S_GRAPH_FILE
+        engine = CpuEngine(graph, settings.slots, settings.cache_rows, settings.intra_op_threads)
+    else:
+        engine = FusedEngine(folder, settings.slots, settings.cache_rows, settings.intra_op_threads)
+    logger.info("t2s opened engine=%s reason=%r", type(engine).__name__, reason or "fastest here")
+    engine.warm_up()
+    return engine

@@ -10,17 +10,19 @@ from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
 from gsv_runtime.graphs.session import CPU
 from gsv_runtime.stages import SequenceCall
+from gsv_runtime.t2s import fused_library
 from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
 from gsv_runtime.t2s.decoder import Decoder
+from gsv_runtime.t2s.fused_engine import FusedEngine
 
 pytestmark = pytest.mark.slow
 
-SIZES = T2SSizes(hidden=32, heads=4, layers=3, feed_forward=48, num_phones=20, vocabulary=65, bert_dim=12)
+SIZES = T2SSizes(hidden=64, heads=4, layers=3, feed_forward=96, num_phones=20, vocabulary=65, bert_dim=12)
 NUM_REQUESTS = 10
 
 
-@pytest.fixture(scope="module", params=["fp32", "int8", "cuda"])
+@pytest.fixture(scope="module", params=["fp32", "int8", "fused", "cuda"])
 def open_engine(request, tmp_path_factory):
     """Opens an engine with so many slots; that for a GPU runs with its memory on the host."""
     torch.manual_seed(1)
@@ -33,6 +35,11 @@ def open_engine(request, tmp_path_factory):
     if request.param == "cuda":
         files = write_t2s_gpu_graphs(model, folder, 256)
         return lambda slots: CudaEngine(files.prefill, files.decode_step, slots, 256, CPU)
+    if request.param == "fused":
+        if not fused_library.runs_here():
+            pytest.skip("needs AVX-512 with VNNI, and the library compiled")
+        write_t2s_graphs(model, folder, 256)
+        return lambda slots: FusedEngine(folder, slots, cache_rows=256, threads=2)
     graph = write_t2s_graphs(model, folder, 256, T2SQuantisation(T2SPrecision(request.param))).engine
     return lambda slots: CpuEngine(graph, slots, cache_rows=256, intra_op_threads=1)
 

@@ -1,0 +1,82 @@
+/* T2S on a CPU with AVX-512: what the parts of the fused engine share. See fused_engine.py for the whole.
+
+   Axis letters: M rows of a call, K inputs and N outputs of a product. */
+
+#ifndef GSV_FUSED_H
+#define GSV_FUSED_H
+
+/* fused_library.py has looked for these before it loads the library. */
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,f16c")
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LANES 16        /* float32 of a register: outputs of a panel */
+#define PANELS 4        /* of a group, the least that a thread takes */
+#define BLOCK 32        /* inputs that share a scale */
+#define NORM_EPSILON 1e-5f
+
+enum { FLOAT32, HALF, INT8, INT4 };
+
+/* A product, its weights in panels of 16 outputs: [N/16][K][16], or at 8 bits [N/16][K/32][8][16][4]. */
+struct linear {
+    int32_t kind, inputs, outputs; /* outputs are padded to whole groups */
+    int32_t rectified;             /* whether negative results become 0 */
+    const void *weights;
+    const float *scales; /* [N/16][K/32][16]; null in floating point */
+    const float *bias;   /* [N] */
+};
+
+struct norm {
+    const float *gain, *bias;
+};
+
+struct layer {
+    struct linear qkv, attention_output, expand, contract;
+    struct norm attention_norm, feed_forward_norm;
+};
+
+struct network {
+    int32_t num_layers, hidden, heads, half_cache;
+    int64_t slots, cache_rows; /* rows are a multiple of 16 */
+    const struct layer *layers;
+    struct linear head;
+    void *keys;   /* [layers][slots][heads][rows/16][head_dim][16] */
+    void *values; /* [layers][slots][heads][rows][head_dim] */
+};
+
+/* A matrix of activations, at 8 bits too where a product wants them so. */
+struct rounded {
+    int8_t *values; /* [M][K] */
+    float *scales;  /* [M][K/32] */
+    int32_t *sums;  /* [M][K/32], of the values */
+};
+
+struct team; /* of threads */
+typedef void (*job)(void *argument, int thread);
+
+#define HIDDEN __attribute__((visibility("hidden")))
+
+HIDDEN struct team *team_open(int size);
+HIDDEN void team_run(struct team *team, job work, void *argument);
+HIDDEN void team_meet(struct team *team); /* every thread waits for all others */
+HIDDEN void team_close(struct team *team);
+HIDDEN int team_size(const struct team *team);
+
+/* Outputs that thread `thread` of `threads` makes of `x`, into [M][N] `out`. Rows of x are `width` apart, and their
+   first K are read. `rounded` has room for them. */
+HIDDEN void multiply(const struct linear *linear, const float *x, size_t width, int rows, struct rounded *rounded,
+                     float *out, int thread, int threads);
+
+/* Write a head's key and value of one row of a slot. */
+HIDDEN void remember(const struct network *network, int layer, int head, int64_t slot, int64_t row, const float *key,
+                     const float *value);
+
+/* Attend from a query to the first `visible` rows of a slot; `scores` has room for them, rounded up to 16. */
+HIDDEN void attend(const struct network *network, int layer, int head, int64_t slot, int64_t visible,
+                   const float *query, float *scores, float *out);
+
+/* x becomes the normalised sum of x and change, [M][hidden]. */
+HIDDEN void add_and_norm(float *x, const float *change, const struct norm *norm, int rows, int hidden);
+
+#endif

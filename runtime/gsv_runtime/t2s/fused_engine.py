@@ -1,0 +1,177 @@
+"""Runs T2S on a CPU with AVX-512: all layers of a step in one call of our own library, `_fused.c`.
+
+ONNX Runtime runs some three hundred nodes a step, reads float32, and wakes its threads for each product. This engine
+reads half precision as it was stored (`packed_weights`), lets its threads meet without sleeping, and has a cache whose
+keys lie as they are read. It computes what the graph computes, in float32 or rounded as MatMulNBits rounds, from the
+same weight file (docs/decisions/0032-a-fused-t2s-step.md).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gsv_runtime.model_files import T2S_TENSORS_FILE
+from gsv_runtime.t2s import fused_library
+from gsv_runtime.t2s.engine import LogitsEngine, StepRow, warming_prompt
+from gsv_runtime.t2s.fused_library import BLOCK, GROUP, PANEL, Layer, Network, Norm
+from gsv_runtime.t2s.packed_weights import PackedLinear, StoredTensors, pack
+from gsv_runtime.t2s.request import Capacity, Prompt
+from gsv_runtime.tensors import Array
+
+_LINEARS = ("qkv", "attention_output", "expand", "contract")
+_NORMS = ("attention_norm", "feed_forward_norm")
+
+
+def why_not_here(folder: Path) -> str:
+    """Why the engine cannot run a network on this machine; empty if it can.
+
+    Args:
+        folder: of the graph and its weight file.
+    """
+    if not fused_library.runs_here():
+        return "this CPU lacks AVX-512 or VNNI, or the library was not compiled"
+    if not (folder / T2S_TENSORS_FILE).is_file():
+        return f"there is no {T2S_TENSORS_FILE}; an older build wrote the graph"
+    facts = StoredTensors(folder).facts
+    hidden, head_dim, feed_forward = facts["hidden"], facts["hidden"] // facts["heads"], facts["feed_forward"]
+    if hidden % GROUP or head_dim % PANEL or feed_forward % BLOCK:
+        return f"its sizes are odd: hidden {hidden}, {head_dim} a head, feed-forward {feed_forward}"
+    return ""
+
+
+class FusedEngine(LogitsEngine):
+    """Both phases on the weights that lie beside the graph."""
+
+    def __init__(self, folder: Path, slots: int, cache_rows: int, threads: int) -> None:
+        """Read the weights and reserve the cache; its memory is taken as slots are written.
+
+        Args:
+            folder: of the graph and its weight file.
+            slots: sequences that can be held.
+            cache_rows: phones and tokens of each.
+            threads: that share a step.
+
+        Raises:
+            RuntimeError: the library cannot run here, or there is no memory; `why_not_here` says so before.
+        """
+        self._library = fused_library.load()
+        tensors = StoredTensors(folder)
+        facts = tensors.facts
+        self.capacity = Capacity(
+            slots=slots,
+            cache_rows=cache_rows,
+            max_tokens=facts["max_tokens"],
+            num_phones=facts["num_phones"],
+            vocabulary=facts["vocabulary"],
+            bert_dim=facts["bert_dim"],
+            max_positions=facts["max_positions"],
+        )
+        self._embedding = _Embedding(tensors)
+        self._layers = [_PackedLayer(tensors, f"layers.{index}") for index in range(facts["layers"])]
+        self._head = pack(tensors, "head")
+        heads, head_dim, blocks = facts["heads"], facts["hidden"] // facts["heads"], -(-cache_rows // PANEL)
+        dtype = np.float32 if tensors.bits == 32 else np.float16
+        self._keys = _reserve((len(self._layers), slots, heads, blocks, head_dim, PANEL), dtype)
+        self._values = _reserve((len(self._layers), slots, heads, blocks * PANEL, head_dim), dtype)
+        self._of_c = (Layer * len(self._layers))(*(layer.as_c() for layer in self._layers))
+        network = Network(
+            num_layers=len(self._layers),
+            hidden=facts["hidden"],
+            heads=heads,
+            half_cache=dtype is np.float16,
+            slots=slots,
+            cache_rows=blocks * PANEL,
+            layers=self._of_c,
+            head=self._head.as_c(),
+            keys=self._keys.ctypes.data,
+            values=self._values.ctypes.data,
+        )
+        self._engine = self._library.gsv_fused_open(ctypes.byref(network), threads)
+        if not self._engine:
+            raise RuntimeError("no memory for the threads of t2s")
+        weakref.finalize(self, self._library.gsv_fused_close, self._engine)
+
+    def prefill(self, slot: int, prompt: Prompt) -> Array:
+        """Write a prompt to a slot; return `[V]` logits of the first token."""
+        phones, rows = prompt.phones.size, prompt.rows
+        places = np.arange(rows, dtype=np.int32)
+        visible = np.maximum(places + 1, phones)  # text sees all text; a token sees that, and tokens up to itself
+        return self._run(self._embedding.prompt(prompt), np.full(rows, slot), places, visible, rows - 1)[0]
+
+    def decode_step(self, rows: Sequence[StepRow]) -> Array:
+        """Append one token to each of slots 0 to n - 1; see `LogitsEngine.decode_step`."""
+        tokens = np.array([row.token for row in rows])
+        positions = np.array([row.token_position for row in rows])
+        places = np.array([row.rows for row in rows])
+        return self._run(self._embedding.tokens(tokens, positions), np.arange(len(rows)), places, places + 1, 0)
+
+    def move(self, source: int, target: int, num_rows: int) -> None:
+        """Copy the first rows of a slot to another."""
+        blocks = -(-num_rows // PANEL)
+        self._keys[:, target, :, :blocks] = self._keys[:, source, :, :blocks]
+        self._values[:, target, :, :num_rows] = self._values[:, source, :, :num_rows]
+
+    def warm_up(self) -> None:
+        """Run both phases once in slot 0, so that the first request does not pay for first allocations."""
+        self.prefill(0, warming_prompt(self.capacity))
+        self.decode_step([StepRow(rows=1)])
+
+    def _run(self, x: Array, slots: Array, places: Array, visible: Array, scored_from: int) -> Array:
+        """Put rows `[M, hidden]` through all layers; logits of those from `scored_from` on, `[n, V]`."""
+        slots, places, visible = (np.ascontiguousarray(each, dtype=np.int32) for each in (slots, places, visible))
+        logits = np.empty((len(x) - scored_from, self._head.outputs), dtype=np.float32)
+        pointers = [each.ctypes.data for each in (x, slots, places, visible, logits)]
+        if self._library.gsv_fused_run(self._engine, len(x), scored_from, *pointers):
+            raise MemoryError(f"no memory for {len(x)} rows of t2s")
+        return logits[:, : self.capacity.vocabulary]
+
+
+class _Embedding:
+    """Rows of phones and tokens, as the first layer takes them."""
+
+    def __init__(self, tensors: StoredTensors) -> None:
+        self._phones, self._tokens = (np.array(tensors[f"{each}_embedding.weight"]) for each in ("phone", "token"))
+        self._phone_scale, self._token_scale = (tensors[f"{each}_position_scale"].item() for each in ("phone", "token"))
+        self._positions = np.array(tensors["position_table"])
+        self._projection = np.array(tensors["bert_projection.weight"]).T
+        self._bias = np.array(tensors["bert_projection.bias"])
+
+    def tokens(self, tokens: Array, positions: Array) -> Array:
+        """`[M, hidden]` float32."""
+        return self._tokens[tokens] + np.float32(self._token_scale) * self._positions[positions]
+
+    def prompt(self, prompt: Prompt) -> Array:
+        """Phones, then prompt tokens, `[M, hidden]` float32."""
+        phones = self._phones[prompt.phones] + np.float32(self._phone_scale) * self._positions[: prompt.phones.size]
+        phones += self._bias
+        if prompt.bert_features.any():  # of languages without BERT they are zeros
+            phones += np.asarray(prompt.bert_features, dtype=np.float32).T @ self._projection
+        return np.concatenate([phones, self.tokens(prompt.prompt_tokens, np.arange(prompt.prompt_tokens.size))])
+
+
+class _PackedLayer:
+    """The arrays of one layer."""
+
+    def __init__(self, tensors: StoredTensors, prefix: str) -> None:
+        self._linears: dict[str, PackedLinear] = {name: pack(tensors, f"{prefix}.{name}") for name in _LINEARS}
+        self._norms = {
+            name: [np.array(tensors[f"{prefix}.{name}.{part}"]) for part in ("weight", "bias")] for name in _NORMS
+        }
+
+    def as_c(self) -> Layer:
+        """For `_fused.h`; valid while this object lives."""
+        linears = [self._linears[name].as_c(rectified=name == "expand") for name in _LINEARS]
+        norms = [Norm(*(each.ctypes.data for each in self._norms[name])) for name in _NORMS]
+        return Layer(*linears, *norms)
+
+
+def _reserve(shape: tuple[int, ...], dtype: type[np.generic]) -> Array:
+    """Zeros that take memory page by page, as they are written."""
+    count = int(np.prod(shape))
+    return np.frombuffer(mmap.mmap(-1, np.dtype(dtype).itemsize * count), dtype=dtype, count=count).reshape(shape)
