@@ -2,12 +2,18 @@
 
 OpenVINO is an extra (``pip install "gsv-runtime[openvino]"``). With bfloat16 its products run on a CPU's tiles, in half
 of the time; sums stay float32. Which engine a stage gets is measured at build (``make build ARGS="--tune"``).
+
+Importing OpenVINO reports to Google Analytics, unasked, and leaves an id in ``~/intel``. Ours does neither: the package
+that does it is not let in (`without_telemetry`).
 """
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +21,7 @@ import numpy as np
 from gsv_runtime.settings import OPENVINO, OPENVINO_BF16
 from gsv_runtime.tensors import Array
 
+_TELEMETRY = "openvino_telemetry"
 _PRECISIONS = {OPENVINO: "f32", OPENVINO_BF16: "bf16"}
 
 
@@ -26,17 +33,25 @@ class _Input(NamedTuple):
 def is_installed() -> bool:
     """Whether OpenVINO can be imported here."""
     try:
-        import openvino  # noqa: F401
+        without_telemetry()
     except ImportError:
         return False
     return True
 
 
+def without_telemetry() -> ModuleType:
+    """Import OpenVINO as if the package were missing that reports who uses it; it then takes a stub of its own.
+
+    Raises:
+        ImportError: OpenVINO is not installed.
+    """
+    sys.modules.setdefault(_TELEMETRY, None)  # type: ignore[arg-type]
+    return importlib.import_module("openvino")
+
+
 def has_bf16() -> bool:
     """Whether this CPU multiplies in bfloat16."""
-    import openvino
-
-    capabilities: Sequence[str] = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities: Sequence[str] = without_telemetry().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "BF16" in capabilities
 
 
@@ -59,9 +74,7 @@ class OpenVinoSession:
                 f"engine {engine} needs OpenVINO, which is not installed; install it (pip install "
                 "'gsv-runtime[openvino]'), or build without it: make build ARGS=\"--tune off\""
             )
-        import openvino
-
-        core = openvino.Core()
+        core = without_telemetry().Core()
         options = {
             "INFERENCE_PRECISION_HINT": _PRECISIONS[engine],
             "INFERENCE_NUM_THREADS": intra_op_threads,

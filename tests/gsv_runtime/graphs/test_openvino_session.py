@@ -1,5 +1,7 @@
 """OpenVINO behind the methods of ONNX Runtime's session: the same answers, and clear words where it is not there."""
 
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -84,3 +86,21 @@ def test_where_it_is_not_installed_the_way_to_get_it_is_told(graph, monkeypatch)
 def test_an_engine_that_cannot_be_had_is_refused(graph, settings, told):
     with pytest.raises(ValueError, match=told):
         open_stage(contract.VOCODER, graph, settings)
+
+
+@pytest.mark.skipif(not is_installed(), reason="OpenVINO is not installed")
+def test_openvino_is_imported_without_the_package_that_reports_who_uses_it(tmp_path):
+    program = (
+        "import sys\n"
+        "from gsv_runtime.graphs import openvino_session\n"
+        "assert openvino_session.is_installed()\n"
+        "ovc = sys.modules.get('openvino.tools.ovc.telemetry_utils')\n"
+        "print(sys.modules['openvino_telemetry'], ovc and ovc.tm.__name__)\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "HOME": str(tmp_path)}, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert told.stdout.split()[0] == "None"
+    assert "openvino_telemetry" not in told.stdout.replace("None", "")
+    assert list(tmp_path.iterdir()) == []  # no id of this machine was made
