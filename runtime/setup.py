@@ -1,6 +1,6 @@
 """What pyproject.toml cannot say: two libraries are built on Linux only, and not for every wheel.
 
-One is loaded into tritonserver (decision 20), one by the fused engine of T2S (decision 32); neither knows of Python.
+One is loaded into tritonserver (decision 20), one by the fused engine of T2S (decision 33); neither knows of Python.
 Without a C compiler they are left out, and on another CPU than x86-64 the second is.
 GSV_PURE_WHEEL=1 leaves both out, for a wheel that small devices take (docs/edge.md).
 """

@@ -49,7 +49,7 @@ from gsv_client import Client
 from gsv_compress.light import light_sizes
 from gsv_runtime import contract
 from gsv_runtime.contract import SAMPLE_RATE_HZ, SAMPLES_PER_TOKEN
-from gsv_runtime.settings import BUILD_FILE, FUSED, ONNX_RUNTIME, read_build
+from gsv_runtime.settings import FUSED, ONNX_RUNTIME, read_build
 from gsv_runtime.versions import ModelVersion
 
 FLOAT32 = "float32"
@@ -63,13 +63,15 @@ class Side:
     """One way to compress.
 
     Attributes:
-        tuning: who may run the graphs.
+        base: side whose repository is copied first, so that only what differs is built and measured.
+        tuning: who may run the graphs; None keeps what was measured for the base.
         t2s_engine: of T2S where nothing is measured.
         quantisation: of T2S.
         light: whether a light vocoder takes HiFi-GAN's place.
         student: whether T2S has half its layers, and 70 % of their feed-forward channels.
     """
 
+    base: str | None = None
     tuning: Tuning | None = None
     t2s_engine: str = FUSED
     quantisation: T2SQuantisation | None = None
@@ -79,12 +81,12 @@ class Side:
 
 SIDES: Mapping[str, Side] = {
     FLOAT32: Side(t2s_engine=ONNX_RUNTIME),
-    "default": Side(),
-    "exact": Side(Tuning.EXACT),
-    "bfloat16": Side(Tuning.FAST),
-    "int8": Side(Tuning.FAST, quantisation=_INT8),
-    "light": Side(Tuning.FAST, quantisation=_INT8, light=True),
-    "everything": Side(Tuning.FAST, quantisation=_INT8, light=True, student=True),
+    "default": Side(FLOAT32),
+    "exact": Side(FLOAT32, Tuning.EXACT),
+    "bfloat16": Side(FLOAT32, Tuning.FAST),
+    "int8": Side("bfloat16", quantisation=_INT8),
+    "light": Side("int8", Tuning.FAST, quantisation=_INT8, light=True),
+    "everything": Side("light", quantisation=_INT8, light=True, student=True),
 }
 
 
@@ -95,15 +97,17 @@ def prepare(version: ModelVersion, work: Path, size: str, names: list[str]) -> d
         version: with random weights, every layer different.
         work: keeps checkpoints and repositories from run to run.
         size: official or small.
-        names: of `SIDES`; the float32 default is always among them.
+        names: of `SIDES`; float32 on ONNX Runtime is always among them, and so are the bases of the others.
     """
     weights = work / "weights"
     if not weights.is_dir():
         write_random_checkpoints(weights, version, size)
         silence_eos(weights / T2S_FILE)
         shutil.rmtree(weights / BERT_DIRECTORY)  # the sentence is English
-    sides = {name: SIDES[name] for name in dict.fromkeys([FLOAT32, *names])}
-    return {name: _built(name, side, weights, work, version, size) for name, side in sides.items()}
+    wanted = {FLOAT32, *names}
+    for name in reversed(SIDES):  # bases stand before who is built on them
+        wanted |= {SIDES[name].base or FLOAT32} if name in wanted else set()
+    return {name: _built(name, side, weights, work, version, size) for name, side in SIDES.items() if name in wanted}
 
 
 def bench(version: ModelVersion, repositories: Mapping[str, Path], rounds: int, size: str) -> dict[str, Any]:
@@ -139,11 +143,14 @@ def _built(name: str, side: Side, weights: Path, work: Path, version: ModelVersi
     if side.student:
         _write_student(own / T2S_FILE, sizes.t2s.layers // 2)
     repository = work / f"repository_{name}"
+    if side.base and not repository.is_dir():
+        shutil.copytree(work / f"repository_{side.base}", repository)
     lay_out(repository)
     deployment: Deployment = replace(limited_deployment(), t2s_quantisation=side.quantisation)
     deployment = with_settings(deployment, contract.T2S, engine=side.t2s_engine)
-    was_tuned = bool(_engines(repository)) if (repository / BUILD_FILE).is_file() else False
-    build(repository, deployment, own, tuning=None if was_tuned else side.tuning)
+    marker = repository / f"tuned for {name}"
+    build(repository, deployment, own, tuning=None if marker.is_file() else side.tuning)
+    marker.touch()
     return repository
 
 

@@ -1,7 +1,7 @@
 """What each way to compress makes of its own stage, at official sizes, in one process and by turns: 3 s of speech.
 
 Random weights. The vocoder's and the acoustic model's graphs by engine, a light vocoder with its inverse FFT, and steps
-of T2S at 32, 8 and 4 bits, whole and with half the layers. `compressed` measures whole requests through Triton.
+of T2S at 32, 8 and 4 bits, whole and with half the layers, by engine, of one slot and of ten. `compressed` measures whole requests through Triton.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,15 @@ from gsv_runtime.graphs.opening import open_graph
 from gsv_runtime.graphs.stage import example_inputs
 from gsv_runtime.graphs.vocoder_spectrum import VOCODER_SPECTRUM
 from gsv_runtime.model_files import GRAPH_FILE, SPECTRUM_GRAPH_FILE
-from gsv_runtime.t2s.cpu_engine import CpuEngine
-from gsv_runtime.t2s.engine import StepRow
+from gsv_runtime.settings import FUSED, ONNX_RUNTIME
+from gsv_runtime.t2s.engine import LogitsEngine, StepRow
+from gsv_runtime.t2s.fused_engine import why_not_here
+from gsv_runtime.t2s.opening import open_engine
 from gsv_runtime.versions import ModelVersion
 
 FRAMES, TOKENS = 150, 75
 _STEPS = 12  # of T2S in a round; a sentence has 75
+_SLOTS = (1, 10)
 _STUDENT = 2  # layers of the teacher for each of the student
 Side = Callable[[], object]
 
@@ -66,7 +70,7 @@ def bench(version: ModelVersion, size: str, rounds: int, folder: Path) -> dict[s
         "vocoder_ms": _by_turns(vocoders, rounds, "vocoder"),
         "acoustic_ms": _by_turns(acoustics, rounds, "acoustic"),
         "t2s_step_ms": {name: round(ms / _STEPS, 2) for name, ms in _by_turns(steps, rounds, "t2s").items()},
-        "t2s_megabytes": {name: round(_megabytes(folder / f"t2s {name}"), 1) for name in steps},
+        "t2s_megabytes": {name: round(_megabytes(folder / name.split(";")[0]), 1) for name in steps},
     }
 
 
@@ -106,29 +110,34 @@ def _stage_side(model: contract.Model, folder: Path, engine: str, axes: Mapping[
 
 
 def _t2s_sides(sizes: T2SSizes, folder: Path) -> dict[str, Side]:
-    """Some steps of one sequence, at each precision, of the whole network and of half of its layers."""
+    """Some steps at each precision, of the whole network and of half of its layers, by engine and by slots."""
     torch.manual_seed(0)
     sides = {}
     for layers in (sizes.layers, sizes.layers // _STUDENT):
         module = T2S(replace(sizes, layers=layers)).eval()
         for precision in T2SPrecision:
             name = f"{layers} layers, {precision.value}"
-            (folder / f"t2s {name}").mkdir()
-            files = write_t2s_graphs(module, folder / f"t2s {name}", CACHE_ROWS, T2SQuantisation(precision))
-            sides[name] = _steps_side(files.engine, sizes)
+            (folder / name).mkdir()
+            write_t2s_graphs(module, folder / name, CACHE_ROWS, T2SQuantisation(precision))
+            for engine in (ONNX_RUNTIME, *([] if why_not_here(folder / name) else [FUSED])):
+                sides |= _steps_sides(folder / name, sizes, engine)
     return sides
 
 
-def _steps_side(graph: Path, sizes: T2SSizes) -> Side:
-    engine = CpuEngine(graph, 1, CACHE_ROWS, PRESETS["cpu"].model(contract.T2S).settings.intra_op_threads)
-    prompt = random_prompt(sizes, seed=0)
-    engine.prefill(0, prompt)
+def _steps_sides(folder: Path, sizes: T2SSizes, name: str) -> dict[str, Side]:
+    settings = replace(
+        PRESETS["cpu"].model(contract.T2S).settings, engine=name, slots=max(_SLOTS), cache_rows=CACHE_ROWS
+    )
+    engine, prompt = open_engine(folder, settings), random_prompt(sizes, seed=0)
+    assert isinstance(engine, LogitsEngine)
+    for slot in range(max(_SLOTS)):
+        engine.prefill(slot, prompt)
 
-    def side() -> None:
+    def side(slots: int) -> None:
         for step in range(_STEPS):
-            engine.decode_step([StepRow(step, prompt.prompt_tokens.size + step, prompt.rows + step)])
+            engine.decode_step([StepRow(step, prompt.prompt_tokens.size + step, prompt.rows + step)] * slots)
 
-    return side
+    return {f"{folder.name}; {name}, {slots} slots": partial(side, slots) for slots in _SLOTS}
 
 
 def _by_turns(sides: Mapping[str, Side], rounds: int, title: str) -> dict[str, float]:

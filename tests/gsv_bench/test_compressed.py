@@ -4,7 +4,8 @@ from pathlib import Path
 from gsv_bench import compressed, compressed_stages
 from gsv_bench.compressed import FLOAT32, GOALS, SIDES
 from gsv_build.sizes import T2SSizes
-from gsv_runtime.settings import ONNX_RUNTIME
+from gsv_runtime.settings import FUSED, ONNX_RUNTIME
+from gsv_runtime.t2s import fused_library
 
 
 def test_every_side_is_measured_beside_the_default_and_every_goal_is_of_a_side():
@@ -46,8 +47,17 @@ def test_a_stage_is_told_beside_the_first_of_its_sides():
 def test_steps_of_whole_and_halved_networks_are_measured_at_each_precision(tmp_path: Path):
     sizes = T2SSizes(hidden=128, heads=4, layers=2, feed_forward=256, num_phones=40, vocabulary=33, bert_dim=8)
     sides = compressed_stages._t2s_sides(sizes, tmp_path)
-    assert sides.keys() == {f"{layers} layers, {bits}" for layers in (2, 1) for bits in ("fp32", "int8", "int4")}
+    bits = {f"{layers} layers, {bits}" for layers in (2, 1) for bits in ("fp32", "int8", "int4")}
+    engines = [ONNX_RUNTIME, *([FUSED] if fused_library.runs_here() else [])]
+    assert sides.keys() == {
+        f"{each}; {engine}, {slots} slots" for each in bits for engine in engines for slots in (1, 10)
+    }
     for side in sides.values():
         side()
-    megabytes = [compressed_stages._megabytes(tmp_path / f"t2s 2 layers, {bits}") for bits in ("fp32", "int8")]
+    megabytes = [compressed_stages._megabytes(tmp_path / f"2 layers, {bits}") for bits in ("fp32", "int8")]
     assert megabytes[1] < megabytes[0]
+
+
+def test_a_side_is_built_on_one_that_stands_before_it():
+    names = list(SIDES)
+    assert all(side.base is None or names.index(side.base) < names.index(name) for name, side in SIDES.items())

@@ -3,7 +3,7 @@
 ONNX Runtime runs some three hundred nodes a step, reads float32, and wakes its threads for each product. This engine
 reads half precision as it was stored (`packed_weights`), lets its threads meet without sleeping, and has a cache whose
 keys lie as they are read. It computes what the graph computes, in float32 or rounded as MatMulNBits rounds, from the
-same weight file (docs/decisions/0032-a-fused-t2s-step.md).
+same weight file (docs/decisions/0033-a-fused-t2s-step.md).
 """
 
 from __future__ import annotations

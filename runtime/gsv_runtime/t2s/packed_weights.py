@@ -1,4 +1,4 @@
-"""T2S's weights as the fused engine reads them: from the files of the graph, into panels of 16 outputs. Pure NumPy.
+"""T2S's weights as the fused engine reads them: from the files of the graph, into panels of 16 outputs.
 
 Fine-tunes come in half precision. Their weights are kept so and widened as they are multiplied, which gives the very
 products of float32 for half of what has to be read; weights that half precision cannot hold stay float32.
