@@ -105,7 +105,7 @@ def prepare(version: ModelVersion, work: Path, size: str, names: list[str]) -> d
         silence_eos(weights / T2S_FILE)
         shutil.rmtree(weights / BERT_DIRECTORY)  # the sentence is English
     wanted = {FLOAT32, *names}
-    for name in reversed(SIDES):  # bases stand before who is built on them
+    for name in reversed(list(SIDES)):  # bases stand before who is built on them
         wanted |= {SIDES[name].base or FLOAT32} if name in wanted else set()
     return {name: _built(name, side, weights, work, version, size) for name, side in SIDES.items() if name in wanted}
 
@@ -177,12 +177,12 @@ def _measure(clients: Mapping[str, Client], eager: Case, rounds: int, title: str
             whole[EAGER].append(spent)
             stages[EAGER].append(times)
         for name, client in clients.items():
-            spent, times = _whole(client)
+            spent, by_stage = _whole(client)
             heard = _first_audio(client)
             if index:
                 whole[name].append(spent)
                 first[name].append(heard)
-                stages[name].append(times)
+                stages[name].append(by_stage)
     return {name: _summary(name, whole, first.get(name), stages[name]) for name in whole}
 
 

@@ -1,7 +1,8 @@
 """What each way to compress makes of its own stage, at official sizes, in one process and by turns: 3 s of speech.
 
 Random weights. The vocoder's and the acoustic model's graphs by engine, a light vocoder with its inverse FFT, and steps
-of T2S at 32, 8 and 4 bits, whole and with half the layers, by engine, of one slot and of ten. `compressed` measures whole requests through Triton.
+of T2S at 32, 8 and 4 bits, whole and with half the layers, by engine, of one slot and of ten. `compressed` measures
+whole requests through Triton.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def _stage_side(model: contract.Model, folder: Path, engine: str, axes: Mapping[
 def _t2s_sides(sizes: T2SSizes, folder: Path) -> dict[str, Side]:
     """Some steps at each precision, of the whole network and of half of its layers, by engine and by slots."""
     torch.manual_seed(0)
-    sides = {}
+    sides: dict[str, Side] = {}
     for layers in (sizes.layers, sizes.layers // _STUDENT):
         module = T2S(replace(sizes, layers=layers)).eval()
         for precision in T2SPrecision:
@@ -125,10 +126,9 @@ def _t2s_sides(sizes: T2SSizes, folder: Path) -> dict[str, Side]:
 
 
 def _steps_sides(folder: Path, sizes: T2SSizes, name: str) -> dict[str, Side]:
-    settings = replace(
-        PRESETS["cpu"].model(contract.T2S).settings, engine=name, slots=max(_SLOTS), cache_rows=CACHE_ROWS
-    )
-    engine, prompt = open_engine(folder, settings), random_prompt(sizes, seed=0)
+    preset = PRESETS["cpu"].model(contract.T2S).settings
+    engine = open_engine(folder, replace(preset, engine=name, slots=max(_SLOTS), cache_rows=CACHE_ROWS))
+    prompt = random_prompt(sizes, seed=0)
     assert isinstance(engine, LogitsEngine)
     for slot in range(max(_SLOTS)):
         engine.prefill(slot, prompt)
