@@ -1,5 +1,6 @@
 from gsv_bench.stage_result import EAGER, GRAPHS, TRITON, TRITON_INT8, Result
-from gsv_bench.stages import SIDES, STAGES, _median_ratio, table
+from gsv_bench.stages import ASKED, SIDES, STAGES, _median_ratio, hum, request_inputs, table
+from gsv_runtime.speech_request import parse_speech_request
 
 
 def result():
@@ -22,3 +23,13 @@ def test_what_triton_adds_is_told_beside_its_bound():
 
 def test_a_round_in_which_the_machine_was_slow_does_not_move_the_ratio():
     assert _median_ratio([400.0, 4000.0, 400.0], [200.0, 2000.0, 200.0]) == 2.0
+
+
+def test_the_sides_in_this_process_are_asked_what_the_served_ones_are_and_for_one_take():
+    request = parse_speech_request(request_inputs(hum(1.0)))
+    assert request.retries == 0
+    assert (request.language, request.sampling.seed, request.streaming) == (
+        ASKED["language"],
+        ASKED["seed"],
+        ASKED["streaming"],
+    )
