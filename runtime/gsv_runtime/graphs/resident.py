@@ -70,8 +70,8 @@ class ResidentWeights(Generic[T]):
                 opened = self._open_weights(folder)
         except Exception as failure:
             logger.exception("weights not opened stage=%s weights=%015x", self._folder.parent.name, weights)
-            is_told = isinstance(failure, InternalError)
-            opened = failure if is_told else InternalError("the weights cannot be opened; see the server's log")
+            told = InternalError("the weights cannot be opened; add the model again, or see the server's log")
+            opened = failure if isinstance(failure, InternalError) else told
         took_s = time.perf_counter() - began_s
         with self._lock:
             if not isinstance(opened, Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -66,7 +67,9 @@ class CpuEngine(LogitsEngine):
         shapes = {value.name: value.shape for value in self._session.get_inputs()}
         _, heads, _, head_dim = shapes["key_cache_0"]
         self._layers = sum(name.startswith("key_cache_") for name in shapes)
-        self._cache = {kind: _reserve((self._layers, slots, heads, cache_rows, head_dim)) for kind in KEY_AND_VALUE}
+        shape = (self._layers, slots, heads, cache_rows, head_dim)
+        self._memory = {kind: mmap.mmap(-1, 4 * int(np.prod(shape))) for kind in KEY_AND_VALUE}
+        self._cache = {kind: _zeros(memory, shape) for kind, memory in self._memory.items()}
         self._no_bias = np.zeros((1, 1, 1, cache_rows + 1), dtype=np.float32)
         self._steps: dict[int, _StepBinding] = {}
 
@@ -90,6 +93,12 @@ class CpuEngine(LogitsEngine):
         """Copy the first rows of a slot to another."""
         for cache in self._cache.values():
             cache[:, target, :, :num_rows] = cache[:, source, :, :num_rows]
+
+    def rest(self) -> None:
+        """Give the cache back to the system, which hands out zeros where it is written again."""
+        with contextlib.suppress(OSError):  # a system that cannot keeps it
+            for memory in self._memory.values():
+                memory.madvise(mmap.MADV_REMOVE)
 
     def warm_up(self) -> None:
         """Run both phases once in slot 0, so that the first request does not pay for first allocations."""
@@ -164,10 +173,9 @@ class _StepBinding(_Binding):
         return self.run()
 
 
-def _reserve(shape: tuple[int, ...]) -> Array:
-    """Zeros that take memory page by page, as they are written.
+def _zeros(memory: mmap.mmap, shape: tuple[int, ...]) -> Array:
+    """An array that takes memory page by page, as it is written.
 
     NumPy's own allocation asks for pages of 2 MiB, which would make a whole slot resident with its first rows.
     """
-    size = int(np.prod(shape))
-    return np.frombuffer(mmap.mmap(-1, 4 * size), dtype=np.float32, count=size).reshape(shape)
+    return np.frombuffer(memory, dtype=np.float32, count=int(np.prod(shape))).reshape(shape)

@@ -156,6 +156,10 @@ class Decoder:
         self._states.pop(sequence_id, None)
         self._ending.discard(sequence_id)
 
+    def rest(self) -> None:
+        """Give back memory that a next sequence gets again; none is open."""
+        self._engine.rest()
+
     def reap(self, now_s: float, idle_s: float) -> list[int]:
         """Forget the sequences that nobody asked for in `idle_s` seconds; return their ids."""
         idle = self._scheduler.reap(now_s, idle_s)

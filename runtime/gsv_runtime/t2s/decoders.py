@@ -12,6 +12,8 @@ from gsv_runtime.t2s.decoder import Decoder
 from gsv_runtime.t2s.scheduler import CallResult
 from gsv_runtime.tensors import Arrays
 
+_REST_AFTER_S = 5.0  # without a sequence: the next pays some milliseconds for its memory
+
 
 class NotOpen(Exception):
     """The weights that a sequence is to begin with are not open; `Decoders.when_open` says when they are."""
@@ -31,6 +33,7 @@ class Decoders:
         self._used: dict[int, Decoder] = {}  # by id of the decoder, those with open sequences
         self._tokens_before = self._steps_before = 0  # of decoders that are gone
         self._known: dict[int, Decoder] = {}
+        self._idle_since_s: dict[int, float] = {}  # by id of the decoder; those that rest stay infinitely so
 
     @property
     def sequence_ids(self) -> tuple[int, ...]:
@@ -78,6 +81,7 @@ class Decoders:
             self.close(call.sequence_id)
             decoder.take_call(call, inputs, now_s)
             self._known[id(decoder)] = self._used[id(decoder)] = decoder
+            self._idle_since_s.pop(id(decoder), None)
             self._of[call.sequence_id] = decoder
             return
         if call.sequence_id not in self._of:
@@ -108,10 +112,17 @@ class Decoders:
             self._closed(sequence_id)
 
     def reap(self, now_s: float, idle_s: float) -> list[int]:
-        """Forget the sequences that nobody asked for in `idle_s` seconds; return their ids."""
+        """Forget the sequences that nobody asked for in `idle_s` seconds; return their ids.
+
+        Decoders without a sequence give their memory back, or each fine-tune would keep what its busiest moment took.
+        """
         reaped = [each for decoder in self._decoders() for each in decoder.reap(now_s, idle_s)]
         for sequence_id in reaped:
             self._closed(sequence_id)
+        for key in self._known.keys() - self._used.keys():
+            if now_s - self._idle_since_s.setdefault(key, now_s) > _REST_AFTER_S:
+                self._known[key].rest()
+                self._idle_since_s[key] = float("inf")
         return reaped
 
     def _decoders(self) -> list[Decoder]:
@@ -125,5 +136,6 @@ class Decoders:
     def _forget(self, decoder: Decoder | None) -> None:
         """Count a dropped decoder's tokens and steps one last time; it goes when its sequences have ended."""
         if decoder is not None and self._known.pop(id(decoder), None) is not None:
+            self._idle_since_s.pop(id(decoder), None)
             self._tokens_before += decoder.num_tokens
             self._steps_before += decoder.num_steps

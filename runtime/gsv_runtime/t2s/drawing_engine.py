@@ -109,6 +109,9 @@ class DrawingEngine:
         """Copy a slot to another."""
         self._copier.copy(source, target)
 
+    def rest(self) -> None:
+        """Keep all: captured graphs know where it lies."""
+
 
 def _prepare(what: str, piece: Callable[[], Piece], capture: bool) -> Piece:
     """Open a shape and run it until it is captured.

@@ -95,6 +95,10 @@ class Engine(Protocol):
         """Copy the first rows of a slot to another."""
         ...
 
+    def rest(self) -> None:
+        """Give back what memory can be had again by writing to it; no slot is held."""
+        ...
+
 
 class LogitsEngine(ABC):
     """Engines whose step leaves its logits to the host, which draws: one step a launch."""
@@ -122,6 +126,10 @@ class LogitsEngine(ABC):
         Returns:
             `[n, V]` float32 logits, valid until the next step; a row's values do not depend on the other rows.
         """
+
+    def rest(self) -> None:
+        """Keep all, unless an engine has something to give back."""
+        return
 
     def launch(self, states: Sequence[SlotState], noise: Array, meanwhile: Callable[[], None]) -> DrawnSteps:
         """Take one step, and draw; see `Engine.launch`."""

@@ -110,6 +110,21 @@ def test_a_sequence_that_pauses_or_moves_goes_on_as_if_it_had_not(model, files):
     np.testing.assert_allclose(logits[0], full_logits(model, paused, np.array([4]))[1], atol=TOLERANCE)
 
 
+def test_a_cache_that_was_given_back_takes_no_memory_and_serves_the_next_sequence_as_before(files):
+    engine = CpuEngine(files.engine, slots=4, cache_rows=32, intra_op_threads=1)
+    spoken = prompt(5, 5, 3)
+
+    def said():
+        first = engine.prefill(1, spoken).copy()
+        return first, engine.decode_step([StepRow(), StepRow(4, 3, spoken.rows)])[1].copy()
+
+    before = said()
+    assert any(cache.any() for cache in engine._cache.values())
+    engine.rest()
+    assert not any(cache.any() for cache in engine._cache.values()), "only what is gone is all zeros"
+    np.testing.assert_array_equal(said(), before)
+
+
 def test_a_padded_prompt_writes_and_scores_what_the_same_without_padding_does(model, gpu_files):
     spoken = prompt(3, 7, 5)
     packed = pack_padded(spoken)

@@ -17,7 +17,12 @@ from .test_service import ANSWER_WITHIN_S, CountingEngine
 
 
 class OtherEngine(CountingEngine):
-    """As the first, but its tokens begin 7 later."""
+    """As the first, but its tokens begin 7 later; counts how often it gave its memory back."""
+
+    rests = 0
+
+    def rest(self):
+        self.rests += 1
 
     def prefill(self, slot, prompt):
         return self._logits(100 * prompt.phones[0] + 7)
@@ -130,3 +135,39 @@ def test_what_is_counted_is_the_sum_of_all(service, decoders):
     tokens(submit(service, 2, 0, phone=0))
     assert decoders.sequence_ids == ()
     assert decoders.slots_in_use == 0
+
+
+def call(decoders, sequence_id, now_s, start=False, end=False):
+    """One call of a sequence with the other weights, by hand."""
+    inputs = {"max_new_tokens": np.array([0 if end else 1], np.int32), "weights": np.array([5], np.int64)}
+    inputs |= {
+        "phones": np.ones(5, np.int64),
+        "bert_features": np.zeros((1, 5), np.float32),
+        "prompt_tokens": np.zeros(0, np.int64),
+        "top_k": np.array([1], np.int32),
+    }
+    if end:
+        decoders.close(sequence_id)
+    else:
+        decoders.take_call(SequenceCall(sequence_id, start=start, end=False), inputs, now_s)
+
+
+def test_who_has_no_sequence_for_a_while_gives_its_memory_back_once(decoders, engines):
+    opened = queue.SimpleQueue()
+    decoders.when_open(5, opened.put)
+    opened.get(timeout=ANSWER_WITHIN_S)
+    call(decoders, 1, 0.0, start=True)
+    rests = []
+    for now_s in (0.0, 20.0):
+        decoders.reap(now_s, 100.0)
+        rests.append(engines[1].rests)
+    call(decoders, 1, 20.0, end=True)
+    for now_s in (21.0, 23.0, 26.5, 60.0):
+        decoders.reap(now_s, 100.0)
+        rests.append(engines[1].rests)
+    call(decoders, 2, 60.0, start=True)
+    call(decoders, 2, 61.0, end=True)
+    for now_s in (61.0, 70.0):
+        decoders.reap(now_s, 100.0)
+        rests.append(engines[1].rests)
+    assert rests == [0, 0, 0, 0, 1, 1, 1, 2]
