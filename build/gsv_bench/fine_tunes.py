@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from gsv_bench.fine_tune_memory import memory, private_bytes
 from gsv_bench.stages import lay_out
 from gsv_build import checkpoints
 from gsv_build.added_models import add_model, built_files, folders_of, weights_ids
@@ -34,7 +35,7 @@ from gsv_build.build_repository import build
 from gsv_build.deployment import PRESETS, with_settings
 from gsv_build.stage_builds import Weights, stage_builds
 from gsv_build.weights import Chosen, find_weights
-from gsv_client import Client, Options
+from gsv_client import Client
 from gsv_runtime import contract
 from gsv_runtime.contract import S1, S2
 from gsv_runtime.models.catalogue import read_catalogue
@@ -52,7 +53,6 @@ LONG = "The old man walked slowly along the river, and he thought about the summ
 logger = logging.getLogger("gsv.bench")
 _SHAKEN = 0.05  # of each weight
 _PATIENCE_S = 300.0
-_AT_ONCE, _RESTS_AFTER_S = 6, 8.0
 _OPENED = re.compile(r"weights opened stage=(\w+) .* s=([\d.]+)")
 
 
@@ -305,54 +305,6 @@ def control(running: ServerState, rounds: int) -> ControlLoads:
     return ControlLoads(seconds, round(statistics.median(seconds), 3), round(private / 2**20, 1))
 
 
-def private_bytes(pid: int) -> int:
-    """Memory that a process shares with no other."""
-    lines = (Path("/proc") / str(pid) / "smaps_rollup").read_text().splitlines()
-    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Clean", "Private_Dirty")))
-
-
-def memory(running: ServerState, url: str, names: Sequence[str]) -> list[dict[str, float]]:
-    """Private memory of the stages' processes with 0, 1, 2 … fine-tunes loaded beside the first, MiB.
-
-    The first has spoken before, so that what any speech takes is there. `weights_mib` is what these fine-tunes may
-    cost: the files that were built from their two checkpoints. `spoken_mib` is the memory of the stages when each that
-    is loaded has spoken to several listeners at once, and has rested since.
-    """
-    server = running.server_pid
-    if server is None:
-        raise RuntimeError("there is no tritonserver; see its log")
-    found = []
-    with Client(url, _PATIENCE_S) as client:
-        client.register_voice("first", REFERENCE, PROMPT, "en")
-        say(client, "first", TEXTS[0])
-        for loaded in range(len(names) + 1):
-            if loaded:
-                client.load_model(names[loaded - 1])
-            own, of_all = _private_memory(server)
-            weights = sum(each.nbytes for each in client.list_models() if each.loaded and not each.first)
-            _speak_at_once(client, names[loaded - 1] if loaded else "")
-            mib = {"weights_mib": weights, "stages_mib": own, "all_mib": of_all}
-            mib["spoken_mib"], _ = _private_memory(server)
-            found.append({"loaded": loaded, **{name: value / 2**20 for name, value in mib.items()}})
-    return [{key: round(value, 1) for key, value in each.items()} for each in found]
-
-
-def _private_memory(server: int) -> tuple[int, int]:
-    """Bytes of the stages that have weights of a fine-tune's own, and of all models."""
-    of = {model: sum(private_bytes(pid) for pid in pids) for model, pids in model_processes(server).items()}
-    return sum(of[model.name] for model in contract.MODELS if model.checkpoint), sum(of.values())
-
-
-def _speak_at_once(client: Client, model: str) -> None:
-    """Have a fine-tune speak to several, and wait until it rests."""
-    options: Options = {"voice": "first", "language": "en", "cache": "off"}
-    if model:
-        options["model"] = model
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(lambda seed: client.synthesize(LONG, **{**options, "seed": seed}), range(_AT_ONCE)))
-    time.sleep(_RESTS_AFTER_S)
-
-
 def _told(part: str, found: Any) -> Any:
     """What was found, told at once: a run takes an hour on a busy machine."""
     logger.info("measured %s: %s", part, found)
@@ -383,6 +335,8 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     values: dict[str, Any] = {}
     with served(repository, work / "state") as running:
         url = f"127.0.0.1:{running.ports.grpc}"
+        with Client(url, _PATIENCE_S) as client:
+            client.register_voice("first", REFERENCE, PROMPT, "en")
         values["memory"] = _told("memory", memory(running, url, names[: arguments.tunes_room]))
         log, counts = work / "state" / "server.log", (arguments.tunes_loads, arguments.tunes_streams)
         values["loads"] = _told("loads", asdict(loads(url, log, names, *counts)))

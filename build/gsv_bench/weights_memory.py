@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gsv_bench.fine_tunes import private_bytes
+from gsv_bench.fine_tune_memory import private_bytes
 from gsv_build.deployment import PRESETS
 from gsv_build.stage_builds import Weights, stage_builds
 from gsv_build.weights import find_weights

@@ -35,6 +35,7 @@ class Gateway(ThreadingHTTPServer):
 
     def __init__(self, name, port):
         self.name, self.files, self.asked = name, set(), []
+        self.slow_s, self.looked, self.stopping = 0.0, 0, threading.Event()
         super().__init__(("127.0.0.1", port), Answers)
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -48,7 +49,10 @@ class Answers(BaseHTTPRequestHandler):
     def do_GET(self):
         self.rfile.read(int(self.headers.get("content-length", 0)))
         path = self.path.partition("?")[0]
-        if path != "/readyz":
+        if path == "/readyz":
+            self.server.stopping.wait(self.server.slow_s)
+            self.server.looked += 1
+        else:
             self.server.asked.append((path, self.headers.get("x-forwarded-for")))
         found = not path.startswith("/outputs/") or path in self.server.files
         data = self.server.name.encode()
@@ -70,6 +74,7 @@ def gateways():
     made = [Gateway("first", ports.http), Gateway("second", ports.grpc)]
     yield made
     for each in made:
+        each.stopping.set()
         each.shutdown()
         each.server_close()
 
@@ -140,6 +145,15 @@ def test_while_one_is_gone_the_other_answers_all(ask, gateways):
     gateways[0].server_close()
     assert {ask("/v1/audio/speech", {"voice": f"voice{number}"}) for number in range(10)} == {"second"}
     assert {ask("/v1/models") for _ in range(4)} == {"second"}
+
+
+def test_gateways_that_are_slow_to_say_that_they_are_ready_go_on(ask, gateways):
+    for each in gateways:
+        each.slow_s, each.looked = 0.5, 0
+    deadline_s = time.monotonic() + LIMIT_S
+    while min(each.looked for each in gateways) < 2:
+        assert time.monotonic() < deadline_s, "nobody looks"
+        assert ask("/v1/audio/speech", {"voice": "ann"}) in ("first", "second")
 
 
 def test_what_is_balanced_as_a_stream_is_a_route_of_the_gateway(tmp_path):

@@ -93,7 +93,8 @@ class FineTuneService:
         try:
             with self._changed:
                 answer = self._act(action, inputs, reply)
-                self._changed.notify_all()
+                if self._parked or action not in (LEASE, RELEASE):
+                    self._changed.notify_all()  # else nobody waits, and threads that wake up would hold up the answer
         except Exception as failure:
             reply(failure)
         else:
