@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import mmap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import onnxruntime
 
 from gsv_runtime.graphs.session import open_session
 from gsv_runtime.t2s.engine import KEY_AND_VALUE, Array, LogitsEngine, StepRow, pack_rows, read_capacity, warming_prompt
+from gsv_runtime.t2s.paged_memory import PagedMemory
 from gsv_runtime.t2s.request import Capacity, Prompt
 
 _BLOCKED = np.float32(-1e4)
@@ -68,8 +67,8 @@ class CpuEngine(LogitsEngine):
         _, heads, _, head_dim = shapes["key_cache_0"]
         self._layers = sum(name.startswith("key_cache_") for name in shapes)
         shape = (self._layers, slots, heads, cache_rows, head_dim)
-        self._memory = {kind: mmap.mmap(-1, 4 * int(np.prod(shape))) for kind in KEY_AND_VALUE}
-        self._cache = {kind: _zeros(memory, shape) for kind, memory in self._memory.items()}
+        self._memory = {kind: PagedMemory(shape) for kind in KEY_AND_VALUE}
+        self._cache = {kind: memory.array for kind, memory in self._memory.items()}
         self._no_bias = np.zeros((1, 1, 1, cache_rows + 1), dtype=np.float32)
         self._steps: dict[int, _StepBinding] = {}
 
@@ -96,9 +95,8 @@ class CpuEngine(LogitsEngine):
 
     def rest(self) -> None:
         """Give the cache back to the system, which hands out zeros where it is written again."""
-        with contextlib.suppress(OSError):  # a system that cannot keeps it
-            for memory in self._memory.values():
-                memory.madvise(mmap.MADV_REMOVE)
+        for memory in self._memory.values():
+            memory.give_back()
 
     def warm_up(self) -> None:
         """Run both phases once in slot 0, so that the first request does not pay for first allocations."""
@@ -171,11 +169,3 @@ class _StepBinding(_Binding):
         self._total[...] = total = max(row.rows for row in rows) + 1
         self.bind("attention_bias", no_bias[..., :total])
         return self.run()
-
-
-def _zeros(memory: mmap.mmap, shape: tuple[int, ...]) -> Array:
-    """An array that takes memory page by page, as it is written.
-
-    NumPy's own allocation asks for pages of 2 MiB, which would make a whole slot resident with its first rows.
-    """
-    return np.frombuffer(memory, dtype=np.float32, count=int(np.prod(shape))).reshape(shape)

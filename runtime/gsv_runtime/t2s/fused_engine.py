@@ -9,7 +9,6 @@ same weight file (docs/decisions/0033-a-fused-t2s-step.md).
 from __future__ import annotations
 
 import ctypes
-import mmap
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from gsv_runtime.t2s import fused_library
 from gsv_runtime.t2s.engine import LogitsEngine, StepRow, warming_prompt
 from gsv_runtime.t2s.fused_library import BLOCK, GROUP, PANEL, Layer, Network, Norm
 from gsv_runtime.t2s.packed_weights import PackedLinear, StoredTensors, pack
+from gsv_runtime.t2s.paged_memory import PagedMemory
 from gsv_runtime.t2s.request import Capacity, Prompt
 from gsv_runtime.tensors import Array
 
@@ -77,8 +77,9 @@ class FusedEngine(LogitsEngine):
         self._head = pack(tensors, "head")
         heads, head_dim, blocks = facts["heads"], facts["hidden"] // facts["heads"], -(-cache_rows // PANEL)
         dtype = np.float32 if tensors.bits == 32 else np.float16
-        self._keys = _reserve((len(self._layers), slots, heads, blocks, head_dim, PANEL), dtype)
-        self._values = _reserve((len(self._layers), slots, heads, blocks * PANEL, head_dim), dtype)
+        kept = PagedMemory((len(self._layers), slots, heads, blocks, head_dim, PANEL), dtype)
+        read = PagedMemory((len(self._layers), slots, heads, blocks * PANEL, head_dim), dtype)
+        self._memory, self._keys, self._values = (kept, read), kept.array, read.array
         self._of_c = (Layer * len(self._layers))(*(layer.as_c() for layer in self._layers))
         network = Network(
             num_layers=len(self._layers),
@@ -116,6 +117,11 @@ class FusedEngine(LogitsEngine):
         blocks = -(-num_rows // PANEL)
         self._keys[:, target, :, :blocks] = self._keys[:, source, :, :blocks]
         self._values[:, target, :, :num_rows] = self._values[:, source, :, :num_rows]
+
+    def rest(self) -> None:
+        """Give the cache back to the system, which hands out zeros where it is written again."""
+        for memory in self._memory:
+            memory.give_back()
 
     def warm_up(self) -> None:
         """Run both phases once in slot 0, so that the first request does not pay for first allocations."""
@@ -169,9 +175,3 @@ class _PackedLayer:
         linears = [self._linears[name].as_c(rectified=name == "expand") for name in _LINEARS]
         norms = [Norm(*(each.ctypes.data for each in self._norms[name])) for name in _NORMS]
         return Layer(*linears, *norms)
-
-
-def _reserve(shape: tuple[int, ...], dtype: type[np.generic]) -> Array:
-    """Zeros that take memory page by page, as they are written."""
-    count = int(np.prod(shape))
-    return np.frombuffer(mmap.mmap(-1, np.dtype(dtype).itemsize * count), dtype=dtype, count=count).reshape(shape)

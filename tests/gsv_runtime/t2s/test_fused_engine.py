@@ -106,6 +106,19 @@ def test_a_slot_that_moved_goes_on_as_it_would_have(tmp_path):
     np.testing.assert_array_equal(engine.decode_step([StepRow(5, 9, 20)]), expected)
 
 
+def test_a_cache_that_was_given_back_serves_the_next_sequence_as_before(tmp_path):
+    engine = fused(write(tmp_path / "t2s"))
+
+    def said():
+        engine.prefill(0, prompt(0))
+        return engine.decode_step([StepRow(5, 9, 20)]).copy()
+
+    before = said()
+    engine.rest()
+    assert not engine._keys.any(), "only what is gone is all zeros"
+    np.testing.assert_array_equal(said(), before)
+
+
 def test_what_keeps_it_from_running_is_told(tmp_path, monkeypatch):
     folder = write(tmp_path / "t2s")
     assert why_not_here(folder) == ""
