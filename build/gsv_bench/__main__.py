@@ -19,6 +19,7 @@ BENCHES = {
     "fine-tunes": "gsv_bench.fine_tunes",
     "fleet": "gsv_bench.fleet",
     "gateway": "gsv_bench.gateway",
+    "gateway-crowds": "gsv_bench.gateway_crowds",
     "kills": "gsv_bench.kills",
     "replicas": "gsv_bench.replicas",
     "stages": "gsv_bench.stages",

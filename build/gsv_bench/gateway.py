@@ -15,12 +15,8 @@ import asyncio
 import io
 import json
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,18 +27,13 @@ import numpy as np
 from tqdm import tqdm
 
 from gsv_bench.concurrency import register
+from gsv_bench.served_gateway import ServedGateway, served
 from gsv_bench.server_metrics import ServerMetrics
-from gsv_bench.stages import lay_out
-from gsv_build.build_repository import build
-from gsv_build.deployment import PRESETS
 from gsv_client import AsyncClient
 from gsv_gateway.audio.formats import OPENAI_FORMATS, Format
-from gsv_runtime.server import gateway_process, local_server, triton_process
-from gsv_runtime.server.triton_process import Ports
 
 TEXT = "The young woman found a good book on the table, and the children laughed."
 _LONG = f"{TEXT} " * 20
-_READY_S = 60.0
 _PIECE_S = 0.02
 _POLL_S = 0.002
 
@@ -221,38 +212,12 @@ def _decoded_s(found: Format, data: bytes, rate_hz: int) -> float:
         return sum(frame.samples / frame.sample_rate for frame in opened.decode(audio=0))
 
 
-@contextmanager
-def served(arguments: argparse.Namespace) -> Iterator[tuple[str, str, ServerMetrics]]:
-    """Start a server and a gateway before it: their addresses, and the metrics of the server."""
-    repository, state = arguments.gateway_work / "model_repository", arguments.gateway_work / "gateway"
-    lay_out(repository)
-    build(repository, PRESETS["cpu"], arguments.gateway_weights)
-    ports, address = Ports.free(), f"127.0.0.1:{Ports.free().http}"
-    running = local_server.up(repository, state, ports)
-    command = [sys.executable, "-m", "gsv_gateway", "--port", address.rpartition(":")[2]]
-    log = (state / "gateway.log").open("wb")
-    with log, tempfile.TemporaryDirectory() as folder:
-        command += ["--triton", f"127.0.0.1:{ports.grpc}", "--keys", f"{folder}/keys.json"]
-        gateway = subprocess.Popen(command, stderr=log)
-        try:
-            deadline_s = time.monotonic() + _READY_S
-            while not gateway_process.answers(address):
-                if gateway.poll() is not None or time.monotonic() > deadline_s:
-                    raise triton_process.ServerFailed(f"the gateway does not start; see {log.name}")
-                time.sleep(0.05)
-            yield f"127.0.0.1:{ports.grpc}", address, ServerMetrics(running.ports)
-        finally:
-            gateway.terminate()
-            gateway.wait(_READY_S)
-            local_server.down(state)
-
-
-async def measure(arguments: argparse.Namespace, url: str, address: str, metrics: ServerMetrics) -> dict[str, Any]:
+async def measure(arguments: argparse.Namespace, at: ServedGateway) -> dict[str, Any]:
     """Measure all that needs a server."""
-    voice = (await asyncio.to_thread(register, url))[0]
-    grpc = Grpc(url, voice)
+    voice = (await asyncio.to_thread(register, at.grpc))[0]
+    grpc = Grpc(at.grpc, voice)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        gateway = Gateway(session, address, voice)
+        gateway = Gateway(session, at.address, voice)
         computed = await first_audio(grpc.hear, gateway.hear, arguments.gateway_rounds, "off")
         cached = await first_audio(grpc.hear, gateway.hear, arguments.gateway_rounds, "audio")
         many = await throughput(
@@ -262,7 +227,7 @@ async def measure(arguments: argparse.Namespace, url: str, address: str, metrics
             arguments.gateway_answers,
             arguments.gateway_throughput_rounds,
         )
-        stopped = await interrupts(session, address, voice, metrics, arguments.gateway_interrupts)
+        stopped = await interrupts(session, at.address, voice, at.metrics, arguments.gateway_interrupts)
     await grpc.close()
     return {
         "first_audio": asdict(computed),
@@ -285,8 +250,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """Measure; return Markdown for people and values for machines."""
-    arguments.gateway_work = arguments.gateway_work.resolve()
-    with served(arguments) as (url, address, metrics):
-        values = asyncio.run(measure(arguments, url, address, metrics))
+    with served(arguments.gateway_work.resolve(), arguments.gateway_weights) as at:
+        values = asyncio.run(measure(arguments, at))
     values["formats"] = {name: delay_of(found) for name, found in OPENAI_FORMATS.items()}
     return "\n".join(f"- {name}: {json.dumps(value)}" for name, value in values.items()), {"gateway": values}

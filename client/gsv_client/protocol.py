@@ -18,6 +18,7 @@ import numpy as np
 
 from gsv_client.audio import Chunk, Dropped, Samples, Word, WordFault
 from gsv_client.errors import InternalError, InvalidRequest
+from gsv_client.languages import LANGUAGES
 from gsv_client.references import ReferenceAudio, clips_of, reference_bytes
 
 TTS_MODEL = "tts"
@@ -100,7 +101,7 @@ class Allowed:
         return f"{what}: {self.values}." + (f" [default: {self.default}]" if self.default else "")
 
 
-_LANGUAGES = "auto, zh, en, ja, ko, yue, auto_yue, all_zh, all_ja, all_ko, all_yue"
+_LANGUAGES = ", ".join(LANGUAGES)
 # As the server's contract has it; tests/repository/test_client_protocol.py holds the two copies equal.
 ALLOWED = {
     "prompt_language": Allowed(_LANGUAGES, "auto"),
@@ -141,7 +142,7 @@ class Options(TypedDict, total=False):
     Attributes:
         voice: Id of a registered voice; or give `reference_audio`.
         model: Which of the server's fine-tunes speaks; left out, the voice's, else the first.
-        language: "auto", "zh", "en", "ja", "ko", "yue", "auto_yue", or one of these with "all_" before it.
+        language: "auto", "zh", "en", "ja", "ko", "yue", "auto_yue", "all_zh" …; in any case, or as a tag, "en-US".
         reference_audio: The voice to imitate, 3 to 10 s: a path, bytes of a file, or (samples [N] or [N, C], Hz).
         prompt_text, prompt_language: What is said in `reference_audio`, and its language.
         trim_reference: Cut a longer reference at a silence.

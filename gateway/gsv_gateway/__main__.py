@@ -118,7 +118,7 @@ def _aliases(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> d
     is_flag=True,
     help="Serve everybody although no key is set and other machines can reach this address.",
 )
-def main(drain_s: int, without_keys: bool, max_streams: int, stall_s: float, **options: Any) -> None:
+def main(drain_s: int, max_streams: int, stall_s: float, **options: Any) -> None:
     """Serve OpenAI, GPT-SoVITS and WebSocket clients, and a page, from a gsv-triton server.
 
     \b
@@ -131,7 +131,7 @@ def main(drain_s: int, without_keys: bool, max_streams: int, stall_s: float, **o
     settings = Settings(**options, limits=Limits(streams=max_streams, stall_s=stall_s))
     for url in settings.tritons:
         _check_url(url)
-    check_access(settings, without_keys=without_keys)
+    check_access(settings)
     _check_choices(settings)
     tracing.configure(os.environ)
     logger.info("gateway http://%s:%d triton=%s", settings.host, settings.port, ",".join(settings.tritons))

@@ -13,7 +13,6 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from gsv_client import InvalidRequest
 from gsv_gateway.problems import RequestRefused
 from gsv_gateway.settings import Limits
 
@@ -135,10 +134,10 @@ class Form:
         """The field of that name, of several the last; empty where there is none.
 
         Raises:
-            InvalidRequest: It is a file.
+            RequestRefused: It is a file.
         """
         if any(name == each for each, _ in self.files):
-            raise InvalidRequest(f"{name} is a file; need text")
+            raise RequestRefused(400, f"{name} is a file; need text", param=name)
         return dict(self.texts).get(name, "")
 
     def files_of(self, *names: str) -> list[bytes]:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from starlette.requests import HTTPConnection
 
-from gsv_client import AsyncClient, InvalidRequest, Options
+from gsv_client import AsyncClient, Options
 from gsv_gateway import tracing
 from gsv_gateway.access import Caller
 from gsv_gateway.choices import open_choices
@@ -16,7 +16,8 @@ from gsv_gateway.door import Door
 from gsv_gateway.keys import KeyStore
 from gsv_gateway.metrics import Metrics
 from gsv_gateway.models import Models
-from gsv_gateway.settings import Settings
+from gsv_gateway.problems import RequestRefused
+from gsv_gateway.settings import Settings, is_loopback
 from gsv_gateway.streams import StreamLimit
 from gsv_gateway.tritons import Speech, Tritons
 from gsv_gateway.voices import Voices
@@ -42,7 +43,11 @@ class Gateway:
         self.streams = StreamLimit(settings.limits.streams)
         self.metrics = Metrics()
         self.metrics.active.set_function(lambda: self.streams.active)
-        self.door = Door(KeyStore(settings.keys_file))
+        self.door = Door(
+            KeyStore(settings.keys_file),
+            open_without_keys=settings.without_keys or is_loopback(settings.host),
+            open_without_any_left=settings.without_keys,
+        )
         self.stopping = False
 
     async def close(self) -> None:
@@ -62,9 +67,9 @@ class Gateway:
         """Enter when the first chunk is there; see `Tritons.speak`.
 
         Raises:
-            InvalidRequest: The text is empty or too long.
-            RequestRefused: Too many answers are being spoken.
+            RequestRefused: Too many answers are being spoken, or the caller's key was revoked meanwhile.
         """
+        self.door.check_again(caller)
         with self.streams.taken(caller), tracing.span("speech", characters=len(text), voice=options.get("voice") or ""):
             async with self.tritons.speak(text, options) as speech:
                 yield speech
@@ -80,16 +85,17 @@ class Gateway:
         return {"model": model} if model is not None else {}
 
     def check_text(self, text: str, name: str = "input") -> str:
-        """The text, if it can be spoken.
+        """The text, if it can be spoken; `name` is the field that it came in.
 
         Raises:
-            InvalidRequest: It cannot.
+            RequestRefused: It cannot.
         """
         longest = self.settings.limits.text_characters
         if not text.strip():
-            raise InvalidRequest(f"{name} is empty; need text to say")
+            raise RequestRefused(400, f"{name} is empty; need text to say", param=name)
         if len(text) > longest:
-            raise InvalidRequest(f"{name} has {len(text)} characters; need at most {longest}; send it in parts")
+            message = f"{name} has {len(text)} characters; need at most {longest}; send it in parts"
+            raise RequestRefused(400, message, param=name)
         return text
 
     def record(self, api: str) -> AnswerRecord:

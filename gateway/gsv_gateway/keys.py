@@ -59,10 +59,13 @@ class KeyStore:
     Args:
         path: The file; where it is missing there are no keys.
         clock: Seconds that only grow.
+
+    Attributes:
+        path: The file.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self._path = path
+        self.path = path
         self._file = JsonFile(path, _parsed, clock)
 
     def all(self) -> list[ApiKey]:
@@ -73,6 +76,11 @@ class KeyStore:
         """
         with self._readable():
             return self._file.read()
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there is no file, so that no key was ever made."""
+        return not self.path.exists()
 
     def find(self, secret: str) -> ApiKey | None:
         """The key that is this secret; every one is compared, so that the time taken tells nothing."""
@@ -105,15 +113,16 @@ class KeyStore:
         """Take a key back; False where there is none of that id."""
         with self._readable(), self._file.locked() as keys:
             left = [key for key in keys if key.key_id != key_id]
-            self._file.write([asdict(key) for key in left])
-        return len(left) < len(keys)
+            if is_known := len(left) < len(keys):
+                self._file.write([asdict(key) for key in left])
+        return is_known
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
         try:
             yield
         except (ValueError, TypeError, KeyError, OSError) as error:
-            raise KeysUnreadable(f"{self._path}: {error}; mend the file or remove it") from None
+            raise KeysUnreadable(f"{self.path}: {error}; mend the file or remove it") from None
 
 
 def _parsed(items: Any) -> list[ApiKey]:

@@ -14,6 +14,10 @@ from gsv_gateway.keys import ApiKey, KeyStore, KeysUnreadable
 from gsv_gateway.settings import DEFAULT_KEYS_FILE
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
+_WITHOUT = "no keys; whoever reaches the gateway may do everything"
+_NONE_LEFT = (
+    "no key is left, and the gateway lets nobody in; make one, or remove {} to let in everybody on this machine"
+)
 
 
 @contextmanager
@@ -94,7 +98,7 @@ def list_keys(store: KeyStore, as_json: bool) -> None:
     for key in found:
         click.echo("\t".join((key.key_id, key.name, key.created, _allowed(key))))
     if not found:
-        click.echo("no keys; whoever reaches the gateway may do everything", err=True)
+        click.echo(_WITHOUT if store.is_new else _NONE_LEFT.format(store.path), err=True)
 
 
 @keys.command(context_settings=_CONTEXT)
@@ -105,7 +109,9 @@ def revoke(store: KeyStore, key_id: str) -> None:
     with _friendly():
         if not store.revoke(key_id):
             raise click.ClickException(f"no key has the id {key_id!r}; see `gsv keys list`")
-    click.echo(f"revoked {key_id}", err=True)
+        click.echo(f"revoked {key_id}", err=True)
+        if not store.all():
+            click.echo(_NONE_LEFT.format(store.path), err=True)
 
 
 def shown(key: ApiKey) -> dict[str, object]:

@@ -9,6 +9,7 @@ import click
 import uvicorn
 from fastapi import FastAPI
 
+from gsv_gateway.connections import HeadInTime, TextOrBytes
 from gsv_gateway.keys import KeyStore, KeysUnreadable
 from gsv_gateway.settings import Settings, is_loopback
 
@@ -21,35 +22,37 @@ def serve(app: FastAPI, settings: Settings, drain_s: int) -> int:
         settings: Address and limits.
         drain_s: Seconds that streams may take to end at a stop.
     """
-    config = uvicorn.Config(
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises again what stopped it
+        signal.signal(number, lambda *_: None)
+    server = uvicorn.Server(configured(app, settings, drain_s))
+    server.run()
+    return 0 if server.started else 1
+
+
+def configured(app: FastAPI, settings: Settings, drain_s: int) -> uvicorn.Config:
+    """How uvicorn is to serve; arguments as `serve`."""
+    logging.getLogger("uvicorn.error").addFilter(without_queries)
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http="h11",  # the only one that bounds what it keeps of an unfinished head
+        http=HeadInTime,  # h11 is the only one that bounds what it keeps of an unfinished head
         h11_max_incomplete_event_size=settings.limits.header_bytes,
-        ws="websockets-sansio",
+        ws=TextOrBytes,
         ws_max_size=settings.limits.json_bytes,
         timeout_graceful_shutdown=drain_s,
         log_config=None,
         access_log=False,
         server_header=False,
     )
-    logging.getLogger("uvicorn.error").addFilter(without_clients_traces)
-    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises again what stopped it
-        signal.signal(number, lambda *_: None)
-    server = uvicorn.Server(config)
-    server.run()
-    return 0 if server.started else 1
 
 
-def without_clients_traces(record: logging.LogRecord) -> bool:
-    """Take the trace from what uvicorn logs of a WebSocket's text that is no UTF-8: any client can send that."""
-    if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError):
-        record.exc_info, record.levelno, record.levelname = None, logging.WARNING, "WARNING"
-    return True
+def without_queries(record: logging.LogRecord) -> bool:
+    """Leave out uvicorn's line on a WebSocket: its query may hold a key, and the access log tells of it without."""
+    return '"WebSocket %s"' not in str(record.msg)
 
 
-def check_access(settings: Settings, *, without_keys: bool) -> None:
+def check_access(settings: Settings) -> None:
     """Refuse to serve whom it should not.
 
     Raises:
@@ -59,7 +62,7 @@ def check_access(settings: Settings, *, without_keys: bool) -> None:
         keys = KeyStore(settings.keys_file).all()
     except KeysUnreadable as error:
         raise click.UsageError(str(error)) from None
-    if not (keys or without_keys or is_loopback(settings.host)):
+    if not (keys or settings.without_keys or is_loopback(settings.host)):
         raise click.UsageError(
             f"--host {settings.host} lets other machines in and no API key is set; make one with "
             "`gsv keys add NAME`, or say --without-keys"

@@ -32,6 +32,7 @@ class Limits:
         json_depth: Deepest nesting of a JSON body.
         upload_bytes: Largest multipart body; a reference is at most 10 MiB, as at OpenAI.
         header_bytes: Largest head of a request.
+        head_s: Longest time for a head to arrive, in seconds.
         body_s: Longest time for a body to arrive, in seconds.
         stall_s: How long a client may take none of its answer before it is cut off, in seconds.
         streams: Answers being spoken at once, over all clients.
@@ -42,6 +43,7 @@ class Limits:
     json_depth: int = 32
     upload_bytes: int = 12 * MIB
     header_bytes: int = 32 << 10
+    head_s: float = 30.0
     body_s: float = 30.0
     stall_s: float = 60.0
     streams: int = 256
@@ -59,7 +61,8 @@ class Settings:
         default_voice: Voice of requests that name none; empty: "demo", else the first that is registered.
         aliases: Other names of voices; OpenAI's names stand for the default voice unless given here.
         origins: Web origins whose pages may call, beside those of the same machine; "*" is every page.
-        keys_file: Where `gsv keys` keeps the API keys; without a key in it everybody may do everything.
+        keys_file: Where `gsv keys` keeps the API keys; where it is missing everybody may do everything.
+        without_keys: Serve everybody where there is no key, though other machines reach the address.
         choices: Where is kept what callers chose by `/set_gpt_weights` and `/set_sovits_weights`: a file, or a URL such
             as redis://host:6379/0; empty: a file beside the keys.
         reference_folder: Folder whose files requests may name as references; None: none.
@@ -77,6 +80,7 @@ class Settings:
     origins: tuple[str, ...] = ()
     keys_file: Path = DEFAULT_KEYS_FILE
     choices: str = ""
+    without_keys: bool = False
     reference_folder: Path | None = None
     weights: tuple[str, ...] = OFFICIAL_WEIGHTS
     limits: Limits = field(default_factory=Limits)

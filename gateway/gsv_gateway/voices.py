@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from gsv_client import InvalidRequest, Voice, VoiceNotFound
+from gsv_client import Voice, VoiceNotFound
 from gsv_client.protocol import ReferenceAudio
 from gsv_gateway.access import EVERYONE, OWN_VOICE, Caller, shown_name
 from gsv_gateway.problems import RequestRefused
@@ -107,13 +107,14 @@ class Voices:
         """Register a voice for the caller, at every server; `aux` are more clips of its speaker.
 
         Raises:
-            RequestRefused: The key may not.
-            InvalidRequest: The name or the clip will not do.
+            RequestRefused: The key may not, or the name will not do.
+            InvalidRequest: The clip will not do.
         """
         if not caller.may_register:
             raise RequestRefused(403, "this key may not register voices; ask the operator", code="not_allowed")
         if not _NAME.fullmatch(name) or OWN_VOICE.fullmatch(name):
-            raise InvalidRequest(f"voice name is {name[:60]!r}; need 1 to 50 of a-z A-Z 0-9 _ -")
+            message = f"voice name is {name[:60]!r}; need 1 to 50 of a-z A-Z 0-9 _ -"
+            raise RequestRefused(400, message, param="name")
         voice_id = caller.own_id(name)
         registered = await self._tritons.every(
             lambda triton: triton.client.register_voice(

@@ -169,7 +169,7 @@ def _loudness(default: str) -> Tensor:
 _REFERENCE = (
     _recordings("reference_audio", 1, _CLIP),
     Tensor("prompt_text", "STRING", (1,), "what is said in reference_audio", optional=True),
-    _choice("prompt_language", "language of prompt_text", tuple(MODES), AUTO),
+    _choice("prompt_language", "language of prompt_text, as language is named", tuple(MODES), AUTO),
     Tensor("trim_reference", "BOOL", (1,), "cut a longer reference at a silence; default false", optional=True),
     _recordings("aux_reference_audio", "A", _AUX),
 )
@@ -179,7 +179,7 @@ TTS = Model(
     "text and a voice in, audio chunks out",
     inputs=(
         Tensor("text", "STRING", (1,), f"what to say, UTF-8, at most {MAX_TEXT_CHARACTERS:,} characters"),
-        _choice("language", "how text is read", tuple(MODES), AUTO),
+        _choice("language", "how text is read, in any case or as a tag such as en-US", tuple(MODES), AUTO),
         Tensor("voice", "STRING", (1,), "id of a registered voice; or give reference_audio", optional=True),
         Tensor("model", "STRING", (1,), "which fine-tune speaks; default the voice's, else the first", optional=True),
         *_REFERENCE,

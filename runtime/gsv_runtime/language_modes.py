@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from gsv_runtime.errors import InvalidRequest
@@ -44,12 +45,34 @@ MODES = {
 }
 
 
+# A BCP 47 tag, also with the underscores of locales: en-US, zh_CN, cmn-Hans-CN.
+_TAG = re.compile(r"(en|ja|ko|zh|cmn|yue)((?:[-_][a-z0-9]{1,8})+)?")
+_CANTONESE = {"yue", "hk", "mo"}  # what is spoken where zh-HK and zh-MO are written
+
+
+def mode_named(text: str) -> Mode | None:
+    """The mode that people mean: its name in any case, or a BCP 47 tag of its language; None where there is none.
+
+    Args:
+        text: as a request writes it, such as "EN", "en-US", "zh-Hant-TW" or "zh-HK", which is Cantonese.
+    """
+    name = text.strip().lower()
+    tag = _TAG.fullmatch(name)
+    if name in MODES or tag is None:
+        return MODES.get(name)
+    if tag[1] not in ("zh", "cmn"):
+        return MODES[tag[1]]
+    is_cantonese = tag[1] == "zh" and bool(set(re.split("[-_]", tag[2] or "")) & _CANTONESE)
+    return MODES["yue" if is_cantonese else "zh"]
+
+
 def check_mode(name: str) -> Mode:
     """The mode that a request asks for.
 
     Raises:
         InvalidRequest: there is none of that name.
     """
-    if name not in MODES:
+    mode = mode_named(name)
+    if mode is None:
         raise InvalidRequest(f"language {name[:40]!r} is unknown; have {', '.join(MODES)}")
-    return MODES[name]
+    return mode

@@ -24,6 +24,7 @@ from gsv_runtime.contract import (
     Range,
 )
 from gsv_runtime.errors import InvalidRequest
+from gsv_runtime.language_modes import mode_named
 from gsv_runtime.tensors import Arrays
 
 MAX_PROMPT_CHARACTERS = 500
@@ -121,7 +122,7 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
     seeded = "seed" in inputs
     return SpeechRequest(
         text=text,
-        language=_choice(inputs, "language"),
+        language=_language(inputs, "language"),
         voice=voice,
         reference=reference,
         speed=_number(inputs, "speed"),
@@ -229,7 +230,7 @@ def _reference(inputs: Arrays) -> ReferenceRequest | None:
     return ReferenceRequest(
         audio=inputs["reference_audio"][0],
         prompt_text=prompt_text,
-        prompt_language=_choice(inputs, "prompt_language"),
+        prompt_language=_language(inputs, "prompt_language"),
         trim=bool(inputs["trim_reference"][0]) if "trim_reference" in inputs else False,
         aux_audio=_aux_audio(inputs),
     )
@@ -248,6 +249,12 @@ def _choice(inputs: Arrays, name: str) -> str:
     allowed = _ALLOWED[name]
     assert isinstance(allowed, Choice)
     return _one_of(name, str(inputs[name][0]), allowed.values) if name in inputs else allowed.default
+
+
+def _language(inputs: Arrays, name: str) -> str:
+    """A language by the one name that everything later knows, so that `EN` and `en-US` share what was kept of `en`."""
+    mode = mode_named(str(inputs[name][0])) if name in inputs else None
+    return mode.name if mode is not None else _choice(inputs, name)
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:

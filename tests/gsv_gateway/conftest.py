@@ -21,6 +21,7 @@ import uvicorn
 from gsv_client import AsyncClient, InvalidRequest, VoiceNotFound
 from gsv_client.transport import Arrival
 from gsv_gateway.app import create_app
+from gsv_gateway.serving import configured
 from gsv_gateway.settings import Settings
 
 PATIENCE_S = 20.0
@@ -141,17 +142,7 @@ class Running:
     def __init__(self, settings: Settings, *tritons: Any) -> None:
         clients = [AsyncClient(f"127.0.0.1:{9 + n}", retries=0, transport=each) for n, each in enumerate(tritons)]
         self.app = create_app(settings, clients)
-        limits = settings.limits
-        config = uvicorn.Config(
-            self.app,
-            port=0,
-            http="h11",
-            ws="websockets-sansio",
-            h11_max_incomplete_event_size=limits.header_bytes,
-            log_config=None,
-            timeout_graceful_shutdown=2,
-        )
-        self._server = uvicorn.Server(config)
+        self._server = uvicorn.Server(configured(self.app, replace(settings, host="127.0.0.1", port=0), drain_s=2))
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()
         eventually(lambda: self._server.started)

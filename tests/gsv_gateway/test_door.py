@@ -1,8 +1,15 @@
 """Keys at every endpoint: what two callers see of each other, and what a key may."""
 
+import json
+import socket
+
+import httpx
 import pytest
+from websockets.sync.client import connect
 
 from gsv_gateway.keys import KeyStore
+
+from .conftest import PATIENCE_S
 
 SPEECH = {"model": "tts-1", "input": "Hi."}
 TTS = {"text": "Hi.", "text_lang": "en"}
@@ -46,10 +53,16 @@ def test_every_route_but_those_for_operators_and_the_page_wants_a_key(running, k
     assert asked > 15
 
 
-@pytest.mark.parametrize("header", ["Authorization: Token {}", "xi-api-key: {}", "x-api-key: {}", "query"])
+@pytest.mark.parametrize(
+    "header",
+    ["Authorization: Token {}", "xi-api-key: {}", "x-api-key: {}", "api-key: {}", "query", "any:{}", "{}", ":{}"],
+)
 def test_a_key_comes_the_way_that_each_client_sends_it(running, keys, header):
     if header == "query":
         answer = running.http.get("/v1/models", params={"api_key": keys[0]})
+    elif " " not in header:  # before the host of the URL, the one way to clients of GPT-SoVITS
+        user = header.format(keys[0])
+        answer = httpx.get(f"http://{user}@127.0.0.1:{running.port}/tts", params={**TTS, "text_lang": "en"})
     else:
         name, _, value = header.format(keys[0]).partition(": ")
         answer = running.http.get("/v1/models", headers={name: value})
@@ -142,6 +155,48 @@ def test_a_file_of_keys_that_cannot_be_read_closes_the_gateway(running, settings
     settings.keys_file.write_text("{")
     assert running.http.get("/v1/models").status_code == 503
     assert running.http.get("/healthz").status_code == 200
+
+
+def test_when_the_last_key_is_revoked_nobody_is_let_in(start, store, keys):
+    running, plainly_told = start(), start(without_keys=True)
+    for key in store.all():
+        assert store.revoke(key.key_id)
+    elsewhere = start(host="0.0.0.0")
+    for each in (running, elsewhere):
+        assert each.http.get("/v1/models", headers=bearer(keys[0])).status_code == 401
+        assert each.http.get("/v1/models").status_code == 401
+    assert plainly_told.http.get("/v1/models").status_code == 200
+
+
+def test_an_open_socket_speaks_no_more_for_a_key_that_was_revoked(running, triton, store, keys, eventually):
+    with connect(f"ws://127.0.0.1:{running.port}/live", additional_headers=bearer(keys[0])) as live:
+        for message in ({"type": "start"}, {"type": "text", "text": "Hi. "}, {"type": "flush"}):
+            live.send(json.dumps(message))
+        told = []
+        while "flushed" not in told:
+            message = live.recv(PATIENCE_S)
+            told += [json.loads(message)["type"]] if isinstance(message, str) else []
+        store.revoke(store.find(keys[0]).key_id)
+        eventually(lambda: running.http.get("/v1/models", headers=bearer(keys[0])).status_code == 401)
+        live.send(json.dumps({"type": "text", "text": "Again. "}))
+        live.send('{"type":"flush"}')
+        assert json.loads(live.recv(PATIENCE_S))["code"] == "invalid_api_key"
+    assert len(triton.spoken) == 1
+
+
+@pytest.mark.parametrize(("host", "status"), [("127.0.0.1", 200), ("0.0.0.0", 401)])
+def test_a_file_of_keys_that_is_gone_opens_the_gateway_on_this_machine_only(start, store, host, status):
+    assert start(host=host).http.get("/v1/models").status_code == status
+
+
+@pytest.mark.parametrize("path", ["/", "/tts", "/tts_to_audio/", "/v1/audio/speech", "/v1/audio/voices", "/v1/speak"])
+def test_who_is_not_let_in_sends_no_body(running, keys, path):
+    head = (
+        b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 9999\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", running.port), PATIENCE_S) as stranger:
+        stranger.sendall(head % path.encode())
+        assert stranger.recv(100).startswith(b"HTTP/1.1 401")
 
 
 def test_the_log_names_the_key_and_never_its_secret(running, keys, store, caplog, eventually):

@@ -5,6 +5,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import string
 
@@ -65,17 +66,32 @@ WHOLE = st.one_of(
 )
 
 
+class Traces(logging.Handler):
+    """What the log says with a trace: no client may cause one."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def emit(self, record):
+        if record.exc_info:
+            self.found.append(self.format(record))
+
+
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     if given_url := os.environ.get("GSV_FUZZ_URL"):
         yield given_url
         return
-    fake = FakeTriton()
+    fake, traces = FakeTriton(), Traces()
+    logging.getLogger().addHandler(traces)
     fake.add_voice("demo")
     running = Running(Settings(keys_file=tmp_path_factory.mktemp("fuzz") / "keys.json"), fake)
     yield running.url
     assert fake.open == 0
     running.stop()
+    logging.getLogger().removeHandler(traces)
+    assert not traces.found
 
 
 @pytest.fixture(scope="module")

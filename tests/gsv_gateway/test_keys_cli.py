@@ -24,7 +24,10 @@ def test_a_key_is_made_shown_without_its_secret_and_taken_back(call, tmp_path):
     assert listed.stdout.startswith(f"{key.key_id}\tphone\t")
     assert listed.stdout.rstrip().endswith("voices demo*, 60/min, 2 at once")
     assert secret not in listed.output
-    assert call("revoke", key.key_id).exit_code == 0
+    revoked = call("revoke", key.key_id)
+    assert revoked.exit_code == 0
+    assert "lets nobody in" in revoked.output
+    assert "lets nobody in" in call("list").output
     assert KeyStore(tmp_path / "keys.json").all() == []
 
 
@@ -37,10 +40,12 @@ def test_json_is_for_programs_and_has_no_hash(call):
     assert listed[0]["may_change_shared"]
 
 
-def test_a_key_that_is_not_there_cannot_be_taken_back(call):
+def test_a_key_that_is_not_there_cannot_be_taken_back(call, tmp_path):
     found = call("revoke", "00000000")
     assert found.exit_code == 1
     assert "gsv keys list" in found.output
+    assert not (tmp_path / "keys.json").exists()
+    assert "may do everything" in call("list").output
 
 
 def test_a_file_that_is_something_else_is_an_error_in_one_line(call, tmp_path):

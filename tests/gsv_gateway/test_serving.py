@@ -1,17 +1,16 @@
-import logging
+import contextlib
 
 import pytest
-
-from gsv_gateway.serving import without_clients_traces
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
 
 
 @pytest.mark.parametrize(
-    ("failure", "traced"), [(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), False), (OSError(), True)]
+    "path", ["/live?api_key=gsv-secret", "/v1/speak?api_key=gsv-secret", "/nothing?api_key=gsv-secret"]
 )
-def test_the_log_has_no_trace_of_what_any_client_can_send(failure, traced):
-    record = logging.LogRecord(
-        "uvicorn.error", logging.ERROR, "", 0, "came", (), (type(failure), failure, failure.__traceback__)
-    )
-    assert without_clients_traces(record)
-    assert bool(record.exc_info) is traced
-    assert record.levelname == ("ERROR" if traced else "WARNING")
+def test_no_log_has_the_query_of_a_socket_which_may_hold_a_key(running, caplog, eventually, path):
+    with caplog.at_level("INFO"):
+        with contextlib.suppress(WebSocketException), connect(f"ws://127.0.0.1:{running.port}{path}") as socket:
+            socket.send("{}")
+        eventually(lambda: "answered" in caplog.text)
+    assert "gsv-secret" not in caplog.text

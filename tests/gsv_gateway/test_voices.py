@@ -104,7 +104,7 @@ def test_a_voice_registered_elsewhere_a_moment_ago_is_found(make, triton):
 
 @pytest.mark.parametrize("name", ["", "a b", "ä", "x" * 51, "../x", "own-01234567-x"])
 def test_a_name_that_no_voice_may_have_is_refused(make, clip, name):
-    with pytest.raises(InvalidRequest, match="voice name is"):
+    with pytest.raises(RequestRefused, match="voice name is"):
         run(make().register(name, clip, None, None, EVERYONE))
 
 

@@ -53,6 +53,13 @@ def test_further_clips_keep_their_order_and_an_empty_list_is_none():
     assert aux(None) == aux([]) == ()
 
 
+def test_a_language_written_otherwise_is_the_same_request():
+    asked = {"voice": None, "reference_audio": b"a", "seed": 1}
+    plain = parse_speech_request(inputs(**asked, language="en", prompt_language="yue"))
+    assert parse_speech_request(inputs(**asked, language="en-US", prompt_language="zh-HK")) == plain
+    assert parse_speech_request(inputs(**asked, language=" EN", prompt_language="YUE")) == plain
+
+
 def test_what_upstreams_clients_send_for_greedy_and_for_all_tokens_is_taken():
     sampling = parse_speech_request(inputs(top_p=0.0, temperature=0.0, top_k=2_000)).sampling
     assert (sampling.top_p, sampling.temperature, sampling.top_k) == (0, 0, 2_000)

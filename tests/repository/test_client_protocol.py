@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from gsv_client import fine_tunes, long_texts, protocol
+from gsv_client import fine_tunes, languages, long_texts, protocol
 from gsv_gateway import page_routes
 from gsv_gateway.settings import Limits
-from gsv_runtime import contract, errors
+from gsv_runtime import contract, errors, language_modes
 
 KSERVE = {"STRING": "BYTES"}
 
@@ -57,6 +57,26 @@ def test_the_client_tells_the_values_that_the_server_allows_and_takes_by_default
         for name, each in allowed.items()
     }
     assert {name: (each.values, each.default) for name, each in protocol.ALLOWED.items()} == told
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *language_modes.MODES, *"EN en-US en_us Ja-JP ko_KR zh-CN zh-Hans zh-Hant-TW cmn cmn-Hans-CN All_ZH".split(),
+        *"yue yue-HK zh-HK zh_hant_mo zh-yue cmn-HK fr en- -en english e en-toolongsubtag".split(), " en ", "", "中文",
+    ],
+)  # fmt: skip
+def test_client_and_server_mean_the_same_language(written: str) -> None:
+    mode = language_modes.mode_named(written)
+    assert languages.language_named(written) == (written if mode is None else mode.name)
+
+
+def test_a_language_has_its_tags_and_no_other_word_is_one() -> None:
+    assert tuple(language_modes.MODES) == languages.LANGUAGES
+    meant = {"EN": "en", "en-US": "en", "ja_JP": "ja", "zh-TW": "zh", "cmn-Hans-CN": "zh", "zh-HK": "yue", "yue": "yue"}
+    assert {written: languages.language_named(written) for written in meant} == meant
+    for other in ("fr", "english", "en-", "", "zh-中文"):
+        assert language_modes.mode_named(other) is None
 
 
 @pytest.mark.parametrize("leaf", errors.SynthesisError.__subclasses__())

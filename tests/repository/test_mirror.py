@@ -34,6 +34,7 @@ TESTED_BY = {
     "gsv_runtime/voices/file_kinds.py": "tests/gsv_runtime/voices/test_audio_files.py",
     "gsv_runtime/voices/report.py": "tests/gsv_runtime/voices/test_cleaning.py",
     "gsv_runtime/voices/speech_activity.py": "tests/gsv_runtime/voices/test_cleaning.py",
+    "gsv_client/languages.py": "tests/repository/test_client_protocol.py",
     "gsv_client/fine_tunes.py": "tests/gsv_client/test_models_cli.py",
     "gsv_client/voice_report.py": "tests/gsv_client/test_cli.py",
     "gsv_runtime/cache/disk_files.py": "tests/gsv_runtime/cache/test_disk.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
@@ -58,11 +58,17 @@ class JsonSocket:
 
     async def send(self, **message: Any) -> None:
         """Send an object."""
-        await in_time(self._socket.send_text(json.dumps(message, ensure_ascii=False)), self._limits.stall_s)
+        await self._taken(self._socket.send_text(json.dumps(message, ensure_ascii=False)))
 
     async def send_audio(self, data: bytes) -> None:
         """Send sound."""
-        await in_time(self._socket.send_bytes(data), self._limits.stall_s)
+        await self._taken(self._socket.send_bytes(data))
+
+    async def _taken(self, sending: Awaitable[None]) -> None:
+        try:
+            await in_time(sending, self._limits.stall_s)
+        except RuntimeError as error:  # the connection failed at a frame that is none, and is being closed
+            raise WebSocketDisconnect(1006) from error
 
     def hang_up(self, ended: asyncio.Future[None]) -> None:
         """Close, because what spoke here has ended; that it was told to is no reason."""

@@ -6,18 +6,23 @@ Unknown keys are ignored, as clients send each other's; a null is a field left o
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from gsv_client import InvalidRequest, Options
+from gsv_client import Options
+from gsv_client.languages import language_named
 from gsv_gateway.audio.encoders import OPUS_BITS, opus_encoder
 from gsv_gateway.audio.formats import HIGHEST_HZ, LOWEST_HZ, OPENAI_FORMATS, Format
 from gsv_gateway.audio.samples import split_speed
+from gsv_gateway.problems import RequestRefused
 from gsv_gateway.speech_response import Wanted
 
 MAX_INSTRUCTIONS = 4_096
-Language = Literal["auto", "auto_yue", "zh", "en", "ja", "ko", "yue", "all_zh", "all_ja", "all_ko", "all_yue"]
+Language = Annotated[
+    Literal["auto", "auto_yue", "zh", "en", "ja", "ko", "yue", "all_zh", "all_ja", "all_ko", "all_yue"],
+    BeforeValidator(lambda value: language_named(value) if isinstance(value, str) else value),
+]
 
 
 class VoiceReference(BaseModel):
@@ -47,7 +52,7 @@ class SpeechBody(BaseModel):
     sample_rate: int = Field(default=0, description="Hz; 0: the format's, 24000 for wav and pcm.")
     bitrate: int = Field(default=0, description="Bits a second of opus, 6000 to 510000; 0: 64000.")
     skip_samples: int = Field(default=0, ge=0, description="Samples of pcm that the client has: it goes on there.")
-    language: Language = Field(default="auto", description="Language of the text.")
+    language: Language = Field(default="auto", description="Language of the text, in any case, or a tag such as en-US.")
     seed: int | None = Field(default=None, ge=0, le=2**63 - 1, description="The same seed gives the same audio.")
     top_k: int | None = Field(default=None, ge=1, le=100_000)
     top_p: float | None = Field(default=None, ge=0, le=1)
@@ -72,24 +77,25 @@ class SpeechBody(BaseModel):
         """How the answer is to sound.
 
         Raises:
-            InvalidRequest: The format knows no such sample rate.
+            RequestRefused: The format knows no such sample rate.
         """
         found = OPENAI_FORMATS[self.response_format]
         rate_hz = self.sample_rate or found.default_hz
         if not LOWEST_HZ <= rate_hz <= HIGHEST_HZ or (found.rates_hz and rate_hz not in found.rates_hz):
             needed = ", ".join(map(str, found.rates_hz)) or f"{LOWEST_HZ} to {HIGHEST_HZ}"
-            raise InvalidRequest(f"sample_rate is {rate_hz}; {found.name} needs one of {needed}")
+            raise _refused("sample_rate", f"sample_rate is {rate_hz}; {found.name} needs one of {needed}")
         if self.bitrate:
             found = self._at_bitrate(found)
         if self.skip_samples and (found.name != "pcm" or self.seed is None):
-            raise InvalidRequest("skip_samples goes on where a stream broke; need response_format pcm and its seed")
+            message = "skip_samples goes on where a stream broke; need response_format pcm and its seed"
+            raise _refused("skip_samples", message)
         return Wanted(found, rate_hz, split_speed(self.speed)[1], self.skip_samples)
 
     def _at_bitrate(self, found: Format) -> Format:
         low, high = OPUS_BITS
         if found.name != "opus" or not low <= self.bitrate <= high:
             message = f"bitrate is {self.bitrate} for {found.name}; need {low} to {high} and response_format opus"
-            raise InvalidRequest(message)
+            raise _refused("bitrate", message)
         return replace(found, open=lambda rate_hz: opus_encoder(rate_hz, self.bitrate))
 
     @property
@@ -97,10 +103,11 @@ class SpeechBody(BaseModel):
         """What times the server is asked for.
 
         Raises:
-            InvalidRequest: The answer has no place for them.
+            RequestRefused: The answer has no place for them.
         """
         if self.timestamp_granularities and self.stream_format == "audio":
-            raise InvalidRequest("timestamp_granularities need stream_format sse or json; audio alone has no times")
+            message = "timestamp_granularities need stream_format sse or json; audio alone has no times"
+            raise _refused("timestamp_granularities", message)
         return "phone" if "phone" in self.timestamp_granularities else "word" if self.timestamp_granularities else "off"
 
     def options(self, voice_id: str, model: str | None = None) -> Options:
@@ -127,3 +134,7 @@ class SpeechBody(BaseModel):
             priority=self.priority,
             streaming="chunk" if self.stream else "sentence",
         )
+
+
+def _refused(param: str, message: str) -> RequestRefused:
+    return RequestRefused(400, message, param=param)

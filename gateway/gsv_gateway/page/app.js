@@ -272,8 +272,14 @@ function useTheme(theme) {
   byId("theme-toggle").textContent = word(isDark ? "light" : "dark");
 }
 
+function languageOption(code) {
+  const option = new Option(code, code);
+  option.dataset.word = `in_${code}`;
+  return option;
+}
+
 function start() {
-  for (const id of ["language", "clone-language"]) byId(id).replaceChildren(...LANGUAGES.map((code) => new Option(code, code)));
+  for (const id of ["language", "clone-language"]) byId(id).replaceChildren(...LANGUAGES.map(languageOption));
   useTheme(localStorage.getItem("theme") ?? undefined);
   useWords(localStorage.getItem("words") ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
   byId("speak-form").addEventListener("submit", (event) => {
@@ -306,6 +312,7 @@ function start() {
   byId("delete-voice").addEventListener("click", async () => {
     forgive();
     const name = byId("voice").value;
+    if (!confirm(word("sureToDelete", { name }))) return;
     await api.deleteVoice(name).then(() => listVoices()).then(() => tell("deleted", { name })).catch(fail);
   });
   byId("compare").addEventListener("click", compare);

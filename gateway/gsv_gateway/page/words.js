@@ -18,7 +18,11 @@ export const WORDS = {
     cloned: "{name} is cloned.", deleted: "{name} is deleted.", cloning: "Cloning …", noVoice: "No voice yet: clone one below.",
     compared: "Both are ready.", wantKey: "This server wants an API key.", interrupted: "Interrupted.",
     said: "What is said", swallowed: "(left out?)", repeated: "(said twice?)",
-    faulty: "These words may be missing or said twice: {words}.",
+    faulty: "These words may be missing or said twice: {words}.", anySeed: "random",
+    sureToDelete: "Delete the voice {name}? It cannot be brought back.",
+    in_auto: "Automatic", in_zh: "Mandarin", in_en: "English", in_ja: "Japanese", in_ko: "Korean", in_yue: "Cantonese",
+    in_auto_yue: "Automatic, Cantonese", in_all_zh: "Mandarin throughout", in_all_ja: "Japanese throughout",
+    in_all_ko: "Korean throughout", in_all_yue: "Cantonese throughout",
   },
   zh: {
     dark: "深色", light: "浅色", key: "API 密钥", useKey: "使用", speakTitle: "朗读", text: "文本", voice: "音色",
@@ -36,6 +40,9 @@ export const WORDS = {
     noMicrophone: "没有麦克风：{why}", cloned: "已克隆 {name}。", deleted: "已删除 {name}。", cloning: "正在克隆…",
     noVoice: "还没有音色：请在下面克隆一个。", compared: "两段都已就绪。", wantKey: "此服务器需要 API 密钥。", interrupted: "已打断。",
     said: "正在朗读的文本", swallowed: "（漏读？）", repeated: "（重读？）", faulty: "这些词可能漏读或重读：{words}。",
+    anySeed: "随机", sureToDelete: "删除音色 {name}？删除后无法恢复。",
+    in_auto: "自动", in_zh: "普通话", in_en: "英语", in_ja: "日语", in_ko: "韩语", in_yue: "粤语", in_auto_yue: "自动（粤语）",
+    in_all_zh: "全部普通话", in_all_ja: "全部日语", in_all_ko: "全部韩语", in_all_yue: "全部粤语",
   },
 };
 
@@ -56,4 +63,5 @@ export function show(name) {
   for (const element of document.querySelectorAll("[data-word-label]")) {
     element.setAttribute("aria-label", word(element.dataset.wordLabel));
   }
+  for (const element of document.querySelectorAll("[data-word-within]")) element.placeholder = word(element.dataset.wordWithin);
 }

@@ -12,12 +12,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gsv_client import Options
+from gsv_client.languages import LANGUAGES, language_named
 from gsv_gateway.audio.formats import SOVITS_FORMATS
 from gsv_gateway.audio.samples import split_speed
 from gsv_gateway.problems import RequestRefused
 from gsv_gateway.speech_response import Wanted
 
-LANGUAGES = ("auto", "auto_yue", "zh", "en", "ja", "ko", "yue", "all_zh", "all_ja", "all_ko", "all_yue")
 SPLIT_METHODS = ("cut0", "cut1", "cut2", "cut3", "cut4", "cut5")
 # What api.py and GSVI call them, and a spelling that one client has by default.
 _LABELS = {
@@ -91,12 +91,12 @@ class SovitsBody(BaseModel):
     @property
     def language(self) -> str:
         """The text's language in our word."""
-        return _LABELS.get(self.text_lang, self.text_lang)
+        return _LABELS.get(self.text_lang) or language_named(self.text_lang)
 
     @property
     def prompt_language(self) -> str | None:
         """The reference's language in our word; None where it is not said."""
-        return _LABELS.get(self.prompt_lang, self.prompt_lang) or None
+        return _LABELS.get(self.prompt_lang) or language_named(self.prompt_lang) or None
 
     @property
     def split_method(self) -> str:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gsv_client import InvalidRequest
+from gsv_gateway.access import Caller
 from gsv_gateway.bodies import checked, read_form, read_json
 from gsv_gateway.choices import S1, S2
 from gsv_gateway.chosen_weights import file_name
@@ -43,17 +44,19 @@ def router(gateway: Gateway, page: Answer) -> APIRouter:
     @routes.get("/tts", openapi_extra=_QUERY, response_class=Response)
     async def get_tts(request: Request) -> Response:
         """Say a text."""
-        return await _said(gateway, request, values_of(request.query_params.multi_items()))
+        caller = await gateway.caller(request)
+        return await _said(gateway, request, caller, values_of(request.query_params.multi_items()))
 
     @routes.post("/tts", openapi_extra=_BODY, response_class=Response)
     @routes.post("/tts_to_audio/", openapi_extra=_BODY, response_class=Response)
     @routes.post("/", openapi_extra=_BODY, response_class=Response)
     async def post_tts(request: Request) -> Response:
         """Say a text; a multipart form may bring the reference as a file, and more of its speaker as further files."""
+        caller = await gateway.caller(request)  # who is not let in sends no body
         if request.headers.get("content-type", "").lower().startswith("multipart/"):
             form = await read_form(request, gateway.settings.limits)
-            return await _said(gateway, request, values_of(form.texts), [data for _, data in form.files])
-        return await _said(gateway, request, await read_json(request, gateway.settings.limits))
+            return await _said(gateway, request, caller, values_of(form.texts), [data for _, data in form.files])
+        return await _said(gateway, request, caller, await read_json(request, gateway.settings.limits))
 
     @routes.head("/", include_in_schema=False)
     async def head_root(request: Request) -> Response:
@@ -65,15 +68,17 @@ def router(gateway: Gateway, page: Answer) -> APIRouter:
         """Say a text, or show the page where there is none."""
         if "text" not in request.query_params:
             return await page(request)
-        return await _said(gateway, request, values_of(request.query_params.multi_items()))
+        caller = await gateway.caller(request)
+        return await _said(gateway, request, caller, values_of(request.query_params.multi_items()))
 
     _add_speakers(routes, gateway)
     _add_settings(routes, gateway)
     return routes
 
 
-async def _said(gateway: Gateway, request: Request, values: Mapping[str, Any], clips: Sequence[bytes] = ()) -> Response:
-    caller = await gateway.caller(request)
+async def _said(
+    gateway: Gateway, request: Request, caller: Caller, values: Mapping[str, Any], clips: Sequence[bytes] = ()
+) -> Response:
     body = checked(SovitsBody, in_api_v2_names(values))
     body.check()
     gateway.check_text(body.text, "text")

@@ -119,6 +119,7 @@ try {
   await page.uncheck("#live");
 
   await page.selectOption("#voice", "recorded");
+  page.once("dialog", (dialog) => dialog.accept());
   await page.click("#delete-voice");
   await page.waitForFunction(() => ![...document.querySelectorAll("#voice option")].some((o) => o.value === "recorded"));
 

@@ -1,11 +1,15 @@
+import asyncio
 import json
 from contextlib import contextmanager
 
 import pytest
+from starlette.websockets import WebSocketDisconnect
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from gsv_gateway.keys import KeyStore
+from gsv_gateway.live.socket import JsonSocket
+from gsv_gateway.settings import Limits
 
 PATIENCE_S = 20
 
@@ -92,13 +96,33 @@ def test_a_session_that_cannot_begin_says_why_and_hangs_up(running, first, code)
             socket.recv(PATIENCE_S)
 
 
-@pytest.mark.parametrize("message", ["no json", '{"type":"dance"}', '{"type":"text"}', "[" * 999])
+@pytest.mark.parametrize("message", ["no json", '{"type":"dance"}', '{"type":"text"}', "[" * 999, b"{\xff}"])
 def test_a_wrong_message_is_told_and_the_session_goes_on(running, message):
     with opened(running) as socket:
-        socket.send(message)
+        socket.send(message, text=True)
         assert not received(socket, "error")[-1]["fatal"]
         socket.send('{"type":"flush"}')
         received(socket, "flushed")
+
+
+def test_text_that_is_no_utf8_leaves_no_trace(running, caplog):
+    with opened(running) as socket:
+        for _ in range(3):
+            socket.send(b"{\xff}", text=True)
+        assert "no UTF-8" in received(socket, "error")[-1]["message"]
+        socket.send(b"\xff\xff\xff\xff")  # and bytes that are no text
+        socket.send('{"type":"flush"}')
+        received(socket, "flushed")
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_who_sent_a_frame_that_is_none_is_gone():
+    class Failed:
+        async def send_text(self, _):
+            raise RuntimeError("Unexpected ASGI message 'websocket.send', after sending 'websocket.close'.")
+
+    with pytest.raises(WebSocketDisconnect):
+        asyncio.run(JsonSocket(Failed(), Limits()).send(type="flushed"))
 
 
 def test_a_session_speaks_with_the_model_that_is_named(running, triton):

@@ -79,6 +79,14 @@ def test_every_field_reaches_the_server(running, triton):
     assert fields.items() <= triton.spoken[0].items()
 
 
+@pytest.mark.parametrize(
+    ("sent", "asked"), [("EN", "en"), ("en-US", "en"), ("zh_CN", "zh"), ("zh-HK", "yue"), ("All_JA", "all_ja")]
+)
+def test_a_language_may_be_written_in_any_case_and_as_a_tag(running, triton, sent, asked):
+    assert running.say(language=sent).status_code == 200
+    assert triton.spoken[0]["language"] == asked
+
+
 def test_a_speed_beyond_the_models_is_reached_by_stretching(running, triton):
     usual, fast = running.say(response_format="pcm"), running.say(response_format="pcm", speed=4)
     assert triton.spoken[1]["speed"] == 2.0
@@ -94,8 +102,8 @@ def test_openais_names_stand_for_the_default_voice(running, triton, voice):
 @pytest.mark.parametrize(
     ("fields", "status", "param", "code"),
     [
-        ({"input": ""}, 400, None, "invalid_value"),
-        ({"input": "x" * 5_001}, 400, None, "invalid_value"),
+        ({"input": ""}, 400, "input", "invalid_value"),
+        ({"input": "x" * 5_001}, 400, "input", "invalid_value"),
         ({"input": None}, 400, "input", "missing_field"),
         ({"model": None}, 400, "model", "missing_field"),
         ({"model": "whisper-1"}, 404, "model", "model_not_found"),
@@ -105,9 +113,13 @@ def test_openais_names_stand_for_the_default_voice(running, triton, voice):
         ({"speed": "fast"}, 400, "speed", "invalid_value"),
         ({"response_format": "wma"}, 400, "response_format", "invalid_value"),
         ({"stream_format": "chunks"}, 400, "stream_format", "invalid_value"),
-        ({"response_format": "opus", "sample_rate": 32_000}, 400, None, "invalid_value"),
+        ({"response_format": "opus", "sample_rate": 32_000}, 400, "sample_rate", "invalid_value"),
+        ({"bitrate": 32_000}, 400, "bitrate", "invalid_value"),
+        ({"skip_samples": 9}, 400, "skip_samples", "invalid_value"),
+        ({"timestamp_granularities": ["word"]}, 400, "timestamp_granularities", "invalid_value"),
         ({"instructions": "x" * 4_097}, 400, "instructions", "invalid_value"),
         ({"language": "tlh"}, 400, "language", "invalid_value"),
+        ({"language": 7}, 400, "language", "invalid_value"),
     ],
 )
 def test_errors_have_openais_shape(running, fields, status, param, code):

@@ -25,7 +25,15 @@ def test_another_streaming_mode_is_refused_in_api_v2s_words(mode):
 
 @pytest.mark.parametrize(
     ("label", "language"),
-    [("中文", "all_zh"), ("英文", "en"), ("中英混合", "zh"), ("多语种混合", "auto"), ("ZH", "zh"), ("audo", "auto")],
+    [
+        ("中文", "all_zh"),
+        ("英文", "en"),
+        ("中英混合", "zh"),
+        ("多语种混合", "auto"),
+        ("ZH", "zh"),
+        ("audo", "auto"),
+        ("en-GB", "en"),
+    ],
 )
 def test_languages_go_by_code_or_by_label(label, language):
     assert SovitsBody(text="x", text_lang=label).language == language

@@ -1,5 +1,6 @@
 import base64
 import io
+import json
 import socket
 
 import pytest
@@ -205,7 +206,14 @@ def test_weights_that_a_caller_sets_are_its_own_default_and_nobody_elses(start, 
     for each in headers:
         assert running.http.post("/tts", json=TEXT, headers=each).status_code == 200
     assert running.say(headers=headers[0]).status_code == 200
-    assert [asked.get("model") for asked in triton.spoken] == ["ann", None, "ann"]
+    said = {"text": "Hi.", "text_lang": "en", "model_name": "demo"}
+    assert running.http.post("/infer_single", json=said, headers=headers[0]).json()["audio_url"]
+    assert running.http.post("/v1/speak", json={"text": "Hi."}, headers=headers[0]).status_code == 200
+    with connect(f"ws://127.0.0.1:{running.port}/v1/speak", additional_headers=headers[0]) as socket:
+        for message in ({"type": "Speak", "text": "Hi."}, {"type": "Close"}):
+            socket.send(json.dumps(message))
+        list(socket)
+    assert [asked.get("model") for asked in triton.spoken] == ["ann", None, "ann", "ann", "ann", "ann"]
 
 
 def test_a_callers_weights_are_its_default_by_every_api(running, triton):

@@ -61,6 +61,10 @@ def test_a_chinese_sentence_has_two_phones_a_character_and_one_a_mark():
     assert (result.run_characters.tolist(), result.run_phone_starts.tolist()) == ([7], [0])
 
 
+def test_a_language_may_be_written_as_a_tag():
+    assert FRONTEND.process("2 apples", "en-GB").phones.tolist() == FRONTEND.process("2 apples", "en").phones.tolist()
+
+
 def test_an_english_sentence_has_no_chinese_run():
     result = FRONTEND.process("Hello, world!", "en", "cut0")
     assert names(result.phones) == "HH AH0 L OW1 , W ER1 L D !"

@@ -1,0 +1,85 @@
+"""Connections that do not say what they want are hung up on; those that did are not, however long they take."""
+
+import socket
+
+import pytest
+
+from gsv_gateway.connections import HeadInTime
+
+from .conftest import PATIENCE_S
+
+WHOLE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+UPGRADE = (
+    b"GET /live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
+@pytest.fixture
+def connect(running):
+    made = []
+
+    def connected():
+        made.append(socket.create_connection(("127.0.0.1", running.port), PATIENCE_S))
+        return made[-1]
+
+    yield connected
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def lose_patience(monkeypatch):
+    """From now on a head has to come at once."""
+    return lambda: monkeypatch.setattr(HeadInTime, "head_s", 0.01)
+
+
+def is_hung_up(connection, said=b""):
+    try:
+        connection.sendall(said)
+        return connection.recv(1_000) == b""
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /healthz HTTP/1.1\r\nHo"])
+def test_who_never_ends_a_head_is_hung_up_on(lose_patience, connect, said):
+    lose_patience()
+    assert is_hung_up(connect(), said)
+
+
+def test_who_never_ends_the_head_of_its_next_request_is_hung_up_on(lose_patience, connect):
+    connection = connect()
+    connection.sendall(WHOLE)
+    assert connection.recv(1_000).startswith(b"HTTP/1.1 200")
+    lose_patience()
+    assert is_hung_up(connection, b"GET /heal")
+
+
+def test_a_trickle_of_a_head_wins_no_time(lose_patience, connect, eventually):
+    lose_patience()
+    connection = connect()
+
+    def refuses():
+        try:
+            connection.sendall(b"G")
+        except OSError:
+            return True
+        return False
+
+    eventually(refuses)
+
+
+def test_an_answer_and_a_socket_last_as_long_as_they_last(lose_patience, connect, running, triton, chunk_answer, wait):
+    triton.answers = [chunk_answer(0), wait]
+    live = connect()
+    live.sendall(UPGRADE)
+    assert live.recv(1_000).startswith(b"HTTP/1.1 101")
+    with running.http.stream("POST", "/v1/audio/speech", json={"model": "tts-1", "input": "Hi."}) as answer:
+        assert answer.status_code == 200
+        lose_patience()
+        assert is_hung_up(connect())  # the time for a head is over
+        assert triton.open == 1
+    live.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        live.recv(1)
