@@ -25,10 +25,13 @@ from gsv_build.modules.reference_encoder import ReferenceEncoder
 from gsv_build.modules.vocoder import Vocoder
 from gsv_build.sizes import SovitsSizes
 
-__all__ = ["SovitsModules", "from_modules", "official_name", "official_shapes", "sovits_sizes", "to_modules"]
+__all__ = ["SovitsModules", "from_modules", "is_s2", "official_name", "official_shapes", "sovits_sizes", "to_modules"]
 
 # Used in training only; the running sums of the codebook are written, so that upstream can load what we save.
 TOLERATED = (r"enc_q\..*", r"quantizer\.vq\.layers\.0\._codebook\.(inited|cluster_size|embed_avg)")
+
+
+_PREFIXES = ("enc_p.", "dec.", "flow.", "ref_enc.", "quantizer.", "ssl_proj.")
 
 
 class Form(Enum):
@@ -74,6 +77,11 @@ _STYLE = {"query": "w_qs", "key": "w_ks", "value": "w_vs", "output": "fc"}
 _WAVENET = {"gates": "in_layers", "mixes": "res_skip_layers"}
 _CONVOLUTIONS = {"dilated": "convs1", "plain": "convs2"}
 _LEAF = r"\.(weight|bias)"
+
+
+def is_s2(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether these are tensors of an s2 file, however many of them."""
+    return any(name.startswith(_PREFIXES) for name in tensors)
 
 
 def _encoder_layer(rest: Callable[[re.Match[str]], str]) -> Callable[[re.Match[str]], str]:

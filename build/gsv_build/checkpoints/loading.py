@@ -48,6 +48,8 @@ def load_t2s(path: Path) -> Checkpoint[T2SSizes, T2S]:
         CheckpointError: the file cannot be read, is hostile, or is not an s1 of exactly this architecture.
     """
     weights, config, info = _weight_config_info(path)
+    if keys_s2.is_s2(weights) and not keys_s1.is_s1(weights):
+        raise CheckpointError(f"{path.name} is an s2 (SoVITS, .pth) file; need an s1 (GPT, .ckpt); give it as S2")
     sizes = keys_s1.t2s_sizes(config, weights)
     logger.info("checkpoint read file=%s stage=t2s layers=%d phones=%d", path.name, sizes.layers, sizes.num_phones)
     return Checkpoint(sizes, keys_s1.to_module(weights, sizes), config, info)

@@ -15,7 +15,7 @@ import re
 import struct
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ MAX_PICKLE_BYTES = 64 * 1024**2  # tensors lie beside the pickle; the pickle its
 MAX_CONFIG_BYTES = 1024**2
 
 _LISTED = 5
+_BLOCK_BYTES = 4 * 1024**2
 _ZIP_MAGIC = b"PK"
 # What PyTorch raises on damaged files, found by changing bytes at random (tests).
 _DAMAGE = (
@@ -148,10 +149,11 @@ def _open_zip(path: Path, max_bytes: int) -> Path | io.BytesIO:
 
 
 def _check_zip(name: str, source: Path | io.BytesIO) -> None:
-    """Refuse a truncated zip, compressed entries (a bomb unpacks to any size) and an outsized pickle."""
+    """Refuse a truncated or damaged zip, compressed entries (a bomb unpacks to any size) and an outsized pickle."""
     try:
         with zipfile.ZipFile(source) as archive:
             entries = archive.infolist()
+            damaged = _damaged(archive, entries)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         raise UnreadableCheckpoint(
             f"{name} has no complete zip directory at its end: it is truncated or damaged; download it again"
@@ -165,12 +167,37 @@ def _check_zip(name: str, source: Path | io.BytesIO) -> None:
             f"{name} is a zip archive without data.pkl, so torch.save did not write it; it holds {inside}; unpack it, "
             "and name the .ckpt or .pth in it"
         )
+    if damaged:
+        raise UnreadableCheckpoint(
+            f"{name} is damaged: {damaged} in it has other bytes than were saved, by its checksum; "
+            "download or copy it again"
+        )
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise UnreadableCheckpoint(f"{name} has compressed entries; need them stored, as PyTorch writes; save it anew")
     if pickles[0].file_size > MAX_PICKLE_BYTES:
         raise UnreadableCheckpoint(
             f"{name}: its pickle is {pickles[0].file_size:,} bytes; need at most {MAX_PICKLE_BYTES:,}; check the file"
         )
+
+
+def _damaged(archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo]) -> str:
+    """Name the first entry whose bytes do not fit its checksum, which PyTorch never looks at; empty where all do.
+
+    A file saved with ``torch.serialization.set_crc32_options(False)`` has no true checksum, and is taken as it is.
+    """
+    stored = [entry for entry in entries if entry.file_size and entry.compress_type == zipfile.ZIP_STORED]
+    broken = [entry.filename for entry in stored if not _fits_checksum(archive, entry)]
+    return broken[0] if 0 < len(broken) < len(stored) else ""
+
+
+def _fits_checksum(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
+    try:
+        with archive.open(entry) as file:
+            while file.read(_BLOCK_BYTES):
+                pass
+    except zipfile.BadZipFile:
+        return False
+    return True
 
 
 def _refusal(name: str, source: Path | io.BytesIO, error: pickle.UnpicklingError) -> CheckpointError:

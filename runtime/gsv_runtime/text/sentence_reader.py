@@ -17,7 +17,7 @@ from gsv_runtime.text.key_signs import keys_said
 from gsv_runtime.text.languages import FRONTENDS, Unit, check_table, reader
 from gsv_runtime.text.lexicon import Marks, Pronounced, parse_lexicon
 from gsv_runtime.text.markup import plain_text
-from gsv_runtime.text.normalize import figure_signs, numerals
+from gsv_runtime.text.normalize import figure_signs, formulas, numerals
 from gsv_runtime.text.normalize.japanese_ruby import read_before_remarks
 from gsv_runtime.text.segment import Run, dominant_language, segment
 from gsv_runtime.text.split import ADDED_PAUSE, CUT_METHODS, NO_SPLIT, STOPS, split_long_piece, split_sentences
@@ -242,7 +242,8 @@ class _Reading:
 
     def _runs(self, text: str) -> list[ReadRun]:
         if self.variant.frontend == "improved":
-            text = figure_signs.versions_apart(figure_signs.without_stops_of_names(text))
+            text = figure_signs.versions_apart(figure_signs.without_stops_of_names(text, self.default))
+            text = numerals.roman_in_characters(formulas.spelled(text))
         parts = list(self.marks.split(text))
         runs: list[ReadRun] = []
         for part in parts:

@@ -32,8 +32,13 @@ _INNER_MARK = re.compile(
 )
 _ABBREVIATION = re.compile(
     r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Mt|Gen|Col|Capt|Lt|Sgt|Gov|Sen|Rep|Rev|Hon|vs|approx|[Ff]ig|[Vv]ol)\.(?= +\S)"
-    r"|\b(?:Jan|Feb|Aug|Sept?|Oct|Nov|Dec|No|pp|p|ch|ext|max|min|[Aa]pt|Ste|Rm|Bldg|Hwy)\.(?= *\d)|\bno\.(?= *\d{4})"
-    r"|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|Ave|Blvd|Rd|[Dd]ept|(?:[A-Za-z]\.)+[A-Za-z])\.(?= +[a-z0-9]|,)"
+    r"|\b(?i:esp|incl|excl|misc|univ|cf|viz|govt|intl|natl|assoc|asst|qty|bros)\.(?= +\S|,)"
+    r"|\b(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\.(?=[,–—-]"
+    r"| +(?:[a-z0-9]|Jan|Feb|Ma[ry]|Apr|Ju[nl]|Aug|Sep|Oct|Nov|Dec))"
+    r"|\b(?:Jan|Feb|Mar|Apr|Ju[nl]|Aug|Sept?|Oct|Nov|Dec|No|pp|p|ch|ext|max|min|[Aa]pt|Ste|Rm|Bldg|Hwy)\.(?= *\d)"
+    r"|\bno\.(?= *\d{4})|\d\s?(?:sq|ft)\.(?= +[a-z0-9(]|,)|(?<=sq\. )(?:ft|in|mi|yd)\.(?= +[a-z(]|,)"
+    r"|\d\s?(?:lbs?|oz|in|yds?|mi|hrs?|mins?|secs?|yrs?|wks?|tsps?|tbsps?|qts?|gals?|kgs?)\.(?= +[a-z(]|,)"
+    r"|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|St|Ave|Blvd|Rd|[Dd]ept|(?:[A-Za-z]\.)+[A-Za-z])\.(?= +[a-z0-9]|,)"
 )
 _DATE_COMMA = re.compile(
     r"\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.? \d{1,2}(?:st|nd|rd|th)?,(?= [12]\d{3}\b)"
@@ -199,9 +204,9 @@ def split_sentences(text: str, method: str, full_stop: str, frontend: str = "imp
         text = text.strip("\n")
         return [_ended(text, full_stop)] if re.search(r"\w", text) else []
     improved = frontend == "improved"
-    text = collapse_repeated_marks(text).strip("\n")
-    # Upstream's cut5 names the ASCII semicolon twice and the Chinese one never.
-    text = _hide_inner_marks(text) if improved else text.replace("；", _SEMICOLON)
+    text = collapse_repeated_marks(_hide_inner_marks(text) if improved else text).strip("\n")
+    if not improved:  # upstream's cut5 names the ASCII semicolon twice and the Chinese one never
+        text = text.replace("；", _SEMICOLON)
     if not text:
         return []
     opening = _AROUND_STOP.split(text, maxsplit=1)[0].strip()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 _OPEN_SIZE = 0x7FFF_0000  # and above: what writes to a pipe does not know the size
+_FOLLOWS = 0xFFFF_FFFF  # of RF64: the size stands elsewhere
 _WHOLE_SHARE = 0.99  # some tools are off by a byte or a frame
 _WHOLE_TEXT = 4_096  # bytes looked at to tell text from sound
 _MP4_BRANDS = {b"qt  ": ("a QuickTime movie", "mov"), b"3gp": ("3GP, as older phones record it", "3gp")}
@@ -137,8 +139,8 @@ def broken_off(data: bytes, num_samples: int, promised_samples: int = 0) -> str:
         What is missing, for a message; empty where nothing is, or where the header leaves it open, as that of a pipe.
     """
     promised, found, unit = promised_samples, num_samples, "samples"
-    if data[:4] in (b"RIFF", b"FORM"):
-        promised, found, unit = *_sound_bytes(data), "bytes of sound"
+    if data[:4] in _SOUND_BYTES:
+        promised, found, unit = *_SOUND_BYTES[data[:4]](data), "bytes of sound"
     if not found < _WHOLE_SHARE * promised or promised >= _OPEN_SIZE:
         return ""
     return f"the file ends before its header says ({found:,} of {promised:,} {unit})"
@@ -155,7 +157,7 @@ def finished(data: bytes) -> bytes:
 
 def _sound_bytes(data: bytes) -> tuple[int, int]:
     """What the header of a WAV or AIFF file says of its sound, and what is there; zeros where there is none."""
-    order: Literal["little", "big"] = "little" if data[:4] == b"RIFF" else "big"
+    order: Literal["little", "big"] = "big" if data[:4] == b"FORM" else "little"
     start = 12
     while start + 8 <= len(data):
         size = int.from_bytes(data[start + 4 : start + 8], order)
@@ -163,6 +165,51 @@ def _sound_bytes(data: bytes) -> tuple[int, int]:
             return size, len(data) - start - 8
         start += 8 + size + size % 2
     return 0, 0
+
+
+def _sound_bytes_of_rf64(data: bytes) -> tuple[int, int]:
+    """Of a WAV with sizes of 64 bits, the size of whose sound stands in its chunk ``ds64``."""
+    size, found = _sound_bytes(data)
+    if size == _FOLLOWS and data[12:16] == b"ds64":
+        size = int.from_bytes(data[28:36], "little")
+    return size, found
+
+
+def _sound_bytes_of_w64(data: bytes) -> tuple[int, int]:
+    """Of Sony Wave64: GUIDs for names, sizes that count their own 24 bytes, chunks at multiples of 8."""
+    start = 40
+    while start + 24 <= len(data):
+        size = int.from_bytes(data[start + 16 : start + 24], "little")
+        if data[start : start + 4] == b"data":
+            return max(0, size - 24), len(data) - start - 24
+        start += max(24, size + -size % 8)
+    return 0, 0
+
+
+def _sound_bytes_of_au(data: bytes) -> tuple[int, int]:
+    """Of Sun's AU: where the sound begins and how long it is stand at its head."""
+    return int.from_bytes(data[8:12], "big"), max(0, len(data) - int.from_bytes(data[4:8], "big"))
+
+
+def _sound_bytes_of_caf(data: bytes) -> tuple[int, int]:
+    """Of Core Audio: chunks with sizes of 64 bits; that of sound begins with a counter, and is -1 while it is open."""
+    start = 8
+    while start + 12 <= len(data):
+        size = int.from_bytes(data[start + 4 : start + 12], "big", signed=True)
+        if data[start : start + 4] == b"data":
+            return max(0, size - 4), len(data) - start - 16
+        start += 12 + max(0, size)
+    return 0, 0
+
+
+_SOUND_BYTES: dict[bytes, Callable[[bytes], tuple[int, int]]] = {
+    b"RIFF": _sound_bytes,
+    b"FORM": _sound_bytes,
+    b"RF64": _sound_bytes_of_rf64,
+    b"riff": _sound_bytes_of_w64,
+    b".snd": _sound_bytes_of_au,
+    b"caff": _sound_bytes_of_caf,
+}
 
 
 def as_text(data: bytes) -> str | None:

@@ -216,7 +216,9 @@ def test_a_training_checkpoint_is_told_from_a_weights_file(tmp_path):
 
 
 def test_an_s2_given_as_s1_is_an_error_that_says_so(s2):
-    with pytest.raises(CheckpointError, match="s1"):
+    with pytest.raises(
+        CheckpointError, match=r"is an s2 \(SoVITS, \.pth\) file; need an s1 \(GPT, \.ckpt\); give it as S2"
+    ):
         load_t2s(s2)
 
 

@@ -182,6 +182,26 @@ def test_an_unreadable_file_says_what_is_wrong(case, tmp_path):
         read_pickled(path)
 
 
+@pytest.mark.parametrize("head", [b"PK", b"05"])
+def test_a_file_with_other_bytes_in_its_middle_is_refused_by_its_checksum(head, tmp_path):
+    path = saved(tmp_path / "file.ckpt", {"a": torch.arange(2000.0), "b": torch.ones(9)})
+    data = bytearray(path.read_bytes())
+    at = data.index(torch.arange(2000.0)[1000:1004].numpy().tobytes())
+    data[at] ^= 1
+    path.write_bytes(head + data[2:])
+    with pytest.raises(UnreadableCheckpoint, match=r"is damaged: .*/data/0 in it has other bytes than were saved"):
+        read_pickled(path)
+
+
+def test_a_file_that_was_saved_without_checksums_is_read(tmp_path):
+    torch.serialization.set_crc32_options(False)
+    try:
+        path = saved(tmp_path / "file.ckpt")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert read_pickled(path)["a"].sum() == sum(range(2000))
+
+
 def test_a_file_too_large_is_not_read(tmp_path):
     with pytest.raises(UnreadableCheckpoint, match=r"is [\d,]+ bytes; need at most 1,000"):
         read_pickled(saved(tmp_path / "big.pth"), max_bytes=1000)

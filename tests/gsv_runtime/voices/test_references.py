@@ -63,7 +63,7 @@ def test_a_bad_recording_is_refused_with_what_was_measured(told, make_recording)
         read_reference(data)
 
 
-@pytest.mark.parametrize("kind", ["WAV", "AIFF", "MP3"])
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "MP3", "RF64", "W64", "AU", "CAF"])
 def test_a_file_that_ends_before_its_header_says_is_told_so_and_not_only_that_it_is_short(kind, read_voice, write_file):
     samples, rate_hz = read_voice()
     data = write_file(np.tile(samples, 2), rate_hz, kind)

@@ -159,6 +159,8 @@ _RULES = _rules(
      lambda m: f"{m[1]}{numbers.cardinal(m[2])}比{numbers.cardinal(m[3])}"),
     (r"(?<![\d.])(\d+)比(\d+)(?![\d.])", lambda m: f"{numbers.cardinal(m[1])}比{numbers.cardinal(m[2])}"),
     (r"(?<![\d.])([12])m(\d{1,2})(?![\dA-Za-z])", lambda m: f"{numbers.counted(m[1])}米{numbers.digits(m[2])}"),
+    (rf"(?<![\d.])(\d+)([米块])(\d{{2}})(?![\dA-Za-z%]|\.\d|\s?(?:{MEASURES}))",
+     lambda m: f"{numbers.counted(m[1])}{m[2]}{numbers.digits(m[3])}"),
     (r"(?<![\d:])(1?\d)(?:[:：]([0-5]\d))?\s?([aApP])\.?[mM](?![A-Za-z])\.?", _half_day),
     (_TIME, lambda m: numbers.clock(m[1], m[2], m[3])),
     (r"(?<!\d)([01]?\d|2[0-4])点([0-5]?\d)分?",

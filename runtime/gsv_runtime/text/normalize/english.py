@@ -216,6 +216,7 @@ _DATES = _rules(
     (rf"(?<![A-Za-z])({_MONTH_NAME})\.?\s?[-–—]\s?({_MONTH_NAME})(?![A-Za-z])",
      lambda m: f"{_month_name(m[1])} to {_month_name(m[2])}", "-–—"),
     (r"\b(\d{1,2})-(\d{1,2})-([12]\d{3})\b", _slash_date, "-"),
+    (r"\b(Q[1-4]|FY)\s?'(\d\d)(?!\d)", r"\1 20\2 ", "'"),
     (r"(?<!\d)(\d)'(\d{1,2})(?:\"|''|(?!\d))", r"\1 foot \2 ", "'"),
 )  # fmt: skip
 
@@ -239,7 +240,7 @@ _ABBREVIATIONS = _rules(*ABBREVIATIONS)
 # Those that a text may have: a stop before its end, or one that needs no stop.
 _MAY_BE_ABBREVIATED = re.compile(
     r"\.(?!\s*$)|\b(?:Mrs?|Ms|Dr|St|Jr|[BM]Sc|Inc|Ltd|Corp|Blvd|etc|ETC|Etc|[Vv]s|PhD)\b|AT&T|\.NET|w/"
-    r"|\b(?:St|Rd|Ave|Co|Sr|al|[A-Z])\.\s*$"
+    r"|\b(?:St|Rd|Ave|Co|Sr|al|Bros|Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun|[A-Z])\.\s*$"
 )
 
 _FIGURES = _rules(

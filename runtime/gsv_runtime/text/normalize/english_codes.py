@@ -24,6 +24,9 @@ _KEYED = re.compile(
 )
 _PLAIN = re.compile(rf"(?<![\w.,$£€¥₹#-])(?:{_GROUPS})(?![\w]|[.,]\d|\s?[=+×÷%])")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){2,7}(?:\s?[A-Z0-9]{1,4})?\b")
+_FLIGHT = re.compile(
+    r"\b([Ff]lights? (?:(?:number|no\.) )?)(?:([A-Z]{2,3}|[A-Z]\d|\d[A-Z]) ?)?(\d{3,4})(?![\w%]|[.,:/-]\d)"
+)
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 _DATE = re.compile(r"(?:\d{1,2}[./-]\d{1,2}[./-]\d{4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})(?:\D.*)?")
 _ADDRESS = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}")
@@ -38,6 +41,7 @@ def codes_said(text: str) -> str:
     if not re.search(r"\d{2}", text):
         return text
     text = _IBAN.sub(_letters_and_figures, text)
+    text = _FLIGHT.sub(lambda match: f"{match[1]}{' '.join(match[2] or '')} {numbers.digits(match[3])} ", text)
     text = _KEYED.sub(_keyed, text)
     return _PLAIN.sub(lambda match: said(match[0]) if _is_code(match[0]) else _number(match[0]), text)
 

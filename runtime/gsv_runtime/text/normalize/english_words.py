@@ -18,6 +18,21 @@ def _street(match: re.Match[str]) -> str:
     return f"{match[1]}{_STREETS[match[2]]}{'.' if ends else ''}"
 
 
+# Sat and Sun are words, too.
+_MONTHS_AFTER = "Jan|Feb|Mar|Apr|May|Ju|Aug|Sep|Oct|Nov|Dec"
+_DAY_AFTER = rf"\s*[,–—-]|\s+(?:\d|(?:at|to|and|mornings?|afternoons?|evenings?|nights?)\b|{_MONTHS_AFTER})"
+_WEEKDAYS = {"M": "Monday", "Tu": "Tuesday", "W": "Wednesday", "Th": "Thursday", "F": "Friday"}
+
+
+def _weekday(match: re.Match[str]) -> str:
+    """``Wed., Mar. 5`` has no full stop behind the day; ``on Wed. Bring it`` has one."""
+    day = next(name for start, name in _WEEKDAYS.items() if match[1].startswith(start))
+    ends = re.match(rf"\s+(?!{_MONTHS_AFTER})[A-Z]", match.string[match.end() :])
+    return f"{day}." if ends else day
+
+
+_STOPPED_UNITS = "lbs?|oz|ft|yds?|mi|hrs?|mins?|secs?|yrs?|wks?|tsps?|tbsps?|qts?|gals?|kgs?"
+
 # A period belongs to each; without it these are other words (no, fig, st) or are left to the dictionary.
 ABBREVIATIONS = (
     (r"(?i)\be\.\s?g\.,?", "for example"),
@@ -73,6 +88,24 @@ ABBREVIATIONS = (
     (r"\bCorp\b\.?", "Corporation"),
     (r"\bCo\.", "Company"),
     (r"\b[Dd]ept\.", "department"),
+    (r"(?i)\besp\.", "especially"),
+    (r"(?i)\bincl\.", "including"),
+    (r"(?i)\bexcl\.", "excluding"),
+    (r"(?i)\bmisc\.", "miscellaneous"),
+    (r"(?i)\buniv\.", "University"),
+    (r"(?i)\bcf\.", "compare"),
+    (r"(?i)\bviz\.", "namely"),
+    (r"(?i)\bgovt\.", "government"),
+    (r"(?i)\bintl\.", "international"),
+    (r"(?i)\bnatl\.", "national"),
+    (r"(?i)\bassoc\.", "association"),
+    (r"(?i)\basst\.", "assistant"),
+    (r"(?i)\bqty\.", "quantity"),
+    (r"\bBros\.", "Brothers"),
+    (r"(\d)\s?sq\.? (?=ft|in\b|mi|yds?|km|m\b)", r"\1 sq "),
+    (r"(\d)\s?in\.(?=\s+[a-z(]|,)", r"\1in"),
+    (rf"(\d\s?(?:sq )?(?:{_STOPPED_UNITS}))\.(?=\s+[a-z(]|\s*,)", r"\1"),
+    (r"(\d\s?ft)\.(?= +\d)", r"\1"),
     (r"\b[Vv]s\b\.?", "versus"),
     (r"\b[Aa]pprox\.", "approximately"),
     (r"\b[Ee]st\.(?=\s*\d)", "established"),
@@ -99,11 +132,9 @@ ABBREVIATIONS = (
     (r"\bOct\.", "October"),
     (r"\bNov\.", "November"),
     (r"\bDec\.", "December"),
-    (r"\bMon\.(?=,)", "Monday"),
-    (r"\bTues?\.", "Tuesday"),
-    (r"\bWed\.", "Wednesday"),
-    (r"\bThurs?\.", "Thursday"),
-    (r"\bFri\.", "Friday"),
+    (r"\b(Mon|Tues?|Wed|Thu(?:rs?)?|Fri)\.", _weekday),
+    (rf"\bSat\.(?={_DAY_AFTER})|(?<=\b[oO]n )Sat\.", "Saturday"),
+    (rf"\bSun\.(?={_DAY_AFTER})|(?<=\b[oO]n )Sun\.", "Sunday"),
     (r"(?<![A-Za-z.])((?:[A-Z]\.){2,})(?=\s+[A-Z]?[a-z]|['’,]|\s*$)", lambda m: " ".join(m[1].replace(".", ""))),
     (r"(?<![A-Za-z.])((?:[A-Z]\.){2,})", lambda m: " ".join(m[1].replace(".", "")) + " "),
     (r"\b([A-Z])\. (?=[A-Z][a-z])", r"\1 "),

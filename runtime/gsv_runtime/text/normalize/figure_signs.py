@@ -10,6 +10,8 @@ import re
 from gsv_runtime.text.normalize.english_words import BEFORE_FIGURES
 
 _STOP_OF_NAME = re.compile(r"(?<![A-Za-z0-9.@/_-])([A-Za-z]+)\.(?=\d)(?!\d+\.[A-Za-z])")
+_VERSION = re.compile(r"(?<![A-Za-z0-9])[Vv](?:er|ER)(?:\.\s?|\s)?(?=\d)")
+_VERSION_WORDS = {"ja": "バージョン", "ko": "버전 "}
 _PRODUCTS = (
     "windows|win|mac ?os|os x|ios|ipad ?os|watch ?os|android|ubuntu|debian|fedora|centos|rhel|linux|kernel|chrome|"
     "firefox|safari|edge|office|excel|word|python|java|jdk|php|node|ruby|rust|perl|postgres(?:ql)?|mysql|cuda|directx|opengl|"
@@ -41,9 +43,18 @@ def versions_apart(sentence: str) -> str:
     return _VERSIONS.sub(lambda match: match[0].replace("/", ", "), sentence) if "/" in sentence else sentence
 
 
-def without_stops_of_names(sentence: str) -> str:
-    """A sentence of several scripts without the stop between a name and its figures: ``No.5``, ``H.264``."""
-    return sentence if "." not in sentence or sentence.isascii() else _STOP_OF_NAME.sub(_name, sentence)
+def without_stops_of_names(sentence: str, language: str = "") -> str:
+    """A sentence of several scripts without the stop between a name and its figures: ``No.5``, ``H.264``.
+
+    Args:
+        sentence: any text.
+        language: of most of the text; what Japanese and Korean have a word for (``Ver.``) is said in them.
+    """
+    if sentence.isascii():
+        return sentence
+    if language in _VERSION_WORDS:
+        sentence = _VERSION.sub(_VERSION_WORDS[language], sentence)
+    return _STOP_OF_NAME.sub(_name, sentence) if "." in sentence else sentence
 
 
 def _name(match: re.Match[str]) -> str:

@@ -52,6 +52,12 @@ def _decimal(match: re.Match[str]) -> str:
     return f"{whole}点{''.join(names)}"
 
 
+def _version(match: re.Match[str]) -> str:
+    """``3.5.10``: 3テンゴーテン10; behind 点 Open JTalk reads 10 figure by figure."""
+    first, *others = match[0].split(".")
+    return "テン".join([first, *(_DIGIT_NAMES[int(part)] if len(part) == 1 else part for part in others)])
+
+
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 # What is counted behind the second figure of a range; 番 and 号 are of addresses.
 _COUNTED = (
@@ -99,6 +105,7 @@ _RULES: tuple[Rule, ...] = tuple(
         (r"(?<![0-9/])([0-9]{1,4})/([0-9]{1,4})(?![0-9/])", lambda m: f"{m[2]}分の{m[1]}"),
         (r"(?<![0-9:])([0-9]{1,4}):([0-9]{1,4})(?![0-9:])", lambda m: f"{m[1]}対{m[2]}"),
         (r"(?<![0-9.])([0-9]+)\.([0-9]+)(?![0-9.])", _decimal),
+        (r"(?<![0-9.])[0-9]+(?:\.[0-9]+){2,}(?![0-9.])", _version),
         (r"(?<=[0-9])\s?[-−ー]\s?(?=[0-9])", "の"),
         (r"(?<![0-9])0[0-9]{4,}(?![0-9])|[0-9]{17,}", _digit_names),
     )

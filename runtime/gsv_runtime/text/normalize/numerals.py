@@ -32,6 +32,17 @@ _WITH_NUMERALS = re.compile(
 )
 # Squared units of one character: as the same unit in letters, which the readers know.
 _SQUARED = re.compile("[\u3300-\u3357\u3371-\u337a\u3380-\u33df\u33ff]")
+_ROMAN_LETTERS = r"X{0,2}(?:IX|IV|V?I{1,3}|V)|X{1,2}"
+_COUNTED_BY_ROMAN = (
+    "世|セイ|型|期|类|類|级|級|度|代|章|部|卷|巻|节|節|届|屆|号|號|篇|册|幕|相|세|형|기|급|도|부|장|권|편|차"
+)
+_ROMAN_IN_CHARACTERS = re.compile(
+    rf"(?<=[第제])(\s?(?!XX(?![IV]))(?:{_ROMAN_LETTERS}))(?![A-Za-z0-9])"
+    rf"|(?<![A-Za-z0-9'’.·])((?![VX](?![IVX]|世|세)|XX(?![IV]))(?:{_ROMAN_LETTERS}))(?=\s?(?:{_COUNTED_BY_ROMAN}))"
+    r"|(?<=[一-鿿々ァ-ヺー가-힣])(\s?(?:XI{1,3}|XI?V|I{2,3}|IV|IX|VI{2,3}))(?=[^A-Za-z0-9'’.]|[.]?$)"
+)
+_HAS_ROMAN_LETTERS = re.compile("[IVX]")
+_ROMAN_OF_UNICODE = str.maketrans("IVX", "\u2160\u2164\u2169")
 
 
 @dataclass(frozen=True)
@@ -130,6 +141,16 @@ def plain(text: str, language: str) -> str:
     for sign, said in wording.signs.items():
         text = text.replace(sign, said)
     return _SQUARED.sub(_unit, text)
+
+
+def roman_in_characters(sentence: str) -> str:
+    """A sentence whose Roman numerals in letters, among characters, are Unicode's: 伊丽莎白II世, 제III장, 最终幻想VII.
+
+    Letters stay letters: V型, X光, XX公司, VI设计.
+    """
+    if sentence.isascii() or not _HAS_ROMAN_LETTERS.search(sentence):
+        return sentence
+    return _ROMAN_IN_CHARACTERS.sub(lambda match: match[0].translate(_ROMAN_OF_UNICODE), sentence)
 
 
 def _exponent(sign: str, figures: str) -> str:

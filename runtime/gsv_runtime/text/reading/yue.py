@@ -10,7 +10,7 @@ from gsv_runtime.text.normalize import chinese_upstream as upstream_text
 
 def _read(text: str) -> Reading:
     normalized = cantonese_text.normalize(text)
-    return Reading(normalized, tuple(cantonese.phones(normalized)))
+    return Reading(normalized, tuple(cantonese.phones(normalized, in_context=True)))
 
 
 def _read_as_upstream(text: str) -> Reading:
