@@ -32,12 +32,12 @@ _INNER_MARK = re.compile(
 )
 _ABBREVIATION = re.compile(
     r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Mt|Gen|Col|Capt|Lt|Sgt|Gov|Sen|Rep|Rev|Hon|vs|approx|[Ff]ig|[Vv]ol)\.(?= +\S)"
-    r"|\b(?i:esp|incl|excl|misc|univ|cf|viz|govt|intl|natl|assoc|asst|qty|bros)\.(?= +\S|,)"
+    r"|\b(?i:avg|esp|incl|excl|misc|univ|cf|viz|govt|intl|natl|assoc|asst|qty|bros)\.(?= +\S|,)"
     r"|\b(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\.(?=[,–—-]"
     r"| +(?:[a-z0-9]|Jan|Feb|Ma[ry]|Apr|Ju[nl]|Aug|Sep|Oct|Nov|Dec))"
     r"|\b(?:Jan|Feb|Mar|Apr|Ju[nl]|Aug|Sept?|Oct|Nov|Dec|No|pp|p|ch|ext|max|min|[Aa]pt|Ste|Rm|Bldg|Hwy)\.(?= *\d)"
     r"|\bno\.(?= *\d{4})|\d\s?(?:sq|ft)\.(?= +[a-z0-9(]|,)|(?<=sq\. )(?:ft|in|mi|yd)\.(?= +[a-z(]|,)"
-    r"|\d\s?(?:lbs?|oz|in|yds?|mi|hrs?|mins?|secs?|yrs?|wks?|tsps?|tbsps?|qts?|gals?|kgs?)\.(?= +[a-z(]|,)"
+    r"|\d[\s-]?(?:lbs?|oz|in|yds?|mi|hrs?|mins?|secs?|yrs?|wks?|tsps?|tbsps?|qts?|gals?|kgs?)\.(?= +[a-z(]|,)"
     r"|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|St|Ave|Blvd|Rd|[Dd]ept|(?:[A-Za-z]\.)+[A-Za-z])\.(?= +[a-z0-9]|,)"
 )
 _DATE_COMMA = re.compile(

@@ -163,7 +163,7 @@ _RULES = _rules(
      lambda m: f"{numbers.counted(m[1])}{m[2]}{numbers.digits(m[3])}"),
     (r"(?<![\d:])(1?\d)(?:[:：]([0-5]\d))?\s?([aApP])\.?[mM](?![A-Za-z])\.?", _half_day),
     (_TIME, lambda m: numbers.clock(m[1], m[2], m[3])),
-    (r"(?<!\d)([01]?\d|2[0-4])点([0-5]?\d)分?",
+    (r"(?<!\d)([01]?\d|2[0-4])点([0-5]?\d)(?!刻)分?",
      lambda m: f"{'两' if m[1] == '2' else numbers.month_or_day(m[1])}点{numbers.cardinal(m[2])}分"),
     (r"(?<![\d.第])2点(?!\d)", "两点"),
     (r"(?<!\d)(\d+)[:：](\d+)(?![\d:：])", lambda m: f"{numbers.cardinal(m[1])}比{numbers.cardinal(m[2])}"),

@@ -128,7 +128,7 @@ def _dotted_date(match: re.Match[str]) -> str:
     return f" {numbers.date(match[3], int(match[2]), int(match[1]))} "
 
 
-DAY_RANGE = (rf"\b{_DAY}\b\.?\s?[-–—]\s?{_DAY}\b", _range_of_days)
+DAY_RANGE = (rf"\b{_DAY}\b\.?\s?[-–—]\s?{_DAY}\b(?:\.(?=\s+[a-z0-9]))?", _range_of_days)
 _MONTH_FIGURE, _DAY_FIGURE = r"(1[0-2]|0?[1-9])", r"(3[01]|[12]\d|0?[1-9])"
 _AFTER_PRESSURE = "(?i:(?<=blood pressure )|(?<=blood pressure of )|(?<=blood pressure is )|(?<=BP ))"
 _COUNTED_IN_TIME = "hours|days|times|miles|meals|calls|words|pages|people|users|visits|dollars|euros|pounds|cents"

@@ -104,6 +104,7 @@ ABBREVIATIONS = (
     (r"\bBros\.", "Brothers"),
     (r"(\d)\s?sq\.? (?=ft|in\b|mi|yds?|km|m\b)", r"\1 sq "),
     (r"(\d)\s?in\.(?=\s+[a-z(]|,)", r"\1in"),
+    (r"(\d)-hr\.?(?= [a-z])", r"\1-hour"),
     (rf"(\d\s?(?:sq )?(?:{_STOPPED_UNITS}))\.(?=\s+[a-z(]|\s*,)", r"\1"),
     (r"(\d\s?ft)\.(?= +\d)", r"\1"),
     (r"\b[Vv]s\b\.?", "versus"),
