@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 from starlette.requests import HTTPConnection
 
-from gsv_client import AsyncClient, Options
+from gsv_client import AsyncClient, Options, ServerBusy
 from gsv_gateway import tracing
 from gsv_gateway.access import Caller
 from gsv_gateway.choices import open_choices
@@ -18,6 +18,7 @@ from gsv_gateway.metrics import Metrics
 from gsv_gateway.models import Models
 from gsv_gateway.problems import RequestRefused
 from gsv_gateway.settings import Settings, is_loopback
+from gsv_gateway.stalls import Stalls
 from gsv_gateway.streams import StreamLimit
 from gsv_gateway.tritons import Speech, Tritons
 from gsv_gateway.voices import Voices
@@ -41,6 +42,7 @@ class Gateway:
         self.voices = Voices(self.tritons, settings)
         self.models = Models(self.tritons, ChosenWeights(open_choices(settings.choices, settings.keys_file)))
         self.streams = StreamLimit(settings.limits.streams)
+        self.stalls = Stalls(settings.limits)
         self.metrics = Metrics()
         self.metrics.active.set_function(lambda: self.streams.active)
         self.door = Door(
@@ -70,9 +72,20 @@ class Gateway:
             RequestRefused: Too many answers are being spoken, or the caller's key was revoked meanwhile.
         """
         self.door.check_again(caller)
-        with self.streams.taken(caller), tracing.span("speech", characters=len(text), voice=options.get("voice") or ""):
+        span = tracing.span("speech", characters=len(text), voice=options.get("voice") or "")
+        with self._noted_refusals(), self.streams.taken(caller), span:
             async with self.tritons.speak(text, options) as speech:
                 yield speech
+
+    @contextmanager
+    def _noted_refusals(self) -> Iterator[None]:
+        """Let those who take nothing of their answers know that others want to be heard."""
+        try:
+            yield
+        except (ServerBusy, RequestRefused) as error:
+            if isinstance(error, ServerBusy) or error.status == 503:
+                self.stalls.note_refusal()
+            raise
 
     @staticmethod
     def caller_id(connection: HTTPConnection, caller: Caller) -> str:

@@ -35,6 +35,7 @@ class Limits:
         head_s: Longest time for a head to arrive, in seconds.
         body_s: Longest time for a body to arrive, in seconds.
         stall_s: How long a client may take none of its answer before it is cut off, in seconds.
+        crowded_stall_s: The same where others are refused meanwhile.
         streams: Answers being spoken at once, over all clients.
     """
 
@@ -46,6 +47,7 @@ class Limits:
     head_s: float = 30.0
     body_s: float = 30.0
     stall_s: float = 60.0
+    crowded_stall_s: float = 5.0
     streams: int = 256
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -23,6 +23,7 @@ from gsv_client.audio import Chunk
 from gsv_gateway.audio.encoders import Encoder
 from gsv_gateway.audio.formats import Format
 from gsv_gateway.audio.samples import Path
+from gsv_gateway.stalls import ClientStalled, Stalls
 from gsv_gateway.tritons import Speech
 
 T = TypeVar("T")
@@ -34,10 +35,6 @@ _NOT_KEPT = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # no proxy
 
 class ClientLeft(Exception):
     """Nobody listens any more."""
-
-
-class ClientStalled(Exception):
-    """The client takes nothing of its answer."""
 
 
 class Told(Protocol):
@@ -135,7 +132,7 @@ class SpeechResponse(Response):
         told: Who is told how it goes.
         whole: Send it in one piece, with its exact length.
         headers: Further headers.
-        stall_s: How long the client may take none of it, in seconds.
+        stalls: How long the client may take none of it.
     """
 
     def __init__(
@@ -146,10 +143,10 @@ class SpeechResponse(Response):
         *,
         whole: bool = False,
         headers: Mapping[str, str] | None = None,
-        stall_s: float = 60.0,
+        stalls: Stalls,
     ) -> None:
         self._speech, self._wanted, self._told, self._whole = speech, wanted, told, whole
-        self._stall_s = stall_s
+        self._stalls = stalls
         self._heard_s, self._began_s, self._started = 0.0, time.perf_counter(), False
         super().__init__(None, media_type=wanted.format.content_type(wanted.rate_hz), headers=headers)
         del self.headers["content-length"]
@@ -166,7 +163,7 @@ class SpeechResponse(Response):
             _note(scope, status=499)
         except ClientStalled:
             reason = "stalled"
-            logger.warning("client took nothing stall_s=%g", self._stall_s)
+            logger.warning("client took nothing")
         except SynthesisError as error:
             if not self._started:
                 raise
@@ -211,20 +208,7 @@ class SpeechResponse(Response):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
 
     async def _send(self, send: Send, data: bytes, *, more: bool) -> None:
-        await in_time(send({"type": "http.response.body", "body": data, "more_body": more}), self._stall_s)
-
-
-async def in_time(sending: Awaitable[None], stall_s: float) -> None:
-    """Wait for a client to take what is sent.
-
-    Raises:
-        ClientStalled: It did not.
-    """
-    try:
-        async with asyncio.timeout(stall_s):  # not wait_for, which loses a cancellation that comes with the result
-            await sending
-    except TimeoutError:
-        raise ClientStalled from None
+        await self._stalls.wait(send({"type": "http.response.body", "body": data, "more_body": more}))
 
 
 def _note(scope: Scope, **notes: Any) -> None:

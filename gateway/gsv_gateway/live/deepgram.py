@@ -47,7 +47,7 @@ def router(gateway: Gateway) -> APIRouter:
             wanted,
             gateway.record("deepgram"),
             headers={"dg-model-name": query.get("model", "gpt-sovits"), "dg-request-id": notes["request_id"]},
-            stall_s=gateway.settings.limits.stall_s,
+            stalls=gateway.stalls,
         )
 
     @routes.websocket("/v1/speak")
@@ -62,7 +62,7 @@ def router(gateway: Gateway) -> APIRouter:
             await refuse(socket, error, Family.DEEPGRAM)
             return
         await accept(socket)
-        connection = JsonSocket(socket, gateway.settings.limits)
+        connection = JsonSocket(socket, gateway.settings.limits, gateway.stalls)
         listener = DeepgramListener(connection)
         options: Options = {**_options(socket.query_params, voice_id), **model}
         told = gateway.record("deepgram-live")

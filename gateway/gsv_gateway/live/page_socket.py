@@ -38,7 +38,7 @@ def router(gateway: Gateway) -> APIRouter:
     async def live(socket: WebSocket) -> None:
         """Speak what is written."""
         await accept(socket)
-        connection = JsonSocket(socket, gateway.settings.limits)
+        connection = JsonSocket(socket, gateway.settings.limits, gateway.stalls)
         listener, told = PageListener(connection), gateway.record("live")
         session: Session | None = None
         try:

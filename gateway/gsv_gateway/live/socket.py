@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from gsv_gateway.bodies import json_object
 from gsv_gateway.problems import Family, RequestRefused, answer, problem_of
 from gsv_gateway.settings import Limits
-from gsv_gateway.speech_response import ClientStalled, in_time
+from gsv_gateway.stalls import ClientStalled, Stalls
 
 _IDLE_S = 600.0
 POLICY, INTERNAL = 1008, 1011
@@ -32,11 +32,12 @@ class JsonSocket:
 
     Args:
         socket: Accepted or not.
-        limits: What may come, and how long may be waited for it to be taken.
+        limits: What may come.
+        stalls: How long the other side may take nothing.
     """
 
-    def __init__(self, socket: WebSocket, limits: Limits) -> None:
-        self._socket, self._limits = socket, limits
+    def __init__(self, socket: WebSocket, limits: Limits, stalls: Stalls) -> None:
+        self._socket, self._limits, self._stalls = socket, limits, stalls
 
     async def messages(self, first_within_s: float = _IDLE_S) -> AsyncIterator[dict[str, Any] | RequestRefused]:
         """Yield the objects that come, and what is wrong with a message that is none; end when nobody is there."""
@@ -66,7 +67,7 @@ class JsonSocket:
 
     async def _taken(self, sending: Awaitable[None]) -> None:
         try:
-            await in_time(sending, self._limits.stall_s)
+            await self._stalls.wait(sending)
         except RuntimeError as error:  # the connection failed at a frame that is none, and is being closed
             raise WebSocketDisconnect(1006) from error
 

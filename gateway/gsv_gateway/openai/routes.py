@@ -46,12 +46,15 @@ def router(gateway: Gateway) -> APIRouter:
         text, wanted = gateway.check_text(body.input), body.wanted()
         voice_id = await gateway.voices.resolve(body.voice_name, caller)
         spoken, told = gateway.speak(text, body.options(voice_id, model), caller), gateway.record("openai")
-        stall_s = gateway.settings.limits.stall_s
         if body.stream_format == "sse":
-            return EventResponse(spoken, wanted, told, stall_s=stall_s, usage=lambda seconds: usage(text, seconds))
+            return EventResponse(
+                spoken, wanted, told, stalls=gateway.stalls, usage=lambda seconds: usage(text, seconds)
+            )
         if body.stream_format == "json":
-            return ObjectResponse(spoken, wanted, told, stall_s=stall_s, usage=lambda seconds: usage(text, seconds))
-        return SpeechResponse(spoken, wanted, told, whole=not body.stream, stall_s=stall_s)
+            return ObjectResponse(
+                spoken, wanted, told, stalls=gateway.stalls, usage=lambda seconds: usage(text, seconds)
+            )
+        return SpeechResponse(spoken, wanted, told, whole=not body.stream, stalls=gateway.stalls)
 
     @routes.get("/models")
     @routes.get("/audio/models")

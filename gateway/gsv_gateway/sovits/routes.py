@@ -90,7 +90,7 @@ async def _said(
         body.wanted(),
         gateway.record("gpt-sovits-v1" if is_legacy(values) else "gpt-sovits"),
         whole=body.streaming == "off",
-        stall_s=gateway.settings.limits.stall_s,
+        stalls=gateway.stalls,
     )
 
 

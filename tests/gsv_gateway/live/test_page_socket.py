@@ -10,6 +10,7 @@ from websockets.sync.client import connect
 from gsv_gateway.keys import KeyStore
 from gsv_gateway.live.socket import JsonSocket
 from gsv_gateway.settings import Limits
+from gsv_gateway.stalls import Stalls
 
 PATIENCE_S = 20
 
@@ -122,7 +123,7 @@ def test_who_sent_a_frame_that_is_none_is_gone():
             raise RuntimeError("Unexpected ASGI message 'websocket.send', after sending 'websocket.close'.")
 
     with pytest.raises(WebSocketDisconnect):
-        asyncio.run(JsonSocket(Failed(), Limits()).send(type="flushed"))
+        asyncio.run(JsonSocket(Failed(), Limits(), Stalls(Limits())).send(type="flushed"))
 
 
 def test_a_session_speaks_with_the_model_that_is_named(running, triton):

@@ -7,7 +7,9 @@ import pytest
 from gsv_client import Chunk, InternalError, InvalidRequest
 from gsv_gateway.audio.formats import OPENAI_FORMATS
 from gsv_gateway.live.session import Session
-from gsv_gateway.speech_response import Wanted, in_time
+from gsv_gateway.settings import Limits
+from gsv_gateway.speech_response import Wanted
+from gsv_gateway.stalls import Stalls
 from gsv_gateway.tritons import Speech
 
 WANTED = Wanted(OPENAI_FORMATS["pcm"], 32_000)
@@ -208,7 +210,7 @@ def test_an_interrupt_at_any_moment_of_sending_frees_the_stream():
                 reached.set()
                 await go.wait()
 
-            await in_time(send(), 60.0)
+            await Stalls(Limits()).wait(send())
 
         ear.audio = slow
         speaker.hold.clear()
