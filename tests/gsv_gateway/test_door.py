@@ -174,8 +174,8 @@ def test_an_open_socket_speaks_no_more_for_a_key_that_was_revoked(running, trito
             live.send(json.dumps(message))
         told = []
         while "flushed" not in told:
-            message = live.recv(PATIENCE_S)
-            told += [json.loads(message)["type"]] if isinstance(message, str) else []
+            heard = live.recv(PATIENCE_S)
+            told += [json.loads(heard)["type"]] if isinstance(heard, str) else []
         store.revoke(store.find(keys[0]).key_id)
         eventually(lambda: running.http.get("/v1/models", headers=bearer(keys[0])).status_code == 401)
         live.send(json.dumps({"type": "text", "text": "Again. "}))
