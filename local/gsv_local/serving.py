@@ -43,10 +43,11 @@ def serve_bundle(
         tritons=(),
         default_voice=default_voice or connection.bundle.default_voice,
         keys_file=keys_file or DEFAULT_KEYS_FILE,
+        without_keys=without_keys,
     )
     streams = int(connection.bundle.parameters["tts"]["max_streams"])
     settings = replace(settings, limits=Limits(streams=streams))
-    check_access(settings, without_keys=without_keys)
+    check_access(settings)
     engine = connection.engine()
     try:
         logger.info("gateway http://%s:%d bundle=%s", host, port, connection.bundle.folder)

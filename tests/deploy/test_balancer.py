@@ -44,6 +44,7 @@ class Gateway(ThreadingHTTPServer):
 
 
 class Answers(BaseHTTPRequestHandler):
+    server: Gateway
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):

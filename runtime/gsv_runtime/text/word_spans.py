@@ -24,6 +24,7 @@ from gsv_runtime.text.sentences import WordSpan
 from gsv_runtime.text.symbols import PUNCTUATION
 
 Span = tuple[int, int]
+_Edit = tuple[str, int, int, int, int]  # as difflib has them: what is done, and where on both sides
 
 _TAG = r"<!--.*?-->|<\?[^<>]*>|</?[A-Za-z][\w:.-]*(?:\s[^<>]*=[^<>]*|\s*/?)>"
 _ALPHABETIC = r"[^\W\d_\u1100-\u11ff\u3005-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f]"
@@ -112,7 +113,7 @@ def _located(
     window = [token.text for token in written[cursor : cursor + _SILENT_BEYOND * len(wanted) + _LOOKED_FOR]]
     places: list[Span] = []
     last = cursor
-    for tag, a, b, c, d in SequenceMatcher(None, window, wanted, autojunk=False).get_opcodes():
+    for tag, a, b, c, d in _edits(window, wanted):
         if c >= size or tag == "delete":
             continue
         if tag == "equal":
@@ -122,6 +123,24 @@ def _located(
             places += [(cursor + a, cursor + stop)] * (min(d, size) - c)
         last = places[-1][1] if places else last
     return places, last
+
+
+def _edits(written: Sequence[str], said: Sequence[str]) -> list[_Edit]:
+    """Opcodes as `SequenceMatcher` has them; but what a sign is read as may be spelt like what stands behind it.
+
+    Of `1일`, said `일일`, the matcher takes the first for what is written, and leaves nothing for the figure.
+    """
+    edits = SequenceMatcher(None, written, said, autojunk=False).get_opcodes()
+    for at in range(len(edits) - 2):
+        (gone, a, b, c, _), (_, same, end, first, last), (more, *_, begun, stop) = edits[at : at + 3]
+        shift = stop - begun
+        if (gone, more) == ("delete", "insert") and said[first + shift : stop] == said[first:last]:
+            edits[at : at + 3] = [
+                ("replace", a, b, c, c + shift),
+                ("equal", same, end, first + shift, stop),
+                ("insert", end, end, stop, stop),
+            ]
+    return [edit for edit in edits if edit[1] < edit[2] or edit[3] < edit[4]]
 
 
 def _joined(tokens: Sequence[_Token]) -> Span | None:
@@ -142,8 +161,7 @@ def _words(text: str, spans: Sequence[Span | None], cut: Sequence[str], units: S
         (index, token.text) for index, (unit, phones) in enumerate(units) if _sounds(phones) for token in _tokens(unit)
     ]
     of_unit: dict[int, list[Span]] = {}
-    matcher = SequenceMatcher(None, cut, [token for _, token in said], autojunk=False)
-    for tag, a, b, c, d in matcher.get_opcodes():
+    for tag, a, b, c, d in _edits(cut, [token for _, token in said]):
         if tag == "equal":
             pairs = [(said[c + at][0], spans[a + at]) for at in range(b - a)]
         else:
