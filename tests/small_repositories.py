@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from functools import cache
 from pathlib import Path
 
 from filelock import FileLock
 
+from gsv_bench.stages import lay_out
 from gsv_build.build_repository import build
 from gsv_build.checks.random_checkpoints import write_random_checkpoints
 from gsv_build.deployment import PRESETS
@@ -16,17 +16,6 @@ from gsv_build.weights import find_weights
 from gsv_runtime.versions import ModelVersion
 
 ROOT = Path(__file__).parents[1]
-_BUILT = (
-    "*.onnx",
-    "*.weights",
-    "*.plan",
-    "*.npy",
-    "build.json",
-    "models.json",
-    "weights",
-    "vocab.txt",
-    "__pycache__",
-)
 
 
 def _kept(version: ModelVersion) -> Path:
@@ -58,6 +47,6 @@ def _build_into(kept: Path, version: ModelVersion) -> Path:
     weights, target = kept / "weights", kept / "model_repository"
     if not weights.is_dir():
         write_random_checkpoints(weights, version)
-    shutil.copytree(ROOT / "model_repository", target, ignore=shutil.ignore_patterns(*_BUILT), dirs_exist_ok=True)
+    lay_out(target, ROOT / "model_repository")
     build(target, PRESETS["cpu"], weights)
     return target

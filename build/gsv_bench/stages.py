@@ -110,8 +110,8 @@ def served(repository: Path, reference: bytes) -> Iterator[Client]:
         local_server.down(directory)
 
 
-def lay_out(repository: Path) -> None:
-    """The committed part of the model repository, without what was built into it."""
+def lay_out(repository: Path, source: Path = DEFAULT_REPOSITORY) -> None:
+    """The committed part of the model repository `source`, without what was built into it."""
     built = shutil.ignore_patterns(
         "*.onnx",
         "*.onnx.data",
@@ -121,10 +121,11 @@ def lay_out(repository: Path) -> None:
         "build.json",
         "models.json",
         "weights",
+        "vocab.txt",
         "__pycache__",
         "warmup",
     )
-    shutil.copytree(DEFAULT_REPOSITORY, repository, ignore=built, dirs_exist_ok=True)
+    shutil.copytree(source, repository, ignore=built, dirs_exist_ok=True)
 
 
 def silence_eos(path: Path) -> None:
