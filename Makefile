@@ -34,7 +34,7 @@ REFERENCE ?= build/gsv_demo/weights/references/slt.flac
 PROMPT ?= The young woman found a good book on the table, and the children laughed.
 NOTE ?= $(if $(filter build/gsv_demo/weights,$(WEIGHTS)),the demo voice: small and trained on two cores; a recogniser mishears a quarter of the words (build/gsv_demo/weights/MODEL_CARD.md),$(WEIGHTS))
 
-.PHONY: help chart setup cuda wheelhouse judges demo build bundle wheels up down logs test test-fast test-clients web fuzz docs lint format bench bench-gpu eval loadtest capacity verify weights configs compress
+.PHONY: help chart setup cuda wheelhouse judges demo build bundle wheels up down logs test test-fast test-clients web web-runtime fuzz docs lint format bench bench-gpu eval loadtest capacity verify weights configs compress codec
 
 help: ## print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -132,6 +132,13 @@ web: ## build the web client and put its modules into the gateway's page (needs 
 	cd web && npm install --no-audit --no-fund --silent && npm run --silent build
 	rm -f gateway/gsv_gateway/page/client/*.js && cp web/dist/*.js gateway/gsv_gateway/page/client/
 
+# Browsers get it from the gateway (--web-runtime), so that no page loads from elsewhere. 14 MB, MIT.
+ORT_WEB := onnxruntime-web@1.30.0
+web-runtime: ## fetch onnxruntime-web into var/onnxruntime-web, with which browsers make the sound (needs npm)
+	@mkdir -p var/onnxruntime-web && cd var/onnxruntime-web && npm pack --silent $(ORT_WEB) >/dev/null
+	cd var/onnxruntime-web && tar -xzf onnxruntime-web-*.tgz --strip-components=2 package/dist/ort.wasm.bundle.min.mjs package/dist/ort-wasm-simd-threaded.wasm && rm onnxruntime-web-*.tgz
+	@ls -la var/onnxruntime-web
+
 fuzz: setup ## 10,000 requests that nobody would send, at a gateway; GSV_FUZZ_URL names one before a real server
 	GSV_FUZZ_EXAMPLES=10000 $(BIN)/pytest tests/gsv_gateway/test_fuzz.py $(ARGS)
 
@@ -175,6 +182,9 @@ COMPRESSED := $(if $(filter file,$(origin OUT)),$(OUT),$(value OUT))
 export BUILD_OUT := $(COMPRESSED)
 compress: setup ## a smaller, faster voice of WEIGHTS=dir (or S1= S2=) in OUT=dir, by ARGS="--vocoder light --t2s-layers 8 --precision int8 --prune 0.3"
 	$(BIN)/python -m gsv_compress $(CHECKPOINTS) --out "$$BUILD_OUT" $(ARGS)
+
+codec: setup ## train the codec of latents of WEIGHTS (some minutes): devices that have the vocoder then ask for 4 to 12 kbit/s
+	$(BIN)/python -m gsv_compress.latent_codec $(CHECKPOINTS) $(ARGS)
 
 verify: setup ## every stage of every version, PyTorch against ONNX, official sizes (ARGS="--size small" is quicker)
 	$(BIN)/python -m gsv_build verify --json $(ARGS)

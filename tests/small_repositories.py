@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock
 
 from gsv_bench.stages import lay_out
@@ -13,6 +14,10 @@ from gsv_build.checks.random_checkpoints import write_random_checkpoints
 from gsv_build.deployment import PRESETS
 from gsv_build.stage_builds import Weights
 from gsv_build.weights import find_weights
+from gsv_runtime.model_files import LATENT_CODEC_FILE
+from gsv_runtime.settings import CheckpointFacts
+from gsv_runtime.tts.codec_file import read_codec, write_codec
+from gsv_runtime.tts.synthesis.latent_codec import ENTRIES, MOST_STAGES, LatentCodec
 from gsv_runtime.versions import ModelVersion
 
 ROOT = Path(__file__).parents[1]
@@ -49,4 +54,17 @@ def _build_into(kept: Path, version: ModelVersion) -> Path:
         write_random_checkpoints(weights, version)
     lay_out(target, ROOT / "model_repository")
     build(target, PRESETS["cpu"], weights)
+    codec = target / "tts" / "1" / LATENT_CODEC_FILE
+    facts = CheckpointFacts.from_repository(target)
+    if not codec.is_file() or read_codec(codec).weights_digest != facts.weights_digest:
+        write_codec(codec, random_codec(facts.latent_dim, facts.weights_digest))
     return target
+
+
+def random_codec(latent_dim: int, weights_digest: str, stages: int = MOST_STAGES) -> LatentCodec:
+    """Give a codec that nobody trained: tables of noise, each smaller than the one before."""
+    rng = np.random.default_rng(0)
+    turn = np.linalg.qr(rng.standard_normal((latent_dim, latent_dim)))[0].astype(np.float32)
+    scales = 0.95 ** np.arange(stages)[:, None, None]
+    tables = (scales * rng.standard_normal((stages, ENTRIES, latent_dim))).astype(np.float16).astype(np.float32)
+    return LatentCodec(np.full(latent_dim, 0.1, np.float32), turn, turn.T.copy(), tables, weights_digest, "")

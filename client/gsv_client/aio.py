@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gsv_client import fine_tunes, phones, protocol
+from gsv_client import fine_tunes, latents, phones, protocol
 from gsv_client.audio import Audio, Chunk, Playback, join_chunks
 from gsv_client.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, NO_AUDIO, registered
+from gsv_client.decoders import SERVER, open_decoder
 from gsv_client.errors import ConnectionFailed, InternalError, SynthesisError
 from gsv_client.fine_tunes import FineTune
+from gsv_client.latents import LatentPart
 from gsv_client.long_texts import Parts, parts_of
 from gsv_client.protocol import ReferenceAudio, Voice
 from gsv_client.retries import async_retrying
@@ -92,6 +95,9 @@ class AsyncClient:
         *,
         retries: int = 2,
         busy_wait_s: float = 0.0,
+        decode: str = SERVER,
+        bundle: str | os.PathLike[str] | None = None,
+        latent_kbit_s: float | None = None,
         headers: Headers = no_headers,
         transport: AsyncTransport | None = None,
     ) -> None:
@@ -99,15 +105,19 @@ class AsyncClient:
         self.url = self._address.url
         self._timeout_s = timeout_s
         self._headers = headers
-        self._opened = transport
+        self._decoder = open_decoder(decode, bundle, latent_kbit_s)
+        self._opened = transport and self._decoded(transport)
         self._retrying = async_retrying(retries, busy_wait_s)
 
     @property
     def _transport(self) -> AsyncTransport:
         """Opened at the first request, because it belongs to the event loop that is running then."""
         if self._opened is None:
-            self._opened = open_async_transport(self._address, self._timeout_s, self._headers)
+            self._opened = self._decoded(open_async_transport(self._address, self._timeout_s, self._headers))
         return self._opened
+
+    def _decoded(self, reached: AsyncTransport) -> AsyncTransport:
+        return self._decoder.async_transport(reached) if self._decoder else reached
 
     async def __aenter__(self) -> Self:
         return self
@@ -131,6 +141,25 @@ class AsyncClient:
         inputs = protocol.tts_inputs(text, options, self._transport.encoding)
         parts = Parts(parts_of(text), protocol.pause_between_s(options), text)
         return AsyncSpeechStream(lambda part: self._send(protocol.with_text(inputs, part, parts.at_last)), parts)
+
+    async def latents(
+        self, text: str, kbit_s: float = 8.0, known_voice: str = "", **options: Unpack[Options]
+    ) -> AsyncGenerator[LatentPart, None]:
+        """Say `text` and hand over latents instead of audio, for a device that has the vocoder.
+
+        Args:
+            text: What to say, at most as long as one request may be.
+            kbit_s: Of the server's codec; 0: latents as they are.
+            known_voice: Content of the voice that the device has, of an earlier `LatentPart.decoding`.
+            **options: See `gsv_client.Options`.
+        """
+        inputs = latents.latent_inputs(protocol.tts_inputs(text, options, "float32"), kbit_s, known_voice)
+        answers = self._send(inputs)
+        try:
+            async for arrival in answers:
+                yield latents.parse_part(arrival.response)
+        finally:
+            await answers.aclose()
 
     async def _send(self, inputs: protocol.Tensors) -> AsyncGenerator[Arrival, None]:
         """Yield the answers of one synthesis; until the first has come, the request may be repeated."""

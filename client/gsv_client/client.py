@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gsv_client import fine_tunes, phones, protocol
 from gsv_client.audio import Audio, Chunk, Playback, join_chunks
-from gsv_client.decoders import SERVER, decoding
+from gsv_client.decoders import SERVER, open_decoder
 from gsv_client.errors import ConnectionFailed, InternalError, SynthesisError, VoiceNotFound
 from gsv_client.fine_tunes import FineTune
 from gsv_client.long_texts import Parts, parts_of
@@ -95,8 +95,11 @@ class Client:
         timeout_s: Longest silence of the server: to connect, before the first chunk and between chunks, in seconds.
         retries: How often a request is repeated that cannot have run, because the server was not reached or stopping.
         busy_wait_s: How long a request waits for a busy server in all, coming back when the server says; 0: not at all.
-        decode: Who makes audio of the tokens: "server", or "device": this machine, which needs the package gsv-local.
-        bundle: File with what a device needs (docs/bundle.md); None: the one that `gsv-local use` chose.
+        decode: Who makes the audio: "server", or "device": this machine, which needs the package gsv-local.
+        bundle: File with what a device needs (docs/bundle.md), or the address of a gateway that offers it; None: the
+            one that `gsv-local use` chose.
+        latent_kbit_s: A device asks for latents at 4 to 12 kbit/s, or 0 as they are, and runs the vocoder only; None:
+            for tokens, where its bundle has the acoustic model.
         transport: Another way to the server, for tests.
 
     Raises:
@@ -112,12 +115,14 @@ class Client:
         busy_wait_s: float = 0.0,
         decode: str = SERVER,
         bundle: str | os.PathLike[str] | None = None,
+        latent_kbit_s: float | None = None,
         transport: Transport | None = None,
     ) -> None:
         address = parse_url(url)
         self.url = address.url
+        decoder = open_decoder(decode, bundle, latent_kbit_s)
         reached = transport or open_transport(address, timeout_s)
-        self._transport = reached if decode == SERVER else decoding(decode)(reached, bundle)
+        self._transport = decoder.transport(reached) if decoder else reached
         self._retrying = retrying(retries, busy_wait_s)
 
     def __enter__(self) -> Self:

@@ -65,6 +65,7 @@ TTS_INPUTS = {
     "lexicon": "BYTES",
     "encoding": "BYTES",
     **dict.fromkeys(("answer", "known_voice"), "BYTES"),  # for a device that makes the audio itself
+    "latent_kbit_s": "FP32",  # likewise
     "streaming": "BYTES",
     "priority": "BYTES",
     "loudness": "FP32",
@@ -81,11 +82,8 @@ TTS_OUTPUTS = (
     "sentence_index",
     "sentence",
     "timing_ms",
-    "finish_reason",
-    "final",
-    "source",
-    *("dropped", "words", "word_faults", "warnings"),
-    *("semantic_tokens", "phones", "decoding", "global_condition"),  # likewise
+    *("finish_reason", "final", "source", "dropped", "words", "word_faults", "warnings"),
+    *("semantic_tokens", "phones", "decoding", "global_condition", "latents", "latent_codes", "heard_frames"),
 )
 
 
@@ -116,7 +114,8 @@ ALLOWED = {
     "final_pause_s": Allowed("0 to 5", "0"),
     "split_method": Allowed("cut0, cut1, cut2, cut3, cut4, cut5", "cut5"),
     "encoding": Allowed("float32, pcm16_base64", "float32"),
-    "answer": Allowed("audio, tokens", "audio"),
+    "answer": Allowed("audio, tokens, latents", "audio"),
+    "latent_kbit_s": Allowed("0 to 12", "8"),
     "streaming": Allowed("chunk, sentence, off", "chunk"),
     "priority": Allowed("interactive, batch", "interactive"),
     "loudness": Allowed("-40 to 0", "0"),

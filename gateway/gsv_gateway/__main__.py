@@ -106,6 +106,20 @@ def _aliases(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> d
     default=OFFICIAL_WEIGHTS,
     help="Pattern of the names of the loaded weights, for GPT-SoVITS clients that set theirs; may be repeated.",
 )
+@click.option(
+    "--bundle",
+    envvar="GSV_GATEWAY_BUNDLE",
+    type=click.Path(exists=True, path_type=Path),
+    show_envvar=True,
+    help="A file of `make bundle`: devices fetch its vocoder and make the audio themselves.",
+)
+@click.option(
+    "--web-runtime",
+    envvar="GSV_GATEWAY_WEB_RUNTIME",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    show_envvar=True,
+    help="Folder of `make web-runtime`, so that browsers can do so, too.",
+)
 @click.option("--max-streams", type=click.IntRange(1), default=Limits.streams, help="Answers spoken at once.")
 @click.option(
     "--stall", "stall_s", type=click.FloatRange(1), default=Limits.stall_s, help="Cut off who takes nothing so long, s."
@@ -135,7 +149,11 @@ def main(drain_s: int, max_streams: int, stall_s: float, **options: Any) -> None
     _check_choices(settings)
     tracing.configure(os.environ)
     logger.info("gateway http://%s:%d triton=%s", settings.host, settings.port, ",".join(settings.tritons))
-    sys.exit(serve(create_app(settings), settings, drain_s))
+    try:
+        app = create_app(settings)
+    except ValueError as error:  # of the bundle
+        raise click.UsageError(str(error)) from None
+    sys.exit(serve(app, settings, drain_s))
 
 
 def _check_choices(settings: Settings) -> None:

@@ -17,6 +17,8 @@ from starlette.responses import Response
 
 from gsv_client import AsyncClient, SynthesisError
 from gsv_gateway import operations, page_routes
+from gsv_gateway.device import routes as device_routes
+from gsv_gateway.device.bundle_files import BundleFiles
 from gsv_gateway.edge import OriginGuard, RequestRecord
 from gsv_gateway.gateway import Gateway
 from gsv_gateway.live import deepgram, page_socket
@@ -35,7 +37,11 @@ def create_app(settings: Settings, clients: Sequence[AsyncClient] | None = None)
     Args:
         settings: What the operator decided.
         clients: A client of each server, for tests.
+
+    Raises:
+        ValueError: The bundle for devices is none.
     """
+    bundle = BundleFiles.of(settings.bundle) if settings.bundle else None
     gateway = Gateway(settings, clients)
 
     @asynccontextmanager
@@ -64,10 +70,13 @@ def create_app(settings: Settings, clients: Sequence[AsyncClient] | None = None)
     app.include_router(operations.router(gateway))
     app.include_router(openai_routes.router(gateway))
     app.include_router(deepgram.router(gateway))
+    app.include_router(device_routes.router(gateway, bundle))
     app.include_router(page_socket.router(gateway))
     sovits = sovits_routes.router(gateway, page_routes.index)
     app.include_router(sovits)
     app.add_route("/sw.js", page_routes.service_worker, methods=["GET"], include_in_schema=False)
+    if settings.web_runtime:
+        app.mount("/page/ort", page_routes.PageFiles(settings.web_runtime))
     app.mount("/page", page_routes.PageFiles())
     app.include_router(gsvi.router(gateway))
     _answer_errors(app, {route.path for route in sovits.routes if isinstance(route, APIRoute)})

@@ -20,7 +20,7 @@ from gsv_gateway.problems import RequestRefused
 from gsv_gateway.settings import Settings, is_loopback
 from gsv_gateway.stalls import Stalls
 from gsv_gateway.streams import StreamLimit
-from gsv_gateway.tritons import Speech, Tritons
+from gsv_gateway.tritons import LatentSpeech, Speech, Tritons
 from gsv_gateway.voices import Voices
 
 
@@ -71,11 +71,26 @@ class Gateway:
         Raises:
             RequestRefused: Too many answers are being spoken, or the caller's key was revoked meanwhile.
         """
+        with self._let_in(text, options, caller):
+            async with self.tritons.speak(text, options) as speech:
+                yield speech
+
+    @asynccontextmanager
+    async def speak_latents(
+        self, text: str, options: Options, kbit_s: float, known_voice: str, caller: Caller
+    ) -> AsyncIterator[LatentSpeech]:
+        """The same of latents; see `Tritons.latents`."""
+        with self._let_in(text, options, caller):
+            async with self.tritons.latents(text, options, kbit_s, known_voice) as speech:
+                yield speech
+
+    @contextmanager
+    def _let_in(self, text: str, options: Options, caller: Caller) -> Iterator[None]:
+        """Have the caller's place among the streams."""
         self.door.check_again(caller)
         span = tracing.span("speech", characters=len(text), voice=options.get("voice") or "")
         with self._noted_refusals(), self.streams.taken(caller), span:
-            async with self.tritons.speak(text, options) as speech:
-                yield speech
+            yield
 
     @contextmanager
     def _noted_refusals(self) -> Iterator[None]:

@@ -14,6 +14,7 @@ FOLDER = Path(__file__).parent / "page"
 _POLICY = "; ".join(
     (
         "default-src 'self'",
+        "script-src 'self' 'wasm-unsafe-eval'",  # onnxruntime-web, where the operator offers it
         "connect-src 'self' ws: wss:",
         "media-src 'self' blob:",
         "img-src 'self' data:",
@@ -44,8 +45,8 @@ async def service_worker(_: Request) -> Response:
 class PageFiles(StaticFiles):
     """Its scripts and styles."""
 
-    def __init__(self) -> None:
-        super().__init__(directory=FOLDER)
+    def __init__(self, folder: Path = FOLDER) -> None:
+        super().__init__(directory=folder)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """One of them."""

@@ -70,6 +70,8 @@ class Settings:
         reference_folder: Folder whose files requests may name as references; None: none.
         weights: Patterns of the file names of the weights that the servers were built from: GPT-SoVITS clients ask
             for theirs to be loaded, and are told whether they are.
+        bundle: File of `make bundle`, of the servers' weights, whose vocoder and codec are offered to devices.
+        web_runtime: Folder with onnxruntime-web's files, so that browsers can be such devices.
         limits: What one request may bring and take.
     """
 
@@ -85,6 +87,8 @@ class Settings:
     without_keys: bool = False
     reference_folder: Path | None = None
     weights: tuple[str, ...] = OFFICIAL_WEIGHTS
+    bundle: Path | None = None
+    web_runtime: Path | None = None
     limits: Limits = field(default_factory=Limits)
 
 

@@ -137,7 +137,7 @@ class SpeechResponse(Response):
 
     def __init__(
         self,
-        speech: AbstractAsyncContextManager[Speech],
+        speech: AbstractAsyncContextManager[Any],
         wanted: Wanted,
         told: Told,
         *,
@@ -183,8 +183,11 @@ class SpeechResponse(Response):
                 self._heard_s = speech.heard_s
 
     async def _send_pieces(self, speech: Speech, send: Send) -> None:
+        await self._send_all(self.pieces(encoded(speech.chunks, speech.sample_rate, self._wanted)), send)
+
+    async def _send_all(self, pieces: AsyncIterator[bytes], send: Send) -> None:
         self.headers.update(_NOT_KEPT)
-        async for data in self.pieces(encoded(speech.chunks, speech.sample_rate, self._wanted)):
+        async for data in pieces:
             await self._start(send)
             await self._send(send, data, more=True)
         await self._start(send)

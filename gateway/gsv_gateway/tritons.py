@@ -8,11 +8,10 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gsv_client import (
     AsyncClient,
-    AsyncSpeechStream,
     ConnectionFailed,
     ConnectionLost,
     InternalError,
@@ -21,8 +20,11 @@ from gsv_client import (
     SynthesisError,
 )
 from gsv_client.audio import Chunk
+from gsv_client.latents import LatentPart
 
 T = TypeVar("T")
+Heard = TypeVar("Heard", Chunk, LatentPart)
+
 
 AVOIDED_S = 2.0  # after a server was not reached
 
@@ -51,6 +53,15 @@ class Speech:
 
     sample_rate: int
     chunks: AsyncIterator[Chunk]
+    heard_s: float = field(default=0.0)
+
+
+@dataclass
+class LatentSpeech:
+    """The same of latents, for devices that make the audio."""
+
+    sample_rate: int
+    chunks: AsyncIterator[LatentPart]
     heard_s: float = field(default=0.0)
 
 
@@ -84,8 +95,24 @@ class Tritons:
             SynthesisError: Any leaf of `gsv_client.errors`; where nothing of the request can have run, every server
                 was tried.
         """
-        triton, stream, first = await self.first(lambda triton: _opened(triton, text, options))
+        triton, stream, first = await self.first(lambda triton: _opened(triton, triton.client.stream(text, **options)))
         speech = Speech(first.sample_rate, stream)
+        speech.chunks = _counted(first, stream, speech)
+        try:
+            yield speech
+        finally:
+            triton.streams -= 1
+            await stream.aclose()
+
+    @asynccontextmanager
+    async def latents(
+        self, text: str, options: Options, kbit_s: float, known_voice: str
+    ) -> AsyncIterator[LatentSpeech]:
+        """As `speak`, of latents; arguments of `AsyncClient.latents`."""
+        triton, stream, first = await self.first(
+            lambda triton: _opened(triton, triton.client.latents(text, kbit_s, known_voice, **options))
+        )
+        speech = LatentSpeech(first.sample_rate, stream)
         speech.chunks = _counted(first, stream, speech)
         try:
             yield speech
@@ -116,9 +143,8 @@ class Tritons:
         return any(await self.every(lambda triton: triton.client.is_ready()))
 
 
-async def _opened(triton: Triton, text: str, options: Options) -> tuple[Triton, AsyncSpeechStream, Chunk]:
-    """Wait for the first chunk; on success the caller counts the stream out."""
-    stream = triton.client.stream(text, **options)
+async def _opened(triton: Triton, stream: Any) -> tuple[Triton, Any, Any]:
+    """Wait for the first chunk of a stream of the client; on success the caller counts the stream out."""
     triton.streams += 1
     try:
         return triton, stream, await anext(stream)
@@ -130,7 +156,7 @@ async def _opened(triton: Triton, text: str, options: Options) -> tuple[Triton, 
         raise
 
 
-async def _counted(first: Chunk, rest: AsyncIterator[Chunk], speech: Speech) -> AsyncIterator[Chunk]:
+async def _counted(first: Heard, rest: AsyncIterator[Heard], speech: Speech | LatentSpeech) -> AsyncIterator[Heard]:
     speech.heard_s += first.duration_s
     yield first
     async for chunk in rest:

@@ -25,7 +25,7 @@ logger = logging.getLogger("gsv.local")
 
 _BLOCK_BYTES = 1 << 20
 _CHOSEN = "chosen"  # a file with the name of a folder beside it
-_MAX_MANIFEST_BYTES = 16 << 20
+MAX_MANIFEST_BYTES = 16 << 20
 
 
 class BundleUnreadable(ValueError):
@@ -60,6 +60,11 @@ class Bundle:
         """Words that one request may have; 0: any number."""
         return int(self.manifest["limits"]["max_words"])
 
+    def has_file(self, start: str) -> bool:
+        """Whether a file whose name in the bundle begins so is here; a fetched bundle has only some."""
+        named = (name for name in self.manifest["files"] if name.startswith(start))
+        return any((self.folder / name).is_file() for name in named)
+
     @property
     def facts(self) -> CheckpointFacts:
         """What it was built from."""
@@ -85,7 +90,7 @@ def open_bundle(path: Path, home: Path | None = None) -> Bundle:
     try:
         with zipfile.ZipFile(path) as archive:
             text = _manifest_text(archive, path)
-            manifest = _checked(text, path)
+            manifest = checked_manifest(text, path)
             folder = (home or default_home()) / hashlib.sha256(text).hexdigest()[:16]
             if not (folder / MANIFEST_FILE).is_file():
                 _unpack(archive, manifest, text, folder)
@@ -114,19 +119,24 @@ def chosen_bundle(home: Path | None = None) -> Bundle:
     except OSError:
         message = "no bundle is chosen; run `gsv-local use FILE`, or give --bundle FILE (`make bundle` makes one)"
         raise BundleUnreadable(message) from None
-    return Bundle(folder, _checked(text, folder))
+    return Bundle(folder, checked_manifest(text, folder))
 
 
 def _manifest_text(archive: zipfile.ZipFile, path: Path) -> bytes:
     try:
-        if archive.getinfo(MANIFEST_FILE).file_size > _MAX_MANIFEST_BYTES:
-            raise BundleUnreadable(f"{path} has a manifest of more than {_MAX_MANIFEST_BYTES} bytes; make it again")
+        if archive.getinfo(MANIFEST_FILE).file_size > MAX_MANIFEST_BYTES:
+            raise BundleUnreadable(f"{path} has a manifest of more than {MAX_MANIFEST_BYTES} bytes; make it again")
         return archive.read(MANIFEST_FILE)
     except KeyError:
         raise BundleUnreadable(f"{path} has no {MANIFEST_FILE}; make a bundle with `make bundle`") from None
 
 
-def _checked(text: bytes, path: Path) -> dict[str, Any]:
+def checked_manifest(text: bytes, path: Path) -> dict[str, Any]:
+    """Read a manifest of this version; `path` is where it came from.
+
+    Raises:
+        BundleUnreadable: It is none.
+    """
     try:
         manifest: dict[str, Any] = json.loads(text)
         is_bundle = manifest["format"] == FORMAT
@@ -160,11 +170,20 @@ def _unpack(archive: zipfile.ZipFile, manifest: Mapping[str, Any], text: bytes, 
     logger.info("bundle unpacked folder=%s", folder)
 
 
-def _copy(archive: zipfile.ZipFile, name: str, file: Mapping[str, Any], folder: Path, progress: Any) -> None:
+def plain_parts(name: str) -> tuple[str, ...]:
+    """Parts of a file's name in a bundle.
+
+    Raises:
+        BundleUnreadable: It would be written elsewhere.
+    """
     parts = PurePosixPath(name).parts
     if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\\" in name or ":" in name:
         raise BundleUnreadable(f"the bundle names a file {name!r}, which may not be written; do not use this bundle")
-    target = folder.joinpath(*parts)
+    return parts
+
+
+def _copy(archive: zipfile.ZipFile, name: str, file: Mapping[str, Any], folder: Path, progress: Any) -> None:
+    target = folder.joinpath(*plain_parts(name))
     target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     try:

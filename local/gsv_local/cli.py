@@ -97,6 +97,13 @@ main.add_command(
 @click.option(
     "--keys", "keys_file", type=click.Path(dir_okay=False, path_type=Path), help="File of API keys, see `gsv keys`."
 )
+@click.option(
+    "--web-runtime",
+    envvar="GSV_GATEWAY_WEB_RUNTIME",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    show_envvar=True,
+    help="Folder of `make web-runtime`, so that browsers can make the sound themselves.",
+)
 @click.option("--drain", "drain_s", type=click.IntRange(0), default=30, help="Seconds that streams may take to end.")
 @click.option("--without-keys", is_flag=True, help="Serve everybody although other machines can reach this address.")
 @click.pass_context

@@ -1,79 +1,79 @@
-"""A device that finishes speech itself: the server makes tokens, this process makes audio of them.
+"""A device that finishes speech itself: the server makes tokens or latents, this process makes audio of them.
 
-The tokens are a few hundred bytes for a sentence. Acoustic model and vocoder come from a bundle of the same weights and
-run the server's own code, so that the audio is the server's (docs/edge.md).
+Tokens are a few hundred bytes for a sentence, latents 4 to 12 kbit/s. Graphs come from a bundle of the same weights and
+run the server's own code, so that the audio is the server's, but for what the codec of latents loses (docs/edge.md).
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from gsv_client import errors as client_errors
 from gsv_client.protocol import TTS_MODEL, Response, Tensors
-from gsv_client.transport import Arrival, Transport
-from gsv_local.bundle import Bundle, chosen_bundle, open_bundle
-from gsv_runtime.contract import AS_TOKENS, SAMPLE_RATE_HZ
+from gsv_client.transport import Arrival, AsyncTransport, Transport
+from gsv_local.bundle import Bundle, BundleUnreadable, chosen_bundle, open_bundle
+from gsv_local.device import DeviceDecoder, Sentence, decoding_of, text_of
+from gsv_local.fetching import fetched_bundle, is_address
+from gsv_runtime.contract import AS_LATENTS, SAMPLE_RATE_HZ
 from gsv_runtime.errors import SynthesisError
-from gsv_runtime.inprocess.models import DecodingModels, read_settings
-from gsv_runtime.inprocess.stages import InProcessStages
 from gsv_runtime.tensors import Array
-from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
-from gsv_runtime.tts.synthesis.decoding import Noise, SentenceDecoder
 from gsv_runtime.tts.synthesis.loudness import amplified
 
-_LARGEST_VOICES = 16  # conditions that are kept
 
+class _Speech:
+    """Answers of one request, turned into audio one after the other."""
 
-class DeviceDecoder:
-    """Acoustic model and vocoder of a bundle, and the voices that servers have sent."""
+    def __init__(self, decoder: DeviceDecoder) -> None:
+        self._decoder = decoder
+        self._sentence: Sentence | None = None
+        self._pause_s, self._gain, self._number = 0.0, 1.0, 0
 
-    def __init__(self, bundle: Bundle, threads: int = 0) -> None:
-        """Open the two graphs; `threads` of one operator, 0: as the bundle says."""
-        self.facts = bundle.facts
-        self._models = DecodingModels(bundle.folder, read_settings(bundle.parameters, threads))
-        self._voices: dict[str, Array] = {}
-        self.last_voice = ""
-        self.decoding_s = 0.0  # spent so far
+    def asked(self, inputs: Tensors) -> Tensors:
+        """The inputs of a request that asks for what the device finishes."""
+        decoder = self._decoder
+        asked = {**inputs, "answer": np.array([decoder.answer.encode()], dtype=np.object_)}
+        if decoder.answer == AS_LATENTS:
+            asked["latent_kbit_s"] = np.array([decoder.latent_kbit_s], dtype=np.float32)
+        if decoder.last_voice:
+            asked["known_voice"] = np.array([decoder.last_voice.encode()], dtype=np.object_)
+        return asked
 
-    def keep_voice(self, content: str, condition: Array) -> None:
-        """Keep a voice's condition, [G] float32, under its content."""
-        self._voices[content] = condition[np.newaxis]
-        while len(self._voices) > _LARGEST_VOICES:
-            del self._voices[next(iter(self._voices))]
-
-    def sentence(self, phones: Array, decoding: Mapping[str, Any]) -> SentenceDecoder:
-        """Begin a sentence.
-
-        Args:
-            phones: [P] int32.
-            decoding: as the server's output of that name.
+    def audio(self, response: Response) -> Iterator[Arrival]:
+        """Make audio of one answer.
 
         Raises:
-            InternalError: The server was built from other weights than the bundle.
+            SynthesisError: One of `gsv_client.errors`.
         """
-        if decoding["weights"] != self.facts.weights_digest:
-            message = "the server was built from other weights than this device's bundle; make a bundle of the server's"
-            raise client_errors.InternalError(message)
-        self.last_voice = str(decoding["voice"])
-        return SentenceDecoder(
-            phones.astype(np.int64),
-            self._voices[self.last_voice],
-            Noise(int(decoding["seed"]), float(decoding["noise_scale"])),
-            float(decoding["speed"]),
-            self.facts,
-            InProcessStages(self._models),
-            ChunkSchedule(*decoding["schedule"]),
-        )
+        try:
+            yield from self._audio(response)
+        except SynthesisError as failure:
+            raise client_errors.error_from_wire(failure.wire_message()) from None
+
+    def _audio(self, response: Response) -> Iterator[Arrival]:
+        if (facts := decoding_of(response)) is not None:
+            condition = np.asarray(response["global_condition"], dtype=np.float32).reshape(-1)
+            if condition.size:
+                self._decoder.keep_voice(str(facts["voice"]), condition)
+            self._sentence = self._decoder.sentence(response, facts)
+            self._pause_s, self._gain = float(facts["pause_s"]), float(facts["gain"])
+        if self._sentence is None:
+            raise client_errors.InternalError("the server sent a part of a sentence that it did not begin")
+        reason = text_of(response, "finish_reason")
+        for waveform in self._decoder.timed(self._sentence.push(response, finished=reason != "")):
+            ended = reason if self._sentence.is_complete else ""
+            pause = np.zeros(round(self._pause_s * SAMPLE_RATE_HZ) if ended else 0, dtype=np.float32)
+            yield _answer(response, np.concatenate([amplified(waveform, self._gain), pause]), self._number, ended)
+            self._number += 1
 
 
 class HybridTransport:
-    """`gsv_client.transport.Transport` that asks a server for tokens and makes their audio here."""
+    """`gsv_client.transport.Transport` that asks a server for a part of the work and does the rest here."""
 
     encoding = "float32"
 
@@ -86,47 +86,13 @@ class HybridTransport:
         if model != TTS_MODEL:
             yield from self._remote.stream(model, inputs)
             return
-        asked = {"answer": np.array([AS_TOKENS.encode()], dtype=np.object_)}
-        if self._decoder.last_voice:
-            asked["known_voice"] = np.array([self._decoder.last_voice.encode()], dtype=np.object_)
-        answers = self._remote.stream(model, {**inputs, **asked})
+        speech = _Speech(self._decoder)
+        answers = self._remote.stream(model, speech.asked(inputs))
         try:
-            yield from self._spoken(answers)
-        except SynthesisError as failure:
-            raise client_errors.error_from_wire(failure.wire_message()) from None
+            for arrival in answers:
+                yield from speech.audio(arrival.response)
         finally:
             answers.close()
-
-    def _spoken(self, answers: Iterator[Arrival]) -> Iterator[Arrival]:
-        decoder: SentenceDecoder | None = None
-        pause_s, gain, number = 0.0, 1.0, 0
-        for arrival in answers:
-            response = arrival.response
-            if decoding := _text(response, "decoding"):
-                facts = json.loads(decoding)
-                condition = np.asarray(response["global_condition"], dtype=np.float32).reshape(-1)
-                if condition.size:
-                    self._decoder.keep_voice(facts["voice"], condition)
-                decoder = self._decoder.sentence(np.asarray(response["phones"]).reshape(-1), facts)
-                pause_s, gain = float(facts["pause_s"]), float(facts["gain"])
-            if decoder is None:
-                raise client_errors.InternalError("the server sent tokens of a sentence that it did not begin")
-            tokens = np.asarray(response["semantic_tokens"], dtype=np.int64).reshape(-1)
-            reason = _text(response, "finish_reason")
-            for waveform in self._timed(decoder.push(tokens, finished=reason != "")):
-                ended = reason if decoder.is_complete else ""
-                pause = np.zeros(round(pause_s * SAMPLE_RATE_HZ) if ended else 0, dtype=np.float32)
-                yield _answer(response, np.concatenate([amplified(waveform, gain), pause]), number, ended)
-                number += 1
-
-    def _timed(self, waveforms: Iterator[Array]) -> Iterator[Array]:
-        while True:
-            began_s = time.perf_counter()
-            waveform = next(waveforms, None)
-            self._decoder.decoding_s += time.perf_counter() - began_s
-            if waveform is None:
-                return
-            yield waveform
 
     def infer(self, model: str, inputs: Tensors, dtypes: Mapping[str, str]) -> Response:
         """Send one request and return its only answer."""
@@ -153,8 +119,53 @@ class HybridTransport:
         self._remote.close()
 
 
+class AsyncHybridTransport:
+    """The same for asyncio; audio is made on threads, so that the event loop goes on."""
+
+    encoding = "float32"
+
+    def __init__(self, remote: AsyncTransport, decoder: DeviceDecoder) -> None:
+        self._remote = remote
+        self._decoder = decoder
+
+    async def stream(self, model: str, inputs: Tensors) -> AsyncGenerator[Arrival, None]:
+        """Send one request and yield its answers with the audio made here; closing the generator cancels it."""
+        speech = _Speech(self._decoder)
+        answers = self._remote.stream(model, speech.asked(inputs) if model == TTS_MODEL else inputs)
+        try:
+            async for arrival in answers:
+                if model != TTS_MODEL:
+                    yield arrival
+                    continue
+                made = speech.audio(arrival.response)
+                while (audio := await asyncio.to_thread(next, made, None)) is not None:
+                    yield audio
+        finally:
+            await answers.aclose()
+
+    async def infer(self, model: str, inputs: Tensors, dtypes: Mapping[str, str]) -> Response:
+        """Send one request and return its only answer."""
+        return await self._remote.infer(model, inputs, dtypes)
+
+    async def is_ready(self, model: str = "") -> bool:
+        """Whether the server, or one of its models, takes requests."""
+        return await self._remote.is_ready(model)
+
+    async def server_version(self) -> tuple[str, str]:
+        """The server's name and version."""
+        return await self._remote.server_version()
+
+    async def model_states(self) -> dict[str, str]:
+        """State of each model at the server."""
+        return await self._remote.model_states()
+
+    async def close(self) -> None:
+        """Let the connection go."""
+        await self._remote.close()
+
+
 def _answer(response: Response, waveform: Array, number: int, finish_reason: str) -> Arrival:
-    """A server's answer with audio instead of tokens."""
+    """A server's answer with audio."""
     is_last = bool(np.asarray(response["final"]).reshape(-1)[0]) and finish_reason != ""
     spoken = {
         **response,
@@ -166,18 +177,40 @@ def _answer(response: Response, waveform: Array, number: int, finish_reason: str
     return Arrival(spoken, time.perf_counter())
 
 
-def _text(response: Response, name: str) -> str:
-    value = np.asarray(response[name], dtype=object).reshape(-1)
-    first = value[0] if value.size else b""
-    return first.decode("utf-8") if isinstance(first, bytes) else str(first)
+class Device:
+    """Puts itself behind servers; `gsv_client.decoders` finds it by the entry point of `open_device`."""
+
+    def __init__(self, decoder: DeviceDecoder) -> None:
+        self.decoder = decoder
+
+    def transport(self, remote: Transport) -> Transport:
+        """The way to a server, for threads."""
+        return HybridTransport(remote, self.decoder)
+
+    def async_transport(self, remote: AsyncTransport) -> AsyncTransport:
+        """The way to a server, for asyncio."""
+        return AsyncHybridTransport(remote, self.decoder)
 
 
-def decoding_transport(remote: Transport, bundle: str | Path | None) -> Transport:
-    """Put a device behind a server; `gsv_client.Client(decode="device")` finds this by its entry point.
+def open_device(bundle: str | PathLike[str] | None, latent_kbit_s: float | None = None) -> Device:
+    """Open what finishes speech here.
 
     Args:
-        remote: The way to the server.
-        bundle: Of the server's weights; None: the one that `gsv-local use` chose.
+        bundle: File of the server's weights, or the address of a gateway that offers one, from which the vocoder and
+            the codec are fetched once; None: the one that `gsv-local use` chose.
+        latent_kbit_s: See `DeviceDecoder`.
+
+    Raises:
+        InvalidRequest: The bundle cannot be read or fetched, or has no codec.
     """
-    opened = chosen_bundle() if bundle is None else open_bundle(Path(bundle))
-    return HybridTransport(remote, DeviceDecoder(opened))
+    try:
+        return Device(DeviceDecoder(_opened(bundle), latent_kbit_s=latent_kbit_s))
+    except BundleUnreadable as failure:
+        raise client_errors.InvalidRequest(str(failure)) from None
+
+
+def _opened(bundle: str | PathLike[str] | None) -> Bundle:
+    if bundle is None:
+        return chosen_bundle()
+    place = fspath(bundle)
+    return fetched_bundle(place) if is_address(place) else open_bundle(Path(place))

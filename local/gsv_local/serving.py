@@ -22,6 +22,7 @@ def serve_bundle(
     port: int,
     default_voice: str,
     keys_file: Path | None,
+    web_runtime: Path | None,
     drain_s: int,
     without_keys: bool,
 ) -> int:
@@ -33,6 +34,7 @@ def serve_bundle(
         port: Port; 0 takes a free one.
         default_voice: Who speaks where no voice is named; empty: the bundle's.
         keys_file: Of API keys; None: where the gateway keeps them.
+        web_runtime: Folder with onnxruntime-web's files.
         drain_s: Seconds that streams may take to end at a stop.
         without_keys: Serve everybody, although other machines reach the address.
     """
@@ -44,6 +46,8 @@ def serve_bundle(
         default_voice=default_voice or connection.bundle.default_voice,
         keys_file=keys_file or DEFAULT_KEYS_FILE,
         without_keys=without_keys,
+        bundle=connection.bundle.folder,
+        web_runtime=web_runtime,
     )
     streams = int(connection.bundle.parameters["tts"]["max_streams"])
     settings = replace(settings, limits=Limits(streams=streams))

@@ -5,16 +5,19 @@ the export names graph inputs and outputs after them.
 
 Axis letters: ``A`` auxiliary recordings, ``B`` batch, ``P`` phones, ``T`` semantic tokens, ``F`` frames (50/s),
 ``G`` numbers of a voice, ``N`` samples, ``C`` characters, ``D`` pieces not said, ``E`` sentences explained,
-``K`` sentences, ``L`` fine-tunes, ``M`` messages, ``R`` Chinese runs, ``V`` voices, ``W`` words.
+``K`` sentences, ``L`` fine-tunes, ``M`` messages, ``Q`` stages of the codec of latents, ``R`` Chinese runs,
+``V`` voices, ``W`` words.
 Sizes of a checkpoint: ``ssl_dim`` (officially 768), ``bert_dim`` (1024), ``latent_dim`` (192), ``global_dim`` (512).
 A leading ``B`` marks a batchable model: Triton adds that axis, config.pbtxt leaves it out.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from gsv_runtime.language_modes import AUTO, MODES
+from gsv_runtime.tensor_types import DROP_INPUT, WEIGHTS_INPUT, Axis, Choice, Model, Range, Tensor
+
+# The form of the tables is written down elsewhere and taken from here.
+__all__ = ["DROP_INPUT", "WEIGHTS_INPUT", "Axis", "Choice", "Model", "Range", "Tensor"]
 
 SAMPLE_RATE_HZ, SSL_SAMPLE_RATE_HZ = 32_000, 16_000
 SAMPLES_PER_FRAME, FRAMES_PER_TOKEN = 640, 2
@@ -26,7 +29,7 @@ MAX_TEXT_CHARACTERS, VOICES_PER_LIST, MAX_AUX_REFERENCES = 5_000, 1_000, 10
 # Words that travel: on the wire, in metrics and in the cache.
 SPLIT_METHODS = ("cut0", "cut1", "cut2", "cut3", "cut4", "cut5")
 ENCODINGS = FLOAT32, PCM16_BASE64 = ("float32", "pcm16_base64")
-ANSWERS = AS_AUDIO, AS_TOKENS = ("audio", "tokens")
+ANSWERS = AS_AUDIO, AS_TOKENS, AS_LATENTS = ("audio", "tokens", "latents")
 STREAMING = BY_CHUNK, BY_SENTENCE, NOT_STREAMED = ("chunk", "sentence", "off")
 PRIORITIES = INTERACTIVE, BATCH = ("interactive", "batch")
 ACTIONS = REGISTER, LIST, DELETE = ("register", "list", "delete")
@@ -42,92 +45,11 @@ MODEL_ACTIONS = LIST_MODELS, LOAD, UNLOAD, PIN, UNPIN = ("list", "load", "unload
 LEASE, RELEASE = "lease", "release"  # of `tts` and `voices`: a model that is leased stays loaded
 
 S1, S2 = "s1", "s2"  # which checkpoint of a fine-tune a stage's weights come from
-# What a call of such a stage may say beside its own inputs, where the stage runs in Python.
-WEIGHTS_INPUT, DROP_INPUT = "weights", "drop_weights"
 
 # What Triton's sequence batcher adds to every call of a sequence model.
 SEQUENCE_START, SEQUENCE_END, SEQUENCE_ID = "START", "END", "CORRID"
 
-Axis = str | int
-
-
-@dataclass(frozen=True)
-class Range:
-    """Values that a number may have, and the one it has when left out."""
-
-    low: float
-    high: float
-    default: float
-    open_low: bool = False  # low itself is refused
-
-    def contains(self, value: float) -> bool:
-        """Whether `value` may be asked for; NaN never."""
-        return bool((self.low < value if self.open_low else self.low <= value) and value <= self.high)
-
-    def __str__(self) -> str:
-        return f"{'above ' if self.open_low else ''}{self.low:g} to {self.high:g}"
-
-
-SPEED = Range(0.5, 2, 1)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Words that a text may be, and the one it is when left out; empty: it depends, as the tensor's doc says."""
-
-    values: tuple[str, ...]
-    default: str
-
-    def __str__(self) -> str:
-        return ", ".join(self.values)
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """One tensor of a model: `dtype` is Triton's name without ``TYPE_``."""
-
-    name: str
-    dtype: str
-    axes: tuple[Axis, ...]
-    doc: str
-    optional: bool = False
-    binary: bool = False  # a STRING that carries bytes, not UTF-8 text
-    allowed: Range | Choice | None = None
-
-
-@dataclass(frozen=True)
-class Model:
-    """One model of the repository, as its callers see it."""
-
-    name: str
-    doc: str
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
-    decoupled: bool = False
-    sequence: bool = False  # a leading axis of 1 on the wire, which tensors.py adds and takes off
-    graph: bool = field(default=False)  # exported to one ONNX graph, run as it is
-    checkpoint: str = ""  # S1 or S2 where every fine-tune brings weights of its own
-
-    @property
-    def weights_inputs(self) -> tuple[Tensor, ...]:
-        """What a call may say of weights, where the stage runs in Python."""
-        if not self.checkpoint:
-            return ()
-        axes: tuple[Axis, ...] = ("B", 1) if self.batchable else (1,)
-        return (
-            Tensor(WEIGHTS_INPUT, "INT64", axes, "id of a fine-tune's weights; default the first's", optional=True),
-            Tensor(DROP_INPUT, "INT64", axes, "id of weights that are not needed any more", optional=True),
-        )
-
-    @property
-    def call_inputs(self) -> tuple[Tensor, ...]:
-        """All that a call may bring."""
-        return (*self.inputs, *self.weights_inputs)
-
-    @property
-    def batchable(self) -> bool:
-        """Whether Triton may stack requests along a leading axis."""
-        return bool(self.inputs) and self.inputs[0].axes[:1] == ("B",)
+SPEED, LATENT_KBIT_S = Range(0.5, 2, 1), Range(0, 12, 8)
 
 
 def _number(name: str, dtype: str, doc: str, allowed: Range) -> Tensor:
@@ -191,8 +113,9 @@ TTS = Model(
         _choice("split_method", "how text is cut into sentences", SPLIT_METHODS, "cut5"),
         Tensor("lexicon", "STRING", (1,), "own pronunciations, a line each: word, space, phones", optional=True),
         _choice("encoding", "of the audio, base64 is for HTTP", ENCODINGS, FLOAT32),
-        _choice("answer", "what comes back, tokens are for a device that makes the audio itself", ANSWERS, AS_AUDIO),
-        Tensor("known_voice", "STRING", (1,), "with answer tokens: the voice that the device has", optional=True),
+        _choice("answer", "what comes back; of the last two a device makes the audio itself", ANSWERS, AS_AUDIO),
+        Tensor("known_voice", "STRING", (1,), "of a device: the voice that it has", optional=True),
+        _number("latent_kbit_s", "FP32", "answer latents: what the codec makes of them, 0 is none", LATENT_KBIT_S),
         _choice("streaming", "what a response holds, off is all in one", STREAMING, BY_CHUNK),
         _choice("priority", "batch yields to interactive", PRIORITIES, INTERACTIVE),
         _loudness("the voice's own"),
@@ -218,8 +141,11 @@ TTS = Model(
         Tensor("warnings", "STRING", ("M",), "with the first chunk: what may harm the voice of reference_audio"),
         Tensor("semantic_tokens", "INT32", ("T",), "answer tokens: the next of its sentence", optional=True),
         Tensor("phones", "INT32", ("P",), "answer tokens: with a sentence's first response, its phones", optional=True),
-        Tensor("decoding", "STRING", (1,), "answer tokens: likewise, JSON of what its audio needs", optional=True),
-        Tensor("global_condition", "FP32", ("G",), "answer tokens: once, the voice unless it is known", optional=True),
+        Tensor("decoding", "STRING", (1,), "to a device, likewise: JSON of what its audio needs", optional=True),
+        Tensor("global_condition", "FP32", ("G",), "to a device, once: the voice unless it is known", optional=True),
+        Tensor("latents", "FP32", ("F", "latent_dim"), "answer latents: the next of its sentence", optional=True),
+        Tensor("latent_codes", "UINT8", ("F", "Q"), "the same from the codec, where kbit/s are given", optional=True),
+        Tensor("heard_frames", "INT32", (1,), "of them, which are heard now; the others come again", optional=True),
     ),
     decoupled=True,
 )

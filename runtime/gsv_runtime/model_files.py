@@ -16,6 +16,7 @@ VOCABULARY_FILE = "vocab.txt"  # of BERT, beside text_frontend
 TEXT_RESOURCES = "resources"  # a directory of optional files, beside it
 PHONE_TABLE_FILE = "phone_table.npy"  # how well tokens fit phones, beside tts
 PHONE_DURATIONS_FILE = "phone_durations.npy"  # how many tokens phones last, beside it
+LATENT_CODEC_FILE = "latent_codec.npz"  # writes latents in few bits, beside it
 T2S_GRAPH_FILE = "t2s.onnx"  # both phases, for ONNX Runtime on a CPU
 T2S_PREFILL_FILE = "t2s_prefill.onnx"  # the phases for a GPU, by ONNX Runtime or TensorRT
 T2S_DECODE_STEP_FILE = "t2s_decode_step.onnx"

@@ -78,7 +78,8 @@ class SpeechRequest:
     retries: int = 0  # how often a sentence whose take is at fault is said again
     cache: str = OFF  # what may be reused: one of REUSE_LEVELS
     answer: str = AS_AUDIO  # what comes back: one of ANSWERS
-    known_voice: str = ""  # with tokens: content of the voice that the device has
+    known_voice: str = ""  # of a device: content of the voice that it has
+    latent_kbit_s: float = 0.0  # with latents: what the codec makes of them; 0: they are sent as they are
     seeded: bool = True  # whether the seed was asked for, or drawn
     loudness: float | None = None  # LUFS; 0: as the model speaks; None: the voice's own
     model: str = ""  # name of a fine-tune; empty: the voice's, else the first
@@ -141,6 +142,7 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
         cache=_cache_level(inputs, seeded),
         answer=_choice(inputs, "answer"),
         known_voice=str(inputs["known_voice"][0]) if "known_voice" in inputs else "",
+        latent_kbit_s=_number(inputs, "latent_kbit_s"),
         seeded=seeded,
         loudness=_number(inputs, "loudness") if "loudness" in inputs else None,
         model=_model_name(inputs),
@@ -151,12 +153,12 @@ def _times(inputs: Arrays) -> str:
     """Whether to tell when words are said, which is known where the audio is made."""
     wanted = _choice(inputs, "timestamps")
     if wanted != NO_TIMES and _choice(inputs, "answer") != AS_AUDIO:
-        raise InvalidRequest(f"timestamps is {wanted!r}, which comes with audio; need {NO_TIMES!r} with answer tokens")
+        raise InvalidRequest(f"timestamps is {wanted!r}, which comes with audio; need {NO_TIMES!r} with this answer")
     return wanted
 
 
 def _cache_level(inputs: Arrays, seeded: bool) -> str:
-    """What may be reused; who gets tokens gets fresh ones, because what is kept of sentences is audio."""
+    """What may be reused; who makes the audio itself gets fresh ones, because what is kept of sentences is audio."""
     level = policy.level(_choice(inputs, "cache"), seeded)
     is_audio = _choice(inputs, "answer") == AS_AUDIO
     return level if is_audio or not policy.allows(level, policy.TOKENS) else policy.FEATURES

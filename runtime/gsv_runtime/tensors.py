@@ -20,6 +20,7 @@ Arrays = dict[str, Array]
 NUMPY_DTYPES: dict[str, Any] = {
     "STRING": np.object_,
     "BOOL": np.bool_,
+    "UINT8": np.uint8,
     "INT32": np.int32,
     "INT64": np.int64,
     "FP32": np.float32,

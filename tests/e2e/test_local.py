@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import json
+import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,11 +18,13 @@ import pytest
 import soundfile
 
 import gsv_local
-from gsv_client import Client, InvalidRequest, VoiceNotFound
+from gsv_client import AsyncClient, Client, InvalidRequest, VoiceNotFound
 from gsv_local.clients import open_async_client
 
 from ..clean_environment import build_wheels, environment_with
-from .conftest import LIMIT_S, nearness_db, recording
+from .conftest import LIMIT_S, ROOT, nearness_db, recording
+
+NODE = ROOT / "var" / "clients" / "node"
 
 TEXT = "The young woman found a good book. 你好，世界。"
 NEAR_DB = 60
@@ -170,12 +174,13 @@ def test_the_devices_process_loads_neither_torch_nor_a_library_of_triton(program
 
 
 @contextlib.contextmanager
-def serving(bundle_file, home, folder, *options):
+def serving(bundle_file, home, folder, *options, web_runtime=None):
     """`gsv-local serve`; yields a client of it."""
     command = [sys.executable, "-m", "gsv_local.cli", "--bundle", str(bundle_file), "--home", str(home), *options]
     log = folder / "serve.log"
     with log.open("wb") as written:
         keys = ["--keys", str(folder / "keys.json")]
+        keys += ["--web-runtime", str(web_runtime)] if web_runtime else []
         process = subprocess.Popen([*command, "serve", "--port", "0", *keys], stderr=written)
     try:
         found, deadline_s = None, time.monotonic() + LIMIT_S
@@ -213,6 +218,66 @@ def test_the_gateways_api_before_the_device_speaks_and_keeps_to_its_words(client
     chunks, _ = client.say({"text": TEXT, "voice": "low", "seed": 7, "retries": 2})
     ours = np.frombuffer(answer.content, "<i2") / 32_767
     assert np.abs(ours - joined(chunks)).max() <= 1.5 / 32_768
+
+
+LONG = "The young woman found a good book on the table, and the children laughed, and nobody minded at all."
+DEVICE_TEXT = "The young woman found a good book on the table. The children laughed."
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_a_device_makes_the_servers_audio_of_its_latents(server, client, registered, bundle_file, home, scheme):
+    port = server.ports.grpc if scheme == "grpc" else server.ports.http
+    address, asked = f"{scheme}://127.0.0.1:{port}", {"voice": "low", "seed": 7, "loudness": -20.0}
+    chunks, _ = client.say({"text": TEXT, "streaming": "sentence", "retries": 2, **asked})
+    nearness = {}
+    for kbit_s in (0, 4, 12):
+        with Client(address, decode="device", bundle=bundle_file, latent_kbit_s=kbit_s) as device:
+            ours = device.synthesize(TEXT, streaming="sentence", cache="off", **asked)
+            nearness[kbit_s] = nearness_db(ours.samples, joined(chunks))
+    assert nearness[0] >= NEAR_DB
+    assert nearness[4] < nearness[12] < nearness[0]
+
+
+def test_what_a_device_makes_as_it_comes_is_the_servers_but_for_the_seams(server, client, registered, bundle_file):
+    address = f"127.0.0.1:{server.ports.grpc}"
+    asked = {"voice": "low", "seed": 7, "split_method": "cut0", "retries": 0}
+
+    async def say():
+        async with AsyncClient(address, decode="device", bundle=bundle_file, latent_kbit_s=0) as device:
+            return await device.synthesize(LONG, streaming="chunk", cache="off", **asked)
+
+    ours = asyncio.run(say())
+    chunks, _ = client.say({"text": LONG, "streaming": "chunk", **asked})
+    assert len(ours.chunks) == len(chunks) > 2
+    assert nearness_db(ours.samples, joined(chunks)) >= 30
+
+
+@pytest.mark.clients
+def test_node_and_a_browser_make_the_sound_of_the_gateways_latents(bundle_file, home, tmp_path):
+    chromium, modules = shutil.which("chromium"), NODE / "node_modules"
+    if chromium is None or not (modules / "onnxruntime-web").is_dir() or not (modules / "onnxruntime-node").is_dir():
+        pytest.skip("Chromium, onnxruntime-web or onnxruntime-node is not installed: `make test-clients`")
+    runtime = modules / "onnxruntime-web" / "dist"
+    script = ROOT / "tests" / "e2e" / "clients" / "use_device.mjs"
+    page = ROOT / "gateway" / "gsv_gateway" / "page" / "client"
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    shutil.copytree(page, tmp_path / "client")
+    with serving(bundle_file, home, tmp_path, web_runtime=runtime) as http:
+        command = ["node", str(script), str(http.base_url).rstrip("/"), str(tmp_path / "client"), DEVICE_TEXT]
+        environment = {**os.environ, "NODE_FOLDER": str(NODE), "CHROMIUM": chromium}
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert result.returncode == 0, result.stdout[-2_000:] + result.stderr[-4_000:]
+    seen = json.loads(result.stdout.splitlines()[-1])
+    assert seen["errors"] == []
+    made = seen["node"]
+    assert made["0"] >= 30  # the seams differ a little
+    assert made["12"] < made["0"]
+    assert min(made["again 0"], made["again 12"], made["broken"]) >= 90
+    assert (made["cut"], made["kept 0"], made["kept 12"]) == (True, True, True)
+    page_made = seen["chromium"]
+    assert (page_made["message"], page_made["spoken"], page_made["device"]) == ("", 0, 1)
+    assert page_made["nearness"] >= 50
+    assert page_made["fetched_again"] == 0
 
 
 def test_a_device_makes_the_servers_audio_of_its_tokens(server, client, registered, bundle_file, home, monkeypatch):

@@ -1,16 +1,22 @@
-"""A device that makes audio of a server's tokens, before a server that the test tells what to send."""
+"""A device that makes audio of a server's tokens or latents, before a server that the test tells what to send."""
 
+import asyncio
 import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from gsv_client import Client, InternalError, InvalidRequest
-from gsv_client.decoders import decoding
+from gsv_client import AsyncClient, Client, InternalError, InvalidRequest
 from gsv_client.transport import Arrival
-from gsv_local import hybrid
-from gsv_local.hybrid import HybridTransport
+from gsv_local import device as device_module
+from gsv_local.device import DeviceDecoder
+from gsv_local.hybrid import AsyncHybridTransport, HybridTransport
+from gsv_runtime.tts.codec_file import write_codec
+
+from ..small_repositories import random_codec
+
+CODEC = random_codec(6, "w")
 
 
 class Remote:
@@ -30,14 +36,22 @@ class Remote:
         pass
 
 
+class AsyncRemote(Remote):
+    async def stream(self, model, inputs):
+        for arrival in super().stream(model, inputs):
+            yield arrival
+
+    async def close(self):
+        pass
+
+
 class Decoder:
     """Makes 10 samples of each token, in two pieces; the second when the sentence is over."""
 
-    def __init__(self, phones, facts):
-        self.phones, self.facts, self.is_complete = phones, facts, False
+    is_complete = False
 
-    def push(self, tokens, finished):
-        yield np.full(10 * tokens.size, 0.5, np.float32)
+    def push(self, response, finished):
+        yield np.full(10 * response["semantic_tokens"].size, 0.5, np.float32)
         if finished:
             self.is_complete = True
             yield np.full(1, 0.25, np.float32)
@@ -49,10 +63,12 @@ def device():
     kept = {}
     return SimpleNamespace(
         last_voice="",
-        decoding_s=0.0,
+        answer="tokens",
+        latent_kbit_s=0.0,
         kept=kept,
         keep_voice=lambda content, condition: kept.update({content: condition}),
-        sentence=lambda phones, facts: Decoder(phones, facts),
+        sentence=lambda response, facts: Decoder(),
+        timed=lambda waveforms: waveforms,
     )
 
 
@@ -87,6 +103,26 @@ def test_tokens_become_audio_with_the_pause_after_their_sentence(device):
     assert device.kept["v"].tolist() == [1, 2]
 
 
+def test_asyncio_gets_the_same(device):
+    remote = AsyncRemote([answer(0, 2, first=True, condition=[1, 2]), answer(1, 3, "eos", final=True)])
+
+    async def say():
+        async with AsyncClient(transport=AsyncHybridTransport(remote, device)) as client:
+            return await client.synthesize("Hello.", voice="ann")
+
+    audio = asyncio.run(say())
+    assert audio.samples.size == 50 + 1 + 32
+    assert [chunk.final for chunk in audio.chunks] == [False, False, True]
+    assert remote.asked[0]["answer"] == b"tokens"
+
+
+def test_latents_are_asked_for_at_their_rate(device):
+    device.answer, device.latent_kbit_s = "latents", 6.0
+    remote = Remote([answer(0, 1, "eos", first=True, final=True)])
+    list(HybridTransport(remote, device).stream("tts", {}))
+    assert (remote.asked[0]["answer"], remote.asked[0]["latent_kbit_s"]) == (b"latents", 6.0)
+
+
 def test_a_voice_that_the_device_has_is_named(device):
     device.last_voice = "v"
     remote = Remote([answer(0, 1, "eos", first=True, final=True)])
@@ -100,15 +136,91 @@ def test_tokens_of_a_sentence_that_did_not_begin_are_the_servers_fault(device):
         list(HybridTransport(Remote([answer(0, 1)]), device).stream("tts", {}))
 
 
-def test_a_bundle_of_other_weights_is_refused(monkeypatch):
-    monkeypatch.setattr(hybrid, "DecodingModels", lambda *_: None)
-    monkeypatch.setattr(hybrid, "read_settings", lambda *_: {})
-    bundle = SimpleNamespace(facts=SimpleNamespace(weights_digest="other"), folder=None, parameters={})
+@pytest.fixture
+def opened(monkeypatch, tmp_path):
+    """Opens a device of a bundle with these files; no graph is loaded. Returns what graphs it wanted, and it."""
+
+    def open_with(*files, **options):
+        for name in files:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        if device_module.CODEC_FILE in files:
+            write_codec(tmp_path / device_module.CODEC_FILE, CODEC)
+        facts = SimpleNamespace(weights_digest="w", latent_dim=6, vocoder_receptive_field_frames=2)
+        bundle = SimpleNamespace(
+            facts=facts,
+            folder=tmp_path,
+            parameters={},
+            has_file=lambda start: any(name.startswith(start) for name in files),
+        )
+        return DeviceDecoder(bundle, **options)
+
+    monkeypatch.setattr(device_module, "DecodingModels", lambda folder, settings, needed: needed)
+    monkeypatch.setattr(device_module, "read_settings", lambda *_: {})
+    return open_with
+
+
+ACOUSTIC, VOCODER = "acoustic/1/model.onnx", "vocoder/1/model.onnx"
+DECODING = {
+    "weights": "w",
+    "voice": "v",
+    "schedule": [4, 8, 2, 10, 1],
+    "codec": "",
+    "seed": 1,
+    "noise_scale": 0.5,
+    "speed": 1.0,
+}
+
+
+def test_who_has_the_acoustic_model_asks_for_tokens_and_who_has_not_for_latents(opened):
+    assert opened(ACOUSTIC, VOCODER).answer == "tokens"
+    light = opened(VOCODER, device_module.CODEC_FILE)
+    assert (light.answer, light.latent_kbit_s) == ("latents", 8.0)
+    asked = opened(ACOUSTIC, VOCODER, device_module.CODEC_FILE, latent_kbit_s=4)
+    assert (asked.answer, asked.latent_kbit_s) == ("latents", 4)
+
+
+def test_only_the_graphs_that_are_needed_are_opened(opened):
+    assert [model.name for model in opened(ACOUSTIC, VOCODER, latent_kbit_s=0)._models] == ["vocoder"]
+    assert [model.name for model in opened(ACOUSTIC, VOCODER)._models] == ["acoustic", "vocoder"]
+
+
+def test_a_bundle_without_codec_says_how_to_get_one(opened):
+    with pytest.raises(InvalidRequest, match="make codec"):
+        opened(VOCODER)
+    assert opened(VOCODER, latent_kbit_s=0).latent_kbit_s == 0.0
+
+
+def test_a_server_of_other_weights_or_another_codec_is_refused(opened):
+    light = opened(VOCODER, device_module.CODEC_FILE)
     with pytest.raises(InternalError, match="other weights than this device's bundle"):
-        hybrid.DeviceDecoder(bundle).sentence(np.zeros(1), {"weights": "w", "voice": "v"})
+        light.sentence({}, {**DECODING, "weights": "other"})
+    with pytest.raises(InternalError, match="another codec of latents"):
+        light.sentence({}, {**DECODING, "codec": "other"})
 
 
-def test_the_client_finds_the_device_and_names_what_there_is():
-    assert decoding("device") is hybrid.decoding_transport
+@pytest.mark.parametrize("flat", [False, True])
+def test_frames_are_read_whether_they_come_with_their_shape_or_flat(opened, flat):
+    latents = np.random.default_rng(0).standard_normal((6, 9)).astype(np.float32)
+    for kbit_s in (0, 4):
+        decoder = opened(VOCODER, device_module.CODEC_FILE, latent_kbit_s=kbit_s)
+        decoder.keep_voice("v", np.ones(4, np.float32))
+        codec = decoder._codec
+        sentence = decoder.sentence({}, {**DECODING, "codec": codec.digest if codec else ""})
+        codes = codec.encode(latents, 10) if codec else np.zeros((9, 0), np.uint8)
+        response = {"latents": latents.T, "latent_codes": codes}
+        frames = sentence._frames({name: each.ravel().tolist() if flat else each for name, each in response.items()})
+        np.testing.assert_allclose(frames, codec.decode(codes) if codec else latents, atol=1e-6)
+
+
+def test_the_client_names_what_can_decode():
     with pytest.raises(InvalidRequest, match="decode is 'moon'; have server, device"):
         Client(decode="moon")
+    with pytest.raises(InvalidRequest, match="decode is 'moon'; have server, device"):
+        AsyncClient(decode="moon")
+
+
+def test_a_bundle_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "no.gsv").write_bytes(b"no")
+    with pytest.raises(InvalidRequest, match="is no bundle"):
+        Client(decode="device", bundle=tmp_path / "no.gsv")

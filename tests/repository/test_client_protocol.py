@@ -8,8 +8,10 @@ import pytest
 
 from gsv_client import fine_tunes, languages, long_texts, protocol
 from gsv_gateway import page_routes
+from gsv_gateway.device import bundle_files
 from gsv_gateway.settings import Limits
 from gsv_runtime import contract, errors, language_modes
+from gsv_runtime.inprocess import bundle_format
 
 KSERVE = {"STRING": "BYTES"}
 
@@ -47,7 +49,7 @@ def test_the_client_can_ask_after_every_model() -> None:
 
 def test_every_input_but_those_of_the_transport_is_an_option_of_the_client() -> None:
     optional = {tensor.name for tensor in contract.TTS.inputs if tensor.optional}
-    assert set(protocol.Options.__annotations__) == optional - {"encoding", "answer", "known_voice"}
+    assert set(protocol.Options.__annotations__) == optional - {"encoding", "answer", "known_voice", "latent_kbit_s"}
 
 
 def test_the_client_tells_the_values_that_the_server_allows_and_takes_by_default() -> None:
@@ -85,3 +87,8 @@ def test_the_client_raises_the_same_leaf_that_the_server_raised(leaf: type[error
 
     error = error_from_wire(leaf("it is; do that").wire_message())
     assert (type(error).__name__, str(error)) == (leaf.__name__, "it is; do that")
+
+
+def test_the_gateway_offers_devices_the_files_that_they_fetch() -> None:
+    assert bundle_files.FOR_DEVICES == bundle_format.FOR_DEVICES
+    assert bundle_files.MANIFEST_FILE == bundle_format.MANIFEST_FILE

@@ -65,7 +65,12 @@ export class SpeechClient {
 
   /** Whether a phrase can be said without a network. */
   isKept(text: string, options: SpeechOptions = {}): Promise<boolean> {
-    return this.cache.has(keyOf(text, options));
+    return this.cache.has(keyOf(text, this.#asked(options)));
+  }
+
+  #asked(options: SpeechOptions): SpeechOptions {
+    const { device } = this.settings;
+    return device ? { ...options, latent_kbit_s: device.latentKbitS } : options;
   }
 
   async #fetched(text: string, options: SpeechOptions): Promise<Error | null> {
@@ -79,6 +84,7 @@ export class SpeechClient {
   }
 
   async *#audio(text: string, options: SpeechOptions, signal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
+    options = this.#asked(options);
     const key = keyOf(text, options);
     const kept = await this.cache.get(key);
     if (kept) {

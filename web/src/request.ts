@@ -19,6 +19,8 @@ export interface SpeechOptions {
   split_method?: string;
   lexicon?: string;
   priority?: "interactive" | "batch";
+  /** At what rate a device takes latents; set by the client where there is one, so that its phrases are kept apart. */
+  latent_kbit_s?: number;
 }
 
 /** Samples a second of what is kept and played: the model's own, so that nothing is resampled on the way. */
@@ -53,4 +55,10 @@ export function bodyOf(text: string, options: SpeechOptions, seed: number, skipS
     ...(skipSamples ? { skip_samples: skipSamples } : {}),
     ...(isTimed ? { stream_format: "sse", timestamp_granularities: ["word"] } : {}),
   });
+}
+
+/** The body of `POST /v1/device/speech`, which answers with latents; all of them, since they are few bytes. */
+export function deviceBodyOf(text: string, options: SpeechOptions, seed: number, asked: Record<string, string | number>): string {
+  const { voiceVersion: _, ...given_ } = given(options) as Record<string, string | number> & { voiceVersion?: string };
+  return JSON.stringify({ model: "gpt-sovits", ...given_, ...asked, input: text, seed });
 }

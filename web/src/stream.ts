@@ -1,6 +1,7 @@
 /** Audio as it comes, over a network that may be lost in between: no word is missing and none comes twice. */
 import { Changed, Interrupted, NetworkLost, Refused } from "./errors.js";
-import { bodyOf, type SpeechOptions } from "./request.js";
+import { bodyOf, deviceBodyOf, type SpeechOptions } from "./request.js";
+import type { Device } from "./device.js";
 
 /** How patient to be, and with what. */
 export interface StreamSettings {
@@ -11,6 +12,8 @@ export interface StreamSettings {
   tries?: number;
   /** Milliseconds before the first further try; each waits twice as long as the one before, at most 5 s. */
   waitMs?: number;
+  /** Makes the sound here, of the gateway's latents. Words are not told then. */
+  device?: Device;
   /** Resolves when it is worth trying again; default: a wait, cut short by the browser's "online". */
   wait?: (ms: number, signal?: AbortSignal) => Promise<void>;
 }
@@ -62,9 +65,10 @@ export async function* speech(
     try {
       const skipped = Math.max(0, received - tail.length);
       const fitting = new Overlap(tail);
-      const body = bodyOf(text, options, seed, skipped / 2, told !== undefined);
-      const pieces = answer(settings, body, signal);
-      for await (const piece of wholeSamples(tellNew ? soundOf(pieces, tellNew) : pieces)) {
+      const pieces = settings.device
+        ? settings.device.sound(answer(settings, deviceBodyOf(text, options, seed, settings.device.asked), signal), skipped)
+        : spoken(settings, bodyOf(text, options, seed, skipped / 2, told !== undefined), signal, tellNew);
+      for await (const piece of pieces) {
         const fresh = fitting.take(piece);
         if (!fresh.length) continue;
         received += fresh.length;
@@ -85,6 +89,14 @@ export async function* speech(
       await wait(Math.max(patient, 1_000 * retryAfterS), signal);
     }
   }
+}
+
+/** Samples that the gateway speaks. */
+function spoken(
+  settings: StreamSettings, body: string, signal?: AbortSignal, tellNew?: (words: SpokenWords) => void,
+): AsyncGenerator<Uint8Array> {
+  const pieces = answer(settings, body, signal);
+  return wholeSamples(tellNew ? soundOf(pieces, tellNew) : pieces);
 }
 
 /** Compares what comes again with what was heard. */
@@ -122,7 +134,7 @@ async function* answer(settings: StreamSettings, body: string, signal?: AbortSig
   const headers: Record<string, string> = { "Content-Type": "application/json" };
   if (settings.key) headers["Authorization"] = `Bearer ${settings.key}`;
   const call = settings.fetch ?? fetch;
-  const address = `${settings.url.replace(/\/$/, "")}/v1/audio/speech`;
+  const address = `${settings.url.replace(/\/$/, "")}${settings.device ? "/v1/device/speech" : "/v1/audio/speech"}`;
   const response = await call(address, { method: "POST", headers, body, ...(signal ? { signal } : {}) });
   if (!response.ok) throw await refusal(response);
   const reader = response.body!.getReader();

@@ -31,6 +31,10 @@ export async function voices() {
   return (await (await checked(await fetch("v1/audio/voices", { headers: headers() }))).json()).voices;
 }
 
+export async function device() {
+  return (await checked(await fetch("v1/device", { headers: headers() }))).json();
+}
+
 export async function speech(fields, signal) {
   const body = JSON.stringify({ model: "gpt-sovits", ...fields });
   const options = { method: "POST", headers: headers({ "Content-Type": "application/json" }), body, signal };

@@ -1,6 +1,7 @@
 // The page: what a person does, and what is shown of it.
 import * as api from "./api.js";
 import { decode, faultsOf } from "./clip.js";
+import * as device from "./device.js";
 import { remember } from "./history.js";
 import { asked as canAsk, cannotTell, said } from "./phrases.js";
 import { Player } from "./player.js";
@@ -41,6 +42,10 @@ function showFigures(figures) {
   byId("seams").textContent = String(state.pieces);
 }
 
+function showFetched(bytes, total) {
+  tell(bytes < total ? "fetching" : "speaking", { mb: (total / 1e6).toFixed(1), percent: Math.round((100 * bytes) / total) });
+}
+
 function fields(sampleRate) {
   const found = { voice: byId("voice").value, language: byId("language").value, response_format: "pcm", sample_rate: sampleRate };
   for (const name of NUMBERS) if (byId(name).value !== "") found[name] = Number(byId(name).value);
@@ -67,12 +72,13 @@ async function speak() {
   state.abort = abort;
   try {
     const sampleRate = await player.open();
-    player.begin(clickedAt);
+    const vocoder = byId("device").checked ? await device.open(showFetched) : null;
+    player.begin(vocoder ? performance.now() : clickedAt); // fetching it once is no wait for sound
     state.pieces = 0;
     const { response_format: _, sample_rate: __, ...options } = fields(sampleRate);
     const asked = seeded({ ...fields(sampleRate), input: byId("text").value });
     transcript.begin(asked.language);
-    for await (const piece of said(asked.input, options, asked.seed, abort.signal, (words) => transcript.tell(words))) {
+    for await (const piece of said(asked.input, options, asked.seed, abort.signal, (words) => transcript.tell(words), vocoder)) {
       if (!state.pieces) {
         byId("first-byte").textContent = `${(performance.now() - clickedAt).toFixed(0)} ms`;
         transcript.say(asked.input, 0);
@@ -84,6 +90,7 @@ async function speak() {
     const how = await player.finished;
     remember(asked, player.samples(), sampleRate, byId("first-audio").textContent, fail);
     tell(how);
+    if (vocoder) byId("made-here").textContent = `${(vocoder.workS / vocoder.audioS).toFixed(2)} s/s`;
   } catch (error) {
     player.stop();
     fail(error);
@@ -331,6 +338,7 @@ function start() {
   });
   drawFrame();
   listVoices().catch(fail);
+  device.isOffered().then((offered) => { for (const id of ["device-choice", "device-figure"]) byId(id).hidden = !offered; });
 }
 
 start();

@@ -13,11 +13,11 @@ export function cannotTell(message) {
 }
 
 // Yields 16-bit samples at 32 kHz as they come, and tells words with their times behind the sound that they end in. `options` are those the person chose;
-// a drawn seed is not among them.
-export async function* said(text, options, seed, signal, told) {
-  const key = keyOf(text, options);
+// a drawn seed is not among them. With a `device` the sound is made here, and nobody tells when words are said.
+export async function* said(text, options, seed, signal, told, device) {
+  const key = keyOf(text, device ? { ...options, latent_kbit_s: device.latentKbitS } : options);
   const kept = await cache.get(key).catch(() => undefined); // a browser may refuse to keep anything
-  const settings = { url: ".", key: api.currentKey(), tries: kept ? 1 : 4 };
+  const settings = { url: ".", key: api.currentKey(), tries: kept ? 1 : 4, ...(device ? { device } : {}) };
   const pieces = [];
   const heard = [];
   const tell = (words) => {
@@ -25,7 +25,7 @@ export async function* said(text, options, seed, signal, told) {
     told(words);
   };
   try {
-    for await (const piece of speech(text, { ...options, seed }, settings, signal, asked.words ? tell : undefined)) {
+    for await (const piece of speech(text, { ...options, seed }, settings, signal, asked.words && !device ? tell : undefined)) {
       pieces.push(piece);
       yield piece;
     }

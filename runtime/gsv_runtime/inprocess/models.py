@@ -40,7 +40,7 @@ _KINDS: Mapping[str, Any] = {
     contract.T2S.name: T2SSettings,
     **dict.fromkeys(_GRAPHS, OnnxStageSettings),
 }
-_SPEAKING = (contract.ACOUSTIC, contract.VOCODER)  # graphs that every request needs; the others wait for the first
+SPEAKING = (contract.ACOUSTIC, contract.VOCODER)  # graphs that every request needs; the others wait for the first
 
 
 def read_settings(parameters: Mapping[str, Mapping[str, str]], threads: int = 0) -> dict[str, Any]:
@@ -65,14 +65,17 @@ def read_settings(parameters: Mapping[str, Mapping[str, str]], threads: int = 0)
 
 
 class DecodingModels:
-    """The graphs of a repository, each opened when it is first called; acoustic model and vocoder at once."""
+    """The graphs of a repository, each opened when it is first called; those that are needed at once."""
 
-    def __init__(self, repository: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, repository: Path, settings: Mapping[str, Any], needed: tuple[contract.Model, ...] = SPEAKING
+    ) -> None:
         """Open a repository.
 
         Args:
             repository: folder with a folder for each model, as `make build` writes it.
             settings: of `read_settings`.
+            needed: graphs that are opened at once.
 
         Raises:
             ValueError: a graph is missing.
@@ -81,7 +84,7 @@ class DecodingModels:
         self._settings = settings
         self._graphs: dict[str, OpenedStage] = {}
         self._opening = threading.Lock()
-        for model in _SPEAKING:
+        for model in needed:
             self._graph(model)
 
     @property

@@ -9,7 +9,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from gsv_runtime import contract
-from gsv_runtime.contract import AS_TOKENS, COMPUTED, MEMORY, SAMPLE_RATE_HZ, TOKENS_PER_SECOND
+from gsv_runtime.contract import (
+    AS_LATENTS,
+    AS_TOKENS,
+    COMPUTED,
+    MEMORY,
+    SAMPLE_RATE_HZ,
+    SAMPLES_PER_FRAME,
+    TOKENS_PER_SECOND,
+)
 from gsv_runtime.jobs import OpenStages, Replies, Reply
 from gsv_runtime.models.leased_stages import ModelStages
 from gsv_runtime.speech_request import ReferenceRequest, SpeechRequest
@@ -22,6 +30,8 @@ from gsv_runtime.tts.scheduling.paced_stages import Clock, PacedStages, Priority
 from gsv_runtime.tts.scheduling.playback import Playback
 from gsv_runtime.tts.served_models import ServedModel, ServedModels
 from gsv_runtime.tts.stream_ledger import StreamLedger
+from gsv_runtime.tts.synthesis.latent_answers import codec_for, latent_outputs
+from gsv_runtime.tts.synthesis.latent_codec import LatentCodec
 from gsv_runtime.tts.synthesis.loudness import amplified, gain_to, own_loudness
 from gsv_runtime.tts.synthesis.pieces import Reuse
 from gsv_runtime.tts.synthesis.responses import Chunk, chunk_outputs
@@ -45,6 +55,7 @@ class SpeechContext:
     run_ahead: Prefetch
     ledger: StreamLedger
     clock: Clock
+    codec: LatentCodec | None = None  # of latents, if the repository has one
     is_short_of_memory: Callable[[], bool] = lambda: False  # tritonserver, which keeps what clients do not read
 
 
@@ -81,6 +92,9 @@ class SpeechJob:
         if request.answer == AS_TOKENS:
             yield from self._tokens(served, stages, voice, self._gain(served, voice, stages, guard))
             return
+        if request.answer == AS_LATENTS:
+            yield from self._latents(served, stages, token_stages, voice, self._gain(served, voice, stages, guard))
+            return
         answer = cache.answers.find(request, voice)
         if answer is not None:
             yield from self._again(answer, guard)
@@ -102,6 +116,16 @@ class SpeechJob:
                 audio_s = chunk.tokens.size / TOKENS_PER_SECOND
                 context.ledger.sent(self._playback, audio_s, chunk.finish_reason, is_computed=True)
                 yield Reply(token_outputs(chunk, request, voice, schedule, gain), chunk.last)
+
+    def _latents(self, served: ServedModel, stages: Stages, token_stages: Stages, voice: Voice, gain: float) -> Replies:
+        """Reply with latents, of which a device makes the audio."""
+        context, request, pipeline = self._context, self._request, served.pipeline
+        schedule, codec = pipeline.schedule_of(request), codec_for(request, context.codec, served.facts.weights_digest)
+        with closing(pipeline.latents(request, voice, stages, token_stages, context.run_ahead)) as chunks:
+            for chunk in chunks:
+                audio_s = chunk.heard_frames * SAMPLES_PER_FRAME / SAMPLE_RATE_HZ
+                context.ledger.sent(self._playback, audio_s, chunk.finish_reason, is_computed=True)
+                yield Reply(latent_outputs(chunk, request, voice, schedule, gain, codec), chunk.last)
 
     def leave(self, failure: Exception | None) -> None:
         """Give the place back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +14,11 @@ from gsv_runtime import contract
 from gsv_runtime.errors import SynthesisError
 from gsv_runtime.jobs import ReadInputs
 from gsv_runtime.metrics import Metrics, NoMetrics
-from gsv_runtime.model_files import PHONE_DURATIONS_FILE, PHONE_TABLE_FILE
+from gsv_runtime.model_files import LATENT_CODEC_FILE, PHONE_DURATIONS_FILE, PHONE_TABLE_FILE
 from gsv_runtime.models.catalogue import Catalogue
 from gsv_runtime.settings import TtsSettings
 from gsv_runtime.speech_request import parse_speech_request
+from gsv_runtime.tts.codec_file import read_codec
 from gsv_runtime.tts.job import SpeechContext, SpeechJob
 from gsv_runtime.tts.prefetch import Prefetch
 from gsv_runtime.tts.reuse.speech_cache import SpeechCache
@@ -26,8 +28,11 @@ from gsv_runtime.tts.served_models import ServedModels
 from gsv_runtime.tts.stream_ledger import StreamLedger
 from gsv_runtime.tts.synthesis.alignment import PhoneTable
 from gsv_runtime.tts.synthesis.chunking import chunk_schedule
+from gsv_runtime.tts.synthesis.latent_codec import LatentCodec
 from gsv_runtime.tts.synthesis.pipeline import Pipeline
 from gsv_runtime.voices.opening import open_voices
+
+logger = logging.getLogger("gsv.tts")
 
 
 def _table(repository: Path) -> PhoneTable | None:
@@ -38,6 +43,18 @@ def _table(repository: Path) -> PhoneTable | None:
     durations = path.with_name(PHONE_DURATIONS_FILE)
     lasting = np.load(durations).astype(np.float32) if durations.is_file() else None
     return PhoneTable(np.load(path).astype(np.float32), lasting)
+
+
+def _codec(repository: Path) -> LatentCodec | None:
+    """What writes latents in few bits, if `make codec` has trained it."""
+    path = repository / contract.TTS.name / "1" / LATENT_CODEC_FILE
+    if not path.is_file():
+        return None
+    try:
+        return read_codec(path)
+    except (ValueError, OSError) as failure:
+        logger.warning("codec of latents left out reason=%s", failure)
+        return None
 
 
 class SpeechService:
@@ -72,6 +89,7 @@ class SpeechService:
             Prefetch(self._pool),
             StreamLedger(AdmissionLimits.of(settings), metrics, clock),
             clock,
+            _codec(repository),
             is_short_of_memory,
         )
 

@@ -24,6 +24,7 @@ NODE = [
     "playwright-core@1.65.1",
     "axe-core",
     "onnxruntime-node@1.30.0",
+    "onnxruntime-web@1.30.0",
     "typescript@7.0.2",
     "fake-indexeddb@6.2.8",
 ]

@@ -44,7 +44,11 @@ export class SpeechClient {
     }
     /** Whether a phrase can be said without a network. */
     isKept(text, options = {}) {
-        return this.cache.has(keyOf(text, options));
+        return this.cache.has(keyOf(text, this.#asked(options)));
+    }
+    #asked(options) {
+        const { device } = this.settings;
+        return device ? { ...options, latent_kbit_s: device.latentKbitS } : options;
     }
     async #fetched(text, options) {
         try {
@@ -58,6 +62,7 @@ export class SpeechClient {
         }
     }
     async *#audio(text, options, signal) {
+        options = this.#asked(options);
         const key = keyOf(text, options);
         const kept = await this.cache.get(key);
         if (kept) {

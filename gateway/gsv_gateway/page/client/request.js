@@ -29,3 +29,8 @@ export function bodyOf(text, options, seed, skipSamples, isTimed = false) {
         ...(isTimed ? { stream_format: "sse", timestamp_granularities: ["word"] } : {}),
     });
 }
+/** The body of `POST /v1/device/speech`, which answers with latents; all of them, since they are few bytes. */
+export function deviceBodyOf(text, options, seed, asked) {
+    const { voiceVersion: _, ...given_ } = given(options);
+    return JSON.stringify({ model: "gpt-sovits", ...given_, ...asked, input: text, seed });
+}

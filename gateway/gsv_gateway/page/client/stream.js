@@ -1,6 +1,6 @@
 /** Audio as it comes, over a network that may be lost in between: no word is missing and none comes twice. */
 import { Changed, Interrupted, NetworkLost, Refused } from "./errors.js";
-import { bodyOf } from "./request.js";
+import { bodyOf, deviceBodyOf } from "./request.js";
 const OVERLAP_SAMPLES = 320; // 10 ms that are asked for again, to see that the rest fits
 const LONGEST_WAIT_MS = 5_000;
 /**
@@ -22,9 +22,10 @@ export async function* speech(text, options, settings, signal, told) {
         try {
             const skipped = Math.max(0, received - tail.length);
             const fitting = new Overlap(tail);
-            const body = bodyOf(text, options, seed, skipped / 2, told !== undefined);
-            const pieces = answer(settings, body, signal);
-            for await (const piece of wholeSamples(tellNew ? soundOf(pieces, tellNew) : pieces)) {
+            const pieces = settings.device
+                ? settings.device.sound(answer(settings, deviceBodyOf(text, options, seed, settings.device.asked), signal), skipped)
+                : spoken(settings, bodyOf(text, options, seed, skipped / 2, told !== undefined), signal, tellNew);
+            for await (const piece of pieces) {
                 const fresh = fitting.take(piece);
                 if (!fresh.length)
                     continue;
@@ -49,6 +50,11 @@ export async function* speech(text, options, settings, signal, told) {
             await wait(Math.max(patient, 1_000 * retryAfterS), signal);
         }
     }
+}
+/** Samples that the gateway speaks. */
+function spoken(settings, body, signal, tellNew) {
+    const pieces = answer(settings, body, signal);
+    return wholeSamples(tellNew ? soundOf(pieces, tellNew) : pieces);
 }
 /** Compares what comes again with what was heard. */
 class Overlap {
@@ -82,7 +88,7 @@ async function* answer(settings, body, signal) {
     if (settings.key)
         headers["Authorization"] = `Bearer ${settings.key}`;
     const call = settings.fetch ?? fetch;
-    const address = `${settings.url.replace(/\/$/, "")}/v1/audio/speech`;
+    const address = `${settings.url.replace(/\/$/, "")}${settings.device ? "/v1/device/speech" : "/v1/audio/speech"}`;
     const response = await call(address, { method: "POST", headers, body, ...(signal ? { signal } : {}) });
     if (!response.ok)
         throw await refusal(response);

@@ -39,11 +39,115 @@ class Noise:
     scale: float
 
 
-class SentenceDecoder:
-    """Turns one sentence's tokens into waveform, piece by piece; the pieces simply follow one another.
+class SentenceLatents:
+    """Turns one sentence's tokens into latent frames, window by window.
 
-    Keeps the sentence's tokens, the noise of one window and the tail of one chunk: memory does not grow with audio.
+    Keeps the sentence's tokens and the noise of one window: memory does not grow with audio.
     """
+
+    def __init__(
+        self,
+        phones: Array,
+        global_condition: Array,
+        noise: Noise,
+        speed: float,
+        facts: CheckpointFacts,
+        stages: Stages,
+        schedule: ChunkSchedule,
+    ) -> None:
+        """Prepare; no stage is called before the windows of the first `push` are asked for.
+
+        Args:
+            phones: [P] int64, of the target only.
+            global_condition: [1, global_dim] float32.
+            noise: of this sentence.
+            speed: 0.5 to 2; 1 is as spoken.
+            facts: of the checkpoint.
+            stages: the stages, for this request.
+            schedule: where to cut.
+        """
+        self._phones = phones
+        self._global_condition = global_condition
+        self._noise = NoiseFrames(noise, facts.latent_dim)
+        self._speed = speed
+        self._field = ReceptiveField(facts.flow_receptive_field_frames, facts.vocoder_receptive_field_frames)
+        self._stages = stages
+        self._schedule = schedule
+        self._next_chunk = 0
+        self.tokens = np.zeros(0, dtype=np.int64)  # [T], all that came
+
+    def push(self, tokens: Array, finished: bool) -> Iterator[tuple[Window, Array]]:
+        """Take tokens; the acoustic model is called as the windows are asked for.
+
+        Args:
+            tokens: [T] int64, those that follow the ones pushed before; may be empty.
+            finished: whether the sentence has no more.
+
+        Returns:
+            Windows that can be decoded, each with the latents of its `vocoded` frames, [latent_dim, V] float32.
+
+        Raises:
+            InternalError: the sentence ended without a token.
+        """
+        self.tokens = np.concatenate([self.tokens, tokens])
+        if finished and self.tokens.size == 0:
+            raise InternalError("stage t2s ended a sentence without a token")
+        return self._windows(finished)
+
+    def _windows(self, finished: bool) -> Iterator[tuple[Window, Array]]:
+        while found := window(self._schedule, self._field, self._speed, self._next_chunk, self.tokens.size, finished):
+            self._next_chunk += 1
+            noise = self._noise.take(found.latents.start, found.latents.stop)
+            tokens, bucket = self.tokens[found.tokens.start : found.tokens.stop], self._schedule.bucket
+            latents = window_latents(found, tokens, self._phones, noise, self._global_condition, self._stages, bucket)
+            yield found, latents[:, found.vocoded.within(found.latents)]
+            if found.last:
+                return
+
+
+class ChunkVocoder:
+    """Turns the latents of one sentence's chunks into waveform; the pieces simply follow one another.
+
+    Keeps the tail of one chunk, in which it goes over to the next.
+    """
+
+    def __init__(self, global_condition: Array, stages: Stages, bucket: int) -> None:
+        """Prepare.
+
+        Args:
+            global_condition: [1, global_dim] float32.
+            stages: the vocoder, for this request.
+            bucket: frames are padded to a multiple of this.
+        """
+        self._global_condition = global_condition
+        self._stages = stages
+        self._bucket = bucket
+        self._tail = np.zeros(0, dtype=np.float32)
+
+    def piece(self, latents: Array, heard: slice) -> Array:
+        """Make the waveform of one chunk and join it to the one before.
+
+        Args:
+            latents: [latent_dim, V] float32, of the chunk and what the vocoder sees around it.
+            heard: frames of the chunk among them.
+
+        Returns:
+            [N] float32 in [-1, 1] at 32 kHz, N > 0.
+
+        Raises:
+            InternalError: the audio is not finite.
+        """
+        samples = vocoded(latents, self._global_condition, self._stages, self._bucket)
+        start, stop = heard.start * SAMPLES_PER_FRAME, heard.stop * SAMPLES_PER_FRAME
+        piece, tail = samples[start:stop], self._tail
+        overlap = min(tail.size, piece.size)
+        piece[:overlap] = crossfade(tail[:overlap], piece[:overlap])
+        self._tail = samples[stop : stop + CROSSFADE_FRAMES * SAMPLES_PER_FRAME].copy()
+        return piece
+
+
+class SentenceDecoder:
+    """Turns one sentence's tokens into waveform, piece by piece."""
 
     def __init__(
         self,
@@ -56,28 +160,13 @@ class SentenceDecoder:
         schedule: ChunkSchedule,
         alignment: Alignment | None = None,
     ) -> None:
-        """Prepare; no stage is called before the pieces of the first `push` are asked for.
+        """Prepare; arguments as `SentenceLatents`.
 
         Args:
-            phones: [P] int64, of the target only.
-            global_condition: [1, global_dim] float32.
-            noise: of this sentence.
-            speed: 0.5 to 2; 1 is as spoken.
-            facts: of the checkpoint.
-            stages: the stages, for this request.
-            schedule: where to cut.
             alignment: finds which phone each token speaks; None: nobody asks.
         """
-        self._phones = phones
-        self._global_condition = global_condition
-        self._noise = NoiseFrames(noise, facts.latent_dim)
-        self._speed = speed
-        self._field = ReceptiveField(facts.flow_receptive_field_frames, facts.vocoder_receptive_field_frames)
-        self._stages = stages
-        self._schedule = schedule
-        self._tokens = np.zeros(0, dtype=np.int64)
-        self._next_chunk = 0
-        self._tail = np.zeros(0, dtype=np.float32)
+        self._latents = SentenceLatents(phones, global_condition, noise, speed, facts, stages, schedule)
+        self._vocoder = ChunkVocoder(global_condition, stages, schedule.bucket)
         self._is_complete = False
         self._alignment = alignment
         self.token_phones: Array | None = None  # [T] of the piece handed out last, if they are looked for
@@ -100,40 +189,20 @@ class SentenceDecoder:
         Raises:
             InternalError: the sentence ended without a token; from the iterator: the audio is not finite.
         """
-        self._tokens = np.concatenate([self._tokens, tokens])
-        if finished and self._tokens.size == 0:
-            raise InternalError("stage t2s ended a sentence without a token")
-        return self._pieces(finished)
+        return self._pieces(self._latents.push(tokens, finished))
 
-    def _pieces(self, finished: bool) -> Iterator[Array]:
-        while found := window(self._schedule, self._field, self._speed, self._next_chunk, self._tokens.size, finished):
-            self._next_chunk += 1
-            piece = self._decode(found)
+    def _pieces(self, windows: Iterator[tuple[Window, Array]]) -> Iterator[Array]:
+        for found, latents in windows:
+            piece = self._vocoder.piece(latents, found.chunk.within(found.vocoded))
             self._is_complete = found.last
             self.token_phones = self._aligned(found)
             yield piece
-            if found.last:
-                return
 
     def _aligned(self, found: Window) -> Array | None:
         """The phone of each token of the chunk just decoded."""
         if self._alignment is None:
             return None
-        return self._alignment.advance(self._tokens[: found.tokens.stop], found.last)
-
-    def _decode(self, found: Window) -> Array:
-        """Decode one chunk and join it to the one before; [N] float32."""
-        noise = self._noise.take(found.latents.start, found.latents.stop)
-        tokens = self._tokens[found.tokens.start : found.tokens.stop]
-        bucket = self._schedule.bucket
-        samples = decode_window(found, tokens, self._phones, noise, self._global_condition, self._stages, bucket)
-        heard = found.chunk.within(found.vocoded)
-        start, stop = heard.start * SAMPLES_PER_FRAME, heard.stop * SAMPLES_PER_FRAME
-        piece, tail = samples[start:stop], self._tail
-        overlap = min(tail.size, piece.size)
-        piece[:overlap] = crossfade(tail[:overlap], piece[:overlap])
-        self._tail = samples[stop : stop + CROSSFADE_FRAMES * SAMPLES_PER_FRAME].copy()
-        return piece
+        return self._alignment.advance(self._latents.tokens[: found.tokens.stop], found.last)
 
 
 class NoiseFrames:
@@ -182,10 +251,11 @@ def decode_tokens(tokens: Array, phones: Array, noise: Array, global_condition: 
         InternalError: the audio is not finite (never silence instead of an error).
     """
     whole = whole_window(tokens.size, noise.shape[1])
-    return decode_window(whole, tokens, phones, noise, global_condition, stages, bucket=1)
+    latents = window_latents(whole, tokens, phones, noise, global_condition, stages, bucket=1)
+    return vocoded(latents, global_condition, stages, bucket=1)
 
 
-def decode_window(
+def window_latents(
     found: Window,
     tokens: Array,
     phones: Array,
@@ -194,7 +264,7 @@ def decode_window(
     stages: Stages,
     bucket: int,
 ) -> Array:
-    """Decode one window through the acoustic model and the vocoder.
+    """Make the latent frames of one window.
 
     Args:
         found: the window.
@@ -202,16 +272,13 @@ def decode_window(
         phones: [P] int64, of the whole target.
         noise: [latent_dim, F] float32 of `found.latents`, already scaled.
         global_condition: [1, global_dim] float32.
-        stages: the stages.
+        stages: the acoustic model.
         bucket: each axis is padded to a multiple of this.
 
     Returns:
-        [N] float32 in [-1, 1], of `found.vocoded`.
-
-    Raises:
-        InternalError: the audio is not finite (never silence instead of an error).
+        [latent_dim, F] float32 of `found.latents`; padding may follow.
     """
-    latents = stages.call(
+    latents: Array = stages.call(
         contract.ACOUSTIC,
         semantic_tokens=_padded(tokens, bucket),
         token_lengths=[[tokens.size]],
@@ -222,12 +289,31 @@ def decode_window(
         frame_positions=_padded(found.frame_positions, bucket),
         frame_lengths=[[len(found.latents)]],
     )["latents"][0]
+    return latents
+
+
+def vocoded(latents: Array, global_condition: Array, stages: Stages, bucket: int) -> Array:
+    """Make the waveform of latent frames.
+
+    Args:
+        latents: [latent_dim, F] float32.
+        global_condition: [1, global_dim] float32.
+        stages: the vocoder.
+        bucket: frames are padded to a multiple of this.
+
+    Returns:
+        [640 F] float32 in [-1, 1].
+
+    Raises:
+        InternalError: the audio is not finite (never silence instead of an error).
+    """
+    frames = latents.shape[1]
     waveform = stages.call(
         contract.VOCODER,
-        latents=_padded(latents[:, found.vocoded.within(found.latents)], bucket),
-        frame_lengths=[[len(found.vocoded)]],
+        latents=_padded(latents, bucket),
+        frame_lengths=[[frames]],
         global_condition=global_condition,
-    )["waveform"][0, : len(found.vocoded) * SAMPLES_PER_FRAME]
+    )["waveform"][0, : frames * SAMPLES_PER_FRAME]
     if not np.isfinite(waveform).all():
         raise InternalError("stage vocoder answered with samples that are not finite")
     return np.clip(waveform, -1.0, 1.0)  # changes nothing after the vocoder's tanh, but for a runtime that rounds

@@ -25,7 +25,8 @@ from gsv_runtime.tensors import Array
 from gsv_runtime.text.sentences import FeaturesInGroups, Sentence, unflatten
 from gsv_runtime.tts.synthesis.alignment import Alignment, PhoneTable
 from gsv_runtime.tts.synthesis.chunking import WHOLE_SENTENCE, ChunkSchedule
-from gsv_runtime.tts.synthesis.decoding import Noise, SentenceDecoder
+from gsv_runtime.tts.synthesis.decoding import Noise, SentenceDecoder, SentenceLatents
+from gsv_runtime.tts.synthesis.latent_answers import LatentChunk, numbered, sent_frames
 from gsv_runtime.tts.synthesis.pieces import (
     AudioPiece,
     NoReuse,
@@ -123,6 +124,36 @@ class Pipeline:
             assert isinstance(piece, TokenPiece)  # without reuse there is no other
             yield piece
 
+    def latents(
+        self,
+        request: SpeechRequest,
+        voice: Voice,
+        stages: Stages,
+        token_stages: Stages | None = None,
+        run_ahead: RunAhead = in_step,
+    ) -> Generator[LatentChunk, None, None]:
+        """Make the latents of a text, for a device that has the vocoder; arguments and errors as `speak`."""
+        source = self._pieces(request, voice, token_stages or stages, NoReuse())
+        with closing(source), closing(self._ahead(source, run_ahead)) as pieces:
+            yield from numbered(self._latent_frames(request, voice, stages, pieces))
+
+    def _latent_frames(
+        self, request: SpeechRequest, voice: Voice, stages: Stages, pieces: Pieces
+    ) -> Iterator[tuple[SentenceTask, Array, int, str, dict[str, float]]]:
+        """Latents as tokens come: of which sentence, the frames, how many are heard, why it ended, times by stage."""
+        latents: SentenceLatents | None = None
+        times_ms: dict[str, float] = {}
+        for piece in pieces:
+            assert isinstance(piece, TokenPiece)  # without reuse there is no other
+            latents = latents or SentenceLatents(*self._decoded_by(piece.task, request, voice, stages))
+            times_ms = added(times_ms, piece.times_ms)
+            for found, frames in latents.push(piece.tokens, finished=piece.finish_reason != ""):
+                times_ms = added(times_ms, stages.take_times_ms())
+                yield (piece.task, *sent_frames(found, frames), piece.finish_reason if found.last else "", times_ms)
+                times_ms = {}
+            if piece.finish_reason:
+                latents = None
+
     def schedule_of(self, request: SpeechRequest) -> ChunkSchedule:
         """Return where the sentences of a request are cut."""
         return self._schedule if request.streaming == BY_CHUNK else WHOLE_SENTENCE
@@ -195,16 +226,16 @@ class Pipeline:
                 decoder = None
 
     def _decoder(self, task: SentenceTask, request: SpeechRequest, voice: Voice, stages: Stages) -> SentenceDecoder:
-        return SentenceDecoder(
-            task.sentence.phones,
-            voice.global_condition,
-            Noise(task.seed, request.noise_scale),
-            spoken_speed(request, task.sentence),
-            self._facts,
-            stages,
-            self.schedule_of(request),
-            self._alignment(task.sentence) if request.is_timed else None,
-        )
+        alignment = self._alignment(task.sentence) if request.is_timed else None
+        return SentenceDecoder(*self._decoded_by(task, request, voice, stages), alignment)
+
+    def _decoded_by(
+        self, task: SentenceTask, request: SpeechRequest, voice: Voice, stages: Stages
+    ) -> tuple[Array, Array, Noise, float, CheckpointFacts, Stages, ChunkSchedule]:
+        """What `SentenceLatents` and `SentenceDecoder` take of a sentence."""
+        noise, speed = Noise(task.seed, request.noise_scale), spoken_speed(request, task.sentence)
+        schedule = self.schedule_of(request)
+        return task.sentence.phones, voice.global_condition, noise, speed, self._facts, stages, schedule
 
     def _watch(self, sentence: Sentence) -> Watch:
         if self._table is None or self._table.durations is None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from gsv_runtime.contract import COMPUTED, SAMPLE_RATE_HZ
 from gsv_runtime.speech_request import SpeechRequest
 from gsv_runtime.tensors import Array, Arrays
 from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
-from gsv_runtime.tts.synthesis.pieces import SentenceTask, TokenPiece, spoken_speed
+from gsv_runtime.tts.synthesis.device_answers import device_outputs
+from gsv_runtime.tts.synthesis.pieces import SentenceTask, TokenPiece
 from gsv_runtime.tts.synthesis.responses import added
 from gsv_runtime.voices.store import Voice
 
@@ -41,7 +39,6 @@ def join_tokens(pieces: Iterator[TokenPiece], schedule: ChunkSchedule) -> Iterat
     Args:
         pieces: in order, sentence after sentence.
         schedule: where the device cuts.
-        gain: what the speech is multiplied by, see `loudness.amplified`.
 
     Yields:
         Chunks, numbered from 0.
@@ -67,52 +64,9 @@ def join_tokens(pieces: Iterator[TokenPiece], schedule: ChunkSchedule) -> Iterat
 def token_outputs(
     chunk: TokenChunk, request: SpeechRequest, voice: Voice, schedule: ChunkSchedule, gain: float
 ) -> Arrays:
-    """Outputs of contract.TTS for tokens.
-
-    Args:
-        chunk: the tokens.
-        request: how they are to be spoken.
-        voice: who speaks; sent with the first chunk, unless the device has it.
-        schedule: where the device cuts.
-    """
-    sentence = chunk.task.sentence
-    sends_voice = chunk.number == 0 and request.known_voice != voice.content
+    """Outputs of contract.TTS for tokens; arguments as `device_outputs`."""
     return {
-        "waveform": np.zeros(0, dtype=np.float32),
-        "audio_base64": np.array([""], dtype=np.object_),
-        "sample_rate_hz": np.array([SAMPLE_RATE_HZ], dtype=np.int32),
-        "chunk_index": np.array([chunk.number], dtype=np.int32),
-        "sentence_index": np.array([chunk.task.index], dtype=np.int32),
-        "sentence": np.array([sentence.text if chunk.first else ""], dtype=np.object_),
-        "timing_ms": np.array([json.dumps({name: round(ms, 3) for name, ms in chunk.timing_ms.items()})], np.object_),
-        "finish_reason": np.array([chunk.finish_reason], dtype=np.object_),
-        "final": np.array([chunk.last], dtype=np.bool_),
-        "source": np.array([COMPUTED], dtype=np.object_),
-        "dropped": np.array(sentence.dropped if chunk.number == 0 else (), dtype=np.object_),
-        "words": np.array((), dtype=np.object_),
-        "word_faults": np.array((), dtype=np.object_),
-        "warnings": np.array(voice.report.get("warnings", ()) if chunk.number == 0 else (), dtype=np.object_),
+        **device_outputs(chunk, request, voice, schedule, gain),
         "semantic_tokens": chunk.tokens.astype(np.int32),
-        "phones": (sentence.phones if chunk.first else np.zeros(0)).astype(np.int32),
-        "decoding": np.array(
-            [_decoding(chunk, request, voice, schedule, gain) if chunk.first else ""], dtype=np.object_
-        ),
-        "global_condition": voice.global_condition[0] if sends_voice else np.zeros(0, dtype=np.float32),
+        "phones": (chunk.task.sentence.phones if chunk.first else np.zeros(0)).astype(np.int32),
     }
-
-
-def _decoding(chunk: TokenChunk, request: SpeechRequest, voice: Voice, schedule: ChunkSchedule, gain: float) -> str:
-    """What a device needs for a sentence beside tokens, phones and voice, as JSON."""
-    sentence = chunk.task.sentence
-    default_pause_s = 0.0 if chunk.task.last else request.pause_s
-    facts: dict[str, Any] = {
-        "seed": chunk.task.seed,
-        "noise_scale": request.noise_scale,
-        "speed": spoken_speed(request, sentence),
-        "pause_s": default_pause_s if sentence.pause_after_s is None else sentence.pause_after_s,
-        "gain": gain,
-        "schedule": list(astuple(schedule)),
-        "voice": voice.content,
-        "weights": voice.weights_digest,
-    }
-    return json.dumps(facts)

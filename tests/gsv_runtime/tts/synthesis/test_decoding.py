@@ -7,7 +7,17 @@ import pytest
 
 from gsv_runtime.errors import InternalError
 from gsv_runtime.tts.synthesis.chunking import WHOLE_SENTENCE, ChunkSchedule, Span, Window, num_frames, whole_window
-from gsv_runtime.tts.synthesis.decoding import Noise, NoiseFrames, SentenceDecoder, decode_window, standard_noise
+from gsv_runtime.tts.synthesis.decoding import (
+    ChunkVocoder,
+    Noise,
+    NoiseFrames,
+    SentenceDecoder,
+    SentenceLatents,
+    standard_noise,
+    vocoded,
+    window_latents,
+)
+from gsv_runtime.tts.synthesis.latent_answers import LatentReader, sent_frames
 
 SCHEDULE = ChunkSchedule(first_tokens=4, max_tokens=8, lookahead_tokens=3, encoder_tokens=200, bucket=1)
 PHONES, CONDITION = np.arange(5), np.ones((1, 4), np.float32)
@@ -75,7 +85,8 @@ def test_at_another_speed_the_pieces_are_the_whole_on_the_grid_of_that_speed(dec
     whole = Window(Span(0, 40), everything, everything, everything, speed, last=True)
     noise = NoiseFrames(Noise(5, 0.5), 3).take(0, len(everything))
     stages = make_stages(acoustic=acoustic, vocoder=vocoder)
-    expected = decode_window(whole, np.arange(40) % 7, PHONES, noise, CONDITION, stages, bucket=1)
+    latents = window_latents(whole, np.arange(40) % 7, PHONES, noise, CONDITION, stages, bucket=1)
+    expected = vocoded(latents, CONDITION, stages, bucket=1)
     np.testing.assert_allclose(np.concatenate(streamed), expected, atol=1e-6)
     strayed = whole.frame_positions - whole_window(40, len(everything)).frame_positions
     assert np.abs(strayed).max() <= speed
@@ -163,3 +174,18 @@ def test_samples_beyond_full_scale_are_clipped(decode, make_stages):
     loud = make_stages(vocoder=lambda inputs, _: {"waveform": np.full((1, 640 * inputs["latents"].shape[2]), -4.0)})
     pieces, _ = decode(stages=loud)
     assert np.abs(np.concatenate(pieces)).max() == 1.0
+
+
+@pytest.mark.parametrize("speed", [1.0, 0.7, 1.5])
+@pytest.mark.parametrize("schedule", [WHOLE_SENTENCE, dataclasses.replace(SCHEDULE, lookahead_tokens=6, bucket=8)])
+def test_a_device_that_is_sent_each_chunks_latents_makes_the_same_audio(decode, facts, make_stages, schedule, speed):
+    expected, _ = decode(speed=speed, schedule=schedule)
+    stages = make_stages(acoustic=acoustic, vocoder=vocoder)
+    latents = SentenceLatents(PHONES, CONDITION, Noise(5, 0.5), speed, facts, stages, schedule)
+    sent = [sent_frames(*each) for each in latents.push(np.arange(40) % 7, finished=True)]
+    reader, device = LatentReader(2), ChunkVocoder(CONDITION, stages, schedule.bucket)
+    pieces = [device.piece(*reader.take(frames, heard_frames)) for frames, heard_frames in sent]
+    assert [piece.size for piece in pieces] == [piece.size for piece in expected]
+    np.testing.assert_allclose(np.concatenate(pieces), np.concatenate(expected), atol=1e-6)
+    again = sum(frames.shape[1] - heard_frames for frames, heard_frames in sent)
+    assert again <= 3 * (len(sent) - 1)  # what the vocoder sees beyond a chunk, and the seam

@@ -59,7 +59,7 @@ def test_a_sentence_at_once_is_one_response():
 
 
 def outputs(known_voice="", number=0, **of):
-    request = SimpleNamespace(noise_scale=0.5, speed=1.2, pause_s=0.3, known_voice=known_voice)
+    request = SimpleNamespace(noise_scale=0.5, speed=1.2, pause_s=0.3, final_pause_s=0.25, known_voice=known_voice)
     condition = np.ones((1, 4), np.float32)
     voice = SimpleNamespace(
         content="abc", weights_digest="w", global_condition=condition, report={"warnings": ["noisy"]}
@@ -74,11 +74,12 @@ def test_a_sentences_first_response_says_how_to_make_its_audio():
         "seed": 11,
         "noise_scale": 0.5,
         "speed": 1.2 * 1.5,
-        "pause_s": 0.0,  # none after the last sentence
+        "pause_s": 0.25,  # the one after the last sentence
         "gain": 2.0,
         "schedule": [4, 8, 2, 10, 1],
         "voice": "abc",
         "weights": "w",
+        "codec": "",
     }
     assert found["phones"].tolist() == [0, 1, 2]
     assert (found["waveform"].size, found["sentence"][0], found["warnings"].tolist()) == (0, "sentence 0", ["noisy"])

@@ -1,0 +1,1 @@
+"""Devices that make the audio themselves: what they need, and latents instead of audio."""
