@@ -46,7 +46,7 @@ _ROUNDS = 12  # of k-means
 
 
 @dataclass(frozen=True)
-class Plan:
+class CodecPlan:
     """What is trained on what."""
 
     weights: Path
@@ -59,7 +59,7 @@ class Plan:
     threads: int
 
 
-def make_codec(plan: Plan) -> Path:
+def make_codec(plan: CodecPlan) -> Path:
     """Train, write the file beside `tts` of the repository, and tell what the rates lose; returns the file.
 
     Raises:
@@ -193,10 +193,10 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def plan_of(asked: argparse.Namespace) -> Plan:
+def plan_of(asked: argparse.Namespace) -> CodecPlan:
     """The plan of a command line."""
     chosen = Chosen(asked.t2s, asked.sovits, asked.base)
-    return Plan(
+    return CodecPlan(
         asked.weights,
         chosen,
         asked.repository,
