@@ -145,14 +145,7 @@ class AsyncClient:
     async def latents(
         self, text: str, kbit_s: float = 8.0, known_voice: str = "", **options: Unpack[Options]
     ) -> AsyncGenerator[LatentPart, None]:
-        """Say `text` and hand over latents instead of audio, for a device that has the vocoder.
-
-        Args:
-            text: What to say, at most as long as one request may be.
-            kbit_s: Of the server's codec; 0: latents as they are.
-            known_voice: Content of the voice that the device has, of an earlier `LatentPart.decoding`.
-            **options: See `gsv_client.Options`.
-        """
+        """Say `text` and hand over latents instead of audio; see `gsv_client.Client.latents`."""
         inputs = latents.latent_inputs(protocol.tts_inputs(text, options, "float32"), kbit_s, known_voice)
         answers = self._send(inputs)
         try:

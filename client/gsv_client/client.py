@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gsv_client import fine_tunes, phones, protocol
+from gsv_client import fine_tunes, latents, phones, protocol
 from gsv_client.audio import Audio, Chunk, Playback, join_chunks
 from gsv_client.decoders import SERVER, open_decoder
 from gsv_client.errors import ConnectionFailed, InternalError, SynthesisError, VoiceNotFound
 from gsv_client.fine_tunes import FineTune
+from gsv_client.latents import LatentPart
 from gsv_client.long_texts import Parts, parts_of
 from gsv_client.protocol import ReferenceAudio, Voice
 from gsv_client.retries import retrying
@@ -164,6 +165,25 @@ class Client:
         inputs = protocol.tts_inputs(text, options, self._transport.encoding)
         parts = Parts(parts_of(text), protocol.pause_between_s(options), text)
         return SpeechStream(lambda part: self._send(protocol.with_text(inputs, part, parts.at_last)), parts)
+
+    def latents(
+        self, text: str, kbit_s: float = 8.0, known_voice: str = "", **options: Unpack[Options]
+    ) -> Generator[LatentPart, None, None]:
+        """Say `text` and hand over latents instead of audio, for a device that has the vocoder.
+
+        Args:
+            text: What to say, at most as long as one request may be.
+            kbit_s: Of the server's codec; 0: latents as they are.
+            known_voice: Content of the voice that the device has, of an earlier `LatentPart.decoding`.
+            **options: See `gsv_client.Options`.
+        """
+        inputs = latents.latent_inputs(protocol.tts_inputs(text, options, "float32"), kbit_s, known_voice)
+        answers = self._send(inputs)
+        try:
+            for arrival in answers:
+                yield latents.parse_part(arrival.response)
+        finally:
+            answers.close()
 
     def _send(self, inputs: protocol.Tensors) -> Generator[Arrival, None, None]:
         """Yield the answers of one synthesis; until the first has come, the request may be repeated."""

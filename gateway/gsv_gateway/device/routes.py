@@ -52,8 +52,9 @@ def router(gateway: Gateway, bundle: BundleFiles | None) -> APIRouter:
         return bundle
 
     @routes.get("")
-    async def offers() -> dict[str, bool]:
+    async def offers(request: Request) -> dict[str, bool]:
         """Whether devices find their files here, and browsers what runs them."""
+        await gateway.caller(request)
         return {"bundle": bundle is not None, "web_runtime": gateway.settings.web_runtime is not None}
 
     @routes.get(f"/{MANIFEST_FILE}", response_class=Response)

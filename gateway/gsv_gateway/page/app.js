@@ -279,6 +279,11 @@ function useTheme(theme) {
   byId("theme-toggle").textContent = word(isDark ? "light" : "dark");
 }
 
+async function offerDevice() {
+  const isOffered = await device.isOffered();
+  for (const id of ["device-choice", "device-figure"]) byId(id).hidden = !isOffered;
+}
+
 function languageOption(code) {
   const option = new Option(code, code);
   option.dataset.word = `in_${code}`;
@@ -335,10 +340,11 @@ function start() {
     byId("key-form").hidden = true;
     forgive();
     listVoices().catch(fail);
+    offerDevice();
   });
   drawFrame();
   listVoices().catch(fail);
-  device.isOffered().then((offered) => { for (const id of ["device-choice", "device-figure"]) byId(id).hidden = !offered; });
+  offerDevice();
 }
 
 start();

@@ -99,8 +99,8 @@ def test_a_stream_to_a_device_takes_a_place_and_gives_it_back(start, triton, eve
     triton.answers = [latents(7, first=True), wait]
     running = start()
     with running.http.stream("POST", "/v1/device/speech", json={"model": "tts-1", "input": "Hello."}) as answer:
-        next(answer.iter_bytes())
-        assert running.gateway.streams.active == 1
+        assert answer.status_code == 200, answer.read()
+        eventually(lambda: running.gateway.streams.active == 1)
     eventually(lambda: running.gateway.streams.active == 0)
     eventually(lambda: triton.open == 0)
 

@@ -112,6 +112,7 @@ WITHOUT_EFFECT: Mapping[type, Mapping[str, str]] = {
         "cache": "whether to look",
         "answer": "tokens are not kept as answers",
         "known_voice": "likewise",
+        "latent_kbit_s": "likewise",
         "seeded": "decides whether the seed or ANY_SEED is in the key",
         "loudness": "a gain; what is stored is multiplied by it",
         "model": "a name; its weights are in the fingerprint",

@@ -29,6 +29,7 @@ WITHOUT_EFFECT = {
     "cache": "whether to look",
     "answer": "tokens are not kept",
     "known_voice": "likewise",
+    "latent_kbit_s": "likewise",
     "seeded": "decides whether the seed is in the key",
     "model": "a name; the fingerprint of its weights is in the key",
 }

@@ -60,6 +60,7 @@ SAME = {
     "cache": "off",
     "answer": "tokens",
     "known_voice": "a digest",
+    "latent_kbit_s": 4.0,
 }
 
 
