@@ -6,8 +6,9 @@ first compared with it, spectrum by spectrum, and then also judged by an adversa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,11 @@ from gsv_build.modules.light_vocoder import LightVocoder, receptive_frames, wave
 from gsv_build.sizes import LightVocoderSizes, SovitsSizes
 from gsv_compress.lessons import HELD_OUT, Segments
 from gsv_compress.teacher import Sentence
-from gsv_demo.discriminators import Jury, adversary_step
+from gsv_demo.batches import ahead
+from gsv_demo.discriminators import Adversary, Jury
 from gsv_demo.recipe import Stage
-from gsv_demo.run import Run, ahead
+from gsv_demo.replay import Batch
+from gsv_demo.run import Run
 from gsv_demo.waveform_losses import spectral_distance
 from gsv_runtime.contract import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from gsv_runtime.graphs.vocoder_spectrum import INVERSE_FFT, SPECTRUM_BINS
@@ -65,26 +68,35 @@ def train_light(
     student, jury = LightVocoder(sizes).to(device), Jury(recipe.jury_width).to(device)
     start_from_mean_spectrum(student, sentences)
     run = Run("light", recipe.stage, {"student": student}, folder, kept={"jury": jury})
-    jury_optimizer = torch.optim.AdamW(jury.parameters(), recipe.stage.learning_rate, betas=(0.8, 0.98))
-    segments = Segments(sentences[:-HELD_OUT] or sentences, _FRAMES, context, seed=run.step)
+    adversary = Adversary(jury, recipe.stage.learning_rate, (_ADVERSARY_WEIGHT, _FEATURE_WEIGHT))
+    heard: dict[str, Tensor] = {}
 
-    def draw() -> dict[str, Tensor]:
-        latents, condition, real = segments.batch(recipe.stage.batch)
-        return {"latents": latents, "condition": condition, "real": real}
+    def drawing(seed: int) -> Callable[[], Batch]:
+        segments = Segments(sentences[:-HELD_OUT] or sentences, _FRAMES, context, seed=seed)
 
-    for batch in ahead(run.steps(), draw, device):
+        def draw() -> Batch:
+            latents, condition, real = segments.batch(recipe.stage.batch)
+            return {"latents": latents, "condition": condition, "real": real}
+
+        return draw
+
+    def lesson(batch: Batch, judged: bool) -> tuple[Tensor, dict[str, Tensor]]:
         made, real = speak(student, batch["latents"], batch["condition"], context, device), batch["real"]
         spectral, phase = spectral_distance(made, real), phase_distance(made, real)
         loss = spectral + _PHASE_WEIGHT * phase
-        scalars: dict[str, Tensor | float] = {"spectral": spectral.detach(), "phase": phase.detach()}
-        if run.progress >= recipe.adversary_from:
-            fooling, features, judged = adversary_step(jury, jury_optimizer, made, real, device)
-            loss = loss + _ADVERSARY_WEIGHT * fooling + _FEATURE_WEIGHT * features
-            scalars |= {"fooling": fooling.detach(), "features": features.detach(), "jury": judged.detach()}
-        run.advance(loss, scalars)
+        scalars = {"spectral": spectral, "phase": phase}
+        if judged:
+            fooled, parts = adversary.judge(made, real)
+            loss, scalars = loss + fooled, scalars | parts
+        heard.update(student=made[0].detach(), teacher=real[0])
+        return loss, scalars
+
+    for batch in ahead(run.steps(), drawing, run.step, device):
+        judged = run.progress >= recipe.adversary_from
+        run.learn(partial(lesson, judged=judged), batch, f"judged={judged}")
         if run.step % _SOUND_EVERY == 1:
-            run.sound("light/student", made[0], SAMPLE_RATE_HZ)
-            run.sound("light/teacher", real[0], SAMPLE_RATE_HZ)
+            for name, waveform in heard.items():
+                run.sound(f"light/{name}", waveform, SAMPLE_RATE_HZ)
     return student.eval()
 
 

@@ -11,7 +11,7 @@ Source: pocket-tts (Kyutai 2026) went from 24 to 6 layers by matching activation
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from gsv_build.modules.t2s import T2S, TransformerLayer, visible_keys
 from gsv_compress.lessons import HELD_OUT
 from gsv_compress.teacher import Sentence
+from gsv_demo.batches import ahead
 from gsv_demo.recipe import Stage
-from gsv_demo.run import Run, ahead
+from gsv_demo.run import Run
 from gsv_runtime.tensors import Array
 
 LOG = logging.getLogger("gsv.compress")
@@ -208,14 +209,18 @@ def teach(
     """
     teacher, student = teacher.to(device).eval(), student.to(device).train()
     run = Run("t2s", stage, {"student": student}, folder)
-    drawn = batches_of(sentences[:-HELD_OUT] or sentences, stage.batch, np.random.default_rng(run.step))
-    for batch in ahead(run.steps(), lambda: next(drawn), device):
+
+    def drawing(seed: int) -> Callable[[], Batch]:
+        drawn = batches_of(sentences[:-HELD_OUT] or sentences, stage.batch, np.random.default_rng(seed))
+        return lambda: next(drawn)
+
+    for batch in ahead(run.steps(), drawing, run.step, device):
         with torch.autocast(device, dtype=torch.bfloat16):
             activations, divergence = distance(teacher, student, batch, chosen)
         loss = activations
         if run.progress >= _LOGITS_FROM:
             loss = loss + _LOGITS_WEIGHT * divergence
-        run.advance(loss, {"activations": activations.detach(), "divergence": divergence.detach()})
+        run.advance(loss, {"activations": activations, "divergence": divergence})
     return student.cpu().eval()
 
 

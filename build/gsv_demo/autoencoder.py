@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -9,10 +11,13 @@ from torch import Tensor
 
 from gsv_build.modules.reference_encoder import ReferenceEncoder
 from gsv_build.modules.vocoder import Vocoder
+from gsv_demo.batches import ahead
 from gsv_demo.corpus import Corpus
+from gsv_demo.discriminators import Adversary, Jury
 from gsv_demo.posterior import Posterior, sample
 from gsv_demo.recipe import Recipe
-from gsv_demo.run import Run, ahead
+from gsv_demo.replay import Batch
+from gsv_demo.run import Run
 from gsv_demo.segments import Segments
 from gsv_demo.spectra import linear_spectrogram
 from gsv_demo.waveform_losses import ENVELOPE_WEIGHT, decode_segment, envelope_distance, spectral_distance
@@ -39,33 +44,46 @@ def train_autoencoder(corpus: Corpus, recipe: Recipe, folder: Path, device: str)
         "reference_encoder": ReferenceEncoder(sizes).to(device),
         "vocoder": Vocoder(sizes).to(device),
     }
-    run = Run("autoencoder", recipe.autoencoder, modules, folder)
-    segments = Segments(corpus, recipe.seed + run.step)
+    jury = Jury(recipe.jury_width).to(device)
+    run = Run("autoencoder", recipe.autoencoder, modules, folder, kept={"jury": jury})
+    adversary = Adversary(jury, recipe.autoencoder.learning_rate / 2)
     frames = recipe.segment_frames + 2 * _CONTEXT_FRAMES
     edge = _CONTEXT_FRAMES * SAMPLES_PER_FRAME
     mask = torch.ones(recipe.autoencoder.batch, 1, frames, device=device)
+    heard: dict[str, Tensor] = {}
 
-    def draw() -> dict[str, Tensor]:
-        waveform, voices = segments.draw(recipe.autoencoder.batch, frames)
-        return {"waveform": waveform, "reference": segments.references(voices, recipe.reference_frames)}
+    def drawing(seed: int) -> Callable[[], Batch]:
+        segments = Segments(corpus, seed)
 
-    for batch in ahead(run.steps(), draw, device):
-        step, waveform, reference = run.step, batch["waveform"], batch["reference"]
-        spectrum, reference_spectrum = linear_spectrogram(waveform), linear_spectrogram(reference)
+        def draw() -> Batch:
+            waveform, voices = segments.draw(recipe.autoencoder.batch, frames)
+            return {"waveform": waveform, "reference": segments.references(voices, recipe.reference_frames)}
+
+        return draw
+
+    def lesson(batch: Batch, encoders: bool, judged: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        spectrum, reference = linear_spectrogram(batch["waveform"]), linear_spectrogram(batch["reference"])
         with torch.autocast(device, dtype=torch.bfloat16):
-            with torch.set_grad_enabled(run.progress < recipe.encoders_until):
-                condition = modules["reference_encoder"](reference_spectrum)
-                mean, log_std = modules["posterior"](spectrum, mask, condition)
+            with torch.set_grad_enabled(encoders):
+                condition = modules["reference_encoder"](reference).float()
+                mean, log_std = (part.float() for part in modules["posterior"](spectrum, mask, condition))
             latents = sample(mean, log_std)[:, :, _CONTEXT_FRAMES:-_CONTEXT_FRAMES]
-            made = decode_segment(modules["vocoder"], latents, condition)  # type: ignore[arg-type]
-        heard = waveform[:, edge:-edge]
-        distance = spectral_distance(made, heard)
-        envelope = envelope_distance(made, heard)
-        mean, log_std = mean.float(), log_std.float()
+        made = decode_segment(modules["vocoder"], latents, condition)  # type: ignore[arg-type]
+        real = batch["waveform"][:, edge:-edge]
+        distance, envelope = spectral_distance(made, real), envelope_distance(made, real)
         divergence = 0.5 * (mean.square() + (2.0 * log_std).exp() - 1.0 - 2.0 * log_std).mean()
         loss = distance + ENVELOPE_WEIGHT * envelope + _KL_WEIGHT * divergence
-        scalars = {"spectral": distance.detach(), "envelope": envelope.detach(), "divergence": divergence.detach()}
-        run.advance(loss, scalars)
+        scalars = {"spectral": distance, "envelope": envelope, "divergence": divergence}
+        if judged:
+            fooled, parts = adversary.judge(made, real)
+            loss, scalars = loss + fooled, scalars | parts
+        heard["made"] = made.detach()
+        return loss, scalars
+
+    for batch in ahead(run.steps(), drawing, recipe.seed + run.step, device):
+        step, encoders = run.step, run.progress < recipe.encoders_until
+        judged = run.progress >= recipe.first_adversary_from
+        run.learn(partial(lesson, encoders=encoders, judged=judged), batch, f"encoders={encoders} judged={judged}")
         if step % _SOUND_EVERY == 0:
-            run.sound("autoencoder/made", made[0], SAMPLE_RATE_HZ)
+            run.sound("autoencoder/made", heard["made"][0], SAMPLE_RATE_HZ)
     return run

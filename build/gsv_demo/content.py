@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +28,12 @@ from gsv_build.modules.hubert import Hubert
 from gsv_build.modules.quantizer import Quantizer
 from gsv_build.sizes import HubertSizes, SovitsSizes
 from gsv_demo.arrays import Array
+from gsv_demo.batches import ahead
 from gsv_demo.corpus import Corpus, Item, drawn_voices
 from gsv_demo.labels import BANDS, PHONES, UNLABELLED, Labels, first_token, frame_phones, num_tokens
 from gsv_demo.recipe import Recipe
-from gsv_demo.run import Run, ahead
+from gsv_demo.replay import Batch
+from gsv_demo.run import Run
 from gsv_demo.spectra import halved
 from gsv_runtime.contract import SAMPLES_PER_TOKEN, TOKENS_PER_SECOND
 
@@ -97,15 +101,14 @@ class Listener(nn.Module):
     def _follow(self, flat: Tensor, index: Tensor) -> None:
         """Move every code towards the mean of what chose it; a code that nothing chooses moves to a random vector."""
         num_codes = len(self.cluster_size)
-        counts = torch.bincount(index, minlength=num_codes).float()
+        counts = torch.zeros_like(self.cluster_size).index_add_(0, index, torch.ones_like(index, dtype=torch.float32))
         sums = torch.zeros_like(self.cluster_sum).index_add_(0, index, flat)
         self.cluster_size.mul_(_DECAY).add_(counts, alpha=1.0 - _DECAY)
         self.cluster_sum.mul_(_DECAY).add_(sums, alpha=1.0 - _DECAY)
         unused = self.cluster_size < 0.02
-        if unused.any():
-            chosen = flat[torch.randint(len(flat), (int(unused.sum()),), device=flat.device)]
-            self.cluster_size[unused] = 0.2
-            self.cluster_sum[unused] = 0.2 * chosen
+        chosen = flat[torch.randint(len(flat), (num_codes,), device=flat.device)]
+        self.cluster_size.masked_fill_(unused, 0.2)
+        self.cluster_sum.copy_(torch.where(unused[:, None], 0.2 * chosen, self.cluster_sum))
         self.quantizer.codebook.copy_(self.cluster_sum / self.cluster_size[:, None])
 
     @torch.no_grad()
@@ -213,7 +216,8 @@ def content_loss(
         "voice": _voice_loss(voice_head, projected, batch),
     }
     with torch.no_grad():
-        right = (phone_logits.argmax(dim=2) == frames)[frames != UNLABELLED].float().mean()
+        labelled = frames != UNLABELLED
+        right = ((phone_logits.argmax(dim=2) == frames) & labelled).sum() / labelled.sum().clamp(min=1)
     return sum(_WEIGHTS[name] * part for name, part in parts.items()), {**parts, "accuracy": right}
 
 
@@ -242,15 +246,21 @@ def train_content(corpus: Corpus, labels: Labels, recipe: Recipe, folder: Path, 
         nn.Linear(recipe.sovits.ssl_dim, _VOICE_HIDDEN), nn.ReLU(), nn.Linear(_VOICE_HIDDEN, len(clips.voices))
     ).to(device)
     run = Run("content", recipe.content, {"listener": listener, "voice_head": voice_head}, folder)
-    clips.rng.seed(recipe.seed + run.step)
     quantized = run.progress >= _CODES_FROM
-    for batch in ahead(run.steps(), lambda: clips.draw(recipe.content.batch), device):
+
+    def lesson(batch: Batch, quantized: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        with torch.autocast(device, dtype=torch.bfloat16):
+            return content_loss(listener, voice_head, batch, quantized)
+
+    def drawing(seed: int) -> Callable[[], Batch]:
+        drawn = Clips(corpus, labels, seed)
+        return lambda: drawn.draw(recipe.content.batch)
+
+    for batch in ahead(run.steps(), drawing, recipe.seed + run.step, device):
         if not quantized and run.progress >= _CODES_FROM:
             listener.start_codes(_projections(listener, clips, recipe, device))
             quantized = True
-        with torch.autocast(device, dtype=torch.bfloat16):
-            loss, parts = content_loss(listener, voice_head, batch, quantized)
-        run.advance(loss, {name: part.detach() for name, part in parts.items()})
+        run.learn(partial(lesson, quantized=quantized), batch, f"quantized={quantized}")
     if not quantized:
         listener.start_codes(_projections(listener, clips, recipe, device))
         run.save()

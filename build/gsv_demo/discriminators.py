@@ -11,12 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gsv_demo.run import optimizer_of
 from gsv_demo.spectra import magnitudes
 
 _PERIODS = (2, 3, 5, 7, 11)
-_PERIOD_WIDTHS = (1, 2, 4, 6)  # of the jury's width, layer by layer
+_PERIOD_WIDTHS = (1, 3, 6, 10)  # of the jury's width, layer by layer
 _SPECTRA = ((2048, 512), (1024, 256), (512, 128))  # window, hop
 _SLOPE = 0.1
+# HiFi-GAN's balance, 45 times the mel distance, 1 and 2 times the sums over 8 members and 40 layers, for our means
+FOOLING_WEIGHT = 8 / 45
+FEATURE_WEIGHT = 2 * 40 / 45
 
 Judged = tuple[Tensor, list[Tensor]]  # verdict, and what each layer saw
 
@@ -114,17 +118,40 @@ def feature_distance(real: list[Judged], made: list[Judged]) -> Tensor:
     return torch.stack(parts).mean()
 
 
-def adversary_step(
-    jury: Jury, optimizer: torch.optim.Optimizer, made: Tensor, real: Tensor, device: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Train the discriminators one step; return fooling, feature and discriminator losses."""
-    with torch.autocast(device, dtype=torch.bfloat16):
-        judged = jury_loss(jury(real), jury(made.detach()))
-    optimizer.zero_grad(set_to_none=True)
-    judged.backward()
-    optimizer.step()
-    with torch.autocast(device, dtype=torch.bfloat16):
-        made_judged = jury(made)
-        with torch.no_grad():
-            real_judged = jury(real)
-        return fooling_loss(made_judged), feature_distance(real_judged, made_judged), judged
+class Adversary:
+    """The jury under training.
+
+    Args:
+        jury: on its device.
+        learning_rate: of its optimiser; stays as it is.
+        weights: of fooling it, and of feature matching, beside a spectral distance of weight 1.
+    """
+
+    def __init__(
+        self, jury: Jury, learning_rate: float, weights: tuple[float, float] = (FOOLING_WEIGHT, FEATURE_WEIGHT)
+    ) -> None:
+        self.jury, self._weights = jury, weights
+        self._optimizer, _ = optimizer_of(list(jury.parameters()), learning_rate)
+
+    def judge(self, made: Tensor, real: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Train the discriminators one step, then let them judge again.
+
+        Args:
+            made: [B, N] at 32 kHz, with its gradient.
+            real: [B, N].
+
+        Returns:
+            What the vocoder pays, a scalar, and its parts by name.
+        """
+        with torch.autocast(made.device.type, dtype=torch.bfloat16):
+            judged = jury_loss(self.jury(real), self.jury(made.detach()))
+        self._optimizer.zero_grad(set_to_none=True)
+        judged.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        with torch.autocast(made.device.type, dtype=torch.bfloat16):
+            made_judged = self.jury(made)
+            with torch.no_grad():
+                real_judged = self.jury(real)
+            fooling, features = fooling_loss(made_judged), feature_distance(real_judged, made_judged)
+        parts = {"fooling": fooling.detach(), "features": features.detach(), "jury": judged.detach()}
+        return self._weights[0] * fooling + self._weights[1] * features, parts

@@ -1,19 +1,48 @@
 #!/bin/bash
-# Trains the demo voice on a machine with a CUDA GPU and no network: bash build/gsv_demo/gpu-training.sh [seconds]
+# Trains the demo voice on a lent machine with a CUDA GPU and no network: bash build/gsv_demo/gpu-training.sh SECONDS
 #
-# Before, in .gpu/ (ignored by git, carried along): corpus-??.tar of `python -m gsv_demo pack`, one a call where not all fit
-# (what has arrived stays in /tmp/training), and wheels of soundfile and soxr:
+# All is over in so many seconds. Beside the training thirty steps of every stage are tried on a little of the corpus:
+# where one of them fails, the training ends at once, and most of the machine's time is still there.
+#
+# Before, in .gpu/ (ignored by git, carried along): corpus-00.tar of `python -m gsv_demo pack`, and wheels of soundfile and
+# soxr:
 #   pip download --no-deps --only-binary=:all: --python-version 3.12 --platform manylinux_2_28_x86_64 \
 #     --platform manylinux_2_17_x86_64 -d .gpu soundfile soxr
-# `seconds` 0 unpacks only. What is trained comes back in $OUT: weights.tar.part-aa, -ab (cat them together), and training.log. Not run on a GPU yet.
+# Weights of an earlier training in .gpu/weights/ (with training-only.pt) are trained on.
+# What is trained comes back in $OUT: weights.tar.part-aa, -ab (cat them together), training.log and smoke.log.
 set -euo pipefail
-seconds="${1:-400}"
+wall="${1:?the seconds that all may take}"
+out="${OUT:-/tmp/out}"
+mkdir -p "$out"
 cd "$(dirname "$0")/../.."
-python3 -m pip install -q --no-index --no-deps --no-compile --target /tmp/site .gpu/*.whl 2>/dev/null || true
-export PYTHONPATH=/tmp/site:build:runtime:client PYTHONUNBUFFERED=1
-folder=/tmp/training
+nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee "$out/machine.txt"
+[ -d /tmp/site/soxr ] || python3 -m pip install -q --no-index --no-deps --no-compile --target /tmp/site .gpu/*.whl
+export PYTHONPATH=/tmp/site:build:runtime:client PYTHONUNBUFFERED=1 TQDM_DISABLE=1
+folder=/tmp/training small=/tmp/smoke
 python3 -m gsv_demo unpack .gpu --folder "$folder"
-[ "$seconds" = 0 ] && exit 0
-python3 -m gsv_demo train --recipe natural --device cuda --seconds "$seconds" --folder "$folder" 2>&1 |
-  tee "${OUT:-/tmp}/training.log" | tr '\r' '\n' | grep -E "joined|begins|resumed|written|rror|step=[0-9]*00 " || true
-tar -C "$folder" -c weights | split -b 15M - "${OUT:-/tmp}/weights.tar.part-"  # a file that comes back has 16 MiB at most
+train() { python3 -m gsv_demo train --recipe natural --device cuda "$@"; }
+more=()
+[ -d .gpu/weights ] && more=(--from-weights .gpu/weights)
+left=$((wall - SECONDS))
+seconds=$((left - 80)) # the rest joins the corpus, measures and codes it, starts Python four times, and writes files
+setsid timeout $((left - 20)) python3 -m gsv_demo train --recipe natural --device cuda --seconds "$seconds" \
+  --folder "$folder" "${more[@]}" > "$out/training.log" 2>&1 &
+training=$!
+mkdir -p "$small/corpus"
+for part in hibari joe kokoro references; do
+  for file in $(ls "$folder/corpus" | grep "^$part-" | cut -d. -f1 | sort -u | head -2 || true); do
+    cp "$folder/corpus/$file".* "$small/corpus/"
+  done
+done
+cp "$folder/phones.json" "$small/"
+if ! train --steps 30 --folder "$small" > "$out/smoke.log" 2>&1; then
+  kill -- -$training || true
+  tr '\r' '\n' < "$out/smoke.log" | tail -60
+  exit 1
+fi
+echo "tried after ${SECONDS} s"
+grep -E "recorded|rror|step=30 " "$out/smoke.log" || true
+wait $training || echo "training ended with $?"
+grep -E "joined|begins|resumed|written|recorded|not finite|rror|step=[0-9]*000 " "$out/training.log" || true
+[ -f "$folder/weights/training-only.pt" ] || train --stage export --folder "$folder" # from what was saved last
+tar -C "$folder" -c weights | split -b 15M - "$out/weights.tar.part-" # a file that comes back has 16 MiB at most

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from torch import Tensor
 
 from gsv_build.modules.t2s import T2S, visible_keys
 from gsv_demo.arrays import Array
+from gsv_demo.batches import ahead
 from gsv_demo.corpus import Corpus, drawn_voices
 from gsv_demo.reading import Reading
 from gsv_demo.recipe import Recipe
-from gsv_demo.run import Run, ahead
+from gsv_demo.run import Run
 from gsv_demo.tokens import Codes
 from gsv_runtime.contract import TOKENS_PER_SECOND
 from gsv_runtime.text.symbols import phone_table
@@ -136,8 +137,13 @@ def pack(sequences: Sequence[Spoken], eos: int) -> dict[str, Tensor]:
     }
 
 
-def guided_forward(model: T2S, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+def guided_forward(model: T2S, batch: dict[str, Tensor], dropout: float = 0.0) -> tuple[Tensor, Tensor]:
     """`T2S.forward` without contextual features, and how far the guided heads look from the phone being spoken.
+
+    Args:
+        model: with its parameters.
+        batch: of `pack`.
+        dropout: share of the channels left out after the embedding and after every layer.
 
     Returns:
         [B, T + 1, V] logits and the guides' cross-entropy.
@@ -150,6 +156,7 @@ def guided_forward(model: T2S, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor
     packed_tokens = F.pad(tokens, (0, phones.shape[1])).gather(1, token_index)
     bert = torch.zeros(len(phones), rows, model.sizes.bert_dim, device=phones.device)
     x = model.embed_packed(F.pad(phones, (0, tokens.shape[1])), packed_tokens, bert, phone_lengths)
+    x = F.dropout(x, dropout)
     visible = visible_keys(phone_lengths, lengths, rows)
     scored = torch.arange(-1, tokens.shape[1], device=phones.device)[None, :] + phone_lengths[:, None]
     guide = x.new_zeros(())
@@ -162,8 +169,25 @@ def guided_forward(model: T2S, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor
             scores = scores.masked_fill(~seen, -1e4)
             guide = guide + F.cross_entropy(scores.flatten(0, 1), batch["spoken"].flatten(), ignore_index=_IGNORED)
         x = layer.finish(x, F.scaled_dot_product_attention(query, key, value, attn_mask=visible[:, None]))
+        x = F.dropout(x, dropout)
     logits = model.head(x.gather(1, scored[..., None].expand(-1, -1, x.shape[-1])))
     return logits, guide / (len(model.typed_layers) - 1)
+
+
+def corrupted(batch: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """The batch with some of the tokens that the model reads replaced by others of the same batch.
+
+    What it draws itself is never quite what it was taught: a model that has seen wrong tokens finds its way back.
+
+    Args:
+        batch: of `pack`; targets stay as they are.
+        share: of the tokens.
+    """
+    if not share:
+        return batch
+    tokens = batch["tokens"]
+    others = tokens.flatten()[torch.randperm(tokens.numel(), device=tokens.device)].view_as(tokens)
+    return {**batch, "tokens": torch.where(torch.rand(tokens.shape, device=tokens.device) < share, others, tokens)}
 
 
 def penalised(logits: Tensor, tokens: Tensor) -> Tensor:
@@ -200,16 +224,21 @@ def train_language_model(
     model = T2S(recipe.t2s).to(device)
     torch.nn.init.zeros_(model.bert_projection.weight)  # English has no contextual features to learn from
     run = Run("language_model", recipe.language_model, {"t2s": model}, folder)
-    sequences = Sequences(corpus, readings, codes, recipe.seed + run.step)
     eos = recipe.t2s.vocabulary - 1
     rows = _ROWS * recipe.language_model.batch
-    for batch in ahead(run.steps(), lambda: pack(sequences.batch(rows), eos), device):
+
+    def drawing(seed: int) -> Callable[[], dict[str, Tensor]]:
+        sequences = Sequences(corpus, readings, codes, seed)
+        return lambda: pack(sequences.batch(rows), eos)
+
+    for batch in ahead(run.steps(), drawing, recipe.seed + run.step, device):
         with torch.autocast(device, dtype=torch.bfloat16):
-            logits, guide = guided_forward(model, batch)
+            logits, guide = guided_forward(model, corrupted(batch, recipe.wrong_tokens), recipe.t2s_dropout)
         targets = batch["targets"].flatten()
         logits = penalised(logits.float(), batch["tokens"])
         nll = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=_IGNORED)
         with torch.no_grad():
-            right = (logits.flatten(0, 1).argmax(dim=1) == targets)[targets != _IGNORED].float().mean()
-        run.advance(nll + _GUIDE_WEIGHT * guide, {"token": nll.detach(), "guide": guide.detach(), "accuracy": right})
+            told = targets != _IGNORED
+            right = ((logits.flatten(0, 1).argmax(dim=1) == targets) & told).sum() / told.sum().clamp(min=1)
+        run.advance(nll + _GUIDE_WEIGHT * guide, {"token": nll, "guide": guide, "accuracy": right})
     return run

@@ -6,14 +6,29 @@ that the rest of the sentence could change what was already sent. Ours: not in u
 
 from __future__ import annotations
 
-import torch
+import random
+
 from torch import Tensor
 
 from gsv_build.modules.acoustic import Acoustic, Encoded
+from gsv_build.modules.masks import length_mask
 from gsv_runtime.contract import FRAMES_PER_TOKEN
 
 LOOKAHEAD_TOKENS = 12  # as the server's: settings.json, `lookahead_tokens`
 _FEWEST_TOKENS = LOOKAHEAD_TOKENS + 8
+
+
+def drawn_prefix(rng: random.Random, shortest: int) -> int:
+    """How many tokens are known at a random place.
+
+    Args:
+        rng: draws.
+        shortest: tokens of the shortest row.
+
+    Returns:
+        0 for rows too short to be cut.
+    """
+    return rng.randrange(_FEWEST_TOKENS, shortest) if shortest > _FEWEST_TOKENS else 0
 
 
 def prefix_distance(
@@ -23,7 +38,7 @@ def prefix_distance(
     phone_lengths: Tensor,
     condition: Tensor,
     whole: Encoded,
-    shortest: int,
+    known: Tensor,
 ) -> Tensor:
     """How far the prior moves when the tokens after a random place become known.
 
@@ -34,17 +49,13 @@ def prefix_distance(
         phone_lengths: [B, 1] int64.
         condition: [B, global_dim].
         whole: prior of all tokens.
-        shortest: tokens of the shortest row; nothing is compared beyond.
+        known: [B, 1] int64, tokens known, one number for all rows, as `drawn_prefix` gives it.
 
     Returns:
         A scalar: mean absolute difference of the prior's mean and of its logarithm of the standard deviation, over the
-        frames that a stream would have decoded. 0 for rows too short to be cut.
+        frames that a stream would have decoded. 0 where nothing is known.
     """
-    if shortest <= _FEWEST_TOKENS:
-        return whole.mean.new_zeros(())
-    known = int(torch.randint(_FEWEST_TOKENS, shortest, ()))
-    lengths = torch.full((len(tokens), 1), known, device=tokens.device)
-    early = acoustic.encode_text_and_tokens(tokens[:, :known], lengths, phones, phone_lengths, condition)
-    frames = (known - LOOKAHEAD_TOKENS) * FRAMES_PER_TOKEN
-    mean = (early.mean[:, :, :frames].float() - whole.mean[:, :, :frames]).abs().mean()
-    return mean + (early.log_std[:, :, :frames].float() - whole.log_std[:, :, :frames]).abs().mean()
+    early = acoustic.encode_text_and_tokens(tokens, known.clamp(min=1), phones, phone_lengths, condition)
+    sent = length_mask((known - LOOKAHEAD_TOKENS).clamp(min=0) * FRAMES_PER_TOKEN, whole.mean.shape[2])
+    moved = (early.mean.float() - whole.mean).abs() + (early.log_std.float() - whole.log_std).abs()
+    return (moved * sent).sum() / (sent.sum() * whole.mean.shape[1]).clamp(min=1.0)

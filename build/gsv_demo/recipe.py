@@ -79,7 +79,11 @@ class Recipe:
     language_model: Stage = field(default_factory=lambda: Stage(15_500, 6, 1.6e-3, warmup=80, final_share=0.02))
     encoders_until: float = 0.3  # share of `autoencoder`
     adversary_from: float = 1.0  # share of `synthesis`
+    first_adversary_from: float = 1.0  # share of `autoencoder`
+    steady: bool = False  # whether batches are widened to a few shapes, so that a GPU records each once
     jury_width: int = 12  # channels of the adversary's first layers
+    t2s_dropout: float = 0.0
+    wrong_tokens: float = 0.0  # share of the tokens that s1 reads
     masked_characters: Stage = field(default_factory=lambda: Stage(300, 32, 3e-3))
     sharpness: float = 4.0  # factor on s1's logits in the shipped file: sampling at temperature 1 / sharpness
     spread: float = 0.3  # factor on the prior's standard deviation in the shipped file: noise_scale times this
@@ -104,8 +108,8 @@ class Recipe:
 
 # Stages side by side share the same time: content beside autoencoder, then language_model beside prior and synthesis.
 TIME_SHARES = {
-    "content": 0.26, "autoencoder": 0.26, "masked_characters": 0.05, "prior": 0.1, "synthesis": 0.64,
-    "language_model": 0.74,
+    "content": 0.24, "autoencoder": 0.24, "masked_characters": 0.03, "prior": 0.1, "synthesis": 0.66,
+    "language_model": 0.76,
 }  # fmt: skip
 
 SHIPPED = Recipe()
@@ -131,6 +135,7 @@ SMOKE = Recipe(
     masked_characters=Stage(12, 4, 1e-3, warmup=2),
     encoders_until=0.5,
     adversary_from=0.5,
+    first_adversary_from=0.5,
     jury_width=4,
 )  # fmt: skip
 
@@ -148,15 +153,19 @@ NATURAL = dataclasses.replace(
     encoders_until=0.6,
     prior=Stage(10_000, 16, 1.2e-3),
     synthesis=Stage(120_000, 12, 6e-4, warmup=200, final_share=0.05),
-    adversary_from=0.1,
-    jury_width=24,
+    t2s_dropout=0.1,
+    wrong_tokens=0.06,
+    adversary_from=0.02,
+    first_adversary_from=0.4,
+    jury_width=32,
     language_model=Stage(60_000, 12, 1.2e-3, warmup=200, final_share=0.03),
     cuda={
-        "content": Stage(20_000, 96, 2e-3, warmup=200, final_share=0.03),
-        "autoencoder": Stage(30_000, 64, 2e-3, warmup=200, final_share=0.4),
-        "prior": Stage(10_000, 64, 2e-3, warmup=100),
-        "synthesis": Stage(120_000, 48, 8e-4, warmup=200, final_share=0.05),
-        "language_model": Stage(60_000, 128, 2e-3, warmup=300, final_share=0.03),
+        "content": Stage(40_000, 96, 1.5e-3, warmup=300, final_share=0.03),
+        "autoencoder": Stage(60_000, 64, 1e-3, warmup=300, final_share=0.5),
+        "prior": Stage(20_000, 64, 1.5e-3, warmup=200),
+        "synthesis": Stage(240_000, 64, 5e-4, warmup=200, final_share=0.04),
+        "language_model": Stage(60_000, 128, 1.5e-3, warmup=300, final_share=0.03),
+        "steady": True,
     },
 )
 

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from gsv_demo.recipe import Stage
+from gsv_demo.replay import Batch, Player
 
 LOG = logging.getLogger(__name__)
-T = TypeVar("T", bound="Movable | dict[str, Tensor]")
+Lesson = Callable[[Batch], tuple[Tensor, Mapping[str, Tensor]]]
+_OWN_SCALARS = ("loss", "gradient_norm")
 _GRADIENT_NORM = 2.0
-_SAVE_EVERY_S = 600.0
+_SAVE_EVERY_S = {"cpu": 600.0, "cuda": 60.0}  # a lent machine is gone when its time is up
 _SCALARS_EVERY = 20
-
-
-class Movable(Protocol):
-    """A batch that is not a dictionary."""
-
-    def to(self, device: str) -> Movable:
-        """The same on a device."""
 
 
 class Run:
@@ -58,7 +53,10 @@ class Run:
         self._writer: object | None = None
         parameters = [p for module in self.modules.values() for p in module.parameters() if p.requires_grad]
         self.parameters = parameters
-        self.optimizer = torch.optim.AdamW(parameters, stage.learning_rate, betas=(0.8, 0.98), weight_decay=1e-3)
+        self.optimizer, self._rate = optimizer_of(parameters, stage.learning_rate, weight_decay=1e-3)
+        self._player = Player() if parameters and parameters[0].is_cuda else None
+        self._names: dict[str, list[str]] = {}  # of the scalars of each kind of step
+        self._untold: list[tuple[list[str], Tensor]] = []
         folder.mkdir(parents=True, exist_ok=True)
         self._resume()
 
@@ -78,23 +76,51 @@ class Run:
         by_time = self.seconds / self.stage.seconds if self.stage.seconds else 0.0
         return max(self.step / self.stage.steps, by_time)
 
-    def advance(self, loss: Tensor, scalars: Mapping[str, Tensor | float]) -> None:
+    def advance(self, loss: Tensor, scalars: Mapping[str, Tensor]) -> None:
         """Take one optimiser step on a loss, and note scalars."""
-        rate = self.stage.rate_at(self.step, self.progress)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        self._set_rate()
+        self._count([*scalars, *_OWN_SCALARS], self._descend(loss, scalars))
+
+    def learn(self, lesson: Lesson, batch: Batch, kind: str = "") -> None:
+        """Take one optimiser step on what a lesson makes of a batch; on a GPU recorded once and played back.
+
+        Args:
+            lesson: gives a loss and scalars. Nothing in it may wait for the GPU, and what changes from step to step
+                comes in the batch.
+            batch: on the device.
+            kind: what the lesson depends on beside the shapes of the batch, as "with the adversary".
+        """
+        self._set_rate()
+
+        def step(batch: Batch) -> Tensor:
+            loss, scalars = lesson(batch)
+            self._names[kind] = [*scalars, *_OWN_SCALARS]
+            return self._descend(loss, scalars)
+
+        told = self._player.take(kind, step, batch) if self._player else step(batch)
+        self._count(self._names[kind], told)
+
+    def _set_rate(self) -> None:
+        self._rate.fill_(self.stage.rate_at(self.step, self.progress))
+
+    def _descend(self, loss: Tensor, scalars: Mapping[str, Tensor]) -> Tensor:
+        """One optimiser step, left out where a gradient is not finite; scalars, loss and norm as one tensor."""
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, _GRADIENT_NORM)
-        if torch.isfinite(norm):
-            self.optimizer.step()
-        else:
-            LOG.warning("step skipped stage=%s step=%d gradient_norm=%s", self.name, self.step, float(norm))
+        self.optimizer.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]
+        self.optimizer.step()
+        return torch.stack([tensor.detach().float() for tensor in (*scalars.values(), loss, norm)])
+
+    def _count(self, names: list[str], told: Tensor) -> None:
+        """Count a step, and save in time."""
         self.step += 1
         now = time.monotonic()
         self.seconds, self._ticked_at = self.seconds + now - self._ticked_at, now
-        self._note({**scalars, "loss": loss, "gradient_norm": norm, "learning_rate": rate})
-        if time.monotonic() - self._saved_at > _SAVE_EVERY_S or not self.unfinished:
+        self._untold.append((names, told))
+        if self.step % _SCALARS_EVERY == 0 or not self.unfinished:  # a GPU is waited for here only
+            self._note()
+        if now - self._saved_at > _SAVE_EVERY_S[self._rate.device.type] or not self.unfinished:
             self.save()
 
     def save(self) -> None:
@@ -126,22 +152,25 @@ class Run:
             if name in state["modules"]:  # shipped weights have none of what only training needs
                 module.load_state_dict(state["modules"][name])
         if "optimizer" in state:  # not in checkpoints that were made from shipped weights
-            self.optimizer.load_state_dict(state["optimizer"])
+            resume_optimizer(self.optimizer, state["optimizer"])
         self.step = int(state["step"])
         self.seconds = float(state.get("seconds", 0.0))
         LOG.info("resumed stage=%s step=%d", self.name, self.step)
 
-    def _note(self, scalars: Mapping[str, Tensor | float]) -> None:
-        tensors = [name for name, value in scalars.items() if isinstance(value, Tensor)]
-        told = torch.stack([scalars[name].detach().float() for name in tensors]).tolist()  # type: ignore[union-attr]
-        for name, number in {**scalars, **dict(zip(tensors, told, strict=True))}.items():
-            self.means[name] = 0.95 * self.means.get(name, float(number)) + 0.05 * float(number)
-        if self.step % _SCALARS_EVERY and self.unfinished:
-            return
+    def _note(self) -> None:
+        """Write down the scalars' running means."""
+        for names, told in self._untold:
+            for name, number in zip(names, told.tolist(), strict=True):
+                if math.isfinite(number):
+                    self.means[name] = 0.95 * self.means.get(name, number) + 0.05 * number
+                else:
+                    LOG.warning("not finite stage=%s near step=%d %s=%s", self.name, self.step, name, number)
+        self._untold.clear()
         for name, value in self.means.items():
             self._board().add_scalar(f"{self.name}/{name}", value, self.step)  # type: ignore[attr-defined]
         shown = " ".join(f"{name}={value:.4g}" for name, value in self.means.items())
-        LOG.info("trained stage=%s step=%d %s", self.name, self.step, shown)
+        rate = float(self._rate)
+        LOG.info("trained stage=%s step=%d %s learning_rate=%.3g", self.name, self.step, shown, rate)
 
     def _board(self) -> object:
         if self._writer is None:
@@ -151,34 +180,36 @@ class Run:
         return self._writer
 
 
-def ahead(steps: Iterator[int], draw: Callable[[], T], device: str) -> Iterator[T]:
-    """A batch for each step, on the device; on a GPU the next is drawn while the GPU works on this one.
+def optimizer_of(
+    parameters: Sequence[nn.Parameter], learning_rate: float, weight_decay: float = 1e-2
+) -> tuple[torch.optim.AdamW, Tensor]:
+    """AdamW whose steps can be recorded, and its learning rate as a tensor that can be filled."""
+    device = parameters[0].device
+    rate = torch.tensor(learning_rate, device=device)
+    recorded = device.type == "cuda"
+    optimizer = torch.optim.AdamW(
+        parameters, rate, betas=(0.8, 0.98), weight_decay=weight_decay, fused=True, capturable=recorded
+    )
+    return optimizer, rate
+
+
+def resume_optimizer(optimizer: torch.optim.AdamW, state: dict[str, Any]) -> None:
+    """Go on from a saved state, also one of another device: how steps are taken stays as it was made."""
+    kept = [{name: group[name] for name in ("lr", "fused", "capturable")} for group in optimizer.param_groups]
+    for group, here in zip(state["param_groups"], kept, strict=True):
+        group.update(here)
+    optimizer.load_state_dict(state)
+    for group, here in zip(optimizer.param_groups, kept, strict=True):
+        group.update(here)  # the very tensor of the learning rate, not a copy
+
+
+def load_modules(checkpoint: Path, modules: Mapping[str, nn.Module], missing_ok: bool = False) -> None:
+    """Fill modules from a stage's checkpoint.
 
     Args:
-        steps: of a `Run`.
-        draw: makes a batch: a dictionary of tensors, or an object with `to`.
-        device: "cpu" or "cuda".
-    """
-    if device == "cpu":
-        for _ in steps:
-            yield draw()
-        return
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(draw)
-        for _ in steps:
-            batch, waiting = waiting.result(), pool.submit(draw)
-            yield moved(batch, device)
-
-
-def moved(batch: T, device: str) -> T:
-    """A batch on another device."""
-    if isinstance(batch, dict):
-        return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}  # type: ignore[return-value]
-    return batch.to(device)  # type: ignore[return-value]
-
-
-def load_modules(checkpoint: Path, modules: Mapping[str, nn.Module]) -> None:
-    """Fill modules from a stage's checkpoint.
+        checkpoint: of the stage.
+        modules: by the names that it saved them under.
+        missing_ok: leave a module as it is where the checkpoint has none of its name.
 
     Raises:
         FileNotFoundError: that stage has not been trained.
@@ -187,4 +218,5 @@ def load_modules(checkpoint: Path, modules: Mapping[str, nn.Module]) -> None:
         raise FileNotFoundError(f"{checkpoint} not found; train that stage first")
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["modules"]
     for name, module in modules.items():
-        module.load_state_dict(state[name])
+        if name in state or not missing_ok:
+            module.load_state_dict(state[name])

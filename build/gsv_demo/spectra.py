@@ -33,9 +33,14 @@ def linear_spectrogram(waveform: Tensor) -> Tensor:
 
 def magnitudes(waveform: Tensor, size: int, hop: int) -> Tensor:
     """Magnitudes [B, size / 2 + 1, F] of [B, N] with a Hann window, without padding."""
-    window = torch.hann_window(size, device=waveform.device)
-    spectrum = torch.stft(waveform, size, hop, window=window, center=False, return_complex=True)
+    spectrum = torch.stft(waveform, size, hop, window=_hann(size, waveform.device), center=False, return_complex=True)
     return (spectrum.real.square() + spectrum.imag.square() + _MAGNITUDE_FLOOR).sqrt()
+
+
+@functools.lru_cache
+def _hann(size: int, device: torch.device) -> Tensor:
+    """Hann window [size], made once on each device: steps that are recorded must not make it."""
+    return torch.hann_window(size, device=device)
 
 
 _HALF_BAND_TAPS = 63
@@ -56,19 +61,26 @@ def halved(waveform: Tensor) -> Tensor:
 
 
 @functools.lru_cache
-def mel_filters(size: int, bands: int, rate_hz: int = SAMPLE_RATE_HZ, top_hz: float = TOP_HZ) -> Tensor:
+def mel_filters(
+    size: int,
+    bands: int,
+    rate_hz: int = SAMPLE_RATE_HZ,
+    top_hz: float = TOP_HZ,
+    device: torch.device | str = "cpu",
+) -> Tensor:
     """Triangular filters [bands, size / 2 + 1], equally wide on the mel scale (HTK formula), area normalised."""
     edges_mel = torch.linspace(0.0, 2595.0 * math.log10(1.0 + top_hz / 700.0), bands + 2)
     edges_hz = 700.0 * (10.0 ** (edges_mel / 2595.0) - 1.0)
     bins_hz = torch.linspace(0.0, rate_hz / 2, size // 2 + 1)
     rising = (bins_hz - edges_hz[:-2, None]) / (edges_hz[1:-1] - edges_hz[:-2])[:, None]
     falling = (edges_hz[2:, None] - bins_hz) / (edges_hz[2:] - edges_hz[1:-1])[:, None]
-    return torch.minimum(rising, falling).clamp(min=0.0) * (2.0 / (edges_hz[2:] - edges_hz[:-2]))[:, None] * 100.0
+    height = (2.0 / (edges_hz[2:] - edges_hz[:-2]))[:, None] * 100.0
+    return (torch.minimum(rising, falling).clamp(min=0.0) * height).to(device)
 
 
 def log_mel(magnitude: Tensor, bands: int) -> Tensor:
     """Log mel energies [B, bands, F] of magnitudes [B, bins, F]."""
-    filters = mel_filters(2 * (magnitude.shape[1] - 1), bands).to(magnitude)
+    filters = mel_filters(2 * (magnitude.shape[1] - 1), bands, device=magnitude.device)
     return (filters @ magnitude).clamp(min=_LOG_FLOOR).log()
 
 

@@ -9,8 +9,9 @@ because the codes already hold the timing.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,14 @@ from gsv_build.modules.masks import length_mask
 from gsv_build.modules.reference_encoder import ReferenceEncoder
 from gsv_build.modules.vocoder import Vocoder
 from gsv_demo.arrays import Array
+from gsv_demo.batches import ahead, widened
 from gsv_demo.corpus import Corpus, drawn_voices
-from gsv_demo.discriminators import Jury, adversary_step
+from gsv_demo.discriminators import Adversary, Jury
 from gsv_demo.posterior import Posterior, sample
-from gsv_demo.prefix import prefix_distance
+from gsv_demo.prefix import drawn_prefix, prefix_distance
 from gsv_demo.reading import Reading
 from gsv_demo.recipe import Recipe
-from gsv_demo.run import Run, ahead, load_modules
+from gsv_demo.run import Run, load_modules
 from gsv_demo.segments import Segments, cut
 from gsv_demo.spectra import linear_spectrogram
 from gsv_demo.tokens import Codes
@@ -36,12 +38,11 @@ from gsv_demo.waveform_losses import ENVELOPE_WEIGHT, decode_segment, envelope_d
 from gsv_runtime.contract import FRAMES_PER_TOKEN, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, TOKENS_PER_SECOND
 
 DIVERGENCE_WEIGHT = 0.01  # of the sum over channels: VITS weighs mel 45 times as much
-_ADVERSARY_WEIGHT = 0.05
-_FEATURE_WEIGHT = 0.1
 _PREFIX_WEIGHT = 1.0
 _NOISE_SCALE = 0.5  # of inference
 _MAX_TOKENS = 100
 _CROP_TOKENS = 40
+_PHONE_WIDTH = 32  # phones are widened to a multiple of it where batches are steady
 _POOL = 8
 _POSTERIOR_EVERY = 6  # utterances for each that is decoded from the posterior
 _SOUND_EVERY = 250
@@ -70,6 +71,7 @@ class Batch:
         token_lengths: [B, 1].
         phones: [B, P], padding 0.
         phone_lengths: [B, 1].
+        known: [B, 1], tokens of `prefix_distance`.
     """
 
     waveform: Tensor
@@ -78,10 +80,7 @@ class Batch:
     token_lengths: Tensor
     phones: Tensor
     phone_lengths: Tensor
-
-    def to(self, device: str) -> Batch:
-        """The same on a device."""
-        return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+    known: Tensor
 
 
 class Utterances:
@@ -99,7 +98,7 @@ class Utterances:
                 self.by_voice.setdefault(item.voice, []).append(index)
         self._waiting: list[list[int]] = []
 
-    def batch(self, count: int) -> Batch:
+    def batch(self, count: int) -> dict[str, Tensor]:
         """Draw `count` utterances; three batches of four are cut to a second and a half, which costs less."""
         if not self._waiting:
             counts = {voice: len(indices) for voice, indices in self.by_voice.items()}
@@ -121,23 +120,29 @@ class Utterances:
         begin, end = np.searchsorted(reading.ends_s, np.array([first + 0.5, last - 0.5]) / TOKENS_PER_SECOND)
         return first, tokens[first:last], reading.phones[begin : end + 1]
 
-    def _assemble(self, indices: list[int], limit: int) -> Batch:
+    def _assemble(self, indices: list[int], limit: int) -> dict[str, Tensor]:
         crops = [self._crop(index, limit) for index in indices]
         tokens, phones = [tokens for _, tokens, _ in crops], [phones for _, _, phones in crops]
-        frames = max(map(len, tokens)) * FRAMES_PER_TOKEN
+        width = limit if self.recipe.steady else max(map(len, tokens))
         items = [self.corpus.items[index] for index in indices]
         audio = [
-            cut(self.corpus, item, first * FRAMES_PER_TOKEN, frames)
+            cut(self.corpus, item, first * FRAMES_PER_TOKEN, width * FRAMES_PER_TOKEN)
             for item, (first, _, _) in zip(items, crops, strict=True)
         ]
         references = self.clips.references([item.voice for item in items], self.recipe.reference_frames)
-        return Batch(
-            waveform=torch.from_numpy(np.stack(audio)),
-            reference=references,
-            tokens=_padded(tokens),
-            token_lengths=_lengths(tokens),
-            phones=_padded(phones),
-            phone_lengths=_lengths(phones),
+        several = _PHONE_WIDTH if self.recipe.steady else 1
+        phone_width = -(-max(map(len, phones)) // several) * several
+        lengths = _lengths(tokens)
+        return vars(
+            Batch(
+                waveform=torch.from_numpy(np.stack(audio)),
+                reference=references,
+                tokens=widened(_padded(tokens), width),
+                token_lengths=lengths,
+                phones=widened(_padded(phones), phone_width),
+                phone_lengths=_lengths(phones),
+                known=torch.full_like(lengths, drawn_prefix(self.rng, int(lengths.min()))),
+            )
         )
 
 
@@ -215,7 +220,7 @@ def speak_segments(networks: Networks, batch: Batch, size: int) -> tuple[Tensor,
     heard = hear(networks, batch, learn_encoders=True)
     moved = prefix_distance(
         networks.acoustic, batch.tokens, batch.phones, batch.phone_lengths, heard.condition, heard.prior,
-        int(batch.token_lengths.min()),
+        batch.known,
     )  # fmt: skip
     few = num_posterior(len(heard.latents))
     mask, condition = heard.mask[few:], heard.condition[few:]
@@ -225,7 +230,7 @@ def speak_segments(networks: Networks, batch: Batch, size: int) -> tuple[Tensor,
     room = (batch.token_lengths[:, 0] * FRAMES_PER_TOKEN - size).clamp(min=0)
     starts = (torch.rand(len(room), device=room.device) * (room + 1)).long()
     pieces = cut_each(torch.cat([heard.latents[:few], guessed]), starts, size)
-    made = decode_segment(networks.vocoder, pieces, heard.condition)
+    made = decode_segment(networks.vocoder, pieces.float(), heard.condition)
     index = starts[:, None] * SAMPLES_PER_FRAME + torch.arange(size * SAMPLES_PER_FRAME, device=starts.device)
     return made, batch.waveform.gather(1, index), heard.gap, moved
 
@@ -251,12 +256,28 @@ def train_prior(
     """Train codes and phones to predict the autoencoder's latents; arguments as those of `train_synthesis`."""
     networks = _started(recipe, folder, device)
     run = Run("prior", recipe.prior, {"acoustic": networks.acoustic}, folder)
-    utterances = Utterances(corpus, readings, codes, recipe, recipe.seed + run.step)
-    for batch in ahead(run.steps(), lambda: utterances.batch(recipe.prior.batch), device):
+
+    def lesson(batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.autocast(device, dtype=torch.bfloat16):
-            gap = hear(networks, batch, learn_encoders=False).gap
-        run.advance(gap / recipe.sovits.latent, {"divergence": gap.detach()})
+            gap = hear(networks, Batch(**batch), learn_encoders=False).gap
+        return gap / recipe.sovits.latent, {"divergence": gap}
+
+    drawing = _drawing(corpus, readings, codes, recipe, recipe.prior.batch)
+    for batch in ahead(run.steps(), drawing, recipe.seed + run.step, device):
+        run.learn(lesson, batch)
     return run
+
+
+def _drawing(
+    corpus: Corpus, readings: Sequence[Reading], codes: Sequence[Codes], recipe: Recipe, count: int
+) -> Callable[[int], Callable[[], dict[str, Tensor]]]:
+    """A seed to what draws batches of `count` utterances."""
+
+    def drawing(seed: int) -> Callable[[], dict[str, Tensor]]:
+        utterances = Utterances(corpus, readings, codes, recipe, seed)
+        return lambda: utterances.batch(count)
+
+    return drawing
 
 
 def train_synthesis(
@@ -274,32 +295,35 @@ def train_synthesis(
     """
     networks, jury = _started(recipe, folder, device), Jury(recipe.jury_width).to(device)
     load_modules(folder / "prior.pt", {"acoustic": networks.acoustic})
+    load_modules(folder / "autoencoder.pt", {"jury": jury}, missing_ok=True)
     run = Run("synthesis", recipe.synthesis, {"networks": networks}, folder, kept={"jury": jury})
-    jury_optimizer = torch.optim.AdamW(jury.parameters(), recipe.synthesis.learning_rate, betas=(0.8, 0.98))
-    utterances = Utterances(corpus, readings, codes, recipe, recipe.seed + run.step)
-    for batch in ahead(run.steps(), lambda: utterances.batch(recipe.synthesis.batch), device):
-        step = run.step
+    adversary = Adversary(jury, recipe.synthesis.learning_rate)
+    heard: dict[str, Tensor] = {}
+
+    def lesson(batch: dict[str, Tensor], judged: bool) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.autocast(device, dtype=torch.bfloat16):
-            made, real, gap, moved = speak_segments(networks, batch, recipe.segment_frames)
+            made, real, gap, moved = speak_segments(networks, Batch(**batch), recipe.segment_frames)
         few = num_posterior(len(made))
         posterior_distance = spectral_distance(made[:few], real[:few])
         prior_distance = spectral_distance(made[few:], real[few:])
-        loss = prior_distance + posterior_distance / _POSTERIOR_EVERY + DIVERGENCE_WEIGHT * gap
         envelope = envelope_distance(made, real)
+        loss = prior_distance + posterior_distance / _POSTERIOR_EVERY + DIVERGENCE_WEIGHT * gap
         loss = loss + ENVELOPE_WEIGHT * envelope + _PREFIX_WEIGHT * moved
-        scalars: dict[str, Tensor | float] = {
-            "posterior_spectral": posterior_distance.detach(),
-            "prior_spectral": prior_distance.detach(),
-            "divergence": gap.detach(),
-            "envelope": envelope.detach(),
-            "prefix": moved.detach(),
-        }
-        if run.progress >= recipe.adversary_from:
-            fooling, features, judged = adversary_step(jury, jury_optimizer, made, real, device)
-            loss = loss + _ADVERSARY_WEIGHT * fooling + _FEATURE_WEIGHT * features
-            scalars |= {"fooling": fooling.detach(), "features": features.detach(), "jury": judged.detach()}
-        run.advance(loss, scalars)
+        scalars = {
+            "posterior_spectral": posterior_distance, "prior_spectral": prior_distance, "divergence": gap,
+            "envelope": envelope, "prefix": moved,
+        }  # fmt: skip
+        if judged:
+            fooled, parts = adversary.judge(made, real)
+            loss, scalars = loss + fooled, scalars | parts
+        heard.update(posterior=made[0].detach(), prior=made[-1].detach())
+        return loss, scalars
+
+    drawing = _drawing(corpus, readings, codes, recipe, recipe.synthesis.batch)
+    for batch in ahead(run.steps(), drawing, recipe.seed + run.step, device):
+        step, judged = run.step, run.progress >= recipe.adversary_from
+        run.learn(partial(lesson, judged=judged), batch, f"judged={judged}")
         if step % _SOUND_EVERY == 0:
-            run.sound("synthesis/posterior", made[0], SAMPLE_RATE_HZ)
-            run.sound("synthesis/prior", made[-1], SAMPLE_RATE_HZ)
+            for name, waveform in heard.items():
+                run.sound(f"synthesis/{name}", waveform, SAMPLE_RATE_HZ)
     return run

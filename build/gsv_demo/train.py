@@ -72,6 +72,9 @@ def run_stage(stage: str, recipe: Recipe, place: Workplace) -> None:
     """Run one stage to its end, from its checkpoint when it has one."""
     LOG.info("stage begins stage=%s folder=%s device=%s", stage, place.folder, place.device)
     torch.manual_seed(recipe.seed)
+    if place.device == "cuda":
+        torch.set_float32_matmul_precision("high")  # TensorFloat-32
+        torch.backends.cudnn.benchmark = True
     recipe = recipe.on(place.device)
     if stage == "data":
         _make_data(recipe, place)

@@ -8,15 +8,16 @@ import pytest
 import torch
 from torch import nn
 
+from gsv_demo.batches import ahead
 from gsv_demo.recipe import NATURAL, SMOKE, TIME_SHARES, Stage
-from gsv_demo.run import Run, ahead
+from gsv_demo.run import Run
 
 
 def trained(run: Run) -> int:
     """Train to the end; how many steps it took."""
     steps = 0
     for _ in run.steps():
-        run.advance((run.modules["one"](torch.ones(1, 2)) ** 2).sum(), {"constant": 1.0})
+        run.advance((run.modules["one"](torch.ones(1, 2)) ** 2).sum(), {"constant": torch.ones(())})
         steps += 1
     return steps
 
@@ -51,7 +52,7 @@ def test_the_learning_rate_follows_whichever_is_further_steps_or_seconds() -> No
 
 def test_a_batch_is_drawn_for_every_step(tmp_path: Path) -> None:
     numbers = itertools.count()
-    drawn = ahead(iter(range(3)), lambda: {"number": torch.tensor(next(numbers))}, "cpu")
+    drawn = ahead(iter(range(3)), lambda seed: lambda: {"number": torch.tensor(next(numbers))}, 0, "cpu")
     assert [int(batch["number"]) for batch in drawn] == [0, 1, 2]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from gsv_demo.teachers.graph import open_with
-from gsv_demo.teachers.speech import Speech, ends_of, played_at, trimmed
+from gsv_demo.teachers.speech import STYLE_TTS_LEAD_S, Speech, ends_of, played_at, trimmed
 
 _DURATIONS = "/Round_output_0"  # of each symbol, in units of 25 ms
 _UNIT_S = 0.025
@@ -49,6 +49,6 @@ class HibariTeacher:
         *spectra, durations = self._session.run(None, inputs)
         seed = zlib.crc32(f"{voice} {text}".encode())
         audio = self._dsp.synth(*(spectrum[0] for spectrum in spectra), np.random.default_rng(seed))
-        ends_s = ends_of(np.maximum(durations.ravel(), 1.0), _UNIT_S)
+        ends_s = ends_of(np.maximum(durations.ravel(), 1.0), _UNIT_S, STYLE_TTS_LEAD_S)
         speech = Speech(np.asarray(audio, np.float32), self._hibari.sample_rate, ("_", *phonemes, "_"), ends_s)
         return trimmed(played_at(speech, factor))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsv_demo.teachers.graph import open_with
-from gsv_demo.teachers.speech import Speech, ends_of, played_at, trimmed
+from gsv_demo.teachers.speech import STYLE_TTS_LEAD_S, Speech, ends_of, played_at, trimmed
 from gsv_demo.teachers.voices import MIXTURES, Mixture
 
 _DURATIONS = "/encoder/Round_output_0"  # of each symbol, in units of 25 ms
@@ -59,7 +59,7 @@ class Kokoro:
             "speed": np.array([1.0 / mixture.played_at], np.float32),
         }
         audio, durations = self._session.run(None, inputs)
-        ends_s = ends_of(np.maximum(durations.ravel(), 1.0), _UNIT_S)
+        ends_s = ends_of(np.maximum(durations.ravel(), 1.0), _UNIT_S, STYLE_TTS_LEAD_S)
         speech = Speech(np.asarray(audio, np.float32).ravel(), _RATE_HZ, ("_", *symbols, "_"), ends_s)
         return trimmed(played_at(speech, mixture.played_at))
 
