@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 Batch = dict[str, Tensor]
 Draw = Callable[[], Batch]
-_DRAWERS = 5  # processes: a lent machine has 16 cores for three stages at a time
+_DRAWERS = 7  # processes: a lent machine has 16 cores for three stages at a time
 _WAITING = 6  # batches of each
 
 

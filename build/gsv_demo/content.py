@@ -146,7 +146,7 @@ class Clips:
         """A batch, played at one random speed.
 
         Returns:
-            audio [B, N] at 16 kHz, frames [B, 2 T], pitch and voiced [B, T], shape [B, T, 20], weight [B, T] (0 beyond
+            audio [B, N] at 32 kHz, frames [B, 2 T], pitch and voiced [B, T], shape [B, T, 20], weight [B, T] (0 beyond
             an utterance's ends), voice [B].
         """
         factor = math.exp(self.rng.uniform(math.log(_FACTORS[0]), math.log(_FACTORS[1])))
@@ -155,7 +155,7 @@ class Clips:
         batch = {name: torch.from_numpy(np.stack([row[name] for row in rows])) for name in rows[0]}
         size = CLIP_TOKENS * SAMPLES_PER_TOKEN + 2 * _SURPLUS_SAMPLES
         played = functional.interpolate(batch["audio"][:, None], size=size, mode="linear")[:, 0]
-        return {**batch, "audio": halved(played)}
+        return {**batch, "audio": played}
 
     def _clip(self, voice: str, factor: float) -> dict[str, Array]:
         index = self.rng.choice(self.indices[voice])
@@ -194,7 +194,7 @@ def content_loss(
     listener: Listener, voice_head: nn.Module, batch: dict[str, Tensor], quantized: bool
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """All losses of the content encoder on one batch, and each by name."""
-    ssl, projected = listener.features(batch["audio"])
+    ssl, projected = listener.features(halved(batch["audio"]))
     projected = projected.float()
     commitment = projected.new_zeros(())
     if quantized:
@@ -274,5 +274,5 @@ def _projections(listener: Listener, clips: Clips, recipe: Recipe, device: str) 
     found: list[Tensor] = []
     while sum(map(len, found)) < wanted:
         audio = clips.draw(recipe.content.batch)["audio"].to(device)
-        found.append(listener.features(audio)[1].flatten(0, 1).float())
+        found.append(listener.features(halved(audio))[1].flatten(0, 1).float())
     return torch.cat(found)

@@ -146,7 +146,7 @@ class Adversary:
         with torch.autocast(made.device.type, dtype=torch.bfloat16):
             judged = jury_loss(self.jury(real), self.jury(made.detach()))
         self._optimizer.zero_grad(set_to_none=True)
-        judged.backward()  # type: ignore[no-untyped-call]
+        judged.backward()
         self._optimizer.step()
         with torch.autocast(made.device.type, dtype=torch.bfloat16):
             made_judged = self.jury(made)

@@ -160,7 +160,7 @@ NATURAL = dataclasses.replace(
     jury_width=32,
     language_model=Stage(60_000, 12, 1.2e-3, warmup=200, final_share=0.03),
     cuda={
-        "content": Stage(40_000, 96, 1.5e-3, warmup=300, final_share=0.03),
+        "content": Stage(40_000, 64, 1.5e-3, warmup=300, final_share=0.03),
         "autoencoder": Stage(60_000, 64, 1e-3, warmup=300, final_share=0.5),
         "prior": Stage(20_000, 64, 1.5e-3, warmup=200),
         "synthesis": Stage(240_000, 64, 5e-4, warmup=200, final_share=0.04),

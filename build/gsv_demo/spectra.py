@@ -47,17 +47,17 @@ _HALF_BAND_TAPS = 63
 
 
 @functools.lru_cache
-def _half_band() -> Tensor:
+def _half_band(device: torch.device) -> Tensor:
     """Low-pass filter [1, 1, 63] that lets through what is below a quarter of the rate."""
     place = torch.arange(_HALF_BAND_TAPS) - _HALF_BAND_TAPS // 2
     taps = torch.sinc(place * 0.48) * torch.kaiser_window(_HALF_BAND_TAPS, periodic=False, beta=8.0)
-    return (taps / taps.sum())[None, None]
+    return (taps / taps.sum())[None, None].to(device)
 
 
 def halved(waveform: Tensor) -> Tensor:
     """[B, 2 N] at one rate to [B, N] at half of it."""
     padded = functional.pad(waveform[:, None], (_HALF_BAND_TAPS // 2, _HALF_BAND_TAPS // 2))
-    return functional.conv1d(padded, _half_band().to(waveform), stride=2)[:, 0, : waveform.shape[1] // 2]
+    return functional.conv1d(padded, _half_band(waveform.device), stride=2)[:, 0, : waveform.shape[1] // 2]
 
 
 @functools.lru_cache
