@@ -24,12 +24,15 @@ class Recorded:
         step: takes one whole optimiser step; everything that changes from step to step comes in the batch, or lies in
             tensors that stay where they are. Returns a tensor of scalars.
         batch: of the shapes that will be played.
+        pool: of the memory that recordings share, since one is played at a time and leaves only its scalars.
     """
 
-    def __init__(self, step: Step, batch: Batch) -> None:
+    def __init__(self, step: Step, batch: Batch, pool: tuple[int, int]) -> None:
         self._inputs = {name: tensor.clone() for name, tensor in batch.items()}
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):  # other threads pin memory meanwhile
+        with torch.cuda.graph(
+            self._graph, pool=pool, capture_error_mode="thread_local"
+        ):  # other threads pin memory meanwhile
             self._told = step(self._inputs)
 
     def play(self, batch: Batch) -> Tensor:
@@ -46,6 +49,7 @@ class Player:
     def __init__(self) -> None:
         self._taken: Counter[str] = Counter()
         self._recorded: dict[str, Recorded | None] = {}
+        self._pool = torch.cuda.graph_pool_handle()
 
     def take(self, kind: str, step: Step, batch: Batch) -> Tensor:
         """Take one step.
@@ -61,7 +65,7 @@ class Player:
         name = kind + "".join(f" {tuple(tensor.shape)}" for tensor in batch.values())
         recorded = self._recorded.get(name)
         if recorded is None and name not in self._recorded and self._taken[name] >= _WARM_UPS:
-            recorded = self._recorded[name] = _recorded(name, step, batch)
+            recorded = self._recorded[name] = _recorded(name, step, batch, self._pool)
             if recorded is not None:
                 return recorded.play(batch)
         if recorded is not None:
@@ -80,10 +84,10 @@ def _beside(step: Step, batch: Batch) -> Tensor:
     return told
 
 
-def _recorded(name: str, step: Step, batch: Batch) -> Recorded | None:
+def _recorded(name: str, step: Step, batch: Batch, pool: tuple[int, int]) -> Recorded | None:
     """A recording, or nothing where the step cannot be recorded; then it goes on kernel by kernel."""
     try:
-        recorded = Recorded(step, batch)
+        recorded = Recorded(step, batch, pool)
     except RuntimeError as problem:
         torch.cuda.synchronize()
         LOG.warning("step not recorded kind=%s: %s", name, problem)
