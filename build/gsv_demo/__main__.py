@@ -61,11 +61,9 @@ def _train(asked: argparse.Namespace) -> None:
 
     from gsv_demo import train
     from gsv_demo.export import import_weights
-    from gsv_demo.recipe import RECIPES
 
-    recipe, device = RECIPES[asked.recipe], asked.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    recipe = recipe.within(asked.seconds) if asked.seconds else recipe
-    recipe = train.shortened(recipe, asked.steps) if asked.steps else recipe
+    device = asked.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    recipe = train.planned(asked.recipe, device, asked.seconds, asked.steps)
     place = train.Workplace(asked.folder, asked.weights or asked.folder / "weights", device)
     if asked.from_weights:
         import_weights(asked.from_weights, place.run, recipe)

@@ -80,7 +80,7 @@ def train_autoencoder(corpus: Corpus, recipe: Recipe, folder: Path, device: str)
         heard["made"] = made.detach()
         return loss, scalars
 
-    for batch in ahead(run.steps(), drawing, recipe.seed + run.step, device):
+    for batch in ahead(run.steps(), drawing, recipe.seed + run.step, device, recipe.drawers):
         step, encoders = run.step, run.progress < recipe.encoders_until
         judged = run.progress >= recipe.first_adversary_from
         run.learn(partial(lesson, encoders=encoders, judged=judged), batch, f"encoders={encoders} judged={judged}")

@@ -11,8 +11,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 Batch = dict[str, Tensor]
 Draw = Callable[[], Batch]
-_DRAWERS = 7  # processes: a lent machine has 16 cores for three stages at a time
-_WAITING = 6  # batches of each
+_WAITING = 6  # batches of each process
 
 
 class _Endless(IterableDataset[Batch]):
@@ -28,27 +27,34 @@ class _Endless(IterableDataset[Batch]):
             yield draw()
 
 
-def ahead(steps: Iterator[int], drawing: Callable[[int], Draw], seed: int, device: str) -> Iterator[Batch]:
-    """A batch for each step, on the device; where a GPU trains, processes beside it draw the next ones.
+def ahead(
+    steps: Iterator[int], drawing: Callable[[int], Draw], seed: int, device: str, drawers: int = 0
+) -> Iterator[Batch]:
+    """A batch for each step, on the device.
 
     Args:
         steps: of a `Run`.
         drawing: a seed to what draws batches.
         seed: of what is drawn; let it depend on the step that the training goes on from.
         device: "cpu" or "cuda".
+        drawers: processes that draw the next batches; 0 draws in this one.
     """
-    if device == "cpu":
+    if not drawers:
         draw = drawing(seed)
         for _ in steps:
-            yield draw()
+            yield _moved(draw(), device)
         return
     loader = DataLoader(
-        _Endless(drawing, seed), batch_size=None, num_workers=_DRAWERS, prefetch_factor=_WAITING, pin_memory=True,
+        _Endless(drawing, seed), batch_size=None, num_workers=drawers, prefetch_factor=_WAITING, pin_memory=device == "cuda",
         multiprocessing_context="fork",
     )  # fmt: skip
     drawn = iter(loader)
     for _ in steps:
-        yield {name: tensor.to(device, non_blocking=True) for name, tensor in next(drawn).items()}
+        yield _moved(next(drawn), device)
+
+
+def _moved(batch: Batch, device: str) -> Batch:
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
 def widened(tensor: Tensor, width: int) -> Tensor:

@@ -182,7 +182,8 @@ class Clips:
         """Samples at 32 kHz from a token on, `factor` times a clip's length; half of them with noise, level random."""
         begin = first * SAMPLES_PER_TOKEN
         audio = np.zeros(round(factor * (CLIP_TOKENS * SAMPLES_PER_TOKEN + 2 * _SURPLUS_SAMPLES)), np.float32)
-        low, high = max(0, begin), min(item.samples, begin + len(audio))
+        low = max(0, begin)
+        high = max(low, min(item.samples, begin + len(audio)))  # a short utterance may be over before the clip begins
         audio[low - begin : high - begin] = self.corpus.audio[item.start + low : item.start + high] / 32768.0
         if self.rng.random() < 0.5:
             noise = np.random.default_rng(self.rng.getrandbits(32)).standard_normal(len(audio), dtype=np.float32)
@@ -256,7 +257,7 @@ def train_content(corpus: Corpus, labels: Labels, recipe: Recipe, folder: Path, 
         drawn = Clips(corpus, labels, seed)
         return lambda: drawn.draw(recipe.content.batch)
 
-    for batch in ahead(run.steps(), drawing, recipe.seed + run.step, device):
+    for batch in ahead(run.steps(), drawing, recipe.seed + run.step, device, recipe.drawers):
         if not quantized and run.progress >= _CODES_FROM:
             listener.start_codes(_projections(listener, clips, recipe, device))
             quantized = True

@@ -4,10 +4,10 @@
 # All is over in so many seconds. Beside the training thirty steps of every stage are tried on a little of the corpus:
 # where one of them fails, the training ends at once, and most of the machine's time is still there.
 #
-# Before, in .gpu/ (ignored by git, carried along): corpus-00.tar of `python -m gsv_demo pack`, and wheels of soundfile and
-# soxr:
+# Before, in .gpu/ (ignored by git, carried along): corpus-00.tar of `python -m gsv_demo pack`, and wheels of what is
+# missing there:
 #   pip download --no-deps --only-binary=:all: --python-version 3.12 --platform manylinux_2_28_x86_64 \
-#     --platform manylinux_2_17_x86_64 -d .gpu soundfile soxr
+#     --platform manylinux_2_17_x86_64 -d .gpu soundfile soxr cffi pycparser
 # Weights of an earlier training in .gpu/weights/ (with training-only.pt) are trained on.
 # What is trained comes back in $OUT: weights.tar.part-aa, -ab (cat them together), training.log and smoke.log.
 set -euo pipefail
@@ -35,7 +35,7 @@ for part in hibari joe kokoro references; do
   done
 done
 cp "$folder/phones.json" "$small/"
-if ! train --steps 30 --folder "$small" > "$out/smoke.log" 2>&1; then
+if ! timeout 150 python3 -m gsv_demo train --recipe natural --device cuda --steps 30 --folder "$small" > "$out/smoke.log" 2>&1; then
   kill -- -$training || true
   tr '\r' '\n' < "$out/smoke.log" | tail -60
   exit 1

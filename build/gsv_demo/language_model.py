@@ -231,7 +231,7 @@ def train_language_model(
         sequences = Sequences(corpus, readings, codes, seed)
         return lambda: pack(sequences.batch(rows), eos)
 
-    for batch in ahead(run.steps(), drawing, recipe.seed + run.step, device):
+    for batch in ahead(run.steps(), drawing, recipe.seed + run.step, device, recipe.drawers):
         with torch.autocast(device, dtype=torch.bfloat16):
             logits, guide = guided_forward(model, corrupted(batch, recipe.wrong_tokens), recipe.t2s_dropout)
         targets = batch["targets"].flatten()

@@ -80,6 +80,7 @@ class Recipe:
     encoders_until: float = 0.3  # share of `autoencoder`
     adversary_from: float = 1.0  # share of `synthesis`
     first_adversary_from: float = 1.0  # share of `autoencoder`
+    drawers: int = 0  # processes that draw batches beside the training
     steady: bool = False  # whether batches are widened to a few shapes, so that a GPU records each once
     jury_width: int = 12  # channels of the adversary's first layers
     t2s_dropout: float = 0.0
@@ -165,6 +166,7 @@ NATURAL = dataclasses.replace(
         "prior": Stage(20_000, 64, 1.5e-3, warmup=200),
         "synthesis": Stage(240_000, 64, 5e-4, warmup=200, final_share=0.04),
         "language_model": Stage(60_000, 128, 1.5e-3, warmup=300, final_share=0.03),
+        "drawers": 7,  # a lent machine has 16 cores for three stages at a time
         "steady": True,
     },
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ class Recorded:
         pool: of the memory that recordings share, since one is played at a time and leaves only its scalars.
     """
 
-    def __init__(self, step: Step, batch: Batch, pool: tuple[int, int]) -> None:
+    def __init__(self, step: Step, batch: Batch, pool: Any) -> None:
         self._inputs = {name: tensor.clone() for name, tensor in batch.items()}
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(
@@ -84,7 +85,7 @@ def _beside(step: Step, batch: Batch) -> Tensor:
     return told
 
 
-def _recorded(name: str, step: Step, batch: Batch, pool: tuple[int, int]) -> Recorded | None:
+def _recorded(name: str, step: Step, batch: Batch, pool: Any) -> Recorded | None:
     """A recording, or nothing where the step cannot be recorded; then it goes on kernel by kernel."""
     try:
         recorded = Recorded(step, batch, pool)

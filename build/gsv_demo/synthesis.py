@@ -263,7 +263,7 @@ def train_prior(
         return gap / recipe.sovits.latent, {"divergence": gap}
 
     drawing = _drawing(corpus, readings, codes, recipe, recipe.prior.batch)
-    for batch in ahead(run.steps(), drawing, recipe.seed + run.step, device):
+    for batch in ahead(run.steps(), drawing, recipe.seed + run.step, device, recipe.drawers):
         run.learn(lesson, batch)
     return run
 
@@ -320,7 +320,7 @@ def train_synthesis(
         return loss, scalars
 
     drawing = _drawing(corpus, readings, codes, recipe, recipe.synthesis.batch)
-    for batch in ahead(run.steps(), drawing, recipe.seed + run.step, device):
+    for batch in ahead(run.steps(), drawing, recipe.seed + run.step, device, recipe.drawers):
         step, judged = run.step, run.progress >= recipe.adversary_from
         run.learn(partial(lesson, judged=judged), batch, f"judged={judged}")
         if step % _SOUND_EVERY == 0:

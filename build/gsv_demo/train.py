@@ -26,7 +26,7 @@ from gsv_demo.export import export_weights
 from gsv_demo.labels import make_labels
 from gsv_demo.language_model import train_language_model
 from gsv_demo.reading import read_corpus
-from gsv_demo.recipe import Recipe, Stage
+from gsv_demo.recipe import RECIPES, Recipe, Stage
 from gsv_demo.references import write_natural_references, write_references
 from gsv_demo.run import load_modules
 from gsv_demo.synthesis import train_prior, train_synthesis
@@ -75,7 +75,6 @@ def run_stage(stage: str, recipe: Recipe, place: Workplace) -> None:
     if place.device == "cuda":
         torch.set_float32_matmul_precision("high")  # TensorFloat-32
         torch.backends.cudnn.benchmark = True
-    recipe = recipe.on(place.device)
     if stage == "data":
         _make_data(recipe, place)
     elif stage == "content":
@@ -121,29 +120,56 @@ def _run_coded_stage(stage: str, recipe: Recipe, place: Workplace) -> None:
         train_language_model(corpus, readings, codes, recipe, place.run, place.device)
 
 
+def planned(name: str, device: str, seconds: float | None = None, steps: int | None = None) -> Recipe:
+    """A recipe of `RECIPES` as it is trained.
+
+    Args:
+        name: of the recipe.
+        device: "cpu" or "cuda".
+        seconds: train so long in all; each stage gets its share.
+        steps: at most so many steps of each stage.
+    """
+    recipe = RECIPES[name].on(device)  # first: the others change what it says of the device's stages
+    recipe = recipe.within(seconds) if seconds else recipe
+    return shortened(recipe, steps) if steps else recipe
+
+
 def run_all(arguments: list[str]) -> None:
     """Run every stage in its turn, each as a process of its own: `python -m gsv_demo train --stage ... <arguments>`.
 
     Raises:
-        RuntimeError: a stage failed; its own output says why.
+        RuntimeError: a stage failed; its own output says why. Those beside it are ended.
     """
     for row in ORDER:
         threads = max(1, (os.cpu_count() or 1) // len(row))
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        under_way: dict[str, subprocess.Popen[bytes]] = {}
+        failed: list[str] = []
         with ThreadPoolExecutor(len(row)) as pool:
-            ended = [pool.submit(_run_chain, chain, arguments, environment) for chain in row]
-        failed = [stage.result() for stage in ended if stage.result()]
+            for chain in row:
+                pool.submit(_run_chain, chain, arguments, environment, under_way, failed)
         if failed:
-            raise RuntimeError(f"{' and '.join(failed)} failed; see above, then run the same command again to go on")
+            raise RuntimeError(f"{failed[0]} failed; see above, then run the same command again to go on")
 
 
-def _run_chain(chain: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Run stages one after the other; the name of the one that failed, or nothing."""
+def _run_chain(
+    chain: Sequence[str],
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    under_way: dict[str, subprocess.Popen[bytes]],
+    failed: list[str],
+) -> None:
+    """Run stages one after the other; the first that fails is named in `failed`, and what is under way is ended."""
     for stage in chain:
+        if failed:
+            return
         command = [sys.executable, "-m", "gsv_demo", "train", "--stage", stage, *arguments]
-        if subprocess.run(command, env=environment, check=False).returncode != 0:
-            return stage
-    return ""
+        under_way[stage] = subprocess.Popen(command, env=environment)
+        if under_way[stage].wait() != 0:
+            failed.append(stage)
+            for process in list(under_way.values()):
+                process.terminate()
+            return
 
 
 def shortened(recipe: Recipe, steps: int) -> Recipe:

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from gsv_demo.batches import ahead
-from gsv_demo.recipe import NATURAL, SMOKE, TIME_SHARES, Stage
+from gsv_demo.recipe import NATURAL, SMOKE, TIME_SHARES, Recipe, Stage
 from gsv_demo.run import Run
+from gsv_demo.train import planned
 
 
 def trained(run: Run) -> int:
@@ -61,6 +62,14 @@ def test_a_gpu_trains_with_larger_batches_and_the_same_networks() -> None:
     assert there.synthesis.batch > NATURAL.synthesis.batch
     assert (there.hubert, there.sovits, there.t2s) == (NATURAL.hubert, NATURAL.sovits, NATURAL.t2s)
     assert NATURAL.on("cpu") == NATURAL
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_what_is_asked_of_a_training_holds_on_every_device(device: str) -> None:
+    stages = [field.name for field in dataclasses.fields(Recipe) if isinstance(getattr(NATURAL, field.name), Stage)]
+    few, short = planned("natural", device, steps=30), planned("natural", device, seconds=100.0)
+    assert all(getattr(few, name).steps <= 30 for name in stages)
+    assert all(getattr(short, name).seconds == pytest.approx(100.0 * TIME_SHARES[name]) for name in stages)
 
 
 def test_the_rows_of_a_training_fit_into_its_seconds() -> None:

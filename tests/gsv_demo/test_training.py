@@ -4,6 +4,7 @@ import logging
 import math
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     for stage in STAGES:
         run_stage(stage, SMOKE, place)
     return place
+
+
+def test_the_whole_recipe_runs_as_a_gpu_runs_it_but_for_the_gpu(tmp_path: Path, place: Workplace) -> None:
+    """Batches of few shapes, drawn by processes beside the training."""
+    recipe = replace(shortened(SMOKE, 4), steady=True, drawers=2)
+    shutil.copytree(place.folder / "corpus", tmp_path / "corpus")
+    shutil.copy(place.folder / "phones.json", tmp_path)
+    there = Workplace(tmp_path, tmp_path / "weights", "cpu")
+    for stage in STAGES[1:]:
+        run_stage(stage, recipe, there)
+    assert load_sovits(there.weights / SOVITS_FILE).sizes == SMOKE.sovits
+    assert torch.load(there.run / "synthesis.pt", weights_only=True)["step"] == 4
 
 
 def test_official_loaders_read_what_the_recipe_writes(place: Workplace) -> None:
