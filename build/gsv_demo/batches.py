@@ -45,8 +45,8 @@ def ahead(
             yield _moved(draw(), device)
         return
     loader = DataLoader(
-        _Endless(drawing, seed), batch_size=None, num_workers=drawers, prefetch_factor=_WAITING, pin_memory=device == "cuda",
-        multiprocessing_context="fork",
+        _Endless(drawing, seed), batch_size=None, num_workers=drawers, prefetch_factor=_WAITING,
+        pin_memory=device == "cuda", multiprocessing_context="fork",
     )  # fmt: skip
     drawn = iter(loader)
     for _ in steps:
