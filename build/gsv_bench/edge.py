@@ -1,13 +1,14 @@
-"""A small device: how soon it speaks, in how much memory, how fast; and what tokens instead of audio save.
+"""A small device: how soon it speaks, in how much memory, how fast; and what tokens or latents instead of audio save.
 
 `python -m gsv_bench --only edge --json`, with a bundle of `make bundle`. Everything runs in processes of this machine:
 one that only speaks, for start and memory, and one that is server and device at once, whose processor time is counted
-for each. Audio and tokens take turns; medians.
+for each. Audio, tokens and latents take turns; medians. What is made of them is compared with the server's own audio.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import statistics
 import subprocess
@@ -27,11 +28,14 @@ from gsv_gateway.audio.encoders import opus_encoder
 from gsv_gateway.audio.samples import Resampler
 from gsv_local.bundle import Bundle, open_bundle
 from gsv_local.clients import ADDRESS, LocalTransport
+from gsv_local.device import CODEC_FILE, DeviceDecoder
 from gsv_local.engine import LocalEngine
-from gsv_local.hybrid import DeviceDecoder, HybridTransport
+from gsv_local.hybrid import HybridTransport
 
 TEXT = "The young woman found a good book on the table, and the children laughed."
 _OPUS_HZ = 48_000
+_RATES_KBIT_S = (4.0, 6.0, 8.0, 12.0)
+_SAME_DB = 200.0  # of what is the same to the last bit
 _ALONE = """
 import json, resource, sys, time
 began_s = time.perf_counter()
@@ -88,37 +92,77 @@ def _alone(bundle: Path, home: Path, threads: int, rounds: int) -> dict[str, flo
     return {name: statistics.median(each[name] for each in found) for name in found[0]}
 
 
+def _ways(bundle: Bundle, remote: Any, threads: int) -> dict[str, Callable[[], Any]]:
+    """What may be sent, by name: transports to the same server."""
+    rates: tuple[float, ...] = (*_RATES_KBIT_S, 0.0) if bundle.has_file(CODEC_FILE) else (0.0,)
+    decoders = {"tokens": DeviceDecoder(bundle, threads)}
+    for kbit_s in rates:
+        name = f"latents, {kbit_s:g} kbit/s" if kbit_s else "latents, as they are"
+        decoders[name] = DeviceDecoder(bundle, threads, kbit_s)
+    hybrids = {name: functools.partial(HybridTransport, remote, decoder) for name, decoder in decoders.items()}
+    return {"audio": lambda: remote, **hybrids}
+
+
 def _by_turns(bundle: Bundle, rounds: int, threads: int) -> dict[str, dict[str, float]]:
-    """Bytes and processor seconds of a second of speech, of who sends audio and of who sends tokens."""
-    engine, decoder = LocalEngine(bundle, max_words=0, threads=threads), DeviceDecoder(bundle, threads)
+    """Of a second of speech: bytes, processor seconds of both sides, seconds to the first audio, and how near it is."""
+    engine = LocalEngine(bundle, max_words=0, threads=threads)
     remote = _Counted(engine)
-    ways: dict[str, Callable[[], Any]] = {
-        "audio": lambda: remote,
-        "tokens": lambda: HybridTransport(remote, decoder),  # type: ignore[arg-type]
-    }
+    ways = _ways(bundle, remote, threads)
     values: dict[str, list[tuple[float, ...]]] = {name: [] for name in ways}
     try:
         for seed in range(rounds + 1):  # the first warms up, and brings the voice
+            own: Any = None
             for name, way in ways.items():
-                remote.bytes, remote.work_s, decoder.decoding_s = 0, 0.0, 0.0
+                remote.bytes, remote.work_s = 0, 0.0
                 began_s = time.process_time()
                 client = Client(ADDRESS, transport=way())
                 audio = client.synthesize(
                     TEXT, voice=bundle.default_voice, seed=seed, streaming="chunk", cache="off", retries=0
                 )
                 all_s = time.process_time() - began_s
-                values[name].append((remote.bytes, remote.work_s, all_s - remote.work_s, audio.duration_s))
-        speech = audio
+                own = audio if own is None else own
+                near_db = spectral_nearness_db(audio.samples, own.samples)
+                seconds, first_s = audio.duration_s, audio.ttfa_s
+                pesq = pesq_of(audio.samples, own.samples, audio.sample_rate)
+                row = (remote.bytes / seconds, remote.work_s / seconds, (all_s - remote.work_s) / seconds)
+                values[name].append((*row, first_s, near_db, pesq))
     finally:
         engine.close()
-    found = {name: _per_second(rows[1:]) for name, rows in values.items()}
-    found["opus"] = {"bytes_per_s": _opus_bytes(speech.samples, speech.sample_rate) / speech.duration_s}
+    found = {name: _medians(rows[1:]) for name, rows in values.items()}
+    found["opus"] = {"bytes_per_s": _opus_bytes(own.samples, own.sample_rate) / own.duration_s}
     return found
 
 
-def _per_second(rows: list[tuple[float, ...]]) -> dict[str, float]:
-    names = ("bytes_per_s", "server_s_per_s", "device_s_per_s")
-    return {name: statistics.median(row[place] / row[-1] for row in rows) for place, name in enumerate(names)}
+def _medians(rows: list[tuple[float, ...]]) -> dict[str, float]:
+    names = ("bytes_per_s", "server_s_per_s", "device_s_per_s", "first_audio_s", "nearness_db", "pesq")
+    return {name: statistics.median(row[place] for row in rows) for place, name in enumerate(names)}
+
+
+def spectral_nearness_db(samples: np.ndarray[Any, Any], expected: np.ndarray[Any, Any]) -> float:
+    """How far the difference of magnitudes lies below what was expected; windows of 32 ms, hops of 8 ms."""
+    ours, theirs = (_magnitudes(each) for each in (samples, expected))
+    error = np.square(ours - theirs).sum()
+    return float(10 * np.log10(np.square(theirs).sum() / error)) if error else _SAME_DB
+
+
+def pesq_of(samples: np.ndarray[Any, Any], expected: np.ndarray[Any, Any], rate_hz: int) -> float:
+    """Wide-band PESQ, 1 to 4.64, where the package pesq is installed (requirements-judges.txt); else 0."""
+    try:
+        import pesq
+    except ImportError:
+        return 0.0
+    ours, theirs = (_at_16_khz(each, rate_hz) for each in (samples, expected))
+    return float(pesq.pesq(16_000, theirs, ours, "wb"))
+
+
+def _at_16_khz(samples: np.ndarray[Any, Any], rate_hz: int) -> np.ndarray[Any, Any]:
+    resampler = Resampler(rate_hz, 16_000)
+    return np.concatenate([resampler.feed(samples.astype(np.float32)), resampler.finish()])
+
+
+def _magnitudes(samples: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    windows = np.lib.stride_tricks.sliding_window_view(samples, 1024)[::256]
+    return np.abs(np.fft.rfft(windows * np.hanning(1024)))
 
 
 def _opus_bytes(samples: np.ndarray[Any, Any], rate_hz: int) -> int:
@@ -144,10 +188,13 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         f"A process of `gsv-local`: open after {alone['open_s']:.2f} s, first audio after",
         f"{alone['first_audio_s']:.2f} s, {alone['rss_mb']:.0f} MB, RTF {alone['rtf']:.3f}.",
         "",
-        "| what is sent | kbit/s | server's processor time for 1 s | device's |",
-        "|---|---:|---:|---:|",
+        "| what is sent | kbit/s | server's processor time for 1 s | device's | first audio after | nearness, PESQ |",
+        "|---|---:|---:|---:|---:|---:|",
     ]
     for name, row in sent.items():
-        times = [f"{row[key]:.3f} s" if key in row else "" for key in ("server_s_per_s", "device_s_per_s")]
-        lines.append(f"| {name} | {row['bytes_per_s'] * 8 / 1000:.2f} | {times[0]} | {times[1]} |")
+        times = [
+            f"{row[key]:.3f} s" if key in row else "" for key in ("server_s_per_s", "device_s_per_s", "first_audio_s")
+        ]
+        near = f"{row['nearness_db']:.1f} dB" if "nearness_db" in row else ""
+        lines.append(f"| {name} | {row['bytes_per_s'] * 8 / 1000:.2f} | {' | '.join(times)} | {near} |")
     return "\n".join(lines), {"edge": {"alone": alone, "sent": sent}}

@@ -145,7 +145,7 @@ def fitted_tables(frames: Array, stages: int) -> Array:
     residual, tables = frames.copy(), []
     for _ in tqdm(range(stages), desc="tables", unit="table", mininterval=5):
         table = _k_means(residual, rng)
-        residual -= table[nearest_sums(residual, table[np.newaxis], 1)[:, 0]]
+        residual -= table[_nearest(residual, table)]
         tables.append(table)
     return np.stack(tables)
 
@@ -154,7 +154,7 @@ def _k_means(points: Array, rng: np.random.Generator) -> Array:
     """256 centres of [F, K]; a centre that nobody is near to is put where somebody is."""
     centres = points[rng.choice(len(points), ENTRIES, replace=len(points) < ENTRIES)].copy()
     for _ in range(_ROUNDS):
-        nearest = nearest_sums(points, centres[np.newaxis], 1)[:, 0]
+        nearest = _nearest(points, centres)
         counts = np.bincount(nearest, minlength=ENTRIES)
         order = np.argsort(nearest, kind="stable")
         starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
@@ -163,6 +163,12 @@ def _k_means(points: Array, rng: np.random.Generator) -> Array:
         empty = counts == 0
         centres[empty] = points[rng.choice(len(points), int(empty.sum()))]
     return np.asarray(centres, dtype=np.float32)
+
+
+def _nearest(points: Array, centres: Array) -> Array:
+    """The centre of each of [F, K]: [F] uint8."""
+    halves = 0.5 * np.square(centres).sum(axis=1)
+    return nearest_sums(points, centres[np.newaxis], halves[np.newaxis])[:, 0]
 
 
 def losses(codec: LatentCodec, sentences: Sequence[Sentence]) -> dict[float, float]:

@@ -76,6 +76,7 @@ class TextFrontend:
         self._variant = Variant(frontend, symbols)
         self._phone_ids = phone_table(symbols)
         self._vocabulary = bert_vocabulary
+        self._read: set[str] = set()  # languages so far
         if bert_vocabulary is not None and _UNKNOWN_TOKEN not in bert_vocabulary:
             raise ValueError(f"bert vocabulary of {len(bert_vocabulary)} tokens has no {_UNKNOWN_TOKEN}")
 
@@ -85,14 +86,15 @@ class TextFrontend:
             language.warm_up()
         self.process(_WARM_UP_TEXT)  # and what no language owns: splitting, and telling languages apart
 
-    def missing(self) -> tuple[str, ...]:
-        """Optional resources that are not there, one sentence each."""
-        return tuple(sentence for language in self._languages() for sentence in language.missing())
+    def missing(self, *, read_only: bool = False) -> tuple[str, ...]:
+        """Optional resources that are not there, one sentence each; `read_only`: of languages that were read so far."""
+        return tuple(sentence for language in self._languages(read_only) for sentence in language.missing())
 
-    def _languages(self) -> list[Reader]:
+    def _languages(self, read_only: bool = False) -> list[Reader]:
         variant = self._variant
         spoken = [code for code, language in LANGUAGES.items() if variant.symbols in language.tables]
-        return [reader(code, variant.frontend, variant.symbols) for code in spoken]
+        wanted = [code for code in spoken if code in self._read] if read_only else spoken
+        return [reader(code, variant.frontend, variant.symbols) for code in wanted]
 
     def process(
         self,
@@ -123,6 +125,7 @@ class TextFrontend:
         for sentence in sentences:
             before = len(phones)
             for run in sentence.runs:
+                self._read.add(run.language)
                 if LANGUAGES[run.language].per_character and self._vocabulary is not None:
                     parts += _bounded_parts(run.units, len(phones))
                 phones += [self._phone_ids.get(phone, self._phone_ids[UNKNOWN]) for phone in run.phones]

@@ -12,7 +12,7 @@ import numpy as np
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.model_files import TEXT_RESOURCES, VOCABULARY_FILE
 from gsv_runtime.settings import CheckpointFacts, TextFrontendSettings
-from gsv_runtime.tensors import Arrays
+from gsv_runtime.tensors import Array, Arrays
 from gsv_runtime.text import resources
 from gsv_runtime.text.frontend import TextFrontend
 from gsv_runtime.text.time_limit import LimitedThreads
@@ -44,12 +44,12 @@ class TextService:
             vocabulary = {token: index for index, token in enumerate(tokens)}
         resources.use_directory(directory / TEXT_RESOURCES)
         self._frontend = TextFrontend(ModelVersion(facts.version).symbols, vocabulary, settings.frontend)
+        self._threads: LimitedThreads[Arrays] = LimitedThreads(_THREADS, LIMIT_S, _too_long)
+        self._warm = warm
+        self._told: set[str] = set()
         if warm:
             self._frontend.warm_up()
-        self._threads: LimitedThreads[Arrays] = LimitedThreads(_THREADS, LIMIT_S, _too_long)
-        self._missing = np.array(self._frontend.missing(), dtype=np.object_)
-        for sentence in self._missing:
-            LOG.warning("%s", sentence)
+            self._missing()
 
     def submit(self, inputs: Arrays, reply: Callable[[Arrays | Exception], None]) -> None:
         """Read the text of a request beside those of others.
@@ -63,7 +63,19 @@ class TextService:
     def answer(self, inputs: Arrays) -> Arrays:
         """Outputs of contract.TEXT_FRONTEND."""
         values: dict[str, Any] = {name: array[0] for name, array in inputs.items()}
-        return {**vars(self._frontend.process(**values)), "missing": self._missing}
+        return {**vars(self._frontend.process(**values)), "missing": self._missing()}
+
+    def _missing(self) -> Array:
+        """Resources that are not there, each in the log once; [M] texts.
+
+        Where languages are loaded by their first text, only those are looked at: looking loads the others.
+        """
+        missing = self._frontend.missing(read_only=not self._warm)
+        for sentence in missing:
+            if sentence not in self._told:
+                self._told.add(sentence)
+                LOG.warning("%s", sentence)
+        return np.array(missing, dtype=np.object_)
 
     def close(self) -> None:
         """Wait for the texts that are being read."""

@@ -6,12 +6,12 @@ bits. A frame is written by itself, so a stream can begin anywhere and loses not
 
 Source: Zeghidour et al. 2021, "SoundStream", for the residual quantiser. Deliberately different: it works on the
 latents of the voice model instead of learned ones; the projection comes from the vocoder's own sensitivity
-(`gsv_compress.latent_codec`); several candidates are followed through the tables instead of the nearest one alone.
+(`gsv_compress.latent_codec`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,8 @@ from gsv_runtime.tensors import Array
 
 ENTRIES = 256  # of a table: a byte each
 KBIT_S_PER_STAGE = 8 * SAMPLE_RATE_HZ / SAMPLES_PER_FRAME / 1000  # 0.4
+_ONE_THREAD = 1 << 18  # multiplications that OpenBLAS does not share out
 MOST_STAGES = round(12 / KBIT_S_PER_STAGE)
-_CANDIDATES = 4
 
 
 @dataclass(frozen=True)
@@ -70,39 +70,40 @@ class LatentCodec:
         Returns:
             [F, stages] uint8.
         """
-        inner = (latents.T - self.mean) @ self.enter
-        return nearest_sums(inner, self.tables[:stages], _CANDIDATES)
+        frames = latents.T - self.mean
+        halves = 0.5 * np.square(self.tables[:stages]).sum(axis=2)
+        codes = [nearest_sums(block @ self.enter, self.tables[:stages], halves) for block in self._blocks(frames)]
+        return np.concatenate(codes) if codes else np.zeros((0, stages), dtype=np.uint8)
 
     def decode(self, codes: Array) -> Array:
         """Read frames from bytes; [F, stages] uint8 to [D, F] float32."""
         inner = np.zeros((codes.shape[0], self.tables.shape[2]), dtype=np.float32)
         for stage, table in enumerate(self.tables[: codes.shape[1]]):
             inner += table[codes[:, stage]]
-        return np.asarray((inner @ self.leave + self.mean).T, dtype=np.float32)
+        frames = [block @ self.leave for block in self._blocks(inner)]
+        return np.asarray(np.concatenate([*frames, inner[:0] @ self.leave]).T + self.mean[:, np.newaxis], np.float32)
+
+    def _blocks(self, frames: Array) -> Iterator[Array]:
+        """Few frames at a time, so that a product is left to one thread: waiting for others takes longer than it."""
+        rows = max(1, _ONE_THREAD // self.tables[0].size)
+        return (frames[start : start + rows] for start in range(0, len(frames), rows))
 
 
-def nearest_sums(frames: Array, tables: Array, candidates: int) -> Array:
-    """Find one entry of each table so that their sum comes near a frame.
+def nearest_sums(frames: Array, tables: Array, halves: Array) -> Array:
+    """Take the entry of each table that is nearest to what those before it leave of a frame.
 
     Args:
         frames: [F, K] float32.
         tables: [Q, E, K] float32.
-        candidates: sums that are followed from table to table; 1 takes the nearest entry each time.
+        halves: [Q, E] float32, half of each entry's length squared.
 
     Returns:
         [F, Q] uint8.
     """
-    count, rows = frames.shape[0], np.arange(frames.shape[0])[:, np.newaxis]
-    residual = frames[:, np.newaxis]  # [F, M, K] of each candidate
-    chosen = np.zeros((count, 1, 0), dtype=np.uint8)
-    for table in tables:
-        lengths = np.square(table).sum(axis=1)
-        gains = lengths - 2 * residual @ table.T + np.square(residual).sum(axis=2, keepdims=True)  # [F, M, E]
-        flat = gains.reshape(count, gains.shape[1] * gains.shape[2])
-        kept = min(candidates, flat.shape[1])
-        best = np.argpartition(flat, kept - 1, axis=1)[:, :kept]
-        before, entry = np.divmod(best, len(table))
-        residual = residual[rows, before] - table[entry]
-        chosen = np.concatenate([chosen[rows, before], entry[:, :, np.newaxis].astype(np.uint8)], axis=2)
-    last = np.square(residual).sum(axis=2).argmin(axis=1)
-    return np.asarray(chosen[rows[:, 0], last])
+    residual = frames.copy()
+    chosen = np.zeros((len(frames), len(tables)), dtype=np.uint8)
+    for stage, table in enumerate(tables):
+        nearest = (residual @ table.T - halves[stage]).argmax(axis=1)
+        residual -= table[nearest]
+        chosen[:, stage] = nearest
+    return chosen

@@ -1,9 +1,9 @@
-"""The codec of latents loses less the more bits it has, and finds better sums the more candidates it follows."""
+"""The codec of latents loses less the more bits it has."""
 
 import numpy as np
 import pytest
 
-from gsv_runtime.tts.synthesis.latent_codec import MOST_STAGES, LatentCodec, nearest_sums
+from gsv_runtime.tts.synthesis.latent_codec import MOST_STAGES, LatentCodec
 
 from ....small_repositories import random_codec
 
@@ -42,17 +42,6 @@ def test_each_frame_is_written_by_itself(codec):
     latents = RNG.standard_normal((8, 9)).astype(np.float32)
     alone = np.concatenate([codec.encode(latents[:, place : place + 1], 10) for place in range(9)])
     assert np.array_equal(alone, codec.encode(latents, 10))
-
-
-def test_more_candidates_come_nearer(codec):
-    frames = RNG.standard_normal((200, 8)).astype(np.float32)
-
-    def left(candidates):
-        codes = nearest_sums(frames, codec.tables[:6], candidates)
-        sums = sum(table[codes[:, stage]] for stage, table in enumerate(codec.tables[:6]))
-        return np.square(frames - sums).mean()
-
-    assert left(8) < left(4) < left(1)
 
 
 def test_no_frame_gives_no_code_and_no_code_no_frame(codec):
