@@ -43,11 +43,22 @@ _HERE = "this device"
     "--max-words", type=click.IntRange(0), help="Words of one request; 0: any number. [default: the bundle's]"
 )
 @click.option("--threads", type=click.IntRange(0), default=0, help="Threads of one operator; 0: as the bundle says.")
+@click.option(
+    "--engine",
+    "graph_engine",
+    type=click.Choice(["onnxruntime", "openvino", "openvino-bf16"]),
+    help="What runs the graphs; OpenVINO needs gsv-local[openvino]. [default: the bundle's]",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    help="Where the graphs run; cuda needs onnxruntime-gpu in place of onnxruntime, T2S stays here. [default: cpu]",
+)
 @click.option("--verbose", is_flag=True, help="Tell what happens, on stderr.")
 @click.version_option(package_name="gsv-local")
 @click.pass_context
 def main(
-    context: click.Context, path: Path | None, home: Path | None, max_words: int | None, threads: int, verbose: bool
+    context: click.Context, /, verbose: bool, graph_engine: str | None, device: str | None, **options: Any
 ) -> None:
     """Speak on this device, without a server.
 
@@ -60,7 +71,7 @@ def main(
     Exit status: 0 done, 1 failed, 2 misuse. Data goes to stdout, talk to stderr.
     """
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(levelname).1s %(name)s %(message)s")
-    context.obj = LocalConnection(_HERE, 0.0, path=path, home=home, max_words=max_words, threads=threads)
+    context.obj = LocalConnection(_HERE, 0.0, graph_engine=graph_engine or "", device=device or "", **options)
 
 
 @main.command(context_settings=_CONTEXT)

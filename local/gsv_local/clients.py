@@ -121,7 +121,13 @@ class AsyncLocalTransport:
 
 
 def open_client(
-    bundle: str | Path, *, home: Path | None = None, max_words: int | None = None, threads: int = 0
+    bundle: str | Path,
+    *,
+    home: Path | None = None,
+    max_words: int | None = None,
+    threads: int = 0,
+    engine: str = "",
+    device: str = "",
 ) -> Client:
     """Open a bundle as a client that needs no server.
 
@@ -130,12 +136,14 @@ def open_client(
         home: Where bundles are unpacked; default: the user's folder for data.
         max_words: Words that one request may have; None: as the bundle says; 0: any number.
         threads: Of one operator; 0: as the bundle says.
+        engine: Of the graphs: onnxruntime, openvino or openvino-bf16; empty: as the bundle says.
+        device: Of the graphs: cpu or cuda; empty: as the bundle says.
 
     Raises:
         BundleUnreadable: The file is no bundle, damaged, or of another version.
     """
-    engine = LocalEngine(open_bundle(Path(bundle), home), max_words, threads)
-    return Client(ADDRESS, transport=LocalTransport(engine))
+    opened = LocalEngine(open_bundle(Path(bundle), home), max_words, threads, engine, device)
+    return Client(ADDRESS, transport=LocalTransport(opened))
 
 
 def open_async_client(engine: LocalEngine) -> AsyncClient:

@@ -34,12 +34,16 @@ class LocalConnection(Connection):
         home: Where bundles are unpacked; None: the user's folder for data.
         max_words: Words that one request may have; None: as the bundle says.
         threads: Of one operator; 0: as the bundle says.
+        graph_engine: Of the graphs; empty: as the bundle says.
+        device: Of the graphs; empty: as the bundle says.
     """
 
     path: Path | None = None
     home: Path | None = None
     max_words: int | None = None
     threads: int = 0
+    graph_engine: str = ""
+    device: str = ""
 
     @cached_property
     def bundle(self) -> Bundle:
@@ -56,7 +60,7 @@ class LocalConnection(Connection):
         """Open the bundle's models."""
         bundle = self.bundle
         with readable():
-            return LocalEngine(bundle, self.max_words, self.threads)
+            return LocalEngine(bundle, self.max_words, self.threads, self.graph_engine, self.device)
 
     def open(self) -> Client:
         """Open a client of an engine of its own."""

