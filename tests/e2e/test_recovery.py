@@ -82,33 +82,34 @@ def heard(stream):
     return chunks, None
 
 
-@pytest.mark.parametrize("protocol", ["grpc", "http"])
 @pytest.mark.parametrize("model", STAGES)
-def test_a_killed_model_ends_its_stream_with_an_error_and_comes_back(killed, model, protocol):
+def test_a_killed_model_ends_its_streams_with_an_error_and_comes_back(killed, model):
     with unless_triton_aborts(killed):
-        assert any(kill_in_the_middle(killed, model, protocol) for _ in range(5)), "no stream ended with an error"
+        assert any(kill_in_the_middle(killed, model) for _ in range(5)), "a stream did not end with an error"
 
 
-def kill_in_the_middle(killed, model, protocol):
-    """Whether the stream was ended; that of a t2s killed between two sentences may have lost nothing."""
-    url = url_of(killed, protocol)
+def kill_in_the_middle(killed, model):
+    """Whether a stream of each protocol was ended; one of a t2s killed between two sentences may have lost nothing."""
+    url = url_of(killed, "grpc")
     before, alive = speak(url), processes(killed)
     (victim,) = alive[model]
 
-    with Client(url, PATIENCE_S) as client:
+    with Client(url, PATIENCE_S) as client, Client(url_of(killed, "http"), PATIENCE_S) as other:
         voices = client.list_voices()
-        stream = client.stream(LONG, voice="stays", seed=5, cache="off")
-        next(stream)
+        streams = [each.stream(LONG, voice="stays", seed=5, cache="off") for each in (client, other)]
+        for stream in streams:
+            next(stream)
         os.kill(victim, signal.SIGKILL)
         if model == "text_frontend":  # has done its part before the first chunk
-            stream.close()
+            for stream in streams:
+                stream.close()
         else:
-            rest, ended = heard(stream)
-            assert not isinstance(ended, DeadlineExceeded), "waited for nothing"
-            if ended is None:  # it had given all of a sentence, and was back for the next
-                assert model == "t2s"
-                assert rest[-1].final, "cut short without a word"
-                return False
+            for rest, ended in map(heard, streams):
+                assert not isinstance(ended, DeadlineExceeded), "waited for nothing"
+                if ended is None:  # it had given all of a sentence, and was back for the next
+                    assert model == "t2s"
+                    assert rest[-1].final, "cut short without a word"
+                    return False
 
         until(lambda: processes(killed).keys() == alive.keys() and client.is_ready(), f"{model} did not come back")
         assert "stays" in {voice.voice for voice in voices}
@@ -154,17 +155,18 @@ def test_readiness_is_lost_when_a_model_dies(killed, model):
         until(client.is_ready, f"{model} did not come back")
 
 
-@pytest.mark.parametrize("protocol", ["grpc", "http"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT])
-def test_a_server_that_dies_ends_its_streams_and_comes_back_with_its_voices(killed, number, protocol):
-    url, state = url_of(killed, protocol), local_server.ServerState.read(killed.state)
+def test_a_server_that_dies_ends_its_streams_and_comes_back_with_its_voices(killed, number):
+    url, state = url_of(killed, "grpc"), local_server.ServerState.read(killed.state)
     before, stubs = speak(url), processes(killed)
-    with Client(url, PATIENCE_S) as client:
-        stream = client.stream(LONG, voice="stays", seed=5, cache="off")
-        next(stream)
+    with Client(url, PATIENCE_S) as client, Client(url_of(killed, "http"), PATIENCE_S) as other:
+        streams = [each.stream(LONG, voice="stays", seed=5, cache="off") for each in (client, other)]
+        for stream in streams:
+            next(stream)
         os.kill(state.server_pid, number)
-        with pytest.raises(ConnectionLost):
-            list(stream)
+        for stream in streams:
+            with pytest.raises(ConnectionLost):
+                list(stream)
         until(client.is_ready, "the server did not come back")
     np.testing.assert_array_equal(speak(url), before)
     assert local_server.ServerState.read(killed.state) == state
