@@ -2,9 +2,11 @@
 
 `python -m gsv_bench --only gateway-crowds --json`. One server with the demo voice and one gateway before it.
 
-- idle: clients that ask for a long answer and read nothing, and connections that say nothing, half a head, half a body,
-  or open a WebSocket, all for a minute, while one good listener asks for a sentence again and again;
 - leavers: clients that leave in mid-stream, one after the other and all at once, until no stream is open;
+- idle: clients that ask for a long answer and read nothing, and connections that say nothing, half a head, half a body,
+  or open a WebSocket, all for a minute, while one good listener asks for a sentence again and again: first from the
+  listener's own address, where only who takes nothing can be told from who listens; then from another address, as a
+  crowd has, where the listener has its share as well;
 - kills: the server is killed while listeners are at work, and comes back (`gateway_kills`).
 """
 
@@ -39,6 +41,7 @@ _POLL_S = 0.005
 _PAUSE_S = 0.5
 _SMALL_WINDOW = 4_096  # bytes that a client which reads nothing takes in unread
 _FULL_SCALE = 32_768
+_LISTENERS_HOME, _ELSEWHERE = "127.0.0.1", "127.0.0.2"
 _IDLE = (
     b"",
     b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Le",
@@ -54,7 +57,8 @@ class Answered:
 
     Attributes:
         right: Answers with the samples that the same request had before.
-        refused: 503 with Retry-After.
+        refused: 503 or 429 with Retry-After.
+        refused_until_s: When it was refused last, in seconds since it began to ask.
         wrong: Anything else, by what it was.
         first_audio_s: Of each that was right.
         alive_s: How long `/healthz` took.
@@ -63,6 +67,7 @@ class Answered:
 
     right: int = 0
     refused: int = 0
+    refused_until_s: float = 0.0
     wrong: Counter[str] = field(default_factory=Counter)
     first_audio_s: list[float] = field(default_factory=list)
     alive_s: list[float] = field(default_factory=list)
@@ -73,6 +78,7 @@ class Answered:
         return {
             "right": self.right,
             "refused": self.refused,
+            "refused_until_s": round(self.refused_until_s, 1),
             "wrong": dict(self.wrong),
             "most_different": round(self.most_different, 5),
             "first_audio_median_s": round(statistics.median(self.first_audio_s or [0.0]), 3),
@@ -98,6 +104,7 @@ class GoodListener:
             "response_format": "pcm",
         }  # fmt: skip
         self._right = b""
+        self._began_s = time.monotonic()
         self.heard = Answered()
 
     async def learn(self) -> None:
@@ -117,8 +124,9 @@ class GoodListener:
         except (aiohttp.ClientError, TimeoutError) as error:
             self.heard.wrong[type(error).__name__] += 1
             return
-        if status == 503 and headers.get("Retry-After"):
+        if status in (429, 503) and headers.get("Retry-After"):
             self.heard.refused += 1
+            self.heard.refused_until_s = time.monotonic() - self._began_s
             await asyncio.sleep(float(headers["Retry-After"]))
         elif status != 200 or len(data) != len(self._right):
             self.heard.wrong[f"{status}, {len(data)} bytes"] += 1
@@ -137,8 +145,8 @@ class GoodListener:
 
     async def ask_for(self, seconds: float) -> Answered:
         """Ask again and again; only of this time is told."""
-        self.heard, until_s = Answered(), time.monotonic() + seconds
-        while time.monotonic() < until_s:
+        self.heard, self._began_s = Answered(), time.monotonic()
+        while time.monotonic() - self._began_s < seconds:
             await self.ask()
             await asyncio.sleep(_PAUSE_S)
         return self.heard
@@ -155,11 +163,12 @@ class Crowd:
     Args:
         at: The gateway.
         voice: Whom they ask for.
+        home: The address of this machine that they come from.
     """
 
-    def __init__(self, at: ServedGateway, voice: str) -> None:
+    def __init__(self, at: ServedGateway, voice: str, home: str = _LISTENERS_HOME) -> None:
         host, _, port = at.address.rpartition(":")
-        self._address = host, int(port)
+        self._address, self.home = (host, int(port)), home
         body = {"model": "tts-1", "input": _LONG, "voice": voice, "language": "en", "cache": "off", "retries": 0}
         data = json.dumps(body | {"response_format": "pcm"}).encode()
         head = "POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n"
@@ -170,6 +179,7 @@ class Crowd:
         made, loop = socket.socket(), asyncio.get_running_loop()
         made.setblocking(False)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL_WINDOW)
+        made.bind((self.home, 0))
         await loop.sock_connect(made, self._address)
         await loop.sock_sendall(made, data)
         return made
@@ -245,6 +255,7 @@ async def idle(
     free_s = await counts.until_free()
     after_it = (await listener.ask_for(seconds / 6)).summary()
     return {
+        "from": crowd.home,
         "readers_of_nothing": readers_of_nothing,
         "idle": idle_count,
         "seconds": seconds,
@@ -290,18 +301,19 @@ async def measure(arguments: argparse.Namespace, at: ServedGateway, state: Path)
     voice = (await asyncio.to_thread(register, at.grpc))[0]
     limit = aiohttp.ClientTimeout(total=None, sock_read=_PATIENCE_S)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=limit) as session:
-        crowd, counts, listener = Crowd(at, voice), Counts(at, session), GoodListener(at, session, voice)
+        counts, listener = Counts(at, session), GoodListener(at, session, voice)
         await listener.learn()
         found: dict[str, Any] = {"memory_at_first": counts.memory()}
-        found["idle"] = await idle(
-            crowd,
-            counts,
-            listener,
-            arguments.crowds_readers_of_nothing,
-            arguments.crowds_idle,
-            arguments.crowds_seconds,
-        )
-        found["leavers"] = await leavers(crowd, counts, arguments.crowds_leavers)
+        found["leavers"] = await leavers(Crowd(at, voice), counts, arguments.crowds_leavers)
+        for name, home in (("idle_beside_the_listener", _LISTENERS_HOME), ("idle_elsewhere", _ELSEWHERE)):
+            found[name] = await idle(
+                Crowd(at, voice, home),
+                counts,
+                listener,
+                arguments.crowds_readers_of_nothing,
+                arguments.crowds_idle,
+                arguments.crowds_seconds,
+            )
         askers = Askers(at, session, voice)
         found["kills"] = await kills(askers, state, arguments.crowds_kills, arguments.crowds_listeners)
         found["memory_at_last"] = counts.memory()

@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 
 _RETRY_AFTER = re.compile(r"retry after (\d+(?:\.\d+)?) s\b")
+_STREAMS = re.compile(r"(\d+) streams are running, the most allowed\b")
 
 
 class SynthesisError(Exception):
@@ -41,12 +42,15 @@ class ServerBusy(SynthesisError):
 
     Attributes:
         retry_after_s: When the server advises to, in seconds; None where it gave no advice.
+        streams: How many requests it answers at once, where that was its reason; else None.
     """
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message)
         found = _RETRY_AFTER.search(message)
         self.retry_after_s = float(found.group(1)) if found else None
+        running = _STREAMS.search(message)
+        self.streams = int(running.group(1)) if running else None
 
 
 class ServerStopping(ServerBusy):

@@ -120,9 +120,32 @@ def _aliases(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> d
     show_envvar=True,
     help="Folder of `make web-runtime`, so that browsers can do so, too.",
 )
-@click.option("--max-streams", type=click.IntRange(1), default=Limits.streams, help="Answers spoken at once.")
+@click.option(
+    "--max-streams",
+    "streams",
+    envvar="GSV_GATEWAY_STREAMS",
+    type=click.IntRange(1),
+    default=Limits.streams,
+    show_envvar=True,
+    help="Answers spoken at once.",
+)
+@click.option(
+    "--share",
+    envvar="GSV_GATEWAY_SHARE",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=Limits.share,
+    show_envvar=True,
+    help="Largest part of them that one key, or address without keys, may have while others ask; 1: all.",
+)
 @click.option(
     "--stall", "stall_s", type=click.FloatRange(1), default=Limits.stall_s, help="Cut off who takes nothing so long, s."
+)
+@click.option(
+    "--crowded-stall",
+    "crowded_stall_s",
+    type=click.FloatRange(1),
+    default=Limits.crowded_stall_s,
+    help="The same while others are refused or half of the streams are taken, s.",
 )
 @click.option(
     "--drain", "drain_s", type=click.IntRange(0), default=30, help="Seconds that streams may take to end at a stop."
@@ -132,7 +155,7 @@ def _aliases(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> d
     is_flag=True,
     help="Serve everybody although no key is set and other machines can reach this address.",
 )
-def main(drain_s: int, max_streams: int, stall_s: float, **options: Any) -> None:
+def main(drain_s: int, streams: int, share: float, stall_s: float, crowded_stall_s: float, **options: Any) -> None:
     """Serve OpenAI, GPT-SoVITS and WebSocket clients, and a page, from a gsv-triton server.
 
     \b
@@ -142,7 +165,9 @@ def main(drain_s: int, max_streams: int, stall_s: float, **options: Any) -> None
       gsv keys add phone && python -m gsv_gateway --host 0.0.0.0
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(message)s")
-    settings = Settings(**options, limits=Limits(streams=max_streams, stall_s=stall_s))
+    settings = Settings(
+        **options, limits=Limits(streams=streams, share=share, stall_s=stall_s, crowded_stall_s=crowded_stall_s)
+    )
     for url in settings.tritons:
         _check_url(url)
     check_access(settings)

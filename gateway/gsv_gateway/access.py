@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import ipaddress
 import re
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ class Caller:
         may_change_shared: Whether the voices that all share may be registered and deleted.
         requests_per_minute: 0: as many as wanted.
         streams: Answers at once; 0: as many as wanted.
+        address: Where it asks from, which tells callers apart that have no keys.
     """
 
     key_id: str = ""
@@ -30,6 +32,23 @@ class Caller:
     may_change_shared: bool = True
     requests_per_minute: int = 0
     streams: int = 0
+    address: str = ""
+
+    @property
+    def caller_id(self) -> str:
+        """Whose defaults count: the API key's, or without keys the client's address."""
+        return self.key_id or f"address {self.address}"
+
+    @property
+    def party(self) -> str:
+        """Who shares the streams with others: a key, an address, or of IPv6 the /64 that one household has."""
+        if self.key_id:
+            return self.key_id
+        try:
+            address = ipaddress.ip_address(self.address)
+        except ValueError:
+            return self.address
+        return str(ipaddress.ip_network((address, 64), strict=False) if address.version == 6 else address)
 
     def may_use(self, voice_id: str) -> bool:
         """Whether a voice, named as the server names it, is there for this caller."""

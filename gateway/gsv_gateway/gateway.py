@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 
 from starlette.requests import HTTPConnection
 
@@ -19,7 +20,7 @@ from gsv_gateway.models import Models
 from gsv_gateway.problems import RequestRefused
 from gsv_gateway.settings import Settings, is_loopback
 from gsv_gateway.stalls import Stalls
-from gsv_gateway.streams import StreamLimit
+from gsv_gateway.streams import SHARE_TAKEN, StreamLimit
 from gsv_gateway.tritons import LatentSpeech, Speech, Tritons
 from gsv_gateway.voices import Voices
 
@@ -41,8 +42,8 @@ class Gateway:
         self.tritons = Tritons(made if clients is None else clients)
         self.voices = Voices(self.tritons, settings)
         self.models = Models(self.tritons, ChosenWeights(open_choices(settings.choices, settings.keys_file)))
-        self.streams = StreamLimit(settings.limits.streams)
-        self.stalls = Stalls(settings.limits)
+        self.streams = StreamLimit(settings.limits)
+        self.stalls = Stalls(settings.limits, is_half_taken=self.streams.is_half_taken)
         self.metrics = Metrics()
         self.metrics.active.set_function(lambda: self.streams.active)
         self.door = Door(
@@ -60,6 +61,7 @@ class Gateway:
     async def caller(self, connection: HTTPConnection, secret: str | None = None) -> Caller:
         """Whose request this is; see `Door.caller`."""
         caller = await self.door.caller(connection, secret)
+        caller = replace(caller, address=connection.client.host if connection.client else "")
         if caller.key_id:
             connection.scope.get("state", {}).get("notes", {})["key"] = caller.key_id
         return caller
@@ -69,7 +71,8 @@ class Gateway:
         """Enter when the first chunk is there; see `Tritons.speak`.
 
         Raises:
-            RequestRefused: Too many answers are being spoken, or the caller's key was revoked meanwhile.
+            RequestRefused: Too many answers are being spoken, by all or for this caller, or its key was revoked
+                meanwhile.
         """
         with self._let_in(text, options, caller):
             async with self.tritons.speak(text, options) as speech:
@@ -94,22 +97,21 @@ class Gateway:
 
     @contextmanager
     def _noted_refusals(self) -> Iterator[None]:
-        """Let those who take nothing of their answers know that others want to be heard."""
+        """Learn from a refusal how much the servers speak, and that who takes nothing of an answer is in the way."""
         try:
             yield
-        except (ServerBusy, RequestRefused) as error:
-            if isinstance(error, ServerBusy) or error.status == 503:
+        except ServerBusy as busy:
+            self.stalls.note_refusal()
+            self.streams.note_refusal(busy.streams and busy.streams * len(self.tritons.all))
+            raise
+        except RequestRefused as refused:
+            if refused.status == 503 or refused.code == SHARE_TAKEN:
                 self.stalls.note_refusal()
             raise
 
-    @staticmethod
-    def caller_id(connection: HTTPConnection, caller: Caller) -> str:
-        """Whose defaults count: the API key's, or without keys the client's address."""
-        return caller.key_id or f"address {connection.client.host if connection.client else ''}"
-
-    async def own_model(self, connection: HTTPConnection, caller: Caller) -> Options:
+    async def own_model(self, caller: Caller) -> Options:
         """Which model speaks to a caller whose request names none: what it chose by its weights; else nothing."""
-        model = await self.models.default(self.caller_id(connection, caller))
+        model = await self.models.default(caller.caller_id)
         return {"model": model} if model is not None else {}
 
     def check_text(self, text: str, name: str = "input") -> str:

@@ -35,8 +35,9 @@ class Limits:
         head_s: Longest time for a head to arrive, in seconds.
         body_s: Longest time for a body to arrive, in seconds.
         stall_s: How long a client may take none of its answer before it is cut off, in seconds.
-        crowded_stall_s: The same where others are refused meanwhile.
+        crowded_stall_s: The same where others are refused meanwhile, or half of the streams are taken.
         streams: Answers being spoken at once, over all clients.
+        share: The largest part of them that one key, or without keys one address, may have while others ask.
     """
 
     text_characters: int = MAX_REQUEST_CHARACTERS
@@ -49,6 +50,7 @@ class Limits:
     stall_s: float = 60.0
     crowded_stall_s: float = 5.0
     streams: int = 256
+    share: float = 0.75
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from gsv_gateway.audio.encoders import Encoder
 from gsv_gateway.audio.formats import Format
 from gsv_gateway.audio.samples import Path
 from gsv_gateway.stalls import ClientStalled, Stalls
-from gsv_gateway.tritons import Speech
+from gsv_gateway.tritons import LatentSpeech, Speech
 
 T = TypeVar("T")
 
@@ -146,7 +146,7 @@ class SpeechResponse(Response):
         stalls: Stalls,
     ) -> None:
         self._speech, self._wanted, self._told, self._whole = speech, wanted, told, whole
-        self._stalls = stalls
+        self._stalls, self._taking = stalls, stalls.of({})
         self._heard_s, self._began_s, self._started = 0.0, time.perf_counter(), False
         super().__init__(None, media_type=wanted.format.content_type(wanted.rate_hz), headers=headers)
         del self.headers["content-length"]
@@ -155,6 +155,7 @@ class SpeechResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Speak; an error before the first sound is raised, for those who write errors."""
         reason = "failed"
+        self._taking = self._stalls.of(scope.get("state", {}))
         try:
             await while_connected(receive, self._answer(send))
             reason = "done"
@@ -175,34 +176,35 @@ class SpeechResponse(Response):
     async def _answer(self, send: Send) -> None:
         async with self._speech as speech:
             try:
-                if self._whole:
-                    await self._send_whole(speech, send)
-                else:
+                if not self._whole:
                     await self._send_pieces(speech, send)
+                    return
+                data = await self.in_one_piece(speech)
             finally:
                 self._heard_s = speech.heard_s
+        self.headers["content-length"] = str(len(data))  # all is spoken, so no stream waits for the client to take it
+        await self._start(send)
+        await self._send(send, data, more=False)
 
     async def _send_pieces(self, speech: Speech, send: Send) -> None:
-        await self._send_all(self.pieces(encoded(speech.chunks, speech.sample_rate, self._wanted)), send)
+        await self._send_all(self.pieces(encoded(speech.chunks, speech.sample_rate, self._wanted)), speech, send)
 
-    async def _send_all(self, pieces: AsyncIterator[bytes], send: Send) -> None:
+    async def _send_all(self, pieces: AsyncIterator[bytes], speech: Speech | LatentSpeech, send: Send) -> None:
         self.headers.update(_NOT_KEPT)
         async for data in pieces:
             await self._start(send)
-            await self._send(send, data, more=True)
+            await self._send(send, data, more=True, until_s=speech.heard_s)
         await self._start(send)
-        await self._send(send, b"", more=False)
+        await self._send(send, b"", more=False, until_s=speech.heard_s)
 
     async def pieces(self, encoded_pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """What is sent of each piece of the format."""
         async for data in encoded_pieces:
             yield data
 
-    async def _send_whole(self, speech: Speech, send: Send) -> None:
-        data = await whole(speech, self._wanted)
-        self.headers["content-length"] = str(len(data))
-        await self._start(send)
-        await self._send(send, data, more=False)
+    async def in_one_piece(self, speech: Speech) -> bytes:
+        """What is sent where all of it is."""
+        return await whole(speech, self._wanted)
 
     async def _start(self, send: Send) -> None:
         if not self._started:
@@ -210,8 +212,9 @@ class SpeechResponse(Response):
             self._started = True
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
 
-    async def _send(self, send: Send, data: bytes, *, more: bool) -> None:
-        await self._stalls.wait(send({"type": "http.response.body", "body": data, "more_body": more}))
+    async def _send(self, send: Send, data: bytes, *, more: bool, until_s: float = 0.0) -> None:
+        message = {"type": "http.response.body", "body": data, "more_body": more}
+        await self._taking.hand(send, message, len(data), until_s)
 
 
 def _note(scope: Scope, **notes: Any) -> None:

@@ -57,3 +57,10 @@ def test_a_busy_server_says_when_to_come_back() -> None:
     assert isinstance(error, errors.ServerBusy)
     assert error.retry_after_s == 2.5
     assert errors.ServerBusy("full").retry_after_s is None
+
+
+def test_a_server_that_is_full_says_how_many_it_answers_at_once() -> None:
+    error = error_from_wire("ServerBusy: 64 streams are running, the most allowed; retry after 1.0 s", None)
+    assert isinstance(error, errors.ServerBusy)
+    assert error.streams == 64
+    assert errors.ServerBusy("speech would start in about 12.0 s; retry after 2.5 s").streams is None

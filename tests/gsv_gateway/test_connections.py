@@ -1,10 +1,11 @@
 """Connections that do not say what they want are hung up on; those that did are not, however long they take."""
 
+import asyncio
 import socket
 
 import pytest
 
-from gsv_gateway.connections import HeadInTime
+from gsv_gateway.connections import HeadInTime, unread_bytes
 
 from .conftest import PATIENCE_S
 
@@ -83,3 +84,22 @@ def test_an_answer_and_a_socket_last_as_long_as_they_last(lose_patience, connect
     live.setblocking(False)
     with pytest.raises(BlockingIOError):
         live.recv(1)
+
+
+def test_what_the_other_side_has_not_taken_is_counted_wherever_it_waits():
+    async def count():
+        with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            other.connect(server.getsockname())
+            accepted, _ = server.accept()
+            transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=accepted)
+            found = [unread_bytes(transport)]
+            transport.write(bytes(8 << 20))
+            found.append(unread_bytes(transport))
+            transport.abort()
+            await asyncio.sleep(0)
+            return [*found, unread_bytes(transport)]
+
+    before, written, after = asyncio.run(count())
+    assert (before, after) == (0, 0)
+    assert (8 << 20) - 65_536 < written <= 8 << 20

@@ -9,10 +9,15 @@ SPEECH = b'{"model":"tts-1","input":"Hello.","response_format":"pcm"}'
 REQUEST = b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(SPEECH), SPEECH)
 
 
-def connected(stack, port, count, data):
+def connected(stack, port, count, data, address="127.0.0.1", window_bytes=None):
+    """Connections from an address of this machine that have sent this."""
     found = []
     for _ in range(count):
-        found.append(stack.enter_context(socket.create_connection(("127.0.0.1", port))))
+        found.append(stack.enter_context(socket.socket()))
+        if window_bytes is not None:
+            found[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window_bytes)
+        found[-1].bind((address, 0))
+        found[-1].connect(("127.0.0.1", port))
         found[-1].sendall(data)
     return found
 

@@ -100,7 +100,6 @@ TESTED_BY = {
     "gsv_gateway/problems.py": "tests/gsv_gateway/test_bodies.py",
     "gsv_gateway/settings.py": "tests/gsv_gateway/test_door.py",
     "gsv_gateway/speech_response.py": "tests/gsv_gateway/openai/test_routes.py",
-    "gsv_gateway/streams.py": "tests/gsv_gateway/test_many_clients.py",
     "gsv_gateway/audio/formats.py": "tests/gsv_gateway/audio/test_encoders.py",
     "gsv_gateway/live/socket.py": "tests/gsv_gateway/live/test_page_socket.py",
     "gsv_gateway/openai/fields.py": "tests/gsv_gateway/openai/test_routes.py",

@@ -38,7 +38,7 @@ class LatentResponse(SpeechResponse):
     """Hands latents on as they come."""
 
     async def _send_pieces(self, speech: LatentSpeech, send: Send) -> None:  # type: ignore[override]
-        await self._send_all(records(speech.chunks), send)
+        await self._send_all(records(speech.chunks), speech, send)
 
 
 def router(gateway: Gateway, bundle: BundleFiles | None) -> APIRouter:
@@ -78,7 +78,7 @@ def router(gateway: Gateway, bundle: BundleFiles | None) -> APIRouter:
         """Say a text; the answer is latents, as docs/gateway.md says."""
         caller = await gateway.caller(request)
         body = checked(DeviceBody, await read_json(request, gateway.settings.limits))
-        model = await gateway.models.resolve(body.model, gateway.caller_id(request, caller))
+        model = await gateway.models.resolve(body.model, caller.caller_id)
         text, voice_id = gateway.check_text(body.input), await gateway.voices.resolve(body.voice_name, caller)
         if split_speed(body.speed)[1] != 1.0:
             raise RequestRefused(

@@ -40,7 +40,7 @@ def router(gateway: Gateway) -> APIRouter:
         query = request.query_params
         wanted = wanted_of(query, "mp3")
         voice_id = await gateway.voices.resolve(query.get("model", ""), caller)
-        options: Options = {**_options(query, voice_id), **await gateway.own_model(request, caller)}
+        options: Options = {**_options(query, voice_id), **await gateway.own_model(caller)}
         notes = request.scope["state"]["notes"]
         return SpeechResponse(
             gateway.speak(text, options, caller),
@@ -57,7 +57,7 @@ def router(gateway: Gateway) -> APIRouter:
             caller = await gateway.caller(socket)
             wanted = wanted_of(socket.query_params, "linear16", live=True)
             voice_id = await gateway.voices.resolve(socket.query_params.get("model", ""), caller)
-            model = await gateway.own_model(socket, caller)
+            model = await gateway.own_model(caller)
         except (SynthesisError, RequestRefused) as error:
             await refuse(socket, error, Family.DEEPGRAM)
             return

@@ -75,7 +75,7 @@ async def _started(
     caller = await gateway.caller(socket, secret if isinstance(secret, str) else None)
     body = checked(SpeechBody, {**_USUALLY, **message, **_ALWAYS})
     wanted = body.wanted()
-    model = await gateway.models.resolve(body.model, gateway.caller_id(socket, caller))
+    model = await gateway.models.resolve(body.model, caller.caller_id)
     options = body.options(await gateway.voices.resolve(body.voice_name, caller), model)
 
     def speak(text: str, caller: Caller = caller) -> Any:

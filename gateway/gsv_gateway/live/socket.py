@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -15,6 +15,8 @@ from gsv_gateway.bodies import json_object
 from gsv_gateway.problems import Family, RequestRefused, answer, problem_of
 from gsv_gateway.settings import Limits
 from gsv_gateway.stalls import ClientStalled, Stalls
+
+T = TypeVar("T")
 
 _IDLE_S = 600.0
 POLICY, INTERNAL = 1008, 1011
@@ -37,7 +39,7 @@ class JsonSocket:
     """
 
     def __init__(self, socket: WebSocket, limits: Limits, stalls: Stalls) -> None:
-        self._socket, self._limits, self._stalls = socket, limits, stalls
+        self._socket, self._limits, self._taking = socket, limits, stalls.of(socket.scope.get("state", {}))
 
     async def messages(self, first_within_s: float = _IDLE_S) -> AsyncIterator[dict[str, Any] | RequestRefused]:
         """Yield the objects that come, and what is wrong with a message that is none; end when nobody is there."""
@@ -59,15 +61,16 @@ class JsonSocket:
 
     async def send(self, **message: Any) -> None:
         """Send an object."""
-        await self._taken(self._socket.send_text(json.dumps(message, ensure_ascii=False)))
+        text = json.dumps(message, ensure_ascii=False)
+        await self._hand(self._socket.send_text, text)
 
     async def send_audio(self, data: bytes) -> None:
         """Send sound."""
-        await self._taken(self._socket.send_bytes(data))
+        await self._hand(self._socket.send_bytes, data)
 
-    async def _taken(self, sending: Awaitable[None]) -> None:
+    async def _hand(self, send: Callable[[T], Awaitable[None]], message: T) -> None:
         try:
-            await self._stalls.wait(sending)
+            await self._taking.hand(send, message)
         except RuntimeError as error:  # the connection failed at a frame that is none, and is being closed
             raise WebSocketDisconnect(1006) from error
 

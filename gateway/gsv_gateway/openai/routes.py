@@ -42,7 +42,7 @@ def router(gateway: Gateway) -> APIRouter:
         """Say a text."""
         caller = await gateway.caller(request)
         body = checked(SpeechBody, await read_json(request, gateway.settings.limits))
-        model = await gateway.models.resolve(body.model, gateway.caller_id(request, caller))
+        model = await gateway.models.resolve(body.model, caller.caller_id)
         text, wanted = gateway.check_text(body.input), body.wanted()
         voice_id = await gateway.voices.resolve(body.voice_name, caller)
         spoken, told = gateway.speak(text, body.options(voice_id, model), caller), gateway.record("openai")
@@ -69,7 +69,7 @@ def router(gateway: Gateway) -> APIRouter:
     async def model(request: Request, name: str) -> dict[str, Any]:
         """One model."""
         caller = await gateway.caller(request)
-        await gateway.models.resolve(name, gateway.caller_id(request, caller))
+        await gateway.models.resolve(name, caller.caller_id)
         return model_object(name)
 
     _add_voices(routes, gateway)

@@ -69,7 +69,8 @@ class ObjectResponse(_TimedResponse):
         super().__init__(*args, whole=True, **options)
         self.headers["content-type"] = "application/json"
 
-    async def _send_whole(self, speech: Speech, send: Send) -> None:
+    async def in_one_piece(self, speech: Speech) -> bytes:
+        """The object."""
         self._listen(speech)
         data = await whole(speech, self._wanted)
         told = {
@@ -80,10 +81,7 @@ class ObjectResponse(_TimedResponse):
             **(self._words.take() or {"words": [], "word_faults": []}),
             "usage": self._usage(self._seconds),
         }
-        body = json.dumps(told, ensure_ascii=False).encode("utf-8")
-        self.headers["content-length"] = str(len(body))
-        await self._start(send)
-        await self._send(send, body, more=False)
+        return json.dumps(told, ensure_ascii=False).encode("utf-8")
 
 
 def event(value: Mapping[str, Any]) -> bytes:

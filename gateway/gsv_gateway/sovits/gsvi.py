@@ -76,7 +76,7 @@ def router(gateway: Gateway) -> APIRouter:
         values = await read_json(request, gateway.settings.limits)
         try:
             caller = await gateway.caller(request, str(values.get("app_key") or ""))
-            data, wanted = await _spoken(gateway, values, caller, await gateway.own_model(request, caller))
+            data, wanted = await _spoken(gateway, values, caller, await gateway.own_model(caller))
         except (SynthesisError, RequestRefused) as error:
             return JSONResponse({"msg": str(error), "audio_url": ""})
         name = outputs.add(data, wanted.format.content_type(wanted.rate_hz), wanted.format.name)

@@ -83,7 +83,7 @@ async def _said(
     body.check()
     gateway.check_text(body.text, "text")
     voice = await voice_options(gateway, body, clips, caller)
-    model = await gateway.own_model(request, caller)
+    model = await gateway.own_model(caller)
     spoken = gateway.speak(body.text, {**body.options(), **voice, **model}, caller)
     return SpeechResponse(
         spoken,
@@ -167,7 +167,7 @@ async def _choose_weights(gateway: Gateway, request: Request, path: str, kind: s
     word, ending = ("gpt", ".ckpt") if kind == S1 else ("sovits", ".pth")
     if not path:
         raise RequestRefused(400, f"{word} weight path is required", param="weights_path")
-    name, caller_id = file_name(path), gateway.caller_id(request, caller)
+    name, caller_id = file_name(path), caller.caller_id
     if await gateway.models.choose(caller_id, kind, path):
         return JSONResponse({"message": "success"})
     if name.endswith(ending) and any(fnmatch.fnmatchcase(name, each.lower()) for each in gateway.settings.weights):

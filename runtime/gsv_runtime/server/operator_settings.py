@@ -58,6 +58,10 @@ class OperatorSettings(BaseModel):
     gateway_origins: Words | None = Field(None, description="web origins whose pages may call")
     gateway_references: str | None = Field(None, description="folder whose files requests may name as references")
     gateway_keys: str | None = Field(None, description="file of the API keys")
+    gateway_streams: Count | None = Field(None, description="answers that the gateway lets be spoken at once")
+    gateway_share: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="largest part of them that one key or address may have while others ask"
+    )
     max_streams: Count | None = Field(None, description="requests that are answered at once")
     max_start_s: Seconds | None = Field(None, description="an interactive request that would start later is refused")
     max_batch_start_s: Seconds | None = Field(None, description="a batch request")

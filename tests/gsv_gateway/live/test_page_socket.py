@@ -1,6 +1,7 @@
 import asyncio
 import json
 from contextlib import contextmanager
+from typing import ClassVar
 
 import pytest
 from starlette.websockets import WebSocketDisconnect
@@ -119,6 +120,8 @@ def test_text_that_is_no_utf8_leaves_no_trace(running, caplog):
 
 def test_who_sent_a_frame_that_is_none_is_gone():
     class Failed:
+        scope: ClassVar = {}
+
         async def send_text(self, _):
             raise RuntimeError("Unexpected ASGI message 'websocket.send', after sending 'websocket.close'.")
 

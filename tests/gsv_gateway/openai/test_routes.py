@@ -1,14 +1,23 @@
+import asyncio
 import base64
+import contextlib
 import io
 import json
 import socket
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
 from gsv_client import ConnectionLost, DeadlineExceeded, InternalError, ServerBusy
+from gsv_gateway.audio.formats import OPENAI_FORMATS
+from gsv_gateway.gateway import AnswerRecord
+from gsv_gateway.metrics import Metrics
 from gsv_gateway.settings import OPENAI_VOICES, Limits
+from gsv_gateway.speech_response import SpeechResponse, Wanted
+from gsv_gateway.stalls import Stalls
+from gsv_gateway.tritons import Speech
 
 TYPES = {
     "mp3": "audio/mpeg",
@@ -217,6 +226,32 @@ def test_a_client_that_takes_nothing_is_cut_off(start, triton, chunk_answer, eve
         eventually(lambda: triton.open == 1)
         eventually(lambda: triton.open == 0)
     eventually(lambda: 'reason="stalled"' in running.http.get("/metrics").text)
+
+
+def test_an_answer_in_one_piece_holds_no_stream_while_its_client_takes_it():
+    sent, is_open = [], []
+
+    async def chunks():
+        yield SimpleNamespace(samples=np.zeros(320, np.float32))
+
+    @contextlib.asynccontextmanager
+    async def spoken():
+        is_open.append(True)
+        yield Speech(32_000, chunks())
+        is_open.pop()
+
+    async def send(message):
+        sent.append(message["type"])
+        assert not is_open
+
+    async def answer():
+        told = AnswerRecord(Metrics(), "openai")
+        wanted = Wanted(OPENAI_FORMATS["pcm"], 32_000)
+        response = SpeechResponse(spoken(), wanted, told, whole=True, stalls=Stalls(Limits()))
+        await response({}, asyncio.Event().wait, send)
+
+    asyncio.run(answer())
+    assert sent == ["http.response.start", "http.response.body"]
 
 
 def test_no_more_streams_are_let_in_than_may_be(start, triton, chunk_answer, wait):
