@@ -8,7 +8,8 @@
 # missing there:
 #   pip download --no-deps --only-binary=:all: --python-version 3.12 --platform manylinux_2_28_x86_64 \
 #     --platform manylinux_2_17_x86_64 -d .gpu soundfile soxr cffi pycparser
-# Weights of an earlier training in .gpu/weights/ (with training-only.pt) are trained on.
+# Weights of an earlier training in .gpu/weights/ (with training-only.pt) are trained on, and so are checkpoints of stages
+# in .gpu/run/.
 # What is trained comes back in $OUT: weights.tar.part-aa, -ab (cat them together), training.log and smoke.log.
 set -euo pipefail
 wall="${1:?the seconds that all may take}"
@@ -21,6 +22,8 @@ export PYTHONPATH=/tmp/site:build:runtime:client PYTHONUNBUFFERED=1 TQDM_DISABLE
 folder=/tmp/training small=/tmp/smoke
 python3 -m gsv_demo unpack .gpu --folder "$folder"
 train() { python3 -m gsv_demo train --recipe natural --device cuda "$@"; }
+mkdir -p "$folder/run"
+[ -d .gpu/run ] && cp .gpu/run/*.pt "$folder/run/"
 more=()
 [ -d .gpu/weights ] && more=(--from-weights .gpu/weights)
 left=$((wall - SECONDS))
