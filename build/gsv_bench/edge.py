@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import io
 import json
 import statistics
 import subprocess
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 
 from gsv_client import Client
@@ -25,7 +27,7 @@ from gsv_client.protocol import TTS_MODEL, Tensors
 from gsv_client.transport import Arrival
 from gsv_client.transport.grpc_messages import infer_request
 from gsv_gateway.audio.encoders import opus_encoder
-from gsv_gateway.audio.samples import Resampler
+from gsv_gateway.audio.samples import Resampler, Samples
 from gsv_local.bundle import Bundle, open_bundle
 from gsv_local.clients import ADDRESS, LocalTransport
 from gsv_local.device import CODEC_FILE, DeviceDecoder
@@ -34,6 +36,7 @@ from gsv_local.hybrid import HybridTransport
 
 TEXT = "The young woman found a good book on the table, and the children laughed."
 _OPUS_HZ = 48_000
+_OPUS_KBIT_S = (6.0, 8.0, 12.0, 16.0, 24.0, 64.0)
 _RATES_KBIT_S = (4.0, 6.0, 8.0, 12.0)
 _SAME_DB = 200.0  # of what is the same to the last bit
 _ALONE = """
@@ -129,8 +132,7 @@ def _by_turns(bundle: Bundle, rounds: int, threads: int) -> dict[str, dict[str, 
     finally:
         engine.close()
     found = {name: _medians(rows[1:]) for name, rows in values.items()}
-    found["opus"] = {"bytes_per_s": _opus_bytes(own.samples, own.sample_rate) / own.duration_s}
-    return found
+    return {**found, **_opus_rows(own)}
 
 
 def _medians(rows: list[tuple[float, ...]]) -> dict[str, float]:
@@ -165,10 +167,29 @@ def _magnitudes(samples: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.abs(np.fft.rfft(windows * np.hanning(1024)))
 
 
-def _opus_bytes(samples: np.ndarray[Any, Any], rate_hz: int) -> int:
-    resampler, encoder = Resampler(rate_hz, _OPUS_HZ), opus_encoder(_OPUS_HZ)
+def _opus(samples: Samples, rate_hz: int, kbit_s: float) -> tuple[bytes, Samples]:
+    """Opus of samples as the gateway writes it, and what is heard of it at the same rate."""
+    resampler, encoder = Resampler(rate_hz, _OPUS_HZ), opus_encoder(_OPUS_HZ, round(1000 * kbit_s))
     resampled = np.concatenate([resampler.feed(samples), resampler.finish()])
-    return len(encoder.encode(resampled) + encoder.finish())
+    data = encoder.encode(resampled) + encoder.finish()
+    with av.open(io.BytesIO(data), "r") as file:
+        frames = [frame.to_ndarray().reshape(-1) for frame in file.decode(audio=0)]
+    back = Resampler(_OPUS_HZ, rate_hz)
+    heard = np.concatenate([back.feed(np.concatenate(frames).astype(np.float32)), back.finish()])
+    return data, np.pad(heard, (0, max(0, samples.size - heard.size)))[: samples.size]
+
+
+def _opus_rows(audio: Any) -> dict[str, dict[str, float]]:
+    """Rates of Opus beside those of the codec of latents."""
+    found = {}
+    for kbit_s in _OPUS_KBIT_S:
+        data, heard = _opus(audio.samples, audio.sample_rate, kbit_s)
+        found[f"Opus, {kbit_s:g} kbit/s"] = {
+            "bytes_per_s": len(data) / audio.duration_s,
+            "nearness_db": spectral_nearness_db(heard, audio.samples),
+            "pesq": pesq_of(heard, audio.samples, audio.sample_rate),
+        }
+    return found
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> None:

@@ -29,8 +29,9 @@ def read_codec(path: Path) -> LatentCodec:
 
 def write_codec(path: Path, codec: LatentCodec) -> LatentCodec:
     """Write a codec, its tables in half precision, whole or not at all; returns it as it will be read."""
-    arrays = {name: getattr(codec, name) for name in LatentCodec.ARRAYS}
-    arrays["tables"] = codec.tables.astype(np.float16)
+    # Row by row, as who reads it without NumPy expects it.
+    arrays = {name: np.ascontiguousarray(getattr(codec, name), dtype=np.float32) for name in LatentCodec.ARRAYS}
+    arrays["tables"] = arrays["tables"].astype(np.float16)
     partial = path.with_suffix(".part")
     with partial.open("wb") as file:
         np.savez(file, **arrays, weights_digest=np.array(codec.weights_digest))

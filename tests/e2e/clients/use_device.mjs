@@ -1,16 +1,16 @@
 // Sound made by the listener of a gateway's latents: in Node.js, and on the page in Chromium; prints what was seen as JSON.
-// node use_device.mjs GATEWAY_URL MODULES_FOLDER TEXT
+// node use_device.mjs GATEWAY_URL MODULES_FOLDER TEXT [VOICE]
 import net from "node:net";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [url, modules, text] = process.argv.slice(2);
+const [url, modules, text, voice = "low"] = process.argv.slice(2);
 const require = createRequire(join(process.env.NODE_FOLDER, "package.json"));
 const { chromium } = require("playwright-core");
 const { Device, floats, MemoryStore, SpeechClient } = await import(pathToFileURL(join(modules, "index.js")));
 const seen = { errors: [] };
-const options = { voice: "low", seed: 7, language: "en" };
+const options = { voice, seed: 7, language: "en" };
 
 // How far the difference lies below what was expected, in dB.
 function nearness(ours, expected) {
@@ -46,6 +46,7 @@ for (const latentKbitS of [0, 12]) {
   const made = floats(await client.speak(text, options).bytes());
   seen.node[latentKbitS] = nearness(made, spoken);
   seen.node[`again ${latentKbitS}`] = nearness(floats(await client.speak(text, { ...options, cache: "off" }).bytes()), made);
+  seen.node[`work ${latentKbitS}`] = device.workS / device.audioS;
   seen.node[`kept ${latentKbitS}`] = await client.isKept(text, options);
   if (!latentKbitS) {
     const broken = new SpeechClient({ url: `http://127.0.0.1:${cut.address().port}`, device, store: new MemoryStore(), waitMs: 1 });
@@ -70,7 +71,7 @@ try {
   await page.waitForFunction(() => document.querySelectorAll("#voice option").length > 0);
   await page.waitForSelector("#device-choice:not([hidden])");
   await page.fill("#text", text);
-  await page.selectOption("#voice", "low");
+  await page.selectOption("#voice", voice);
   await page.selectOption("#language", "en");
   await page.fill("#seed", "7");
   await page.check("#device");
