@@ -134,9 +134,10 @@ web: ## build the web client and put its modules into the gateway's page (needs 
 
 # Browsers get it from the gateway (--web-runtime), so that no page loads from elsewhere. 14 MB, MIT.
 ORT_WEB := onnxruntime-web@1.30.0
+ORT_WEB_FILES := ort.wasm.bundle.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm
 web-runtime: ## fetch onnxruntime-web into var/onnxruntime-web, with which browsers make the sound (needs npm)
 	@mkdir -p var/onnxruntime-web && cd var/onnxruntime-web && npm pack --silent $(ORT_WEB) >/dev/null
-	cd var/onnxruntime-web && tar -xzf onnxruntime-web-*.tgz --strip-components=2 package/dist/ort.wasm.bundle.min.mjs package/dist/ort-wasm-simd-threaded.wasm && rm onnxruntime-web-*.tgz
+	cd var/onnxruntime-web && tar -xzf onnxruntime-web-*.tgz --strip-components=2 $(ORT_WEB_FILES:%=package/dist/%) && rm onnxruntime-web-*.tgz
 	@ls -la var/onnxruntime-web
 
 fuzz: setup ## 10,000 requests that nobody would send, at a gateway; GSV_FUZZ_URL names one before a real server

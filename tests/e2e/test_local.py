@@ -275,7 +275,10 @@ def test_node_and_a_browser_make_the_sound_of_the_gateways_latents(bundle_file, 
     chromium, modules = shutil.which("chromium"), NODE / "node_modules"
     if chromium is None or not (modules / "onnxruntime-web").is_dir() or not (modules / "onnxruntime-node").is_dir():
         pytest.skip("Chromium, onnxruntime-web or onnxruntime-node is not installed: `make test-clients`")
-    runtime = modules / "onnxruntime-web" / "dist"
+    runtime = tmp_path / "runtime"  # with the files that `make web-runtime` fetches, and no other
+    runtime.mkdir()
+    for name in re.search(r"^ORT_WEB_FILES := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split():
+        shutil.copy(modules / "onnxruntime-web" / "dist" / name, runtime)
     script = ROOT / "tests" / "e2e" / "clients" / "use_device.mjs"
     page = ROOT / "gateway" / "gsv_gateway" / "page" / "client"
     (tmp_path / "package.json").write_text('{"type": "module"}')
