@@ -11,6 +11,7 @@ latents of the voice model instead of learned ones; the projection comes from th
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,11 @@ class LatentCodec:
             raise ValueError(f"the latent codec's arrays have shapes {shapes}, which do not fit; run `make codec`")
         return cls(mean, enter, leave, tables, str(arrays["weights_digest"]), digest)
 
+    @functools.cached_property
+    def _halves(self) -> Array:
+        """Half of each entry's length squared, [Q, 256]."""
+        return 0.5 * np.square(self.tables).sum(axis=2)
+
     def stages_for(self, kbit_s: float) -> int:
         """Tables that come nearest to a rate; at least one."""
         return min(max(round(kbit_s / KBIT_S_PER_STAGE), 1), len(self.tables))
@@ -71,8 +77,8 @@ class LatentCodec:
             [F, stages] uint8.
         """
         frames = latents.T - self.mean
-        halves = 0.5 * np.square(self.tables[:stages]).sum(axis=2)
-        codes = [nearest_sums(block @ self.enter, self.tables[:stages], halves) for block in self._blocks(frames)]
+        tables, halves = self.tables[:stages], self._halves[:stages]
+        codes = [nearest_sums(block @ self.enter, tables, halves) for block in self._blocks(frames)]
         return np.concatenate(codes) if codes else np.zeros((0, stages), dtype=np.uint8)
 
     def decode(self, codes: Array) -> Array:
