@@ -6,7 +6,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from gsv_runtime.graphs.inverse_fft import waveform_of
+from gsv_runtime.graphs.vocoder_spectrum import SPECTRUM_BINS
+from gsv_runtime.tts.synthesis import loudness
+
+from ..small_repositories import random_codec
 
 ROOT = Path(__file__).parents[2]
 WEB, PAGE = ROOT / "web", ROOT / "gateway" / "gsv_gateway" / "page"
@@ -152,3 +159,40 @@ def test_node_and_chromium_lose_no_word_and_keep_what_was_heard(running, built):
     assert (seen["offline"]["message"], seen["offline"]["samples"], seen["offline"]["phrase"]) == ("", 9_600, 19_200)
     assert "nobody has heard" not in seen["unheard"]["message"]
     assert seen["unheard"]["message"]
+
+
+IN_NODE = """
+import { readFileSync, writeFileSync } from "node:fs";
+import { readNpz } from "./client/npz.js";
+import { waveformOf } from "./client/spectrum.js";
+import { amplified, LatentCodec } from "./client/vocoder.js";
+const { magnitude, phase, loud, ...codec } = readNpz(readFileSync("in.npz"));
+const codes = new Uint8Array(readFileSync("codes.bin"));
+const bytes = (values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+const write = (name, values) => writeFileSync(name, bytes(values));
+write("waveform.bin", waveformOf(magnitude.values, phase.values, magnitude.shape[0]));
+write("frames.bin", new LatentCodec(codec).decode(codes, 9, 10).values);
+write("loud.bin", amplified(loud.values, 1.7));
+"""
+
+
+@pytest.mark.clients
+def test_a_light_vocoders_spectrum_the_codec_and_the_gain_become_what_the_server_makes_of_them(tmp_path):
+    if shutil.which("node") is None:
+        pytest.skip("Node.js is not installed")
+    rng = np.random.default_rng(0)
+    magnitude = rng.random((6, SPECTRUM_BINS)).astype(np.float32)
+    phase = (20 * rng.standard_normal((6, SPECTRUM_BINS))).astype(np.float32)
+    loud, codes = rng.uniform(-1, 1, 500).astype(np.float32), rng.integers(0, 256, (9, 10)).astype(np.uint8)
+    codec = random_codec(8, "w")
+    arrays = {"mean": codec.mean, "leave": codec.leave, "tables": codec.tables.astype(np.float16)}
+    np.savez(tmp_path / "in.npz", magnitude=magnitude, phase=phase, loud=loud, **arrays)
+    (tmp_path / "codes.bin").write_bytes(codes.tobytes())
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    (tmp_path / "run.js").write_text(IN_NODE)
+    shutil.copytree(PAGE / "client", tmp_path / "client")
+    run(["node", "run.js"], tmp_path)
+    found = {name: np.fromfile(tmp_path / f"{name}.bin", np.float32) for name in ("waveform", "frames", "loud")}
+    np.testing.assert_allclose(found["waveform"], waveform_of(magnitude[None], phase[None])[0], atol=1e-4)
+    np.testing.assert_allclose(found["frames"].reshape(9, 8), codec.decode(codes).T, atol=1e-4)
+    np.testing.assert_allclose(found["loud"], loudness.amplified(loud, 1.7), atol=1e-6)
