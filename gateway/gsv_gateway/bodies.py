@@ -167,6 +167,23 @@ async def read_form(request: Request, limits: Limits) -> Form:
         await form.close()
 
 
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of a body with its parts in their places: where OpenAPI has it, `$defs` are not found."""
+    schema = model.model_json_schema()
+    parts = schema.pop("$defs", {})
+
+    def placed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [placed(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        name = value.get("$ref", "").rpartition("/")[2]
+        return placed(parts[name]) if name else {key: placed(each) for key, each in value.items()}
+
+    found: dict[str, Any] = placed(schema)
+    return found
+
+
 def checked(model: type[M], values: Mapping[str, Any]) -> M:
     """The values as a model.
 

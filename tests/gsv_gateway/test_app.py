@@ -2,6 +2,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -196,3 +197,12 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path):
         process.send_signal(signal.SIGTERM)
         process.stderr.read()
     assert process.returncode == 0
+
+
+def test_the_description_of_the_endpoints_refers_to_nothing_that_is_not_in_it(running):
+    described = running.http.get("/openapi.json").json()
+    names = re.findall(r'"\$ref": "([^"]*)"', json.dumps(described))
+    assert [name for name in names if not name.startswith("#/components/schemas/")] == []
+    assert {name.rpartition("/")[2] for name in names} <= set(described.get("components", {}).get("schemas", {}))
+    body = described["paths"]["/v1/audio/speech"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert {"type": "string"}.items() <= body["properties"]["voice"]["anyOf"][0].items()

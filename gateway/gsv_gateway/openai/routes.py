@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gsv_client import Voice
-from gsv_gateway.bodies import checked, read_form, read_json
+from gsv_gateway.bodies import checked, read_form, read_json, schema_of
 from gsv_gateway.gateway import Gateway
 from gsv_gateway.models import ALIASES
 from gsv_gateway.openai.fields import SpeechBody
@@ -22,9 +22,7 @@ from gsv_gateway.speech_response import SpeechResponse
 
 TOKENS_PER_SECOND = 25  # semantic tokens of the model: what OpenAI's clients are told as output tokens
 
-_SPEECH_BODY = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": SpeechBody.model_json_schema()}}}
-}
+_SPEECH_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema_of(SpeechBody)}}}}
 _AUDIO: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {"audio/mpeg": {}, "text/event-stream": {}, "application/json": {}},

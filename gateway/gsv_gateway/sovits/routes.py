@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from gsv_client import InvalidRequest
 from gsv_gateway.access import Caller
-from gsv_gateway.bodies import checked, read_form, read_json
+from gsv_gateway.bodies import checked, read_form, read_json, schema_of
 from gsv_gateway.choices import S1, S2
 from gsv_gateway.chosen_weights import file_name
 from gsv_gateway.gateway import Gateway
@@ -23,11 +23,10 @@ from gsv_gateway.speech_response import SpeechResponse
 
 Answer = Callable[[Request], Awaitable[Response]]
 
-_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": SovitsBody.model_json_schema()}}}}
+_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema_of(SovitsBody)}}}}
 _QUERY = {
     "parameters": [
-        {"name": name, "in": "query", "schema": schema}
-        for name, schema in SovitsBody.model_json_schema()["properties"].items()
+        {"name": name, "in": "query", "schema": schema} for name, schema in schema_of(SovitsBody)["properties"].items()
     ]
 }
 
