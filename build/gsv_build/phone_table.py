@@ -1,9 +1,11 @@
 """Learns how well each semantic token fits each phone, from what a voice model's own T2S speaks; nothing is labelled.
 
-T2S says `alignment_texts.tsv`, each text twice. At first every phone gets an equal share of its sentence's tokens; then
-tokens are counted at the phones that the likeliest way gives them to, and the way is sought again with these counts
-(Viterbi training of a hidden Markov model, as in Rabiner 1989). Rare pairs borrow from like ones: from tokens whose
-codes are near, and from phones that differ in tone or stress only.
+T2S says `alignment_texts.tsv`, each text twice. At first a token is given to the phone that T2S looks at when it draws
+it, where one of its heads follows the text; else every phone gets an equal share of its sentence's tokens. Then tokens
+are counted at the phones that the likeliest way gives them to, and the way is sought again with these counts
+(Viterbi training of a hidden Markov model, as in Rabiner 1989). T2S swallows words here too, so in the end only the
+takes that fit their phones best are learned from. Rare pairs borrow from like ones: from tokens whose codes are near,
+and from phones that differ in tone or stress only.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import torch
 from tqdm import tqdm
 
 from gsv_build.modules.t2s import T2S
+from gsv_build.phone_attention import SpokenPhones, looks_of
 from gsv_build.phone_durations import learned_durations
 from gsv_build.torch_engine import TorchEngine
 from gsv_runtime.contract import EOS
@@ -43,18 +45,12 @@ _MAX_S = (
 )
 _LIMIT = TextLimit(tokens_per_phone=5.0, tokens_at_least=40)
 _ROUNDS = 8
+_KEPT, _LEAST_KEPT = 0.5, 40  # share of the takes that are learned from in the end, and how many it takes to choose
+_WORST_GAIN = -6.0  # of a token, when takes are compared
 _OTHER_PAUSES = ("停", "空", "_", "SP", "SP2", "SP3")
 _FROM_LIKE_TOKENS, _FROM_LIKE_PHONES, _FROM_ALL = 0.5, 0.5, 3.0  # tokens' worth of what a count borrows
 _NEAR = 4  # codes that are near to a code
 _LARGEST_GAIN = 8.0
-
-
-@dataclass(frozen=True)
-class SpokenPhones:
-    """Phones [P] of a sentence and the tokens [T] that were drawn for them."""
-
-    phones: Array
-    tokens: Array
 
 
 def write_phone_table(t2s: T2S, codebook: Array, symbols: str, folder: Path) -> None:
@@ -67,9 +63,7 @@ def write_phone_table(t2s: T2S, codebook: Array, symbols: str, folder: Path) -> 
         folder: to write to.
     """
     takes = list(spoken(t2s, symbols))
-    gains = learned(takes, codebook, symbols, t2s.sizes.num_phones)
-    table = PhoneTable(gains)
-    ways = [(take.phones, token_phones(table.of(take.phones, take.tokens))) for take in takes]
+    gains, ways = learned(takes, looks_of(t2s, takes) if takes else None, codebook, symbols, t2s.sizes.num_phones)
     durations = learned_durations(ways, _groups(symbols, t2s.sizes.num_phones))
     np.save(folder / PHONE_TABLE_FILE, gains.astype(np.float16))
     np.save(folder / PHONE_DURATIONS_FILE, durations.astype(np.float16))
@@ -152,26 +146,64 @@ def _opening(phones: Array, seed: int, bert_dim: int) -> Arrays:
     }
 
 
-def learned(takes: Sequence[SpokenPhones], codebook: Array, symbols: str, num_phones: int) -> Array:
+def learned(
+    takes: Sequence[SpokenPhones], looks: Sequence[Array] | None, codebook: Array, symbols: str, num_phones: int
+) -> tuple[Array, list[tuple[Array, Array]]]:
     """Learn the gains of a `PhoneTable` from takes.
 
     Args:
         takes: phones and tokens of sentences; without any, nothing gains.
+        looks: of each [T, P], as `looks_of` gives them; None: nothing is known.
         codebook: [tokens, ssl_dim].
         symbols: phone table, ``v1`` or ``v2``.
         num_phones: rows of the table.
 
     Returns:
-        [num_phones, tokens] float32.
+        [num_phones, tokens] float32; and of each take that was learned from its phones [P] and the phone of each of its
+        tokens [T].
     """
-    near, groups = _near_codes(codebook), _groups(symbols, num_phones)
-    paths = [_evenly(take) for take in takes]
+    lessons = _Lessons(codebook, symbols, num_phones)
     gains = np.zeros((num_phones, codebook.shape[0]), dtype=np.float32)
-    for _ in range(_ROUNDS if takes else 0):
-        gains = _estimated(takes, paths, near, groups)
-        table = PhoneTable(gains)
-        paths = [token_phones(table.of(take.phones, take.tokens)) for take in takes]
-    return gains
+    if not takes:
+        return gains, []
+    if looks is None:
+        gains, paths = lessons.taught(takes, None, [_evenly(take) for take in takes])
+        return gains, [(take.phones, path) for take, path in zip(takes, paths, strict=True)]
+    gains, paths = lessons.taught(takes, looks, [token_phones(look) for look in looks])
+    best = _best_fitting(takes, PhoneTable(gains), paths)
+    takes, looks, paths = ([each[index] for index in best] for each in (takes, looks, paths))
+    gains, paths = lessons.taught(takes, looks, paths)
+    return gains, [(take.phones, path) for take, path in zip(takes, paths, strict=True)]
+
+
+def _best_fitting(takes: Sequence[SpokenPhones], table: PhoneTable, paths: Sequence[Array]) -> list[int]:
+    """Which takes fit their phones best, in their order; all where there are few."""
+    fits = []
+    for take, path in zip(takes, paths, strict=True):
+        gains = np.maximum(table.of(take.phones, take.tokens), _WORST_GAIN)
+        fits.append(float(gains[np.arange(path.size), path].mean()))
+    count = len(takes) if len(takes) < _LEAST_KEPT else round(_KEPT * len(takes))
+    return sorted(np.argsort(fits, kind="stable")[::-1][:count].tolist())
+
+
+class _Lessons:
+    """What is the same for all rounds."""
+
+    def __init__(self, codebook: Array, symbols: str, num_phones: int) -> None:
+        self._near, self._groups = _near_codes(codebook), _groups(symbols, num_phones)
+
+    def taught(
+        self, takes: Sequence[SpokenPhones], looks: Sequence[Array] | None, paths: Sequence[Array]
+    ) -> tuple[Array, list[Array]]:
+        """Count along the paths and seek them again, round by round; the last gains and paths."""
+        known = looks if looks is not None else [np.float32(0.0)] * len(takes)
+        for _ in range(_ROUNDS):
+            gains = _estimated(takes, paths, self._near, self._groups)
+            table = PhoneTable(gains)
+            paths = [
+                token_phones(table.of(take.phones, take.tokens) + look) for take, look in zip(takes, known, strict=True)
+            ]
+        return gains, list(paths)
 
 
 def _evenly(take: SpokenPhones) -> Array:

@@ -36,7 +36,7 @@ def codebook():
 @pytest.mark.slow
 def test_the_ways_of_new_sentences_are_found(codebook):
     rng = np.random.default_rng(1)
-    gains = learned([take for take, _ in says(rng, 60)], codebook, "v2", 732)
+    gains, _ = learned([take for take, _ in says(rng, 60)], None, codebook, "v2", 732)
     table = PhoneTable(gains)
     found = [(token_phones(table.of(take.phones, take.tokens)), path) for take, path in says(rng, 20)]
     near = np.concatenate([np.abs(way - path) <= 1 for way, path in found])
@@ -47,12 +47,29 @@ def test_a_phone_that_was_never_heard_is_taken_for_its_kind(codebook):
     symbols = phone_table("v2")
     heard, other_stress = symbols["AH1"], symbols["AH0"]
     take = SpokenPhones(np.array([heard, symbols["T"]]), np.array([1, 1, 2, 30, 31]))
-    gains = learned([take] * 5, codebook, "v2", 732)
+    gains, _ = learned([take] * 5, None, codebook, "v2", 732)
     assert gains[other_stress, 1] > 1 > gains[other_stress, 30]
 
 
 def test_nothing_heard_gains_nothing(codebook):
-    assert not learned([], codebook, "v2", 732).any()
+    gains, ways = learned([], None, codebook, "v2", 732)
+    assert not gains.any()
+    assert ways == []
+
+
+@pytest.mark.slow
+def test_takes_that_swallow_a_phone_teach_nothing_where_it_is_known_where_the_voice_looks(codebook):
+    spoken_right = list(says(np.random.default_rng(1), 30))
+    takes, paths = [take for take, _ in spoken_right], [path for _, path in spoken_right]
+    for take, path in says(np.random.default_rng(2), 30):
+        heard = path % 3 > 0  # every third phone is swallowed
+        takes.append(SpokenPhones(take.phones, take.tokens[heard]))
+        paths.append(np.roll(path[heard], 3))  # and the voice looks elsewhere
+    looks = [np.where(path[:, np.newaxis] == np.arange(12), 2.0, -7.0).astype(np.float32) for path in paths]
+    _, ways = learned(takes, looks, codebook, "v2", 732)
+    kept = [phones for phones, _ in ways]
+    assert len(kept) == 30
+    assert sum(any(phones is take.phones for take in takes[:30]) for phones in kept) >= 28
 
 
 def test_every_language_has_texts_in_which_every_kind_of_line_is_read():

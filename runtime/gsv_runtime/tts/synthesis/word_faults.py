@@ -3,12 +3,12 @@
 Tokens are laid along the phones with how long each phone lasts (a hidden semi-Markov model). Any way through them is a
 way to a place and a way from there, so two tables of scores tell for every word how well the sentence would fit if
 
-    swallowed   the way left the word out, which then costs nothing
-    repeated    the way went back to the word, or to one of the two before it, and said them again
+    swallowed   the ways left the word out, which then costs nothing
+    repeated    the ways went back to the word, or to one of the two before it, and said them again
 
-against the best way that does neither. Pure.
+against all ways that do neither. Pure.
 
-Source: Yu, "Hidden semi-Markov models", 2010, its forward and backward passes with maxima instead of sums.
+Source: Yu, "Hidden semi-Markov models", 2010, its forward and backward passes, in logarithms.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from gsv_runtime.text.sentences import WordSpan
 from gsv_runtime.tts.synthesis.alignment import PhoneTable
 
 # Measured on flite's speech: docs/decisions/0032-words-that-a-take-swallows.md.
-_LEAST = {SWALLOWED: 10.8, REPEATED: 8.5}  # by how much the other way must fit better
+_LEAST = {SWALLOWED: 6.5, REPEATED: 4.0}  # by how much the other way must fit better
 _WORST_GAIN = -6.0  # of a token; one that fits nowhere says no more
-_DURATION_WEIGHT, _RAREST_DURATION = 2.0, -12.0
+_DURATION_WEIGHT, _RAREST_DURATION = 1.5, -12.0
 _WORDS_AGAIN = (1, 2, 3)  # how many are said again
 _TAUGHT_GAIN = 0.5  # the largest of a phone that the build has heard
 _LEAST_TAUGHT = 0.9  # of a sentence's phones
@@ -83,15 +83,14 @@ class WordWatch:
         if not self._is_taught or not tokens.size or not self._bounds:
             return ()
         gains = np.maximum(self._table.of(self._phones, tokens), _WORST_GAIN)
-        before = scores_before(gains, self._durations)
-        after = scores_before(gains[::-1, ::-1], self._durations[::-1])[::-1, ::-1]
+        before, after = both_scores(gains, self._durations)
         plain = float(before[-1, -1])
         found = [self._best(before, after, back) for back in (0, *_WORDS_AGAIN)]
         surest = max(found, key=lambda way: way.score - _LEAST[way.fault.kind])
         return (surest.fault,) if surest.score - plain > _LEAST[surest.fault.kind] else ()
 
     def _best(self, before: Array, after: Array, back: int) -> _Way:
-        """The best way that jumps once: over a word (`back` 0), or from a word's end so many words back."""
+        """The word that ways best jump at once: over it (`back` 0), or from its end so many words back."""
         if len(self._bounds) < back:
             return _Way(_NEVER, WordFault(0, REPEATED, 0))
         firsts, ends = np.array(self._bounds)[: len(self._bounds) - max(back - 1, 0), 0], np.array(self._bounds)[:, 1]
@@ -99,8 +98,9 @@ class WordWatch:
             kind, scores = REPEATED, before[:, ends[back - 1 :]] + after[:, firsts]
         else:
             kind, scores = SWALLOWED, before[:, firsts] + after[:, ends]
-        token, word = np.unravel_index(int(scores.argmax()), scores.shape)
-        return _Way(float(scores[token, word]), WordFault(self._numbers[int(word)], kind, int(token)))
+        of_words = _log_of_sum(scores)
+        word = int(of_words.argmax())
+        return _Way(float(of_words[word]), WordFault(self._numbers[word], kind, int(scores[:, word].argmax())))
 
 
 @dataclass(frozen=True)
@@ -109,27 +109,36 @@ class _Way:
     fault: WordFault
 
 
-def scores_before(gains: Array, durations: Array) -> Array:
-    """Score the best ways from the start.
+def both_scores(gains: Array, durations: Array) -> tuple[Array, Array]:
+    """Score the ways from the start and the ways to the end, both at once: each step is small.
 
     Args:
         gains: [T, P] float32, of tokens at phones.
         durations: [P, D] float32, log probability of 0 to D - 1 tokens.
 
     Returns:
-        [T + 1, P + 1] float64: of the first t tokens along exactly the first p phones.
+        [T + 1, P + 1] float64: of the first t tokens along exactly the first p phones, and of the tokens behind these
+        along the phones behind those.
     """
     num_tokens, num_phones = gains.shape
     longest = durations.shape[1] - 1
-    sums = np.zeros((num_phones, num_tokens + 1))
-    np.cumsum(gains.T, axis=1, dtype=np.float64, out=sums[:, 1:])
-    scores = np.full((num_phones + 1, num_tokens + 1), _NEVER)
-    scores[0, 0] = 0.0
-    begun = np.full(longest + num_tokens + 1, _NEVER)  # of phones, behind tokens that do not exist
-    earlier = np.lib.stride_tricks.sliding_window_view(begun, num_tokens + 1)[::-1]  # [D, T + 1]: d tokens ago
-    lasting = np.empty(earlier.shape)
+    lasting = np.stack([durations, durations[::-1]], axis=1)[..., np.newaxis]  # [P, 2, D, 1]
+    sums = np.zeros((num_phones, 2, num_tokens + 1))
+    np.cumsum(np.stack([gains.T, gains[::-1, ::-1].T], axis=1), axis=2, dtype=np.float64, out=sums[..., 1:])
+    scores = np.full((num_phones + 1, 2, num_tokens + 1), _NEVER)
+    scores[0, :, 0] = 0.0
+    begun = np.full((2, longest + num_tokens + 1), _NEVER)  # of phones, behind tokens that do not exist
+    earlier = np.lib.stride_tricks.sliding_window_view(begun, num_tokens + 1, axis=1)[:, ::-1]  # d tokens ago
+    ways = np.empty(earlier.shape)
     for phone in range(num_phones):
-        begun[longest:] = scores[phone] - sums[phone]
-        np.add(earlier, durations[phone, :, np.newaxis], out=lasting)
-        scores[phone + 1] = lasting.max(axis=0) + sums[phone]
-    return scores.T
+        np.subtract(scores[phone], sums[phone], out=begun[:, longest:])
+        np.add(earlier, lasting[phone], out=ways)
+        np.add(_log_of_sum(ways, axis=1), sums[phone], out=scores[phone + 1])
+    return scores[:, 0].T, scores[::-1, 1, ::-1].T
+
+
+def _log_of_sum(scores: Array, axis: int = 0) -> Array:
+    """Logarithm of the sum of what these are logarithms of."""
+    best = scores.max(axis=axis, keepdims=True)
+    shares = np.exp((scores - best).astype(np.float32))
+    return np.asarray(np.log(shares.sum(axis=axis)) + best.squeeze(axis))
