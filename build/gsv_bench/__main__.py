@@ -34,6 +34,7 @@ BENCHES = {
     "tokens-per-call": "gsv_bench.tokens_per_call",
     "voices": "gsv_bench.registered_voices",
     "weights-memory": "gsv_bench.weights_memory",
+    "word-limits": "gsv_bench.word_limits",
 }
 
 

@@ -24,10 +24,10 @@ from gsv_runtime.text.sentences import WordSpan
 from gsv_runtime.tts.synthesis.alignment import PhoneTable
 
 # Measured on flite's speech: docs/decisions/0032-words-that-a-take-swallows.md.
-_LEAST = {SWALLOWED: 6.5, REPEATED: 4.0}  # by how much the other way must fit better
+_LEAST = {SWALLOWED: 6.4, REPEATED: 4.4}  # evidence; chosen by `gsv_bench --only word-limits`
 _WORST_GAIN = -6.0  # of a token; one that fits nowhere says no more
 _DURATION_WEIGHT, _RAREST_DURATION = 1.5, -12.0
-_WORDS_AGAIN = (1, 2, 3)  # how many are said again
+_MOST_WORDS_AGAIN = 3  # that are looked for
 _TAUGHT_GAIN = 0.5  # the largest of a phone that the build has heard
 _LEAST_TAUGHT = 0.9  # of a sentence's phones
 _NEVER = -1e9
@@ -46,6 +46,14 @@ class WordFault:
     word: int
     kind: str
     token: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A fault that may be, and the logarithm of how much likelier the tokens are with it than without any."""
+
+    score: float
+    fault: WordFault
 
 
 class WordWatch:
@@ -80,19 +88,30 @@ class WordWatch:
             The surest, since one fault makes the words beside it doubtful; none where the build has not heard the
             phones.
         """
+        found = self.evidence(tokens)
+        if not found:
+            return ()
+        surest = max(found, key=lambda each: each.score - _LEAST[each.fault.kind])
+        return (surest.fault,) if surest.score > _LEAST[surest.fault.kind] else ()
+
+    def evidence(self, tokens: Array) -> tuple[Evidence, ...]:
+        """What speaks for the likeliest faults: one word swallowed, and one to three words said twice.
+
+        Args:
+            tokens: [T] int64, all of a take.
+
+        Returns:
+            The best of each; none where the build has not heard the phones.
+        """
         if not self._is_taught or not tokens.size or not self._bounds:
             return ()
         gains = np.maximum(self._table.of(self._phones, tokens), _WORST_GAIN)
         before, after = both_scores(gains, self._durations)
-        plain = float(before[-1, -1])
-        found = [self._best(before, after, back) for back in (0, *_WORDS_AGAIN)]
-        surest = max(found, key=lambda way: way.score - _LEAST[way.fault.kind])
-        return (surest.fault,) if surest.score - plain > _LEAST[surest.fault.kind] else ()
+        most_again = min(len(self._bounds), _MOST_WORDS_AGAIN)
+        return tuple(self._best(before, after, back) for back in range(most_again + 1))
 
-    def _best(self, before: Array, after: Array, back: int) -> _Way:
+    def _best(self, before: Array, after: Array, back: int) -> Evidence:
         """The word that ways best jump at once: over it (`back` 0), or from its end so many words back."""
-        if len(self._bounds) < back:
-            return _Way(_NEVER, WordFault(0, REPEATED, 0))
         firsts, ends = np.array(self._bounds)[: len(self._bounds) - max(back - 1, 0), 0], np.array(self._bounds)[:, 1]
         if back:
             kind, scores = REPEATED, before[:, ends[back - 1 :]] + after[:, firsts]
@@ -100,13 +119,8 @@ class WordWatch:
             kind, scores = SWALLOWED, before[:, firsts] + after[:, ends]
         of_words = _log_of_sum(scores)
         word = int(of_words.argmax())
-        return _Way(float(of_words[word]), WordFault(self._numbers[word], kind, int(scores[:, word].argmax())))
-
-
-@dataclass(frozen=True)
-class _Way:
-    score: float
-    fault: WordFault
+        fault = WordFault(self._numbers[word], kind, int(scores[:, word].argmax()))
+        return Evidence(float(of_words[word] - before[-1, -1]), fault)
 
 
 def both_scores(gains: Array, durations: Array) -> tuple[Array, Array]:
@@ -122,16 +136,18 @@ def both_scores(gains: Array, durations: Array) -> tuple[Array, Array]:
     """
     num_tokens, num_phones = gains.shape
     longest = durations.shape[1] - 1
-    lasting = np.stack([durations, durations[::-1]], axis=1)[..., np.newaxis]  # [P, 2, D, 1]
+    lasting = np.stack([durations, durations[::-1]], axis=1, dtype=np.float32)[..., np.newaxis]  # [P, 2, D, 1]
     sums = np.zeros((num_phones, 2, num_tokens + 1))
     np.cumsum(np.stack([gains.T, gains[::-1, ::-1].T], axis=1), axis=2, dtype=np.float64, out=sums[..., 1:])
     scores = np.full((num_phones + 1, 2, num_tokens + 1), _NEVER)
     scores[0, :, 0] = 0.0
-    begun = np.full((2, longest + num_tokens + 1), _NEVER)  # of phones, behind tokens that do not exist
+    begun = np.full(
+        (2, longest + num_tokens + 1), _NEVER, dtype=np.float32
+    )  # of phones, behind tokens that do not exist
     earlier = np.lib.stride_tricks.sliding_window_view(begun, num_tokens + 1, axis=1)[:, ::-1]  # d tokens ago
-    ways = np.empty(earlier.shape)
+    ways = np.empty(earlier.shape, dtype=np.float32)
     for phone in range(num_phones):
-        np.subtract(scores[phone], sums[phone], out=begun[:, longest:])
+        begun[:, longest:] = scores[phone] - sums[phone]
         np.add(earlier, lasting[phone], out=ways)
         np.add(_log_of_sum(ways, axis=1), sums[phone], out=scores[phone + 1])
     return scores[:, 0].T, scores[::-1, 1, ::-1].T
@@ -140,5 +156,5 @@ def both_scores(gains: Array, durations: Array) -> tuple[Array, Array]:
 def _log_of_sum(scores: Array, axis: int = 0) -> Array:
     """Logarithm of the sum of what these are logarithms of."""
     best = scores.max(axis=axis, keepdims=True)
-    shares = np.exp((scores - best).astype(np.float32))
+    shares = np.exp(scores - best)
     return np.asarray(np.log(shares.sum(axis=axis)) + best.squeeze(axis))
