@@ -171,9 +171,9 @@ def learned(
         return gains, [(take.phones, path) for take, path in zip(takes, paths, strict=True)]
     gains, paths = lessons.taught(takes, looks, [token_phones(look) for look in looks])
     best = _best_fitting(takes, PhoneTable(gains), paths)
-    takes, looks, paths = ([each[index] for index in best] for each in (takes, looks, paths))
-    gains, paths = lessons.taught(takes, looks, paths)
-    return gains, [(take.phones, path) for take, path in zip(takes, paths, strict=True)]
+    kept = [takes[index] for index in best]
+    gains, paths = lessons.taught(kept, [looks[index] for index in best], [paths[index] for index in best])
+    return gains, [(take.phones, path) for take, path in zip(kept, paths, strict=True)]
 
 
 def _best_fitting(takes: Sequence[SpokenPhones], table: PhoneTable, paths: Sequence[Array]) -> list[int]:
