@@ -60,6 +60,7 @@ def test_a_padded_row_is_what_it_is_alone(vocoder: WaveGan) -> None:
     assert not batch[1, 4 * 640 :].any()
 
 
+@pytest.mark.slow
 def test_its_graph_takes_and_gives_what_the_stage_does(vocoder: WaveGan, tmp_path: Path) -> None:
     axes = {"latent_dim": SIZES.latent, "global_dim": SIZES.global_dim}
     export_graph(vocoder.float(), contract.VOCODER, tmp_path / "model.onnx", axes)
