@@ -21,7 +21,7 @@ from gsv_runtime.settings import read_build
 from gsv_runtime.tts.reuse.keys import Fingerprints, content_digest
 
 TEXT_EPOCH = 2  # of what is read out of a text
-SPEECH_EPOCH = 3  # of what becomes of it, and of a recording
+SPEECH_EPOCH = 4  # of what becomes of it, and of a recording
 _TEXT_MODELS = (contract.TEXT_FRONTEND, contract.BERT)
 # What of their settings matters is in the keys.
 _UNCONCERNED_MODELS = (contract.TTS, contract.VOICES, contract.FINE_TUNES)
