@@ -110,7 +110,7 @@ def ask(gateways):
         ):
             assert time.monotonic() < until_s, "a gateway is never idle"
 
-    asked.until_idle = until_idle
+    asked.until_idle = until_idle  # type: ignore[attr-defined]
     deadline_s = time.monotonic() + LIMIT_S
     while True:
         with contextlib.suppress(OSError):
