@@ -52,6 +52,21 @@ def _free_port():
         return probe.getsockname()[1]
 
 
+class Clock:
+    """Time that stands still until a test moves it."""
+
+    def __init__(self):
+        self.now_s = 1000.0
+
+    def __call__(self):
+        return self.now_s
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
 class RedisServer:
     """A redis-server process of our own, on a port of its own."""
 

@@ -19,10 +19,9 @@ from gsv_build.modules.light_vocoder import LightVocoder, receptive_frames, wave
 from gsv_build.sizes import LightVocoderSizes, SovitsSizes
 from gsv_compress.lessons import HELD_OUT, Segments
 from gsv_compress.teacher import Sentence
-from gsv_demo.batches import ahead
+from gsv_demo.batches import Batch, ahead
 from gsv_demo.discriminators import Adversary, Jury
 from gsv_demo.recipe import Stage
-from gsv_demo.replay import Batch
 from gsv_demo.run import Run
 from gsv_demo.waveform_losses import spectral_distance
 from gsv_runtime.contract import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME

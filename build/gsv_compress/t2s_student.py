@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from gsv_build.modules.t2s import T2S, TransformerLayer, visible_keys
 from gsv_compress.lessons import HELD_OUT
 from gsv_compress.teacher import Sentence
-from gsv_demo.batches import ahead
+from gsv_demo.batches import Batch, ahead
 from gsv_demo.recipe import Stage
 from gsv_demo.run import Run
 from gsv_runtime.tensors import Array
@@ -31,7 +31,6 @@ from gsv_runtime.tensors import Array
 LOG = logging.getLogger("gsv.compress")
 _LOGITS_FROM = 0.4  # share of the training
 _LOGITS_WEIGHT = 1.0
-Batch = dict[str, Tensor]
 
 
 def runs_of_layers(teacher_layers: int, student_layers: int) -> list[int]:

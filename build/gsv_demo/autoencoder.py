@@ -11,12 +11,11 @@ from torch import Tensor
 
 from gsv_build.modules.reference_encoder import ReferenceEncoder
 from gsv_build.modules.vocoder import Vocoder
-from gsv_demo.batches import ahead
+from gsv_demo.batches import Batch, ahead
 from gsv_demo.corpus import Corpus
 from gsv_demo.discriminators import Adversary, Jury
 from gsv_demo.posterior import Posterior, sample
 from gsv_demo.recipe import Recipe
-from gsv_demo.replay import Batch
 from gsv_demo.run import Run
 from gsv_demo.segments import Segments
 from gsv_demo.spectra import linear_spectrogram

@@ -28,11 +28,10 @@ from gsv_build.modules.hubert import Hubert
 from gsv_build.modules.quantizer import Quantizer
 from gsv_build.sizes import HubertSizes, SovitsSizes
 from gsv_demo.arrays import Array
-from gsv_demo.batches import ahead
+from gsv_demo.batches import Batch, ahead
 from gsv_demo.corpus import Corpus, Item, drawn_voices
 from gsv_demo.labels import BANDS, PHONES, UNLABELLED, Labels, first_token, frame_phones, num_tokens
 from gsv_demo.recipe import Recipe
-from gsv_demo.replay import Batch
 from gsv_demo.run import Run
 from gsv_demo.spectra import halved
 from gsv_runtime.contract import SAMPLES_PER_TOKEN, TOKENS_PER_SECOND

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gsv_demo.batches import Batch
+
 LOG = logging.getLogger(__name__)
 _WARM_UPS = 3  # before a step is recorded: allocators, libraries and the optimiser's state must be there
-Batch = dict[str, Tensor]
 Step = Callable[[Batch], Tensor]
 
 
@@ -31,9 +32,8 @@ class Recorded:
     def __init__(self, step: Step, batch: Batch, pool: Any) -> None:
         self._inputs = {name: tensor.clone() for name, tensor in batch.items()}
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(
-            self._graph, pool=pool, capture_error_mode="thread_local"
-        ):  # other threads pin memory meanwhile
+        # Other threads pin memory meanwhile.
+        with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
             self._told = step(self._inputs)
 
     def play(self, batch: Batch) -> Tensor:
@@ -64,15 +64,11 @@ class Player:
             The step's scalars.
         """
         name = kind + "".join(f" {tuple(tensor.shape)}" for tensor in batch.values())
-        recorded = self._recorded.get(name)
-        if recorded is None and name not in self._recorded and self._taken[name] >= _WARM_UPS:
-            recorded = self._recorded[name] = _recorded(name, step, batch, self._pool)
-            if recorded is not None:
-                return recorded.play(batch)
-        if recorded is not None:
-            return recorded.play(batch)
+        if self._taken[name] == _WARM_UPS:
+            self._recorded[name] = _recorded(name, step, batch, self._pool)
         self._taken[name] += 1
-        return _beside(step, batch)
+        recorded = self._recorded.get(name)
+        return recorded.play(batch) if recorded is not None else _beside(step, batch)
 
 
 def _beside(step: Step, batch: Batch) -> Tensor:

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from gsv_demo.batches import Batch
 from gsv_demo.recipe import Stage
-from gsv_demo.replay import Batch, Player
+from gsv_demo.replay import Player
 
 LOG = logging.getLogger(__name__)
 Lesson = Callable[[Batch], tuple[Tensor, Mapping[str, Tensor]]]

@@ -15,19 +15,6 @@ from .test_many_clients import REQUEST, connected
 ANN, BOB = Caller(address="10.0.0.1"), Caller(address="10.0.0.2")
 
 
-class Clock:
-    def __init__(self):
-        self.now_s = 1000.0
-
-    def __call__(self):
-        return self.now_s
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def held():
     with contextlib.ExitStack() as stack:

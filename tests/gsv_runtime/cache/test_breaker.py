@@ -5,19 +5,6 @@ import pytest
 from gsv_runtime.cache.breaker import Breaker
 
 
-class Clock:
-    def __init__(self):
-        self.now_s = 1000.0
-
-    def __call__(self):
-        return self.now_s
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def breaker(clock):
     return Breaker(clock, first_s=1.0, longest_s=8.0)
