@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from gsv_build.checks.seeded_weights import seeded_tensor
+
 DATA = Path(__file__).parents[2] / "data"
 
 
@@ -16,10 +18,15 @@ def golden():
 
     def read(name):
         with np.load(DATA / f"golden-{name}.npz") as file:
-            arrays = {key: torch.from_numpy(file[key]) for key in file.files if key != "config"}
-            config = json.loads(str(file["config"]))
-        weights = {key.removeprefix("weight/"): value for key, value in arrays.items() if key.startswith("weight/")}
-        inputs = {key.removeprefix("input/"): value for key, value in arrays.items() if key.startswith("input/")}
-        return weights, inputs, arrays["output"], config
+            shapes, noise, config = (json.loads(str(file[key])) for key in ("weights", "noise", "config"))
+            inputs = {key.removeprefix("input/"): file[key] for key in file.files if key.startswith("input/")}
+            output = torch.from_numpy(file["output"])
+        weights = {key: torch.from_numpy(seeded_tensor(key, shape)) for key, shape in shapes.items()}
+        inputs |= {key: _noise(**each) for key, each in noise.items()}
+        return weights, {key: torch.from_numpy(each) for key, each in inputs.items()}, output, config
 
     return read
+
+
+def _noise(shape, scale):
+    return np.float32(scale) * np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
