@@ -12,14 +12,15 @@
 
 struct thread_memory {
     float *x;      /* [M][hidden]: every thread has its own, and so need not wait for a norm */
-    float *scores; /* [rows] */
+    float *scores; /* [QUERIES][rows] */
     struct rounded rounded;
 };
 
 struct engine {
     struct network network;
     struct team *team;
-    int room; /* rows that the memory below is for */
+    int by_tiles; /* whether there are tiles */
+    int room;     /* rows that the memory below is for */
     struct thread_memory *own;
     float *qkv, *attended, *expanded, *change;
     /* of the call that is running */
@@ -37,7 +38,7 @@ static void *reserve(size_t bytes) {
 static void give_back(struct engine *engine) {
     for (int thread = 0; thread < team_size(engine->team); thread++) {
         struct thread_memory *own = &engine->own[thread];
-        void *parts[] = {own->x, own->scores, own->rounded.values, own->rounded.scales, own->rounded.sums};
+        void *parts[] = {own->x, own->scores, own->rounded.values, own->rounded.scales, own->rounded.zeros};
         for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
             free(parts[i]);
         memset(own, 0, sizeof *own);
@@ -66,16 +67,25 @@ static int make_room(struct engine *engine, int rows) {
     for (int thread = 0; thread < team_size(engine->team); thread++) {
         struct thread_memory *own = &engine->own[thread];
         made &= (own->x = reserve(4 * rows * hidden)) != NULL;
-        made &= (own->scores = reserve(4 * network->cache_rows)) != NULL;
+        made &= (own->scores = reserve(4 * QUERIES * network->cache_rows)) != NULL;
         made &= (own->rounded.values = reserve(rows * wide)) != NULL;
         made &= (own->rounded.scales = reserve(4 * rows * wide / BLOCK)) != NULL;
-        made &= (own->rounded.sums = reserve(4 * rows * wide / BLOCK)) != NULL;
+        made &= (own->rounded.zeros = reserve(4 * rows * wide / BLOCK)) != NULL;
+        own->rounded.by_tiles = engine->by_tiles;
     }
     if (made)
         engine->room = rows;
     else
         give_back(engine);
     return made;
+}
+
+/* Rows from `row` on that attend to one slot, as many as may at once. */
+static int of_one_slot(const struct engine *engine, int row) {
+    int count = 1;
+    while (count < QUERIES && row + count < engine->rows && engine->slots[row + count] == engine->slots[row])
+        count++;
+    return count;
 }
 
 /* Heads of a thread: write their keys and values of all rows, and attend from those after `first`. */
@@ -88,10 +98,12 @@ static void attend_heads(struct engine *engine, int layer, int first, int thread
             const float *key = engine->qkv + row * width + hidden + head * size;
             remember(network, layer, head, engine->slots[row], engine->places[row], key, key + hidden);
         }
-        for (int row = first; row < engine->rows; row++)
-            attend(network, layer, head, engine->slots[row], engine->visible[row],
-                   engine->qkv + row * width + head * size, engine->own[thread].scores,
-                   engine->attended + (size_t)row * hidden + head * size);
+        for (int row = first, count; row < engine->rows; row += count) {
+            count = of_one_slot(engine, row);
+            attend(network, layer, head, engine->slots[row], engine->visible + row, count,
+                   engine->qkv + row * width + head * size, width, engine->own[thread].scores,
+                   engine->attended + (size_t)row * hidden + head * size, hidden);
+        }
     }
 }
 
@@ -101,6 +113,9 @@ static void forward(void *argument, int thread) {
     struct thread_memory *own = &engine->own[thread];
     const int hidden = network->hidden, threads = team_size(engine->team);
     memcpy(own->x, engine->input, 4 * (size_t)engine->rows * hidden);
+    const int by_tiles = engine->by_tiles && engine->rows >= TILE_ROWS;
+    if (by_tiles)
+        tiles_begin();
     for (int index = 0; index < network->num_layers; index++) {
         const struct layer *layer = &network->layers[index];
         multiply(&layer->qkv, own->x, hidden, engine->rows, &own->rounded, engine->qkv, thread, threads);
@@ -123,6 +138,8 @@ static void forward(void *argument, int thread) {
     }
     multiply(&network->head, own->x + (size_t)engine->scored_from * hidden, hidden,
              engine->rows - engine->scored_from, &own->rounded, engine->logits, thread, threads);
+    if (by_tiles)
+        tiles_end();
 }
 
 /* Open an engine; what `network` points to must live as long. Null if there is no memory. */
@@ -131,6 +148,7 @@ EXPORTED struct engine *gsv_fused_open(const struct network *network, int thread
     if (engine == NULL)
         return NULL;
     engine->network = *network;
+    engine->by_tiles = tiles_open();
     engine->team = team_open(threads);
     if (engine->team != NULL)
         engine->own = calloc(team_size(engine->team), sizeof *engine->own);

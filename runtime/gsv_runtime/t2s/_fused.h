@@ -14,6 +14,8 @@
 #define LANES 16        /* float32 of a register: outputs of a panel */
 #define PANELS 4        /* of a group, the least that a thread takes */
 #define BLOCK 32        /* inputs that share a scale */
+#define TILE_ROWS 16    /* of activations that a tile of AMX holds */
+#define QUERIES 4       /* of one slot that attend together */
 #define NORM_EPSILON 1e-5f
 
 enum { FLOAT32, HALF, INT8, INT4 };
@@ -49,13 +51,16 @@ struct network {
 struct rounded {
     int8_t *values; /* [M][K] */
     float *scales;  /* [M][K/32] */
-    int32_t *sums;  /* [M][K/32], of the values */
+    int32_t *zeros; /* [M][K/32]: what a block's sum is too large by, since weights are stored from 0 on; negative */
+    int by_tiles;   /* whether this CPU multiplies many rows by tiles */
 };
 
 struct team; /* of threads */
 typedef void (*job)(void *argument, int thread);
 
 #define HIDDEN __attribute__((visibility("hidden")))
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 8")
 
 HIDDEN struct team *team_open(int size);
 HIDDEN void team_run(struct team *team, job work, void *argument);
@@ -68,13 +73,21 @@ HIDDEN int team_size(const struct team *team);
 HIDDEN void multiply(const struct linear *linear, const float *x, size_t width, int rows, struct rounded *rounded,
                      float *out, int thread, int threads);
 
+/* Products by tiles (_fused_tiles.c): whether there are any here; before and after the products of a thread; outputs of
+   one panel for 16 rows. */
+HIDDEN int tiles_open(void);
+HIDDEN void tiles_begin(void);
+HIDDEN void tiles_end(void);
+HIDDEN void tile_product(const struct linear *linear, const struct rounded *rounded, int row, int panel, float *out);
+
 /* Write a head's key and value of one row of a slot. */
 HIDDEN void remember(const struct network *network, int layer, int head, int64_t slot, int64_t row, const float *key,
                      const float *value);
 
-/* Attend from a query to the first `visible` rows of a slot; `scores` has room for them, rounded up to 16. */
-HIDDEN void attend(const struct network *network, int layer, int head, int64_t slot, int64_t visible,
-                   const float *query, float *scores, float *out);
+/* Attend from `count` queries, at most QUERIES, to the first `visible` rows of a slot. Queries are `width` apart, results
+   `out_width`; `scores` has room for all rows of the cache, once a query. */
+HIDDEN void attend(const struct network *network, int layer, int head, int64_t slot, const int32_t *visible, int count,
+                   const float *queries, size_t width, float *scores, float *out, size_t out_width);
 
 /* x becomes the normalised sum of x and change, [M][hidden]. */
 HIDDEN void add_and_norm(float *x, const float *change, const struct norm *norm, int rows, int hidden);

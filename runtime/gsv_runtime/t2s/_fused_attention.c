@@ -50,56 +50,112 @@ void remember(const struct network *network, int layer, int head, int64_t slot, 
     }
 }
 
-/* Scores of all visible rows; returns the largest. */
-static float score(const struct network *network, size_t base, int64_t visible, const float *query, float *scores) {
-    const int size = network->hidden / network->heads;
-    const float scale = 1.0f / __builtin_sqrtf((float)size);
-    __m512 best = _mm512_set1_ps(-__builtin_inff());
-    for (int64_t row = 0; row < visible; row += LANES) {
-        const size_t at = base + (size_t)row * size;
-        __m512 even = _mm512_setzero_ps(), odd = even;
-        for (int d = 0; d < size; d += 2) {
-            const size_t lane = at + (size_t)d * LANES;
-            even = _mm512_fmadd_ps(_mm512_set1_ps(query[d]), cached(network->keys, lane, network->half_cache), even);
-            odd = _mm512_fmadd_ps(_mm512_set1_ps(query[d + 1]), cached(network->keys, lane + LANES, network->half_cache), odd);
-        }
-        const __m512 found = _mm512_mul_ps(_mm512_add_ps(even, odd), _mm512_set1_ps(scale));
-        const __mmask16 real = visible - row >= LANES ? 0xffff : (__mmask16)((1u << (visible - row)) - 1);
-        _mm512_storeu_ps(scores + row, _mm512_mask_blend_ps(real, _mm512_set1_ps(-__builtin_inff()), found));
-        best = _mm512_mask_max_ps(best, real, best, found);
-    }
-    return _mm512_reduce_max_ps(best);
+/* Which of the 16 rows from `row` on are visible. */
+static __mmask16 seen(int64_t visible, int64_t row) {
+    const int64_t left = visible - row;
+    return left >= LANES ? 0xffff : left <= 0 ? 0 : (__mmask16)((1u << left) - 1);
 }
 
-void attend(const struct network *network, int layer, int head, int64_t slot, int64_t visible, const float *query,
-            float *scores, float *out) {
+/* Scores of the rows that any query sees; `best` gets the largest of each. Keys are read once for all queries. */
+INLINE void score(const struct network *network, size_t base, const int32_t *visible, const int count,
+                  const float *queries, size_t width, float *scores, float *best) {
     const int size = network->hidden / network->heads;
-    const size_t base = head_of(network, layer, head, slot);
-    const __m512 best = _mm512_set1_ps(score(network, base, visible, query, scores));
+    const float scale = 1.0f / __builtin_sqrtf((float)size);
+    int64_t most = 0;
+    __m512 largest[QUERIES];
+    UNROLL for (int q = 0; q < count; q++) {
+        most = visible[q] > most ? visible[q] : most;
+        largest[q] = _mm512_set1_ps(-__builtin_inff());
+    }
+    for (int64_t row = 0; row < most; row += LANES) {
+        const size_t at = base + (size_t)row * size;
+        __m512 even[QUERIES], odd[QUERIES];
+        UNROLL for (int q = 0; q < count; q++) even[q] = odd[q] = _mm512_setzero_ps();
+        for (int d = 0; d < size; d += 2) {
+            const size_t lane = at + (size_t)d * LANES;
+            const __m512 first = cached(network->keys, lane, network->half_cache);
+            const __m512 second = cached(network->keys, lane + LANES, network->half_cache);
+            UNROLL for (int q = 0; q < count; q++) {
+                const float *query = queries + q * width + d;
+                even[q] = _mm512_fmadd_ps(_mm512_set1_ps(query[0]), first, even[q]);
+                odd[q] = _mm512_fmadd_ps(_mm512_set1_ps(query[1]), second, odd[q]);
+            }
+        }
+        UNROLL for (int q = 0; q < count; q++) {
+            const __m512 found = _mm512_mul_ps(_mm512_add_ps(even[q], odd[q]), _mm512_set1_ps(scale));
+            const __mmask16 real = seen(visible[q], row);
+            _mm512_storeu_ps(scores + q * network->cache_rows + row, found);
+            largest[q] = _mm512_mask_max_ps(largest[q], real, largest[q], found);
+        }
+    }
+    UNROLL for (int q = 0; q < count; q++) best[q] = _mm512_reduce_max_ps(largest[q]);
+}
+
+/* Scores to weights that add up to what is returned; those of rows that are not seen are 0. */
+static float weigh(float *scores, int64_t visible, float best) {
     __m512 total = _mm512_setzero_ps();
     for (int64_t row = 0; row < visible; row += LANES) {
-        const __m512 found = _mm512_loadu_ps(scores + row);
-        const __mmask16 real = visible - row >= LANES ? 0xffff : (__mmask16)((1u << (visible - row)) - 1);
-        const __m512 weight = _mm512_maskz_mov_ps(real, exponential(_mm512_sub_ps(found, best)));
+        const __m512 above = _mm512_sub_ps(_mm512_loadu_ps(scores + row), _mm512_set1_ps(best));
+        const __m512 weight = _mm512_maskz_mov_ps(seen(visible, row), exponential(above));
         _mm512_storeu_ps(scores + row, weight);
         total = _mm512_add_ps(total, weight);
     }
-    const __m512 share = _mm512_set1_ps(1.0f / _mm512_reduce_add_ps(total));
-    for (int d = 0; d < size; d += LANES) {
-        __m512 sums[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
-        int64_t row = 0;
-        for (; row + 4 <= visible; row += 4)
-            for (int part = 0; part < 4; part++) {
-                const __m512 value = cached(network->values, base + (size_t)(row + part) * size + d, network->half_cache);
-                sums[part] = _mm512_fmadd_ps(_mm512_set1_ps(scores[row + part]), value, sums[part]);
-            }
-        for (; row < visible; row++) {
-            const __m512 value = cached(network->values, base + (size_t)row * size + d, network->half_cache);
-            sums[0] = _mm512_fmadd_ps(_mm512_set1_ps(scores[row]), value, sums[0]);
-        }
-        const __m512 sum = _mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3]));
-        _mm512_storeu_ps(out + d, _mm512_mul_ps(sum, share));
+    return _mm512_reduce_add_ps(total);
+}
+
+/* Sums of the values of 16 channels by weight: rows in fours, then the rest, whatever others see. */
+INLINE void sum_values(const struct network *network, size_t base, const int32_t *visible, const int count,
+                       const float *weights, const float *shares, float *out, size_t out_width) {
+    const int size = network->hidden / network->heads;
+    int64_t common = visible[0];
+    UNROLL for (int q = 1; q < count; q++) common = visible[q] < common ? visible[q] : common;
+    common -= common % 4;
+    __m512 sums[QUERIES][4];
+    UNROLL for (int q = 0; q < count; q++) {
+        UNROLL for (int part = 0; part < 4; part++) sums[q][part] = _mm512_setzero_ps();
     }
+    for (int64_t row = 0; row < common; row += 4) {
+        UNROLL for (int part = 0; part < 4; part++) {
+            const __m512 value = cached(network->values, base + (size_t)(row + part) * size, network->half_cache);
+            UNROLL for (int q = 0; q < count; q++) {
+                const float weight = weights[q * network->cache_rows + row + part];
+                sums[q][part] = _mm512_fmadd_ps(_mm512_set1_ps(weight), value, sums[q][part]);
+            }
+        }
+    }
+    UNROLL for (int q = 0; q < count; q++) {
+        const float *own = weights + q * network->cache_rows;
+        const int64_t whole = visible[q] - visible[q] % 4;
+        for (int64_t row = common; row < visible[q]; row++) {
+            const __m512 value = cached(network->values, base + (size_t)row * size, network->half_cache);
+            const int part = row < whole ? row % 4 : 0;
+            sums[q][part] = _mm512_fmadd_ps(_mm512_set1_ps(own[row]), value, sums[q][part]);
+        }
+        const __m512 sum = _mm512_add_ps(_mm512_add_ps(sums[q][0], sums[q][1]), _mm512_add_ps(sums[q][2], sums[q][3]));
+        _mm512_storeu_ps(out + q * out_width, _mm512_mul_ps(sum, _mm512_set1_ps(shares[q])));
+    }
+}
+
+INLINE void attend_from(const struct network *network, size_t base, const int32_t *visible, const int count,
+                        const float *queries, size_t width, float *scores, float *out, size_t out_width) {
+    float best[QUERIES], shares[QUERIES];
+    score(network, base, visible, count, queries, width, scores, best);
+    for (int q = 0; q < count; q++)
+        shares[q] = 1.0f / weigh(scores + q * network->cache_rows, visible[q], best[q]);
+    for (int d = 0; d < network->hidden / network->heads; d += LANES)
+        sum_values(network, base + d, visible, count, scores, shares, out + d, out_width);
+}
+
+void attend(const struct network *network, int layer, int head, int64_t slot, const int32_t *visible, int count,
+            const float *queries, size_t width, float *scores, float *out, size_t out_width) {
+    const size_t base = head_of(network, layer, head, slot);
+    int q = 0;
+    if (count == QUERIES) {
+        attend_from(network, base, visible, QUERIES, queries, width, scores, out, out_width);
+        q = QUERIES;
+    }
+    for (; q < count; q++)
+        attend_from(network, base, visible + q, 1, queries + q * width, width, scores, out + q * out_width, out_width);
 }
 
 void add_and_norm(float *x, const float *change, const struct norm *norm, int rows, int hidden) {

@@ -5,9 +5,6 @@
 
 #include "_fused.h"
 
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 8")
-
 INLINE __m512 widened(const struct linear *linear, size_t at, int kind) {
     if (kind == HALF)
         return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)((const uint16_t *)linear->weights + at)));
@@ -58,7 +55,6 @@ INLINE void bit_tile(const int rows, const int panels, int kind, const struct li
                      const struct rounded *rounded, int row, int panel, float *out) {
     const int inputs = linear->inputs, outputs = linear->outputs, blocks = inputs / BLOCK;
     const size_t block_bytes = kind == INT8 ? 512 : 256;
-    const int zero = kind == INT8 ? 128 : 8;
     __m512 sums[8][PANELS];
     UNROLL for (int m = 0; m < rows; m++) {
         UNROLL for (int n = 0; n < panels; n++) sums[m][n] = _mm512_setzero_ps();
@@ -70,7 +66,7 @@ INLINE void bit_tile(const int rows, const int panels, int kind, const struct li
             const __m512 scale = _mm512_loadu_ps(linear->scales + at * LANES);
             __m512i whole[8];
             UNROLL for (int m = 0; m < rows; m++)
-                whole[m] = _mm512_set1_epi32(-zero * rounded->sums[(size_t)(row + m) * blocks + b]);
+                whole[m] = _mm512_set1_epi32(rounded->zeros[(size_t)(row + m) * blocks + b]);
             UNROLL for (int g = 0; g < 8; g++) {
                 const __m512i weights = unpacked(block, g, kind);
                 UNROLL for (int m = 0; m < rows; m++) {
@@ -89,7 +85,7 @@ INLINE void bit_tile(const int rows, const int panels, int kind, const struct li
     }
 }
 
-static void round_rows(const float *x, size_t width, int rows, int inputs, struct rounded *rounded) {
+static void round_rows(const float *x, size_t width, int rows, int inputs, int zero, struct rounded *rounded) {
     const int blocks = inputs / BLOCK;
     for (size_t at = 0; at < (size_t)rows * blocks; at++) {
         const float *block = x + at / blocks * width + at % blocks * BLOCK;
@@ -101,11 +97,11 @@ static void round_rows(const float *x, size_t width, int rows, int inputs, struc
         _mm_storeu_si128((__m128i *)(rounded->values + at * BLOCK), _mm512_cvtsepi32_epi8(first));
         _mm_storeu_si128((__m128i *)(rounded->values + at * BLOCK + LANES), _mm512_cvtsepi32_epi8(second));
         rounded->scales[at] = largest / 127.0f;
-        rounded->sums[at] = _mm512_reduce_add_epi32(_mm512_add_epi32(first, second));
+        rounded->zeros[at] = -zero * _mm512_reduce_add_epi32(_mm512_add_epi32(first, second));
     }
 }
 
-/* One group of panels, all rows; rows in eights, fours, twos and ones, as many sums at once as registers hold. */
+/* One group of panels, all rows; by tiles, then in eights, fours, twos and ones, as many sums as registers hold. */
 INLINE void group_of_panels(const struct linear *linear, const float *x, size_t width, int rows,
                             const struct rounded *rounded, int panel, float *out, int kind) {
 #define TILES(size, wide)                                                                                              \
@@ -119,6 +115,12 @@ INLINE void group_of_panels(const struct linear *linear, const float *x, size_t 
         }                                                                                                              \
     }
     int m = 0;
+    if (kind > HALF && rounded->by_tiles) {
+        for (; rows - m >= TILE_ROWS; m += TILE_ROWS) {
+            for (int n = 0; n < PANELS; n++)
+                tile_product(linear, rounded, m, panel + n, out + (size_t)m * linear->outputs);
+        }
+    }
     TILES(8, 1)
     TILES(4, 2)
     TILES(2, 4)
@@ -130,7 +132,7 @@ void multiply(const struct linear *linear, const float *x, size_t width, int row
               int thread, int threads) {
     const int groups = linear->outputs / (LANES * PANELS);
     if (linear->kind > HALF)
-        round_rows(x, width, rows, linear->inputs, rounded);
+        round_rows(x, width, rows, linear->inputs, linear->kind == INT8 ? 128 : 8, rounded);
     for (int group = groups * thread / threads; group < groups * (thread + 1) / threads; group++) {
         const int panel = group * PANELS;
         switch (linear->kind) {

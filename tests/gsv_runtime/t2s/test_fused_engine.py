@@ -96,6 +96,21 @@ def test_a_row_is_the_same_bit_for_bit_alone_and_among_others_and_by_any_number_
         np.testing.assert_array_equal(alone.decode_step([rows[slot]])[0], all_logits[slot])
 
 
+@pytest.mark.parametrize("precision", list(T2SPrecision))
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_prompt_gives_the_same_bits_as_its_tokens_one_by_one(tmp_path, precision, threads):
+    """Many rows go by tiles of AMX where there are any, and attend four at a time; one row by neither."""
+    engine = fused(write(tmp_path / "t2s", quantisation=T2SQuantisation(precision)), threads)
+    whole = prompt(0, phones=5, tokens=45)
+    expected = engine.prefill(0, whole).copy()
+    found = engine.prefill(1, replace(whole, prompt_tokens=whole.prompt_tokens[:1]))
+    engine.move(1, 0, 6)
+    for position in range(1, 45):
+        token = int(whole.prompt_tokens[position])
+        found = engine.decode_step([StepRow(token, position, 5 + position)])[0]
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_a_slot_that_moved_goes_on_as_it_would_have(tmp_path):
     engine = fused(write(tmp_path / "t2s"))
     engine.prefill(3, prompt(0))

@@ -48,6 +48,13 @@ class ChunkSchedule:
         """Tokens of the sentence that must be known before chunk `index` can be decoded."""
         return self.bounds(index)[1] + self.lookahead_tokens
 
+    def tokens_missing(self, num_tokens: int) -> int:
+        """How many more make the next chunk decodable, where so many are known; at least 1."""
+        index = 0
+        while (needed := self.tokens_before_chunk(index)) <= num_tokens:
+            index += 1
+        return needed - num_tokens
+
 
 # One chunk for any sentence: offline. t2s stops at 1,500 tokens.
 WHOLE_SENTENCE = ChunkSchedule(1 << 20, 1 << 20, lookahead_tokens=1, encoder_tokens=1 << 20, bucket=1)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gsv_runtime import contract
-from gsv_runtime.contract import BY_CHUNK, COMPUTED, SAMPLE_RATE_HZ
+from gsv_runtime.contract import BY_CHUNK, COMPUTED, SAMPLE_RATE_HZ, TOKENS_PER_SECOND
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import SpeechRequest, sentence_seed
@@ -47,6 +47,7 @@ from gsv_runtime.voices.store import Voice
 # waiting are far ahead. Closing it closes the source too, and returns when that has ended.
 FarAhead = Callable[[Sequence[Piece]], bool]
 RunAhead = Callable[[Pieces, FarAhead], Generator[Piece, None, None]]
+_FAST = 0.25  # of the time that the audio of the tokens lasts: then the next chunk comes in time all the same
 _NO_PAUSE = np.zeros(0, dtype=np.float32)
 
 
@@ -75,7 +76,7 @@ class Pipeline:
 
         Args:
             facts: of the checkpoint.
-            tokens_per_call: semantic tokens asked from `t2s` in one call.
+            tokens_per_call: semantic tokens asked from `t2s` in one call, at most.
             schedule: where sentences are cut for requests that stream by chunks.
             tokens_ahead: with as many tokens waiting to be decoded, no further sentence is begun.
             table: tells which phone a token speaks; None: a repository that was built before there was one.
@@ -114,7 +115,7 @@ class Pipeline:
         """
         reuse = reuse or NoReuse()
         source = self._pieces(request, voice, token_stages or stages, reuse)
-        with closing(source), closing(self._ahead(source, run_ahead)) as pieces, closing(reuse):
+        with closing(source), closing(self._ahead(source, run_ahead, request)) as pieces, closing(reuse):
             times = WordTimes(request, self._facts.version) if request.is_timed else None
             yield from join_pieces(self._audio(request, voice, stages, pieces, reuse), request.streaming, times)
 
@@ -134,7 +135,7 @@ class Pipeline:
     ) -> Generator[LatentChunk, None, None]:
         """Make the latents of a text, for a device that has the vocoder; arguments and errors as `speak`."""
         source = self._pieces(request, voice, token_stages or stages, NoReuse())
-        with closing(source), closing(self._ahead(source, run_ahead)) as pieces:
+        with closing(source), closing(self._ahead(source, run_ahead, request)) as pieces:
             yield from numbered(self._latent_frames(request, voice, stages, pieces))
 
     def _latent_frames(
@@ -158,14 +159,22 @@ class Pipeline:
         """Return where the sentences of a request are cut."""
         return self._schedule if request.streaming == BY_CHUNK else WHOLE_SENTENCE
 
-    def _ahead(self, source: Pieces, run_ahead: RunAhead) -> Generator[Piece, None, None]:
-        """Audio that is there already comes at once, without a thread; who runs ahead begins with the first tokens."""
+    def _ahead(self, source: Pieces, run_ahead: RunAhead, request: SpeechRequest) -> Generator[Piece, None, None]:
+        """Audio that is there already comes at once, without a thread; who runs ahead begins with the first tokens.
+
+        Where tokens come fast it begins when the first chunk has been made of them: that has the machine to itself.
+        """
+        opening = self._schedule.tokens_before_chunk(0) if request.streaming == BY_CHUNK else 0
+        known, spent_ms = 0, 0.0
         for piece in source:
             if isinstance(piece, TokenPiece):
-                with closing(run_ahead(_resumed(piece, source), self._is_far_ahead)) as pieces:
-                    yield from pieces
-            else:
-                yield piece
+                is_made = known >= opening  # the first chunk, before this piece was asked for
+                known, spent_ms = known + piece.num_tokens, spent_ms + piece.times_ms.get(contract.T2S.name, 0.0)
+                if is_made or (known >= opening and spent_ms / 1e3 > _FAST * known / TOKENS_PER_SECOND):
+                    with closing(run_ahead(_resumed(piece, source), self._is_far_ahead)) as pieces:
+                        yield from pieces
+                    return
+            yield piece
 
     def _is_far_ahead(self, waiting: Sequence[Piece]) -> bool:
         """Whether to leave the next sentence for later; a sentence that has a slot is always brought to its end."""
@@ -190,7 +199,8 @@ class Pipeline:
 
             def pull(number: int, sent: Array) -> Generator[Pulled, None, None]:
                 again = _again(opening, take_seed(task.seed, number), sent)
-                with closing(pull_tokens(again, self._tokens_per_call, stages)) as pulled:
+                calls = calls_of(self.schedule_of(request), self._tokens_per_call, sent.size)
+                with closing(pull_tokens(again, calls, stages)) as pulled:
                     for tokens, finish_reason in pulled:
                         yield tokens, finish_reason, stages.take_times_ms()
 
@@ -287,14 +297,28 @@ def _again(opening: dict[str, object], seed: int, sent: Array) -> dict[str, obje
     return {**opening, "seed": seed, "prompt_tokens": np.concatenate([opening["prompt_tokens"], sent])}
 
 
+def calls_of(schedule: ChunkSchedule, tokens_per_call: int, num_tokens: int) -> Iterator[int]:
+    """Tokens to ask for, call by call: so many, or as few as the next chunk lacks, which would wait for the others.
+
+    Args:
+        schedule: where the sentence is cut.
+        tokens_per_call: the most.
+        num_tokens: that are there before the first call.
+    """
+    while True:
+        count = min(tokens_per_call, schedule.tokens_missing(num_tokens))
+        num_tokens += count
+        yield count
+
+
 def pull_tokens(
-    opening: dict[str, object], tokens_per_call: int, stages: Stages
+    opening: dict[str, object], calls: Iterator[int], stages: Stages
 ) -> Generator[tuple[Array, str], None, None]:
     """Pull a sentence's tokens from `t2s` until it says that there are no more.
 
     Args:
         opening: inputs of the first call.
-        tokens_per_call: to ask for at once.
+        calls: tokens to ask for, call by call; without end.
         stages: where `t2s` is called.
 
     Yields:
@@ -308,7 +332,7 @@ def pull_tokens(
     while not finish_reason:
         try:
             call = SequenceCall(sequence_id, start=start)
-            answer = stages.call(contract.T2S, sequence=call, max_new_tokens=[tokens_per_call], **as_rows(first))
+            answer = stages.call(contract.T2S, sequence=call, max_new_tokens=[next(calls)], **as_rows(first))
             first, start = {}, False
             finish_reason = str(answer["finish_reason"][0])
             if not finish_reason:

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -6,9 +7,9 @@ import pytest
 from gsv_runtime.errors import InternalError, InvalidRequest
 from gsv_runtime.speech_request import Sampling, SpeechRequest
 from gsv_runtime.tts.synthesis.alignment import PhoneTable
-from gsv_runtime.tts.synthesis.chunking import num_frames
+from gsv_runtime.tts.synthesis.chunking import ChunkSchedule, num_frames
 from gsv_runtime.tts.synthesis.decoding import standard_noise
-from gsv_runtime.tts.synthesis.pipeline import Pipeline, in_step, pull_tokens
+from gsv_runtime.tts.synthesis.pipeline import Pipeline, calls_of, in_step, pull_tokens
 from gsv_runtime.voices.store import Voice
 
 SAMPLING = Sampling(top_k=5, top_p=0.9, temperature=1.0, repetition_penalty=1.35, seed=11)
@@ -136,7 +137,7 @@ def test_a_listener_who_leaves_between_two_chunks_frees_the_slot(facts, voice, m
 
 def test_a_sentence_that_is_left_in_the_middle_frees_its_slot(facts, voice, make_stages):
     stages = make_stages()
-    pieces = pull_tokens({"phones": np.array([1])}, 5, stages)
+    pieces = pull_tokens({"phones": np.array([1])}, itertools.repeat(5), stages)
     next(pieces)
     pieces.close()
     assert [(call.start, call.end) for call in stages.sequences_of("t2s")] == [(1, 0), (0, 1)]
@@ -299,6 +300,46 @@ def test_running_ahead_gives_the_same_chunks(facts, voice, make_stages):
         return np.concatenate([chunk.waveform for chunk in chunks])
 
     assert np.array_equal(audio(in_step), audio(Record()))
+
+
+def test_no_more_tokens_are_asked_for_than_the_next_chunk_lacks():
+    schedule = ChunkSchedule(first_tokens=20, max_tokens=160, lookahead_tokens=12, encoder_tokens=250, bucket=1)
+    asked = list(itertools.islice(calls_of(schedule, 5, 0), 16))
+    assert asked == [5] * 6 + [2] + [5] * 9, "32 tokens for the first chunk, 72 for the second"
+    assert next(calls_of(schedule, 5, 71)) == 1
+
+
+@pytest.mark.parametrize(("ms_a_call", "first_decoded"), [(5.0, True), (500.0, False)])
+def test_the_first_chunk_has_the_machine_to_itself_where_tokens_come_fast(
+    facts, voice, make_stages, ms_a_call, first_decoded
+):
+    happened = []
+
+    class Noted:
+        """Notes calls of the vocoder; a call of t2s takes so long."""
+
+        def __init__(self):
+            self.stages, self.new_sequence_id, self.spent = make_stages(), lambda: 7, {}
+
+        def call(self, model, **inputs):
+            if model.name == "vocoder":
+                happened.append("decoded")
+            self.spent = {"t2s": ms_a_call} if model.name == "t2s" else self.spent
+            return self.stages.call(model, **inputs)
+
+        def take_times_ms(self):
+            spent, self.spent = self.spent, {}
+            return spent
+
+    def run_ahead(source, _is_far_ahead):
+        happened.append("ahead")
+        yield from list(source)
+
+    schedule = ChunkSchedule(first_tokens=2, max_tokens=4, lookahead_tokens=1, encoder_tokens=250, bucket=1)
+    pipeline = Pipeline(facts, 1, schedule)
+    chunks = pipeline.speak(ask("ab", streaming="chunk"), voice, Noted(), Noted(), run_ahead=run_ahead)
+    assert sum(chunk.waveform.size for chunk in chunks) == 8 * 1280
+    assert happened[:2] == (["decoded", "ahead"] if first_decoded else ["ahead", "decoded"])
 
 
 @pytest.fixture
