@@ -1,4 +1,4 @@
-"""A sentence of 3 s through Triton at official sizes, compressed in five ways, by turns with float32 on ONNX Runtime.
+"""A sentence of 3 s through Triton at official sizes, compressed in several ways, by turns with plain float32.
 
 Random weights: times only; what each costs in quality says the report of `make compress`. Each side is a server of its
 own. They stand side by side, so that a busy machine slows all alike. Eager PyTorch takes its turn in this process.
@@ -42,11 +42,14 @@ from gsv_build.deployment import Deployment, with_settings
 from gsv_build.graphs.graph_quantisation import T2SPrecision, T2SQuantisation
 from gsv_build.modules.light_vocoder import LightVocoder
 from gsv_build.modules.t2s import T2S
+from gsv_build.modules.vocoder import Vocoder
 from gsv_build.size_presets import network_sizes
 from gsv_build.tuning import Tuning
-from gsv_build.weights import BERT_DIRECTORY, T2S_FILE, VOCODER_DIRECTORY
+from gsv_build.weights import BERT_DIRECTORY, SOVITS_FILE, T2S_FILE, VOCODER_DIRECTORY
 from gsv_client import Client
 from gsv_compress.light import light_sizes
+from gsv_compress.t2s_pruning import pruned_sizes
+from gsv_compress.vocoder_pruning import kept_channels
 from gsv_runtime import contract
 from gsv_runtime.contract import SAMPLE_RATE_HZ, SAMPLES_PER_TOKEN
 from gsv_runtime.settings import FUSED, ONNX_RUNTIME, read_build
@@ -54,7 +57,7 @@ from gsv_runtime.versions import ModelVersion
 
 FLOAT32 = "float32"
 _INT8 = T2SQuantisation(T2SPrecision.INT8)
-_LAYERS, _KEPT = 12, 0.7  # of the T2S student, and the share of its feed-forward channels
+_PRUNED = 0.3  # share of heads and channels that is left out
 GOALS = {"everything": {"v2": 0.13, "v2ProPlus": 0.16}, "exact": {"v2": 0.60, "v2ProPlus": 0.90}}  # RTF
 
 
@@ -68,7 +71,8 @@ class Side:
         t2s_engine: of T2S where nothing is measured.
         quantisation: of T2S.
         light: whether a light vocoder takes HiFi-GAN's place.
-        student: whether T2S has half its layers, and 70 % of their feed-forward channels.
+        student: whether T2S has half its layers, and those are pruned.
+        pruned: whether T2S and HiFi-GAN are pruned, with all layers.
     """
 
     base: str | None = None
@@ -77,11 +81,13 @@ class Side:
     quantisation: T2SQuantisation | None = None
     light: bool = False
     student: bool = False
+    pruned: bool = False
 
 
 SIDES: Mapping[str, Side] = {
     FLOAT32: Side(t2s_engine=ONNX_RUNTIME),
     "default": Side(FLOAT32),
+    "pruned": Side("default", pruned=True),
     "exact": Side(FLOAT32, Tuning.EXACT),
     "bfloat16": Side(FLOAT32, Tuning.FAST),
     "int8": Side("bfloat16", quantisation=_INT8),
@@ -140,8 +146,10 @@ def _built(name: str, side: Side, weights: Path, work: Path, version: ModelVersi
     if side.light:
         light = light_sizes(sizes.sovits)
         save_vocoder(own / VOCODER_DIRECTORY, "light", LightVocoder(light), light)
-    if side.student:
-        _write_student(own / T2S_FILE, sizes.t2s.layers // 2)
+    if side.student or side.pruned:
+        _write_pruned(own, sizes.t2s.layers // 2 if side.student else sizes.t2s.layers)
+    if side.pruned:
+        _prune_vocoder(own)
     repository = work / f"repository_{name}"
     if side.base and not repository.is_dir():
         shutil.copytree(work / f"repository_{side.base}", repository)
@@ -154,13 +162,19 @@ def _built(name: str, side: Side, weights: Path, work: Path, version: ModelVersi
     return repository
 
 
-def _write_student(path: Path, layers: int) -> None:
-    """Random weights of half the size, in place of a file that others may share by a link."""
-    sizes = checkpoints.load_t2s(path).sizes
-    kept = 32 * round(_KEPT * sizes.feed_forward / 32)
-    student = T2S(replace(sizes, layers=layers, feed_forward=kept))
+def _write_pruned(weights: Path, layers: int) -> None:
+    """A T2S of random weights with less in it, in place of a file that others may share by a link."""
+    sizes = pruned_sizes(checkpoints.load_t2s(weights / T2S_FILE).sizes, _PRUNED)
+    student = T2S(replace(sizes, layers=layers))
     never_end(student)
-    checkpoints.save_t2s(path, student)
+    checkpoints.save_t2s(weights / T2S_FILE, student)
+
+
+def _prune_vocoder(weights: Path) -> None:
+    """An s2 whose HiFi-GAN has fewer channels, and random weights; likewise."""
+    whole = checkpoints.load_sovits(weights / SOVITS_FILE)
+    sizes = replace(whole.sizes, upsample_channels=kept_channels(whole.sizes, _PRUNED))
+    checkpoints.save_sovits(weights / SOVITS_FILE, replace(whole.module, vocoder=Vocoder(sizes)), sizes)
 
 
 def _engines(repository: Path) -> dict[str, Any]:

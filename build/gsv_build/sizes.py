@@ -23,6 +23,17 @@ class T2SSizes:
     vocabulary: int = 1025  # semantic tokens and, last, EOS
     bert_dim: int = 1024
     max_tokens: int = HARD_LIMIT_TOKENS  # of a sentence; less where training had shorter ones (max_sec)
+    pruned_heads: int = 0  # of a layer, beside the heads that it has; they keep their width
+
+    @property
+    def head_dim(self) -> int:
+        """Channels of a head: hidden is divided among the heads before any is pruned."""
+        return self.hidden // (self.heads + self.pruned_heads)
+
+    @property
+    def attention(self) -> int:
+        """Channels of all heads of a layer; hidden, where none is pruned."""
+        return self.heads * self.head_dim
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class TorchEngine(LogitsEngine):
         self.capacity = Capacity(
             slots, cache_rows, sizes.num_phones, sizes.vocabulary, sizes.bert_dim, max_positions=MAX_POSITIONS
         )
-        shape = (sizes.layers, slots, sizes.heads, cache_rows, sizes.hidden // sizes.heads)
+        shape = (sizes.layers, slots, sizes.heads, cache_rows, sizes.head_dim)
         self._keys, self._values = torch.zeros(shape), torch.zeros(shape)
 
     @torch.no_grad()

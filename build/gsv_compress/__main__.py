@@ -33,7 +33,11 @@ def parser() -> argparse.ArgumentParser:
     measures = top.add_argument_group("measures")
     measures.add_argument("--vocoder", choices=("light",), help="teach a vocoder of another kind")
     measures.add_argument("--t2s-layers", type=int, help="layers of a T2S student")
-    measures.add_argument("--prune", type=float, help="share of T2S's feed-forward channels to leave out, such as 0.3")
+    measures.add_argument(
+        "--prune",
+        type=float,
+        help="share to leave out, such as 0.3: of T2S's heads and feed-forward channels, and of the vocoder's",
+    )
     measures.add_argument("--precision", choices=[each.value for each in T2SPrecision], default=T2SPrecision.FP32.value,
                           help="of T2S's matrices, where they bear it")  # fmt: skip
     made = top.add_argument_group("lessons and training")

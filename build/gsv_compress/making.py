@@ -7,7 +7,7 @@ import itertools
 import logging
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from gsv_build.checkpoints import save_t2s
+from gsv_build.checkpoints import save_sovits, save_t2s
 from gsv_build.checkpoints.vocoders import save_vocoder
 from gsv_build.graphs.graph_quantisation import BLOCK_VALUES, T2SPrecision, T2SQuantisation
 from gsv_build.modules.light_vocoder import receptive_frames
@@ -33,12 +33,15 @@ from gsv_build.weights import (
     find_weights,
 )
 from gsv_compress import lessons
-from gsv_compress.light import LightRecipe, light_sizes, train_light
+from gsv_compress.light import light_sizes, train_light
 from gsv_compress.quantising import choose
 from gsv_compress.report import Findings, judge
 from gsv_compress.saying import NEW, OLD, say_both
-from gsv_compress.t2s_student import agreement, batches_of, narrower, pack, shorter, teach
+from gsv_compress.t2s_pruning import check_share, pruned
+from gsv_compress.t2s_student import agreement, batches_of, pack, shorter, teach
 from gsv_compress.teacher import Sentence, Speaker, Teacher, read_references
+from gsv_compress.vocoder_lessons import VocoderRecipe
+from gsv_compress.vocoder_pruning import heal, kept_channels, thinner
 from gsv_demo import texts
 from gsv_demo.recipe import Stage
 
@@ -137,10 +140,16 @@ class Making:
         """Make the directory and its report; returns the directory."""
         plan = self.plan
         read_references(plan.references)  # before the hour of work that needs them
+        if plan.prune is not None:
+            check_share(plan.prune)
+            if not plan.vocoder:
+                kept_channels(self.weights.sovits.sizes, plan.prune)
         plan.work.mkdir(parents=True, exist_ok=True)
         self._copy_files()
         if plan.vocoder:
             self._make_vocoder()
+        elif plan.prune:
+            self._prune_vocoder(plan.prune)
         if plan.changes_t2s:
             self._make_t2s()
         self._report()
@@ -166,7 +175,7 @@ class Making:
         """Teach the vocoder and put it beside the s2."""
         plan, sovits = self.plan, self.weights.sovits
         sizes = light_sizes(sovits.sizes)
-        student = train_light(self.sentences, sizes, LightRecipe(self._stage(1e-3)), plan.work / "run", plan.device)
+        student = train_light(self.sentences, sizes, VocoderRecipe(self._stage(1e-3)), plan.work / "run", plan.device)
         save_vocoder(plan.out / VOCODER_DIRECTORY, "light", student.cpu(), sizes)
         self.findings.measures["light vocoder"] = {
             "channels": sizes.channels,
@@ -175,6 +184,19 @@ class Making:
         }
         self.findings.megabytes["vocoder"] = _megabytes(sovits.module.vocoder), _megabytes(student)
 
+    def _prune_vocoder(self, share: float) -> None:
+        """Leave channels of the s2's own vocoder out, heal it, and write the s2 with it."""
+        plan, sovits = self.plan, self.weights.sovits
+        whole = sovits.module.vocoder
+        student, sizes = thinner(whole, sovits.sizes, share, self.sentences)
+        recipe = VocoderRecipe(self._stage(3e-4), adversary_from=0.3)
+        student = heal(student, sizes, self.sentences, recipe, plan.work / "run", plan.device)
+        save_sovits(plan.out / SOVITS_FILE, replace(sovits.module, vocoder=student), sizes, info="pruned")
+        self.findings.measures["pruned vocoder"] = {
+            "channels that enter": f"{sizes.upsample_channels} of {sovits.sizes.upsample_channels}"
+        }
+        self.findings.megabytes["vocoder"] = _megabytes(whole), _megabytes(student)
+
     def _make_t2s(self) -> None:
         """Prune, shorten, teach and quantise T2S, whichever of them is asked for."""
         plan, teacher = self.plan, self.weights.t2s.module
@@ -182,7 +204,7 @@ class Making:
         student, chosen = teacher, list(range(teacher.sizes.layers))
         if plan.prune:
             drawn = batches_of(self.sentences, 4, np.random.default_rng(0))
-            student = narrower(student, plan.prune, list(itertools.islice(drawn, _IMPORTANCE_BATCHES)))
+            student = pruned(student, plan.prune, list(itertools.islice(drawn, _IMPORTANCE_BATCHES)))
         if plan.t2s_layers:
             student, chosen = shorter(student, plan.t2s_layers)
         if student is not teacher:
@@ -191,6 +213,7 @@ class Making:
             save_t2s(plan.out / T2S_FILE, student, info="student of the same voice")
             self.findings.measures["T2S student"] = {
                 "layers": f"{student.sizes.layers} of {teacher.sizes.layers}",
+                "heads of a layer": f"{student.sizes.heads} of {teacher.sizes.heads}",
                 "channels of a feed-forward": f"{student.sizes.feed_forward} of {teacher.sizes.feed_forward}",
                 "likeliest token the same": agreement(teacher, student, held_out),
                 "tokens compared": sum(each.tokens.size + 1 for each in held_out),

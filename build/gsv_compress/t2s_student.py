@@ -1,8 +1,7 @@
-"""A T2S with fewer layers, and with fewer channels in each, taught by the user's own.
+"""A T2S with fewer layers, taught by the user's own; a pruned one (`t2s_pruning`) is healed by the same teaching.
 
-Layers: each student layer stands for a run of the teacher's and begins as the last of them, whose output it learns to
-give; then the logits are matched, too. Channels of the feed-forward that matter least on what the teacher said are left
-out before that, and the same teaching heals it.
+Each student layer stands for a run of the teacher's and begins as the last of them, whose output it learns to give;
+then the logits are matched, too.
 
 Source: pocket-tts (Kyutai 2026) went from 24 to 6 layers by matching activations, not tokens; Jiao et al. 2020,
 "TinyBERT", for the order: activations first, then logits.
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor, nn
+from torch import Tensor
 
 from gsv_build.modules.t2s import T2S, TransformerLayer, visible_keys
 from gsv_compress.lessons import HELD_OUT
@@ -54,50 +53,6 @@ def shorter(teacher: T2S, layers: int) -> tuple[T2S, list[int]]:
         state |= {f"layers.{index}.{name}": each for name, each in teacher.layers[source].state_dict().items()}
     student.load_state_dict(state)
     return student, chosen
-
-
-@torch.no_grad()
-def narrower(model: T2S, share: float, batches: Sequence[Batch]) -> T2S:
-    """The model without the least important channels of every feed-forward.
-
-    Args:
-        model: to prune.
-        share: of the channels that are left out.
-        batches: what importance is measured on.
-
-    Raises:
-        ValueError: the share leaves nothing, or less than nothing out.
-    """
-    if not 0.0 < share < 1.0:
-        raise ValueError(f"prune {share:g} of the channels; need a share between 0 and 1")
-    kept = max(32, 32 * round((1.0 - share) * model.sizes.feed_forward / 32))  # blocks of 8-bit weights hold 32
-    importance = channel_importance(model, batches)
-    pruned = T2S(replace(model.sizes, feed_forward=kept))
-    state = dict(model.state_dict())
-    for index, each in enumerate(importance):
-        best = each.topk(kept).indices.sort().values
-        for name, axis in (("expand.weight", 0), ("expand.bias", 0), ("contract.weight", 1)):
-            state[f"layers.{index}.{name}"] = state[f"layers.{index}.{name}"].index_select(axis, best)
-    pruned.load_state_dict(state)
-    return pruned
-
-
-def channel_importance(model: T2S, batches: Sequence[Batch]) -> list[Tensor]:
-    """For each layer, what each feed-forward channel adds to the sum on average: [feed_forward]."""
-    totals = [torch.zeros(model.sizes.feed_forward) for _ in model.typed_layers]
-
-    def hook(index: int) -> object:
-        def add(_: nn.Module, __: object, expanded: Tensor) -> None:
-            totals[index] += F.relu(expanded).flatten(0, -2).mean(dim=0)
-
-        return add
-
-    handles = [layer.expand.register_forward_hook(hook(i)) for i, layer in enumerate(model.typed_layers)]  # type: ignore[arg-type]
-    for batch in batches:
-        hidden_states(model, batch)
-    for handle in handles:
-        handle.remove()
-    return [total * layer.contract.weight.norm(dim=0) for total, layer in zip(totals, model.typed_layers, strict=True)]
 
 
 def pack(sentences: Sequence[Sentence]) -> Batch:
@@ -199,7 +154,7 @@ def teach(
 
     Args:
         teacher: the user's T2S.
-        student: as `shorter` or `narrower` made it.
+        student: as `shorter` or `t2s_pruning` made it.
         chosen: as `shorter` gave them.
         sentences: what the teacher said; the last eight are left out.
         stage: how long and how hard.

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
 from gsv_compress import t2s_student
-from gsv_compress.t2s_student import agreement, batches_of, distance, hidden_states, narrower, pack, shorter, teach
+from gsv_compress.t2s_student import agreement, distance, hidden_states, pack, shorter, teach
 from gsv_compress.teacher import Sentence
 from gsv_demo.recipe import Stage
 
@@ -66,21 +64,6 @@ def test_only_what_the_server_draws_is_compared(sentences: list[Sentence]) -> No
     rows = t2s_student.spoken_rows(batch)
     assert rows.sum(dim=1).tolist() == [each.tokens.size + 1 for each in sentences[:2]]
     assert not rows[:, :5].any()  # the prompt's
-
-
-def test_channels_that_do_nothing_are_the_first_to_go(teacher: T2S, sentences: list[Sentence]) -> None:
-    for layer in teacher.typed_layers:
-        layer.contract.weight[:, ::3] = 0.0
-    drawn = list(itertools.islice(batches_of(sentences, 4, np.random.default_rng(0)), 2))
-    pruned = narrower(teacher, 1 / 3, drawn)
-    assert pruned.sizes.feed_forward == 64
-    torch.testing.assert_close(hidden_states(pruned, drawn[0])[2], hidden_states(teacher, drawn[0])[2])
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0, -0.2])
-def test_a_share_that_leaves_nothing_to_do_is_refused(teacher: T2S, share: float) -> None:
-    with pytest.raises(ValueError, match="share between 0 and 1"):
-        narrower(teacher, share, [])
 
 
 @pytest.mark.slow

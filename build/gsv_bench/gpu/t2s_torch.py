@@ -54,7 +54,7 @@ def _eager(module: T2S, slots: int, device: str) -> Callable[[], object]:
     """A round as the served one is: the step, the logits to the host, and the draw there."""
     module.to(device)
     sizes, rows = module.sizes, PROMPT_PHONES + PROMPT_TOKENS
-    shape = (sizes.layers, slots, sizes.heads, CACHE_ROWS, sizes.hidden // sizes.heads)
+    shape = (sizes.layers, slots, sizes.heads, CACHE_ROWS, sizes.head_dim)
     keys, values = torch.zeros(shape, device=device), torch.zeros(shape, device=device)
     tokens = torch.zeros(slots, dtype=torch.int64, device=device)
     positions, lengths = torch.full_like(tokens, PROMPT_TOKENS), torch.full_like(tokens, rows)

@@ -21,7 +21,7 @@ class TorchSteps:
         sizes = module.sizes
         self._module = module.to(device, dtype)
         self._encoding = sinusoids(torch.arange(cache_rows, device=device), sizes.hidden).to(dtype)
-        shape = (sizes.layers, slots, sizes.heads, cache_rows, sizes.hidden // sizes.heads)
+        shape = (sizes.layers, slots, sizes.heads, cache_rows, sizes.head_dim)
         self._keys, self._values = (0.1 * torch.randn(shape, device=device, dtype=dtype) for _ in range(2))
         self._slots = torch.arange(slots, device=device)
         self._index = torch.arange(cache_rows, device=device)

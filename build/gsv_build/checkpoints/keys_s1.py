@@ -56,7 +56,8 @@ def t2s_sizes(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> T2SSi
         tensors: its state dict, by official names.
 
     Returns:
-        Sizes on which configuration and tensors agree. Only the number of heads shows in no tensor.
+        Sizes on which configuration and tensors agree. Only the number of heads shows in no tensor; where their
+        projections are narrower than `hidden`, heads were pruned.
 
     Raises:
         CheckpointError: they disagree, or the configuration lacks or mistypes a field; the message lists all.
@@ -79,11 +80,16 @@ def t2s_sizes(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> T2SSi
     if model.get("EOS", sizes["vocabulary"] - 1) != sizes["vocabulary"] - 1:
         problems.append(f"EOS is {model['EOS']!r}, need the last of the vocabulary, {sizes['vocabulary'] - 1}")
     heads = count(model, "head")
-    if sizes["hidden"] % heads or sizes["hidden"] % 2:
-        problems.append(f"head is {heads}, need a divisor of an even hidden_dim, {sizes['hidden']}")
+    attention = _shown_by(found, "h.layers.0.self_attn.in_proj_weight", 0) // 3
+    head_dim = attention // heads
+    if head_dim == 0 or attention % heads or attention > sizes["hidden"] or sizes["hidden"] % head_dim:
+        problems.append(f"head is {heads}, need a divisor of their width, {attention}, whose share divides hidden_dim")
+    if sizes["hidden"] % 2:
+        problems.append(f"hidden_dim is {sizes['hidden']}, need an even number")
     if problems:
         raise CheckpointError(f"s1: {'; '.join(problems)}; check that config and weight belong together")
-    return T2SSizes(heads=heads, max_tokens=_max_tokens(config), **sizes)
+    pruned = sizes["hidden"] // head_dim - heads
+    return T2SSizes(heads=heads, max_tokens=_max_tokens(config), pruned_heads=pruned, **sizes)
 
 
 def is_s1(tensors: Mapping[str, Tensor]) -> bool:

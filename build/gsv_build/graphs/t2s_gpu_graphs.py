@@ -105,7 +105,7 @@ class PrefillGraph(GpuT2SGraph):
         last = b.add("Sub", lengths, b.constant(1))
 
         x = self.embed_rows(phones, tokens, bert_features, is_text, positions)
-        packed_shape = b.constant([1, -1, 3 * sizes.hidden])
+        packed_shape = b.constant([1, -1, 3 * sizes.attention])
         for layer in range(sizes.layers):
             qkv = b.add("Reshape", self.linear(x, f"layers.{layer}.qkv"), packed_shape)
             query, key, value = self.split_heads(qkv)
@@ -121,12 +121,12 @@ class PrefillGraph(GpuT2SGraph):
         b.output("logits", self.logits(x), np.float32, [1, sizes.vocabulary])
 
     def _attend(self, query: str, key: str, value: str, bias: str) -> str:
-        """`[rows, hidden]`; written out, for RTX 1.7 has no kernel for Attention with a mask in float32."""
+        """`[rows, attention]`; written out, for RTX 1.7 has no kernel for Attention with a mask in float32."""
         b = self.b
         query = b.add("Mul", query, b.constant(self.head_dim**-0.5, np.float32))
         scores = b.add("Add", b.add("MatMul", query, b.add("Transpose", key, perm=[0, 1, 3, 2])), bias)
         attended = b.add("MatMul", b.add("Softmax", scores, axis=-1), value)
-        return self.flat_rows(b.add("Transpose", attended, perm=[0, 2, 1, 3]))
+        return self.flat_heads(b.add("Transpose", attended, perm=[0, 2, 1, 3]))
 
     def _attention_bias(self, index: str, is_text: str, is_real: str) -> str:
         """`[1, 1, L, L]` float32: 0 where row i sees row j, else large and negative."""
@@ -163,7 +163,7 @@ class DecodeStepGraph(GpuT2SGraph):
             query, key, value = (b.add("Reshape", part, one_row) for part in parts)
             key, value = self.write_cache(layer, key, value, rows)
             attended = b.add("Attention", query, key, value, "", "", "", written)
-            x = self.finish_layer(layer, x, self.flat_rows(attended))
+            x = self.finish_layer(layer, x, self.flat_heads(attended))
         return tokens, positions, rows, self.logits(x)
 
 

@@ -27,7 +27,7 @@ class T2SGraph:
 
     def __init__(self, sizes: T2SSizes, weights: WeightFile) -> None:
         self.sizes = sizes
-        self.head_dim = sizes.hidden // sizes.heads
+        self.head_dim = sizes.head_dim
         self.b = GraphBuilder(self.name, weights, self.opset)
 
     def save(self, path: Path, facts: Mapping[str, object]) -> Path:
@@ -52,7 +52,7 @@ class T2SGraph:
         )
 
     def finish_layer(self, layer: int, x: str, attended: str) -> str:
-        """Close layer: `x` and `attended` are `[rows, hidden]`."""
+        """Close layer: `x` is `[rows, hidden]`, `attended` `[rows, attention]`."""
         prefix = f"layers.{layer}"
         x = self.add_and_norm(x, self.linear(attended, f"{prefix}.attention_output"), f"{prefix}.attention_norm")
         expanded = self.b.add("Relu", self.linear(x, f"{prefix}.expand"))
@@ -85,8 +85,12 @@ class T2SGraph:
         """Rows of any leading shape to `[rows, hidden]`."""
         return self.b.add("Reshape", x, self.b.constant([-1, self.sizes.hidden]))
 
+    def flat_heads(self, attended: str) -> str:
+        """What heads attended, of any leading shape, to `[rows, attention]`."""
+        return self.b.add("Reshape", attended, self.b.constant([-1, self.sizes.attention]))
+
     def split_heads(self, qkv: str) -> tuple[str, str, str]:
-        """`[B, L, 3 * hidden]` to queries, keys and values `[B, heads, L, head_dim]`."""
+        """`[B, L, 3 * attention]` to queries, keys and values `[B, heads, L, head_dim]`."""
         shape = self.b.constant([0, 0, 3, self.sizes.heads, self.head_dim])
         split = self.b.add("Transpose", self.b.add("Reshape", qkv, shape), perm=[2, 0, 3, 1, 4])
         parts = [self.b.add("Gather", split, self.b.constant(i), axis=0) for i in range(3)]
@@ -110,11 +114,11 @@ class FusedT2SGraph(T2SGraph):
     def attend_in_place(
         self, layer: int, qkv: str, dtype: type[np.generic], inputs: Sequence[str], **attributes: float
     ) -> str:
-        """Append the rows of packed `qkv` to the layer's cache, and attend; `[B, L, hidden]`.
+        """Append the rows of packed `qkv` to the layer's cache, and attend; `[B, L, attention]`.
 
         Args:
             layer: whose cache; it becomes an input and an output of the graph, to be bound to the same memory.
-            qkv: `[B, L, 3 * hidden]`.
+            qkv: `[B, L, 3 * attention]`.
             dtype: of `qkv` and of the cache.
             inputs: those of GroupQueryAttention after the cache.
             attributes: of it, beside the numbers of heads.

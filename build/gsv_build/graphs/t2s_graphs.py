@@ -140,9 +140,9 @@ def _facts(model: T2S, max_positions: int) -> dict[str, object]:
 
 
 def _query_scale(sizes: T2SSizes) -> NDArray[np.float32]:
-    """What queries, keys and values are multiplied by, `[3 * hidden]`, so that attention need not scale."""
-    scale = np.ones(3 * sizes.hidden, dtype=np.float32)
-    scale[: sizes.hidden] = (sizes.hidden // sizes.heads) ** -0.5
+    """What queries, keys and values are multiplied by, `[3 * attention]`, so that attention need not scale."""
+    scale = np.ones(3 * sizes.attention, dtype=np.float32)
+    scale[: sizes.attention] = sizes.head_dim**-0.5
     return scale
 
 
@@ -178,14 +178,14 @@ class _EngineGraph(FusedT2SGraph):
         scored_rows = b.input("scored_rows", np.int64, ["B"])
 
         x = self.embed_rows(phones, tokens, bert_features, is_text, positions)
-        packed_shape = b.add("Concat", b.add("Shape", phones), b.constant([3 * sizes.hidden]), axis=0)
+        packed_shape = b.add("Concat", b.add("Shape", phones), b.constant([3 * sizes.attention]), axis=0)
         for layer in range(sizes.layers):
             # Scaled here: with a factor of its own attention leaves its fast path (decision 5).
             qkv = b.add("Mul", self.linear(x, f"layers.{layer}.qkv"), b.weight(QUERY_SCALE))
             qkv = b.add("Reshape", qkv, packed_shape)
             inputs = [last_rows, total, "", "", "", bias]
             attended = self.attend_in_place(layer, qkv, np.float32, inputs, causal=0, scale=1.0)
-            attended = self.flat_rows(attended)
+            attended = self.flat_heads(attended)
             if layer == sizes.layers - 1:  # nobody reads what the other rows of the last layer would become
                 x, attended = (b.add("Gather", each, scored_rows) for each in (x, attended))
             x = self.finish_layer(layer, x, attended)
@@ -216,4 +216,5 @@ class _RoundedEngineGraph(_EngineGraph):
 
     def inputs_of(self, name: str) -> int:
         """Columns of a layer's matrix, which the blocks no longer tell."""
-        return self.sizes.feed_forward if name.endswith(".contract") else self.sizes.hidden
+        own = {"contract": self.sizes.feed_forward, "attention_output": self.sizes.attention}
+        return own.get(name.rpartition(".")[2], self.sizes.hidden)

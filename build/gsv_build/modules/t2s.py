@@ -61,9 +61,9 @@ class TransformerLayer(nn.Module):
 
     def __init__(self, sizes: T2SSizes) -> None:
         super().__init__()
-        self.heads = sizes.heads
-        self.qkv = nn.Linear(sizes.hidden, 3 * sizes.hidden)
-        self.attention_output = nn.Linear(sizes.hidden, sizes.hidden)
+        self.heads, self.head_dim = sizes.heads, sizes.head_dim
+        self.qkv = nn.Linear(sizes.hidden, 3 * sizes.attention)
+        self.attention_output = nn.Linear(sizes.attention, sizes.hidden)
         self.attention_norm = nn.LayerNorm(sizes.hidden)
         self.expand = nn.Linear(sizes.hidden, sizes.feed_forward)
         self.contract = nn.Linear(sizes.feed_forward, sizes.hidden)
@@ -74,8 +74,8 @@ class TransformerLayer(nn.Module):
 
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Project rows `[B, L, hidden]` to queries, keys and values, each `[B, heads, L, head_dim]`."""
-        batch, rows, hidden = x.shape
-        split = self.qkv(x).view(batch, rows, 3, self.heads, hidden // self.heads)
+        batch, rows, _ = x.shape
+        split = self.qkv(x).view(batch, rows, 3, self.heads, self.head_dim)
         query, key, value = split.permute(2, 0, 3, 1, 4)
         return query, key, value
 

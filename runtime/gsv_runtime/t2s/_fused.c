@@ -91,18 +91,18 @@ static int of_one_slot(const struct engine *engine, int row) {
 /* Heads of a thread: write their keys and values of all rows, and attend from those after `first`. */
 static void attend_heads(struct engine *engine, int layer, int first, int thread) {
     const struct network *network = &engine->network;
-    const int hidden = network->hidden, size = hidden / network->heads, threads = team_size(engine->team);
+    const int size = network->head_dim, all = network->heads * size, threads = team_size(engine->team);
     const size_t width = network->layers[layer].qkv.outputs;
     for (int head = network->heads * thread / threads; head < network->heads * (thread + 1) / threads; head++) {
         for (int row = 0; row < engine->rows; row++) {
-            const float *key = engine->qkv + row * width + hidden + head * size;
-            remember(network, layer, head, engine->slots[row], engine->places[row], key, key + hidden);
+            const float *key = engine->qkv + row * width + all + head * size;
+            remember(network, layer, head, engine->slots[row], engine->places[row], key, key + all);
         }
         for (int row = first, count; row < engine->rows; row += count) {
             count = of_one_slot(engine, row);
             attend(network, layer, head, engine->slots[row], engine->visible + row, count,
                    engine->qkv + row * width + head * size, width, engine->own[thread].scores,
-                   engine->attended + (size_t)row * hidden + head * size, hidden);
+                   engine->attended + (size_t)row * all + head * size, all);
         }
     }
 }
@@ -112,6 +112,7 @@ static void forward(void *argument, int thread) {
     const struct network *network = &engine->network;
     struct thread_memory *own = &engine->own[thread];
     const int hidden = network->hidden, threads = team_size(engine->team);
+    const int all = network->heads * network->head_dim;
     memcpy(own->x, engine->input, 4 * (size_t)engine->rows * hidden);
     const int by_tiles = engine->by_tiles && engine->rows >= TILE_ROWS;
     if (by_tiles)
@@ -125,7 +126,7 @@ static void forward(void *argument, int thread) {
         float *x = own->x + (size_t)first * hidden;
         attend_heads(engine, index, first, thread);
         team_meet(engine->team);
-        multiply(&layer->attention_output, engine->attended + (size_t)first * hidden, hidden, rows, &own->rounded,
+        multiply(&layer->attention_output, engine->attended + (size_t)first * all, all, rows, &own->rounded,
                  engine->change, thread, threads);
         team_meet(engine->team);
         add_and_norm(x, engine->change, &layer->attention_norm, rows, hidden);

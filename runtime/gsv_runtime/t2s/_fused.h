@@ -39,7 +39,7 @@ struct layer {
 };
 
 struct network {
-    int32_t num_layers, hidden, heads, half_cache;
+    int32_t num_layers, hidden, heads, head_dim, half_cache; /* heads x head_dim: the width of attention */
     int64_t slots, cache_rows; /* rows are a multiple of 16 */
     const struct layer *layers;
     struct linear head;

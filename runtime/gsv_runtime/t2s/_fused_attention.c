@@ -20,7 +20,7 @@ static __m512 exponential(__m512 x) { /* of numbers up to 0; relative error belo
 }
 
 static size_t head_of(const struct network *network, int layer, int head, int64_t slot) {
-    const size_t size = (size_t)network->cache_rows * (network->hidden / network->heads);
+    const size_t size = (size_t)network->cache_rows * network->head_dim;
     return (((size_t)layer * network->slots + slot) * network->heads + head) * size;
 }
 
@@ -32,7 +32,7 @@ static __m512 cached(const void *cache, size_t at, int half) {
 
 void remember(const struct network *network, int layer, int head, int64_t slot, int64_t row, const float *key,
               const float *value) {
-    const int size = network->hidden / network->heads;
+    const int size = network->head_dim;
     const size_t base = head_of(network, layer, head, slot);
     const size_t keys = base + (size_t)(row / LANES) * size * LANES + row % LANES, values = base + (size_t)row * size;
     for (int d = 0; d < size; d++) {
@@ -59,7 +59,7 @@ static __mmask16 seen(int64_t visible, int64_t row) {
 /* Scores of the rows that any query sees; `best` gets the largest of each. Keys are read once for all queries. */
 INLINE void score(const struct network *network, size_t base, const int32_t *visible, const int count,
                   const float *queries, size_t width, float *scores, float *best) {
-    const int size = network->hidden / network->heads;
+    const int size = network->head_dim;
     const float scale = 1.0f / __builtin_sqrtf((float)size);
     int64_t most = 0;
     __m512 largest[QUERIES];
@@ -106,7 +106,7 @@ static float weigh(float *scores, int64_t visible, float best) {
 /* Sums of the values of 16 channels by weight: rows in fours, then the rest, whatever others see. */
 INLINE void sum_values(const struct network *network, size_t base, const int32_t *visible, const int count,
                        const float *weights, const float *shares, float *out, size_t out_width) {
-    const int size = network->hidden / network->heads;
+    const int size = network->head_dim;
     int64_t common = visible[0];
     UNROLL for (int q = 1; q < count; q++) common = visible[q] < common ? visible[q] : common;
     common -= common % 4;
@@ -142,7 +142,7 @@ INLINE void attend_from(const struct network *network, size_t base, const int32_
     score(network, base, visible, count, queries, width, scores, best);
     for (int q = 0; q < count; q++)
         shares[q] = 1.0f / weigh(scores + q * network->cache_rows, visible[q], best[q]);
-    for (int d = 0; d < network->hidden / network->heads; d += LANES)
+    for (int d = 0; d < network->head_dim; d += LANES)
         sum_values(network, base + d, visible, count, scores, shares, out + d, out_width);
 }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +38,19 @@ def why_not_here(folder: Path) -> str:
         return "this CPU lacks AVX-512 or VNNI, or the library was not compiled"
     if not (folder / T2S_TENSORS_FILE).is_file():
         return f"there is no {T2S_TENSORS_FILE}; an older build wrote the graph"
-    facts = StoredTensors(folder).facts
-    hidden, head_dim, feed_forward = facts["hidden"], facts["hidden"] // facts["heads"], facts["feed_forward"]
-    if hidden % GROUP or head_dim % PANEL or feed_forward % BLOCK:
-        return f"its sizes are odd: hidden {hidden}, {head_dim} a head, feed-forward {feed_forward}"
+    tensors = StoredTensors(folder)
+    hidden, feed_forward = tensors.facts["hidden"], tensors.facts["feed_forward"]
+    heads, head_dim = _heads(tensors.facts)
+    in_part = tensors.bits != 32 and heads * head_dim % BLOCK  # of a block of rounded weights
+    if hidden % GROUP or head_dim % PANEL or feed_forward % BLOCK or in_part:
+        return f"its sizes are odd: hidden {hidden}, {heads} heads of {head_dim}, feed-forward {feed_forward}"
     return ""
+
+
+def _heads(facts: Mapping[str, int]) -> tuple[int, int]:
+    """Heads of a layer and channels of each; pruned ones, which older builds do not tell of, have left theirs."""
+    heads = facts["heads"]
+    return heads, facts["hidden"] // (heads + facts.get("pruned_heads", 0))
 
 
 class FusedEngine(LogitsEngine):
@@ -75,7 +83,7 @@ class FusedEngine(LogitsEngine):
         self._embedding = _Embedding(tensors)
         self._layers = [_PackedLayer(tensors, f"layers.{index}") for index in range(facts["layers"])]
         self._head = pack(tensors, "head")
-        heads, head_dim, blocks = facts["heads"], facts["hidden"] // facts["heads"], -(-cache_rows // PANEL)
+        (heads, head_dim), blocks = _heads(facts), -(-cache_rows // PANEL)
         dtype = np.float32 if tensors.bits == 32 else np.float16
         kept = PagedMemory((len(self._layers), slots, heads, blocks, head_dim, PANEL), dtype)
         read = PagedMemory((len(self._layers), slots, heads, blocks * PANEL, head_dim), dtype)
@@ -85,6 +93,7 @@ class FusedEngine(LogitsEngine):
             num_layers=len(self._layers),
             hidden=facts["hidden"],
             heads=heads,
+            head_dim=head_dim,
             half_cache=dtype is np.float16,
             slots=slots,
             cache_rows=blocks * PANEL,

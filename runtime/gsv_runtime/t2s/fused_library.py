@@ -54,6 +54,7 @@ class Network(ctypes.Structure):
         ("num_layers", ctypes.c_int32),
         ("hidden", ctypes.c_int32),
         ("heads", ctypes.c_int32),
+        ("head_dim", ctypes.c_int32),
         ("half_cache", ctypes.c_int32),
         ("slots", ctypes.c_int64),
         ("cache_rows", ctypes.c_int64),

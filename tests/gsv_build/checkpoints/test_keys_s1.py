@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -76,6 +77,19 @@ def test_weights_survive_both_ways_also_from_half_precision() -> None:
 def test_the_longest_sentence_of_the_config_bounds_a_sentence(data: object, tokens: int) -> None:
     weights = keys_s1.from_module(T2S(TINY))
     assert keys_s1.t2s_sizes({**config(), "data": data}, weights).max_tokens == tokens
+
+
+def test_heads_that_were_pruned_show_in_the_tensors() -> None:
+    sizes = replace(TINY, heads=3, pruned_heads=1)
+    module = T2S(sizes)
+    weights = keys_s1.from_module(module)
+    assert list(weights["model.h.layers.0.self_attn.in_proj_weight"].shape) == [3 * 24, 32]
+    found = keys_s1.t2s_sizes(config(head=3), weights)
+    assert (found.heads, found.pruned_heads, found.head_dim) == (3, 1, 8)
+    read = keys_s1.to_module(weights, found)
+    torch.testing.assert_close(read.state_dict(), module.state_dict())
+    with pytest.raises(CheckpointError, match="head is 5"):
+        keys_s1.t2s_sizes(config(head=5), weights)
 
 
 def test_missing_and_surplus_tensors_are_listed() -> None:

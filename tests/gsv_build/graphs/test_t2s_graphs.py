@@ -1,6 +1,7 @@
 """The T2S graphs against the module they were written from."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -21,15 +22,16 @@ from gsv_runtime.t2s.prefill import pack_padded
 from gsv_runtime.t2s.request import Prompt
 
 SIZES = T2SSizes(hidden=32, heads=4, layers=3, feed_forward=48, num_phones=20, vocabulary=33, bert_dim=12)
+PRUNED = replace(SIZES, heads=3, pruned_heads=1)
 TOLERANCE = 1e-5  # float32, other order of summation; logits are of order 1
 HALF_TOLERANCE = 4e-3  # weights and rows have 11 bits; the largest error seen is half of this
 GREEDY = Sampling(top_k=1, top_p=1.0, temperature=1.0, repetition_penalty=1.0, seed=0)
 
 
-@pytest.fixture(scope="module")
-def model():
+@pytest.fixture(scope="module", params=[SIZES, PRUNED], ids=["whole", "pruned"])
+def model(request):
     torch.manual_seed(0)
-    model = T2S(SIZES).eval()
+    model = T2S(request.param).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -194,7 +196,7 @@ def test_the_engine_graph_adds_only_fused_attention_and_normalisation(files):
 
 def rounded(model, quantisation):
     """The module with the weights of its layers rounded as the graph has them."""
-    other, state = T2S(SIZES).eval(), model.state_dict()
+    other, state = T2S(model.sizes).eval(), model.state_dict()
     for name, tensor in state.items():
         if tensor.ndim == 2 and not quantisation.keeps(name.removesuffix(".weight")):
             blocks = quantise(tensor.numpy(), quantisation.precision)

@@ -25,12 +25,13 @@ pytestmark = pytest.mark.skipif(
 # Outputs that fill no whole group of panels, a feed-forward that is no multiple of 64, two blocks of cached rows.
 SIZES = T2SSizes(hidden=64, heads=4, layers=3, feed_forward=96, num_phones=20, vocabulary=65, bert_dim=12)
 SLOTS, ROWS = 5, 64
+_INT8 = T2SQuantisation(T2SPrecision.INT8)
 
 
-def write(folder, half=True, quantisation=None):
+def write(folder, half=True, quantisation=None, sizes=SIZES):
     """A network whose weights half precision holds, or not; returns its folder."""
     torch.manual_seed(1)
-    model = T2S(SIZES).eval()
+    model = T2S(sizes).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -81,6 +82,15 @@ def test_rounded_it_is_as_near_to_the_graph_as_rounding_allows_and_keeps_the_sam
     ours = answers(fused(folder))
     assert deviation_db(rounded, ours) > 30
     assert deviation_db(rounded, ours) > deviation_db(exact, rounded) + 3
+
+
+@pytest.mark.parametrize("quantised", [False, True])
+def test_a_network_without_its_pruned_heads_computes_what_its_graph_computes(tmp_path, quantised):
+    """Its attention is half as wide as its rows."""
+    quantisation = _INT8 if quantised else None
+    folder = write(tmp_path / "t2s", quantisation=quantisation, sizes=replace(SIZES, heads=2, pruned_heads=2))
+    assert why_not_here(folder) == ""
+    assert deviation_db(answers(by_onnx_runtime(folder)), answers(fused(folder))) > (30 if quantised else 100)
 
 
 @pytest.mark.parametrize("precision", [T2SPrecision.FP32, T2SPrecision.INT8])
@@ -141,6 +151,9 @@ def test_what_keeps_it_from_running_is_told(tmp_path, monkeypatch):
     odd.mkdir()
     write_t2s_graphs(T2S(replace(SIZES, hidden=48)).eval(), odd, ROWS)
     assert "hidden 48" in why_not_here(odd)
+    three = replace(SIZES, heads=3, pruned_heads=1)  # 48 channels: a block and a half
+    assert "3 heads of 16" in why_not_here(write(tmp_path / "three", quantisation=_INT8, sizes=three))
+    assert why_not_here(write(tmp_path / "exact", sizes=three)) == ""
     (folder / T2S_TENSORS_FILE).unlink()
     assert "older build" in why_not_here(folder)
     monkeypatch.setattr(fused_engine.fused_library, "runs_here", lambda: False)
