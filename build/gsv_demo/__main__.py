@@ -28,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train from nothing, or go on where it stopped")
     for command in (data, pack, unpack, originals, train):
         command.add_argument("--folder", type=Path, default=_ROOT / "var" / "training", help="corpus and checkpoints")
-    train.add_argument("--recipe", choices=("natural", "shipped", "smoke"), default="natural", help="sizes and steps")
+    train.add_argument(
+        "--recipe", choices=("natural", "shipped", "words", "smoke"), default="natural", help="sizes and steps"
+    )
     train.add_argument("--weights", type=Path, help="directory for the official files; default <folder>/weights")
     train.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     train.add_argument("--steps", type=int, help="at most so many steps of each stage")

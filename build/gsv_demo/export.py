@@ -29,6 +29,7 @@ from gsv_demo.synthesis import Networks
 LOG = logging.getLogger(__name__)
 MAX_WEIGHTS_BYTES = 20 * 2**20
 TRAINING_FILE = "training-only.pt"
+_Stage = tuple[str, int, dict[str, nn.Module]]  # name, step, modules
 _INFERENCE = (HUBERT_DIRECTORY, BERT_DIRECTORY, T2S_FILE, SOVITS_FILE)
 
 
@@ -36,40 +37,54 @@ def export_weights(folder: Path, weights: Path, recipe: Recipe) -> int:
     """Write what the stages' checkpoints hold as official files.
 
     Args:
-        folder: of the checkpoints `bert.pt`, `content.pt`, `synthesis.pt` and `language_model.pt`.
+        folder: of the checkpoints `bert.pt`, `content.pt`, `synthesis.pt` and `language_model.pt`. Where only the
+            last is there, s1 alone is written.
         weights: directory to write, under the names that `gsv_build build` looks for.
         recipe: sizes that they were trained with.
 
     Returns:
         Bytes of the files that inference needs.
     """
+    _export_language_model(folder, weights, recipe)
+    if not (folder / "synthesis.pt").exists():
+        LOG.info("only s1 was trained; need the other files of the weights that it goes on from beside it")
+        return _inference_bytes(weights)
     listener, networks = Listener(recipe.hubert, recipe.sovits), Networks(recipe)
     jury = Jury(recipe.jury_width)
-    t2s, bert = T2S(recipe.t2s), Bert(sizes_of(recipe))
+    bert = Bert(sizes_of(recipe))
     load_modules(folder / "bert.pt", {"bert": bert})
     load_modules(folder / "content.pt", {"listener": listener})
     load_modules(folder / "synthesis.pt", {"networks": networks, "jury": jury})
-    load_modules(folder / "language_model.pt", {"t2s": t2s})
     save_bert(weights / BERT_DIRECTORY, bert, vocabulary(recipe))
     save_hubert(weights / HUBERT_DIRECTORY, listener.hubert)
-    t2s.head.weight.data *= recipe.sharpness
     _spread(networks, recipe.spread)
-    save_t2s(weights / T2S_FILE, t2s, info="gsv-demo")
     modules = SovitsModules(listener.quantizer, networks.reference_encoder, networks.acoustic, networks.vocoder)
     save_sovits(weights / SOVITS_FILE, modules, recipe.sovits, info="gsv-demo")
     rest = {name: _half(module) for name, module in _training_only(listener, networks, jury).items()}
     torch.save(rest, weights / TRAINING_FILE)
-    files = [path for part in _INFERENCE for path in (weights / part, *(weights / part).rglob("*")) if path.is_file()]
-    size = sum(path.stat().st_size for path in files)
+    size = _inference_bytes(weights)
     LOG.info("weights written folder=%s inference_bytes=%d", weights, size)
     return size
+
+
+def _export_language_model(folder: Path, weights: Path, recipe: Recipe) -> None:
+    t2s = T2S(recipe.t2s)
+    load_modules(folder / "language_model.pt", {"t2s": t2s})
+    t2s.head.weight.data *= recipe.sharpness
+    save_t2s(weights / T2S_FILE, t2s, info="gsv-demo")
+
+
+def _inference_bytes(weights: Path) -> int:
+    files = [path for part in _INFERENCE for path in (weights / part, *(weights / part).rglob("*")) if path.is_file()]
+    return sum(path.stat().st_size for path in files)
 
 
 def import_weights(weights: Path, folder: Path, recipe: Recipe) -> None:
     """Make checkpoints of the stages from shipped weights, so that s1 and s2 train on.
 
     Content encoder and codes count as finished, and with them what only prepares s2: other codes would make both
-    networks start over. The optimisers of s1 and s2 start anew, from step 0.
+    networks start over. The optimisers of s1 and s2 start anew, from step 0. Without `training-only.pt`, which the
+    repository does not keep, only s1 can train on. A stage that has a checkpoint keeps it.
 
     Args:
         weights: directory that `export_weights` wrote.
@@ -78,7 +93,6 @@ def import_weights(weights: Path, folder: Path, recipe: Recipe) -> None:
 
     Raises:
         ValueError: the sizes differ.
-        FileNotFoundError: `training-only.pt` is not there; the repository does not keep it.
     """
     hubert, t2s = load_hubert(weights / HUBERT_DIRECTORY), load_t2s(weights / T2S_FILE)
     sovits = load_sovits(weights / SOVITS_FILE)
@@ -92,31 +106,36 @@ def import_weights(weights: Path, folder: Path, recipe: Recipe) -> None:
                 f"{name} in {weights} has {found}; need the recipe's {wanted}; choose the recipe they are of"
             )
     t2s.module.head.weight.data /= recipe.sharpness
-    listener, networks = Listener(recipe.hubert, recipe.sovits), Networks(recipe)
-    jury = Jury(recipe.jury_width)
+    listener = Listener(recipe.hubert, recipe.sovits)
     listener.hubert, listener.quantizer = hubert.module, sovits.module.quantizer
-    networks.reference_encoder, networks.vocoder = sovits.module.reference_encoder, sovits.module.vocoder
-    networks.acoustic = sovits.module.acoustic
+    stages: list[_Stage] = [("language_model", 0, {"t2s": t2s.module})]
+    if (weights / TRAINING_FILE).exists():
+        stages += _imported_sovits(weights, sovits.module, listener, recipe)
+    else:
+        LOG.warning("%s is not there: only s1 can train on", weights / TRAINING_FILE)
+    stages.append(("content", recipe.content.steps, {"listener": listener}))
+    folder.mkdir(parents=True, exist_ok=True)
+    for stage, step, modules in stages:
+        if not (folder / f"{stage}.pt").exists():
+            state = {name: module.state_dict() for name, module in modules.items()}
+            torch.save({"step": step, "modules": state}, folder / f"{stage}.pt")
+
+
+def _imported_sovits(weights: Path, sovits: SovitsModules, listener: Listener, recipe: Recipe) -> list[_Stage]:
+    """(stage, step, modules) of what s2 and its preparation train on with; the listener gets its heads."""
+    networks, jury = Networks(recipe), Jury(recipe.jury_width)
+    networks.reference_encoder, networks.vocoder = sovits.reference_encoder, sovits.vocoder
+    networks.acoustic = sovits.acoustic
     _spread(networks, 1.0 / recipe.spread)
-    if not (weights / TRAINING_FILE).exists():
-        raise FileNotFoundError(
-            f"{weights / TRAINING_FILE} not found; need what only training needs, which `export` writes there and the "
-            "repository does not keep; train from nothing instead: leave --from-weights out"
-        )
     rest = torch.load(weights / TRAINING_FILE, weights_only=True)
     for name, module in _training_only(listener, networks, jury).items():
         module.load_state_dict({key: tensor.float() for key, tensor in rest[name].items()}, strict=False)
-    folder.mkdir(parents=True, exist_ok=True)
     autoencoder = {name: getattr(networks, name) for name in ("posterior", "reference_encoder", "vocoder")}
-    for stage, step, modules in (
-        ("content", recipe.content.steps, {"listener": listener}),
+    return [
         ("autoencoder", recipe.autoencoder.steps, autoencoder),
         ("prior", recipe.prior.steps, {"acoustic": networks.acoustic}),
         ("synthesis", 0, {"networks": networks, "jury": jury}),
-        ("language_model", 0, {"t2s": t2s.module}),
-    ):
-        state = {name: module.state_dict() for name, module in modules.items()}
-        torch.save({"step": step, "modules": state}, folder / f"{stage}.pt")
+    ]
 
 
 def _spread(networks: Networks, factor: float) -> None:

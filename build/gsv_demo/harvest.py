@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from gsv_demo import recordings, sentences, teachers, texts
 from gsv_demo.arrays import Array
+from gsv_demo.short_texts import short_texts
 from gsv_demo.speech import ENGLISH_VOICES
 from gsv_demo.teachers import voices
 from gsv_demo.teachers.speech import Speech
@@ -63,9 +64,15 @@ class Part:
 
 @dataclass(frozen=True)
 class FlitePart:
-    """What flite speaks where no natural teacher is wanted: `sentences.training_texts`, four voices in turn."""
+    """What flite speaks where no natural teacher is wanted: sentences, then words, four voices in turn.
+
+    Attributes:
+        texts: how many sentences, and the seed that they are drawn with.
+        short_texts: likewise, of texts of one to three words.
+    """
 
     texts: tuple[tuple[int, int], ...]
+    short_texts: tuple[tuple[int, int], ...] = ()
     name: str = "flite"
     language: str = "en"
     judged_every: int = 1
@@ -73,6 +80,7 @@ class FlitePart:
     def planned(self) -> list[tuple[str, str]]:
         """(text, voice) of every utterance."""
         said = sentences.training_texts(self.texts)
+        said += [text for count, seed in self.short_texts for text in short_texts(count, seed)]
         return [(text, ENGLISH_VOICES[index % len(ENGLISH_VOICES)]) for index, text in enumerate(said)]
 
 

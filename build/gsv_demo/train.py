@@ -99,7 +99,8 @@ def _make_data(recipe: Recipe, place: Workplace) -> None:
     """Join what there is of the corpus and read its phones; flite's is made first, the teachers' hours are not."""
     corpus = place.folder / "corpus"
     if not recipe.natural:
-        harvest.make(place.folder, [harvest.FlitePart(recipe.english_texts)], judged=False)
+        part = harvest.FlitePart(recipe.english_texts, recipe.short_texts)
+        harvest.make(place.folder, [part], judged=False)
     elif not recordings.names(corpus):
         raise FileNotFoundError(f"{corpus} holds no speech; make it with .venv-judges/bin/python -m gsv_demo data")
     read_corpus(place.corpus(), place.folder / "phones.json")

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -113,11 +114,27 @@ def test_training_goes_on_from_exported_weights(place: Workplace, tmp_path: Path
     assert torch.load(again.run / "synthesis.pt", weights_only=True)["step"] == 2
 
 
-def test_weights_without_what_only_training_needs_say_so(place: Workplace, tmp_path: Path) -> None:
-    shutil.copytree(place.weights, tmp_path / "weights")
-    (tmp_path / "weights" / "training-only.pt").unlink()
-    with pytest.raises(FileNotFoundError, match="leave --from-weights out"):
-        import_weights(tmp_path / "weights", tmp_path / "run", SMOKE)
+def test_without_what_only_training_needs_s1_alone_trains_on(place: Workplace, tmp_path: Path) -> None:
+    shutil.copytree(place.weights, tmp_path / "shipped")
+    (tmp_path / "shipped" / "training-only.pt").unlink()
+    again = Workplace(tmp_path, tmp_path / "weights", "cpu")
+    import_weights(tmp_path / "shipped", again.run, SMOKE)
+    shutil.copytree(place.folder / "corpus", tmp_path / "corpus")
+    shutil.copy(place.folder / "phones.json", tmp_path)
+    for stage in ("codes", "language_model", "export"):
+        run_stage(stage, SMOKE, again)
+    assert torch.load(again.run / "language_model.pt", weights_only=True)["step"] == SMOKE.language_model.steps
+    assert not (again.weights / SOVITS_FILE).exists()
+    assert load_t2s(again.weights / T2S_FILE).sizes == SMOKE.t2s
+    with np.load(place.folder / "tokens.npz") as ours, np.load(tmp_path / "tokens.npz") as theirs:
+        assert np.mean(ours["spoken"] == theirs["spoken"]) > 0.9  # the shipped encoder is rounded to fp16
+
+
+def test_a_stage_that_has_a_checkpoint_keeps_it(place: Workplace, tmp_path: Path) -> None:
+    import_weights(place.weights, tmp_path, SMOKE)
+    torch.save({"step": 7, "modules": {}}, tmp_path / "language_model.pt")
+    import_weights(place.weights, tmp_path, SMOKE)
+    assert torch.load(tmp_path / "language_model.pt", weights_only=True)["step"] == 7
 
 
 def test_weights_of_other_sizes_are_refused(place: Workplace, tmp_path: Path) -> None:
