@@ -43,6 +43,7 @@ class _Parked:
     fine_tune: FineTune
     reply: Reply
     until_s: float
+    is_unload: bool = False  # it waits for the fine-tune to be in use no more
 
 
 class FineTuneService:
@@ -123,7 +124,7 @@ class FineTuneService:
             raise InvalidRequest(f"action {action} needs name")
         fine_tune = self._catalogue.get(str(inputs["name"][0]))
         if action == UNLOAD:
-            return self._unload(fine_tune)
+            return self._unload(fine_tune, reply)
         if action == UNPIN and fine_tune.first:
             raise InvalidRequest(f"model {fine_tune.name} is the first, which stays loaded")
         is_parked = action in (LOAD, PIN) and not self._residency.is_loaded(fine_tune)
@@ -156,9 +157,16 @@ class FineTuneService:
         except LookupError as refusal:
             raise InternalError(str(refusal.args[0])) from None
 
-    def _unload(self, fine_tune: FineTune) -> Sequence[object]:
+    def _unload(self, fine_tune: FineTune, reply: Reply) -> Sequence[object] | None:
+        """Unload; one in use is waited for a moment: who has just heard the end of an answer gives its lease back."""
         if fine_tune.first:
             raise InvalidRequest(f"model {fine_tune.name} is the first, which stays loaded")
+        if self._residency.in_use(fine_tune):
+            self._parked.append(_Parked(0, fine_tune, reply, self._clock() + _ASK_AGAIN_S, is_unload=True))
+            return None
+        return self._unload_now(fine_tune)
+
+    def _unload_now(self, fine_tune: FineTune) -> Sequence[object]:
         if self._residency.in_use(fine_tune):
             raise ServerBusy.with_hint(f"{self._residency.in_use(fine_tune)} requests use {fine_tune.name}", 1.0)
         if self._residency.must_wait(fine_tune):
@@ -251,7 +259,10 @@ class FineTuneService:
     def _outcome(self, parked: _Parked) -> tuple[Reply, Arrays | Exception] | None:
         outcome: Arrays | Exception | None = None
         try:
-            if self._asked(parked.lease, parked.fine_tune):
+            if parked.is_unload:
+                if not self._residency.in_use(parked.fine_tune) or self._clock() > parked.until_s:
+                    outcome = _outputs(self._unload_now(parked.fine_tune))
+            elif self._asked(parked.lease, parked.fine_tune):
                 is_own = parked.lease < 0  # an operator's, who wanted it loaded and does not use it
                 if is_own:
                     self._residency.release(parked.lease, self._clock())

@@ -76,13 +76,12 @@ class SpeechJob:
         context, request = self._context, self._request
         guard = RequestGuard(is_cancelled, self._playback.arrived_s + request.deadline_s, context.clock)
         served = context.models.of_request(request, context.voices)
-        lease = context.models.lease(served, guard.check)
+        lease = context.models.lease(served, open_stages, guard.check)
         paced = [self._stages(open_stages, guard) for _ in range(2)]
         try:
             yield from self._spoken(served, [ModelStages(each, lease) for each in paced], guard)
         finally:
-            if lease.is_taken:
-                lease.release(open_stages())
+            lease.release()
 
     def _spoken(self, served: ServedModel, own: Sequence[Stages], guard: RequestGuard) -> Replies:
         """Speak with one fine-tune; `own` are its stages, for the audio and for the tokens."""

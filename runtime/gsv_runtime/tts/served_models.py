@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
+from gsv_runtime.jobs import OpenStages
 from gsv_runtime.models.catalogue import Catalogue, FineTune
 from gsv_runtime.models.leased_stages import ModelLease
 from gsv_runtime.settings import CheckpointFacts
@@ -38,6 +40,7 @@ class ServedModels:
         repository: the model repository.
         cache: of the first fine-tune.
         make_pipeline: a pipeline for checkpoints with these facts.
+        errands: threads that take and give back the leases of requests, as many as there are requests.
     """
 
     def __init__(
@@ -46,11 +49,13 @@ class ServedModels:
         repository: Path,
         cache: SpeechCache,
         make_pipeline: Callable[[CheckpointFacts], Pipeline],
+        errands: Executor,
     ) -> None:
         self._catalogue = catalogue
         self._repository = repository
         self._cache = cache
         self._make_pipeline = make_pipeline
+        self._errands = errands
         self._lock = threading.Lock()
         first = catalogue.first
         self._first = ServedModel(first, make_pipeline(first.facts), cache)
@@ -67,9 +72,9 @@ class ServedModels:
             return self._served(self._catalogue.get(request.model))
         return self._served(self._catalogue.get(voices.model_of(request.voice)))
 
-    def lease(self, served: ServedModel, check: Callable[[], None]) -> ModelLease:
+    def lease(self, served: ServedModel, open_stages: OpenStages, check: Callable[[], None]) -> ModelLease:
         """Make a hold on a fine-tune; `check` raises to stop waiting for it."""
-        return ModelLease(served.fine_tune, self._catalogue.first, check)
+        return ModelLease(served.fine_tune, self._catalogue.first, open_stages, check, self._errands)
 
     def _served(self, fine_tune: FineTune) -> ServedModel:
         """Return what is there, made anew where the fine-tune was built again."""

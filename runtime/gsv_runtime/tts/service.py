@@ -74,11 +74,13 @@ class SpeechService:
         metrics = metrics or NoMetrics()
         schedule, table = chunk_schedule(settings), _table(repository)
         self.cache = SpeechCache.open(settings, repository, state, metrics)
+        self._errands = ThreadPoolExecutor(settings.max_streams, thread_name_prefix="tts-leases")
         models = ServedModels(
             catalogue,
             repository,
             self.cache,
             lambda facts: Pipeline(facts, settings.tokens_per_call, schedule, settings.tokens_ahead, table),
+            self._errands,
         )
         self._pool = ThreadPoolExecutor(settings.max_streams, thread_name_prefix="tts-tokens")
         self.context = SpeechContext(
@@ -114,6 +116,7 @@ class SpeechService:
         return SpeechJob(self.context, request, playback, refusal)
 
     def close(self) -> None:
-        """Wait for the threads that pull tokens, and for what the cache has to write."""
+        """Wait for the threads that pull tokens and give leases back, and for what the cache has to write."""
         self._pool.shutdown(wait=True)
+        self._errands.shutdown(wait=True)
         self.cache.close()

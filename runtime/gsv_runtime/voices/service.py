@@ -66,10 +66,10 @@ class VoiceService:
                 raise Cancelled()
 
         fine_tune = self._catalogue.get(request.model)
-        lease = ModelLease(fine_tune, self._catalogue.first, check)
+        lease = ModelLease(fine_tune, self._catalogue.first, lambda: stages, check)
         try:
             voice = derive_voice(reference, ModelStages(stages, lease), fine_tune.facts)
         finally:
-            lease.release(stages)
+            lease.release()
         model = "" if fine_tune.first else fine_tune.name
         return self._voices.add(str(request.voice), voice, reference, request.loudness, model)

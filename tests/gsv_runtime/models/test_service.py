@@ -3,6 +3,7 @@
 import json
 import queue
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -64,10 +65,10 @@ def stages():
 def make(tmp_path, stages):
     running = []
 
-    def service(*fine_tunes, loaded_bytes=20, is_orphan=lambda lease: False):
+    def service(*fine_tunes, loaded_bytes=20, is_orphan=lambda lease: False, clock=time.monotonic):
         write_catalogue(tmp_path, {each.name: each for each in fine_tunes})
         settings = FineTunesSettings(loaded_bytes=loaded_bytes, patience_s=0.0)
-        made = FineTuneService(settings, Catalogue(tmp_path, FIRST), lambda: stages, is_orphan)
+        made = FineTuneService(settings, Catalogue(tmp_path, FIRST), lambda: stages, is_orphan, clock=clock)
         running.append(made)
         return made
 
@@ -205,6 +206,17 @@ def test_a_stage_that_cannot_drop_weights_keeps_no_other_from_it(make, stages):
     stages.failures = {"speech_tokenizer": ServerBusy("stage speech_tokenizer is being started")}
     assert said(service, "load", name="bob")[0]["loaded"]
     assert {("t2s", 101), ("vocoder", 201), ("acoustic", 201)} <= set(stages.dropped)
+
+
+def test_one_that_is_given_back_a_moment_later_is_unloaded_then(make, stages):
+    service = make(tune("ann", 1), clock=lambda: 0.0)
+    leased(service, "ann", 7)
+    unloading = ask(service, "unload", name="ann")
+    assert not stages.dropped
+    said(service, "release", lease=7)
+    assert answered(unloading)
+    while len(stages.dropped) < 5:
+        pass
 
 
 def test_one_in_use_and_the_first_are_not_unloaded(make):
