@@ -5,6 +5,10 @@ from __future__ import annotations
 from gsv_runtime.contract import BATCH
 from gsv_runtime.tts.scheduling.turns import BATCH_SLACK_S
 
+# Whoever has heard nothing comes before a stream that is late by less. It changes nothing while none is late, and a
+# server with more streams than it can bear still begins to speak to a newcomer at once.
+_UNHEARD_LEAD_S = 5.0
+
 
 class Playback:
     """An account of one stream; all times are seconds of one clock.
@@ -29,12 +33,16 @@ class Playback:
         self._slack_s = BATCH_SLACK_S if self.is_batch else 0.0
 
     def audio_due_s(self) -> float:
-        """When the next audio is due: when all that was sent has been heard; at once if none was."""
-        return self._heard_until_s + self._slack_s
+        """When the next audio is due: when all that was sent has been heard; some seconds ago if none was."""
+        return self._heard_until_s + self._slack_s - self._lead_s
 
     def tokens_due_s(self) -> float:
         """When the next tokens are due: when all speech that there are tokens for has been heard."""
-        return self._heard_until_s + max(self.tokens_audio_s - self.sent_audio_s, 0.0) + self._slack_s
+        return self._heard_until_s + max(self.tokens_audio_s - self.sent_audio_s, 0.0) + self._slack_s - self._lead_s
+
+    @property
+    def _lead_s(self) -> float:
+        return _UNHEARD_LEAD_S if self.started_s is None and not self.is_batch else 0.0
 
     def ahead_s(self, now_s: float) -> float:
         """Seconds of audio that were sent and cannot have been heard yet."""

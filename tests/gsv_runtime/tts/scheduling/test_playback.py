@@ -2,9 +2,20 @@ from gsv_runtime.tts.scheduling.playback import Playback
 from gsv_runtime.tts.scheduling.turns import BATCH_SLACK_S
 
 
-def test_before_the_first_chunk_audio_and_tokens_are_due_since_the_request_came():
+def test_before_the_first_chunk_audio_and_tokens_are_due_since_before_the_request_came():
     playback = Playback(10.0, "interactive")
-    assert (playback.audio_due_s(), playback.tokens_due_s(), playback.started_s) == (10.0, 10.0, None)
+    assert (playback.audio_due_s(), playback.tokens_due_s(), playback.started_s) == (5.0, 5.0, None)
+
+
+def test_who_has_heard_nothing_comes_before_a_stream_that_is_late_by_seconds_and_after_one_that_is_later_still():
+    late = Playback(0.0, "interactive")
+    late.sent(1.0, now_s=0.0)
+    assert Playback(5.0, "interactive").audio_due_s() < late.audio_due_s() < Playback(7.0, "interactive").audio_due_s()
+
+
+def test_of_two_who_have_heard_nothing_the_one_that_came_first_comes_first():
+    first, second = Playback(0.0, "interactive"), Playback(1.0, "interactive")
+    assert first.audio_due_s() < second.audio_due_s()
 
 
 def test_the_next_chunk_is_due_when_all_that_was_sent_has_been_heard():
@@ -39,5 +50,5 @@ def test_a_pause_that_was_sent_does_not_make_tokens_due_earlier_than_audio():
 def test_batch_work_is_due_later_by_a_fixed_time_so_that_it_is_not_starved():
     batch = Playback(10.0, "batch")
     assert batch.audio_due_s() == batch.tokens_due_s() == 10.0 + BATCH_SLACK_S
-    newcomer = Playback(10.0 + BATCH_SLACK_S + 1, "interactive")
+    newcomer = Playback(10.0 + BATCH_SLACK_S + 6, "interactive")
     assert batch.audio_due_s() < newcomer.audio_due_s()
