@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import os
+import random
 import shutil
 import signal
 import statistics
@@ -31,6 +32,7 @@ from gsv_build.build_repository import build
 from gsv_build.deployment import PRESETS
 from gsv_client import Client, VoiceNotFound
 from gsv_runtime.server import drain, local_server, triton_process
+from gsv_runtime.server.model_processes import is_running
 from gsv_runtime.server.triton_process import Ports
 
 REFERENCE = Path("build/gsv_demo/weights/references/slt.flac")
@@ -121,9 +123,10 @@ def listen(url: str, text: str, heard: Heard, lock: threading.Lock, seed: int) -
 
 
 @contextlib.contextmanager
-def crowd(url: str, text: str, count: int, first_seed: int) -> Iterator[Heard]:
-    """So many listeners at once; leaving waits for all."""
+def crowd(url: str, text: str, count: int) -> Iterator[Heard]:
+    """So many listeners at once, whose speech no server has in its cache; leaving waits for all."""
     heard, lock = Heard(), threading.Lock()
+    first_seed = random.randrange(2**31 - count)
     threads = [threading.Thread(target=listen, args=(url, text, heard, lock, first_seed + n)) for n in range(count)]
     for thread in threads:
         thread.start()
@@ -140,7 +143,7 @@ def kill_one(url: str, pairs: list[Pair], listeners: int) -> dict[str, Any]:
     """
     for pair in pairs:
         newcomer(pair.url, cached=True)  # so that each has it
-    with crowd(url, LONG, listeners, 1000) as heard:
+    with crowd(url, LONG, listeners) as heard:
         some = max(1, listeners // 4)
         _until(lambda: all(_streams(pair) >= some for pair in pairs), "the crowd is not at both servers")
         found: dict[str, Any] = {"listeners": listeners, "before": newcomers(url)}
@@ -148,12 +151,26 @@ def kill_one(url: str, pairs: list[Pair], listeners: int) -> dict[str, Any]:
         found |= {"streams": sum(map(_streams, pairs)), "at_the_victim": _streams(victim)}
         state = local_server.ServerState.read(victim.work / f"state{victim.number}")
         assert state is not None
-        threading.Thread(target=triton_process.kill, args=(state.pid,)).start()
+        threading.Thread(target=_kill, args=(state,)).start()
         found["after"] = newcomers(url)
         found |= {"later": newcomers(url), "later_streams": _streams(pairs[1])}
     local_server.down(victim.work / f"state{victim.number}")
     victim.start_server()
     return {**found, **asdict(heard)}
+
+
+def _kill(state: local_server.ServerState) -> None:
+    """Kill the watchdog and tritonserver, and the models when that is gone.
+
+    All at once would free their memory on the processors of the other server, and tritonserver's connections would
+    be closed last: a second later on two cores that are busy. The end of a machine costs no other any time.
+    """
+    server = state.server_pid
+    assert server is not None
+    for pid in (state.pid, server):
+        os.kill(pid, signal.SIGKILL)
+    _until(lambda: not is_running(server), "tritonserver does not die")
+    triton_process.kill(state.pid)
 
 
 def newcomers(url: str) -> dict[str, dict[str, float]]:
@@ -219,7 +236,7 @@ def _is_gone(client: Client, voice: str) -> bool:
 
 def rolling(url: str, pairs: list[Pair], listeners: int) -> dict[str, Any]:
     """Restart both in turn while a crowd listens."""
-    with crowd(url, TEXT, listeners, 5000) as heard:
+    with crowd(url, TEXT, listeners) as heard:
         for pair in pairs:
             pair.restart()
     return {"listeners": listeners, **asdict(heard)}

@@ -19,21 +19,23 @@ from gsv_runtime.tts.scheduling.playback import Playback
 from gsv_runtime.tts.scheduling.turns import Turn, TurnQueue
 
 Clock = Callable[[], float]
+_SLOTS_FOR_ONE_KEPT = 6  # so that of twelve slots ten listeners still have one each
 _LOOK_UP_S = 0.25  # how often one who waits for a turn looks whether it is still wanted
 
 
 class PrioritySemaphore:
     """A `TurnQueue` for threads; only who gets a place is woken."""
 
-    def __init__(self, slots: int) -> None:
-        self._queue = TurnQueue(slots)
+    def __init__(self, slots: int, kept: int = 0) -> None:
+        """Give out `slots`, of which `kept` only to those who have heard nothing."""
+        self._queue = TurnQueue(slots, kept)
         self._lock = threading.Lock()
         self._waiting: dict[Turn, threading.Event] = {}
 
-    def enter(self, due_s: float, check: Callable[[], None]) -> Turn:
+    def enter(self, due_s: float, check: Callable[[], None], is_unheard: bool = False) -> Turn:
         """Wait for a place, and return what `leave` wants; `check` raises to stop waiting."""
         with self._lock:
-            turn = self._queue.join(due_s)
+            turn = self._queue.join(due_s, is_unheard)
             if self._queue.is_running(turn):
                 return turn
             has_come = self._waiting[turn] = threading.Event()
@@ -165,7 +167,7 @@ class PacedStages:
         if semaphore is None:
             return None
         began_s = self._clock()
-        turn = semaphore.enter(due_s, self._guard.check)
+        turn = semaphore.enter(due_s, self._guard.check, self._playback.is_unheard)
         self._metrics.observe("gsv_queue_wait_seconds", self._clock() - began_s, stage=model.name)
         return turn
 
@@ -181,6 +183,6 @@ def stage_semaphores(settings: TtsSettings) -> Mapping[str, PrioritySemaphore]:
     """Places at the stages that are worth waiting for, by model name."""
     stages = (contract.TEXT_FRONTEND, *(model for model in contract.MODELS if model.graph))
     return {
-        contract.T2S.name: PrioritySemaphore(settings.t2s_slots),
+        contract.T2S.name: PrioritySemaphore(settings.t2s_slots, settings.t2s_slots // _SLOTS_FOR_ONE_KEPT),
         **{model.name: PrioritySemaphore(settings.stage_slots) for model in stages},
     }

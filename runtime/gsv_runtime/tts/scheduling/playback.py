@@ -41,8 +41,13 @@ class Playback:
         return self._heard_until_s + max(self.tokens_audio_s - self.sent_audio_s, 0.0) + self._slack_s - self._lead_s
 
     @property
+    def is_unheard(self) -> bool:
+        """Whether somebody listens who has heard nothing yet."""
+        return self.started_s is None and not self.is_batch
+
+    @property
     def _lead_s(self) -> float:
-        return _UNHEARD_LEAD_S if self.started_s is None and not self.is_batch else 0.0
+        return _UNHEARD_LEAD_S if self.is_unheard else 0.0
 
     def ahead_s(self, now_s: float) -> float:
         """Seconds of audio that were sent and cannot have been heard yet."""

@@ -3,12 +3,12 @@
 Every call says when its audio is due, which is when its listener will have heard all that was sent before. So a
 stream that has nothing yet goes before one that is seconds ahead of playback, and a short request does not wait for
 the rest of a long one. Work for nobody in particular (`BATCH_SLACK_S`) is due later, but is due: it is not starved.
+Slots that are held for a whole sentence may be kept for those who have heard nothing: they do not wait for one to end.
 """
 
 from __future__ import annotations
 
-import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 BATCH_SLACK_S = 30.0  # how long a batch request lets interactive ones go first
 
@@ -19,22 +19,25 @@ class Turn:
 
     due_s: float
     number: int  # of arrival
+    is_unheard: bool = field(default=False, compare=False)  # its listener has heard nothing yet
 
 
 class TurnQueue:
     """Places, who has them, and who waits."""
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, kept: int = 0) -> None:
+        """Give out `slots`, of which `kept` only to those who have heard nothing."""
         self._slots = slots
-        self._waiting: list[Turn] = []  # a heap
+        self._kept = kept
+        self._waiting: list[Turn] = []
         self._running: set[Turn] = set()
         self._arrived = 0
 
-    def join(self, due_s: float) -> Turn:
+    def join(self, due_s: float, is_unheard: bool = False) -> Turn:
         """Ask for a slot; `due_s` is on the same clock for all."""
-        turn = Turn(due_s, self._arrived)
+        turn = Turn(due_s, self._arrived, is_unheard)
         self._arrived += 1
-        heapq.heappush(self._waiting, turn)
+        self._waiting.append(turn)
         self._fill()
         return turn
 
@@ -48,9 +51,15 @@ class TurnQueue:
             self._running.remove(turn)
         else:
             self._waiting.remove(turn)
-            heapq.heapify(self._waiting)
         self._fill()
 
     def _fill(self) -> None:
-        while self._waiting and len(self._running) < self._slots:
-            self._running.add(heapq.heappop(self._waiting))
+        while (turn := self._next()) is not None:
+            self._waiting.remove(turn)
+            self._running.add(turn)
+
+    def _next(self) -> Turn | None:
+        num_free = self._slots - len(self._running)
+        if num_free <= 0:
+            return None
+        return min((turn for turn in self._waiting if turn.is_unheard or num_free > self._kept), default=None)

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from gsv_build.deployment import PRESETS
 from gsv_runtime import contract
 from gsv_runtime.errors import Cancelled, DeadlineExceeded, InternalError, ServerBusy
 from gsv_runtime.metrics import NoMetrics
 from gsv_runtime.stages import SequenceCall
-from gsv_runtime.tts.scheduling.paced_stages import PacedStages, PrioritySemaphore, RequestGuard
+from gsv_runtime.tts.scheduling.paced_stages import PacedStages, PrioritySemaphore, RequestGuard, stage_semaphores
 from gsv_runtime.tts.scheduling.playback import Playback
 
 LIMIT_S = 20
@@ -71,6 +72,34 @@ def is_free(semaphore):
     except TimeoutError:
         return False
     return True
+
+
+def test_of_twelve_slots_of_t2s_streams_take_ten_and_who_has_heard_nothing_gets_in_beside_them():
+    def give_up():
+        raise TimeoutError
+
+    slots = stage_semaphores(PRESETS["cpu"].models["tts"].settings)["t2s"]
+    for number in range(10):
+        slots.enter(float(number), give_up)
+    with pytest.raises(TimeoutError):
+        slots.enter(0.0, give_up)
+    for _ in range(2):
+        slots.enter(99.0, give_up, is_unheard=True)
+
+
+def test_a_stream_asks_as_one_who_has_heard_nothing_until_its_first_chunk(pace, semaphores):
+    class Noted(PrioritySemaphore):
+        def enter(self, due_s, check, is_unheard=False):
+            noted.append(is_unheard)
+            return super().enter(due_s, check, is_unheard)
+
+    noted = []
+    semaphores["vocoder"] = Noted(1)
+    stages, _, playback = pace()
+    vocode(stages)
+    playback.sent(1.0, now_s=0.0)
+    vocode(stages)
+    assert noted == [True, False]
 
 
 @pytest.mark.slow

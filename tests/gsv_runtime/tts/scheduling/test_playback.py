@@ -13,6 +13,14 @@ def test_who_has_heard_nothing_comes_before_a_stream_that_is_late_by_seconds_and
     assert Playback(5.0, "interactive").audio_due_s() < late.audio_due_s() < Playback(7.0, "interactive").audio_due_s()
 
 
+def test_one_is_unheard_until_the_first_chunk_and_batch_work_never_is():
+    playback = Playback(0.0, "interactive")
+    assert playback.is_unheard
+    playback.sent(1.0, now_s=0.0)
+    assert not playback.is_unheard
+    assert not Playback(0.0, "batch").is_unheard
+
+
 def test_of_two_who_have_heard_nothing_the_one_that_came_first_comes_first():
     first, second = Playback(0.0, "interactive"), Playback(1.0, "interactive")
     assert first.audio_due_s() < second.audio_due_s()

@@ -34,6 +34,20 @@ def test_who_is_due_first_is_next_and_equals_go_as_they_came():
     assert turns[2].number < turns[4].number
 
 
+def test_kept_places_are_given_only_to_those_who_have_heard_nothing_and_they_need_not_wait_for_others():
+    queue = TurnQueue(3, kept=1)
+    heard = [queue.join(0.0) for _ in range(3)]
+    unheard = [queue.join(5.0, is_unheard=True) for _ in range(2)]
+    assert [queue.is_running(turn) for turn in heard] == [True, True, False]
+    assert [queue.is_running(turn) for turn in unheard] == [True, False]
+    queue.leave(heard[0])
+    assert queue.is_running(unheard[1]), "one place is free, and it is the one that is kept"
+    queue.leave(unheard[0])
+    assert not queue.is_running(heard[2])
+    queue.leave(unheard[1])
+    assert queue.is_running(heard[2])
+
+
 def test_a_turn_given_up_while_waiting_takes_no_place():
     queue = TurnQueue(1)
     first, given_up, last = queue.join(0), queue.join(1), queue.join(2)
