@@ -1,8 +1,8 @@
 """What each way to compress makes of its own stage, at official sizes, in one process and by turns: 3 s of speech.
 
-Random weights. The vocoder's and the acoustic model's graphs by engine, a light vocoder with its inverse FFT, and steps
-of T2S at 32, 8 and 4 bits, whole and with half the layers, by engine, of one slot and of ten. `compressed` measures
-whole requests through Triton.
+Random weights. The acoustic model and the vocoder by engine (HiFi-GAN whole and pruned, the light one with its inverse
+FFT, Parallel WaveGAN), and steps of T2S at 32, 8 and 4 bits, whole, with half the layers and pruned, by engine, of one
+slot and of ten. `compressed` measures whole requests through Triton.
 """
 
 from __future__ import annotations
@@ -30,11 +30,14 @@ from gsv_build.graphs.graph_quantisation import T2SPrecision, T2SQuantisation
 from gsv_build.graphs.t2s_graphs import write_t2s_graphs
 from gsv_build.modules.light_vocoder import LightVocoder
 from gsv_build.modules.t2s import T2S
+from gsv_build.modules.vocoder import Vocoder
 from gsv_build.modules.wavegan import WaveGan
 from gsv_build.size_presets import network_sizes
 from gsv_build.sizes import SovitsSizes, T2SSizes, WaveGanSizes
 from gsv_build.tuning import Tuning, candidates
 from gsv_compress.light import light_sizes
+from gsv_compress.t2s_pruning import pruned_sizes
+from gsv_compress.vocoder_pruning import kept_channels
 from gsv_runtime import contract
 from gsv_runtime.graphs.opening import open_graph
 from gsv_runtime.graphs.stage import example_inputs
@@ -50,6 +53,7 @@ FRAMES, TOKENS = 150, 75
 _STEPS = 12  # of T2S in a round; a sentence has 75
 _SLOTS = (1, 10)
 _STUDENT = 2  # layers of the teacher for each of the student
+_PRUNED = 0.3  # share of heads and channels that is left out
 Side = Callable[[], object]
 
 
@@ -77,12 +81,14 @@ def bench(version: ModelVersion, size: str, rounds: int, folder: Path) -> dict[s
 
 
 def _decoder_sides(weights: SeededWeights, sizes: SovitsSizes, folder: Path) -> tuple[dict[str, Side], dict[str, Side]]:
-    """Vocoder and acoustic model by engine, and the light vocoder by engine."""
+    """Acoustic model, HiFi-GAN whole and pruned, and the other vocoders, by engine."""
     axes, modules = {"latent_dim": sizes.latent, "global_dim": sizes.global_dim}, weights.sovits()
     light = LightVocoder(light_sizes(sizes)).eval()
     gan = WaveGan(WaveGanSizes(sizes.latent, sizes.global_dim)).eval()
+    pruned = Vocoder(replace(sizes, upsample_channels=kept_channels(sizes, _PRUNED))).eval()
     for name, model, module, file in (
         ("hifi-gan", contract.VOCODER, modules.vocoder, GRAPH_FILE),
+        ("hifi-gan pruned", contract.VOCODER, pruned, GRAPH_FILE),
         ("light", VOCODER_SPECTRUM, light, SPECTRUM_GRAPH_FILE),
         ("wavegan", contract.VOCODER, gan, GRAPH_FILE),
         ("acoustic", contract.ACOUSTIC, modules.acoustic, GRAPH_FILE),
@@ -91,7 +97,7 @@ def _decoder_sides(weights: SeededWeights, sizes: SovitsSizes, folder: Path) -> 
     engines = candidates(Tuning.FAST)
     vocoders = {
         f"{name}, {engine}": _stage_side(contract.VOCODER, folder / name, engine, axes)
-        for name in ("hifi-gan", "light", "wavegan")
+        for name in ("hifi-gan", "hifi-gan pruned", "light", "wavegan")
         for engine in engines
     }
     return vocoders, {each: _stage_side(contract.ACOUSTIC, folder / "acoustic", each, axes) for each in engines}
@@ -114,13 +120,16 @@ def _stage_side(model: contract.Model, folder: Path, engine: str, axes: Mapping[
 
 
 def _t2s_sides(sizes: T2SSizes, folder: Path) -> dict[str, Side]:
-    """Some steps at each precision, of the whole network and of half of its layers, by engine and by slots."""
+    """Some steps at each precision: of the network whole, halved and pruned, by engine and by slots."""
     torch.manual_seed(0)
     sides: dict[str, Side] = {}
-    for layers in (sizes.layers, sizes.layers // _STUDENT):
-        module = T2S(replace(sizes, layers=layers)).eval()
+    half = sizes.layers // _STUDENT
+    networks = {f"{sizes.layers} layers": sizes, f"{half} layers": replace(sizes, layers=half)}
+    networks[f"{sizes.layers} layers pruned"] = pruned_sizes(sizes, _PRUNED)
+    for title, those in networks.items():
+        module = T2S(those).eval()
         for precision in T2SPrecision:
-            name = f"{layers} layers, {precision.value}"
+            name = f"{title}, {precision.value}"
             (folder / name).mkdir()
             write_t2s_graphs(module, folder / name, CACHE_ROWS, T2SQuantisation(precision))
             for engine in (ONNX_RUNTIME, *([] if why_not_here(folder / name) else [FUSED])):

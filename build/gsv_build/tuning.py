@@ -124,7 +124,9 @@ def kept_choices(recorded: Mapping[str, Any], files: Mapping[str, str], deployme
         if values["graph"] == files.get(name):
             kept[name] = Choice(**values)
         else:
-            logger.warning("stage was built anew and runs on ONNX Runtime stage=%s; measure again with --tune", name)
+            logger.warning(
+                "stage was built anew and runs on its default engine stage=%s; measure again with --tune", name
+            )
     return kept
 
 

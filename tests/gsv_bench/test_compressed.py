@@ -44,10 +44,11 @@ def test_a_stage_is_told_beside_the_first_of_its_sides():
     assert "| T2S, a step | 12 layers, int8 | 4.0 | 4.00 | 50.0 |" in page
 
 
-def test_steps_of_whole_and_halved_networks_are_measured_at_each_precision(tmp_path: Path):
+def test_steps_of_whole_halved_and_pruned_networks_are_measured_at_each_precision(tmp_path: Path):
     sizes = T2SSizes(hidden=128, heads=4, layers=2, feed_forward=256, num_phones=40, vocabulary=33, bert_dim=8)
     sides = compressed_stages._t2s_sides(sizes, tmp_path)
-    bits = {f"{layers} layers, {bits}" for layers in (2, 1) for bits in ("fp32", "int8", "int4")}
+    networks = ("2 layers", "1 layers", "2 layers pruned")
+    bits = {f"{network}, {bits}" for network in networks for bits in ("fp32", "int8", "int4")}
     engines = [ONNX_RUNTIME, *([FUSED] if fused_library.runs_here() else [])]
     slots = ("1 slots", "10 slots")
     assert sides.keys() == {f"{each}; {engine}, {many}" for each in bits for engine in engines for many in slots}
