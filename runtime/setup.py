@@ -6,9 +6,11 @@ GSV_PURE_WHEEL=1 leaves both out, for a wheel that small devices take (docs/edge
 """
 
 import glob
+import hashlib
 import os
 import platform
 import sys
+from pathlib import Path
 
 from setuptools import Extension, setup
 
@@ -20,10 +22,15 @@ PRELOAD = Extension(
     optional=True,
 )
 
+# A library that was compiled from other sources would read structures of another form: `fused_library` refuses it.
+SOURCES = sorted(glob.glob("gsv_runtime/t2s/_fused*.[ch]"))
+DIGEST = hashlib.sha256(b"".join(Path(path).read_bytes() for path in SOURCES)).hexdigest()
+
 FUSED = Extension(
     "gsv_runtime.t2s._fused",
-    sorted(glob.glob("gsv_runtime/t2s/_fused*.c")),
+    [path for path in SOURCES if path.endswith(".c")],
     depends=["gsv_runtime/t2s/_fused.h"],
+    define_macros=[("GSV_FUSED_SOURCES", f'"{DIGEST}"')],
     extra_compile_args=["-O3", "-fvisibility=hidden", "-pthread"],
     extra_link_args=["-pthread"],
     optional=True,

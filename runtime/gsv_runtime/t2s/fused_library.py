@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import hashlib
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def load() -> ctypes.CDLL:
     """Load it.
 
     Raises:
-        RuntimeError: it cannot run here.
+        RuntimeError: it cannot run here, or was compiled from other sources than lie beside it.
     """
     library = path()
     if library is None or not runs_here():
@@ -96,9 +97,23 @@ def load() -> ctypes.CDLL:
             'installed; build without it: make build ARGS="--tune off"'
         )
     loaded = ctypes.CDLL(str(library))
+    _require_these_sources(loaded, library)
     loaded.gsv_fused_open.restype = ctypes.c_void_p
     loaded.gsv_fused_open.argtypes = [ctypes.POINTER(Network), ctypes.c_int]
     loaded.gsv_fused_run.restype = ctypes.c_int
     loaded.gsv_fused_run.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int, *[ctypes.c_void_p] * 5]
     loaded.gsv_fused_close.argtypes = [ctypes.c_void_p]
     return loaded
+
+
+def _require_these_sources(loaded: ctypes.CDLL, library: Path) -> None:
+    """Refuse a library of another checkout's structures: it would read memory that is not its own."""
+    sources = sorted(library.parent.glob("_fused*.[ch]"))
+    if not sources:  # an installed wheel, which was compiled as a whole
+        return
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    told = getattr(loaded, "gsv_fused_sources", None)
+    if told is not None:
+        told.restype = ctypes.c_char_p
+    if told is None or told().decode() != digest:
+        raise RuntimeError(f"{library} was compiled from other sources than those beside it; run `make setup`")

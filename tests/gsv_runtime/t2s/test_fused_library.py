@@ -1,5 +1,6 @@
 """Where the library of the fused engine can run, and what is said where it cannot."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,19 @@ def test_without_a_compiler_it_does_not_run_and_says_what_it_needs(monkeypatch):
     assert not fused_library.runs_here()
     with pytest.raises(RuntimeError, match="a C compiler"):
         fused_library.load.__wrapped__()
+
+
+@pytest.mark.skipif(fused_library.path() is None, reason="needs the library compiled")
+def test_a_library_of_other_sources_is_refused_before_it_reads_what_is_not_its_own(monkeypatch, tmp_path):
+    for source in fused_library.path().parent.glob("_fused*"):
+        shutil.copy(source, tmp_path)
+    copy = tmp_path / fused_library.path().name
+    monkeypatch.setattr(fused_library, "path", lambda: copy)
+    monkeypatch.setattr(fused_library, "runs_here", lambda: True)
+    fused_library.load.__wrapped__()
+    (tmp_path / "_fused.h").write_text("/* as after `git pull` */\n")
+    with pytest.raises(RuntimeError, match="run `make setup`"):
+        fused_library.load.__wrapped__()
+    for source in tmp_path.glob("*.[ch]"):  # as in a wheel
+        source.unlink()
+    fused_library.load.__wrapped__()
