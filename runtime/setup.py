@@ -30,7 +30,7 @@ FUSED = Extension(
     "gsv_runtime.t2s._fused",
     [path for path in SOURCES if path.endswith(".c")],
     depends=["gsv_runtime/t2s/_fused.h"],
-    define_macros=[("GSV_FUSED_SOURCES", f'"{DIGEST}"')],
+    define_macros=[("FUSED_SOURCES", f'"{DIGEST}"')],
     extra_compile_args=["-O3", "-fvisibility=hidden", "-pthread"],
     extra_link_args=["-pthread"],
     optional=True,

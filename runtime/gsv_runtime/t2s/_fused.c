@@ -189,4 +189,4 @@ EXPORTED void gsv_fused_close(struct engine *engine) {
 }
 
 /* SHA-256 of the sources that this was compiled from; setup.py gives it. */
-EXPORTED const char *gsv_fused_sources(void) { return GSV_FUSED_SOURCES; }
+EXPORTED const char *gsv_fused_sources(void) { return FUSED_SOURCES; }
