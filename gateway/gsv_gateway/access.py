@@ -37,18 +37,25 @@ class Caller:
     @property
     def caller_id(self) -> str:
         """Whose defaults count: the API key's, or without keys the client's address."""
-        return self.key_id or f"address {self.address}"
+        return self.key_id or f"address {self._host or self.address}"
 
     @property
     def party(self) -> str:
         """Who shares the streams with others: a key, an address, or of IPv6 the /64 that one household has."""
         if self.key_id:
             return self.key_id
+        if isinstance(self._host, ipaddress.IPv6Address):
+            return str(ipaddress.ip_network((self._host, 64), strict=False))
+        return str(self._host or self.address)
+
+    @property
+    def _host(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+        """Its address, of IPv4 also where a proxy listens by IPv6 and names it so (``::ffff:10.0.0.1``)."""
         try:
             address = ipaddress.ip_address(self.address)
         except ValueError:
-            return self.address
-        return str(ipaddress.ip_network((address, 64), strict=False) if address.version == 6 else address)
+            return None
+        return getattr(address, "ipv4_mapped", None) or address
 
     def may_use(self, voice_id: str) -> bool:
         """Whether a voice, named as the server names it, is there for this caller."""

@@ -93,7 +93,7 @@ def _answer_errors(app: FastAPI, sovits_paths: Collection[str]) -> None:
 
     async def told(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
-        if problem.status >= 500:
+        if problem.status >= 500 or problem.status == 429:
             logger.warning("refused path=%s error=%s: %s", request.url.path, type(error).__name__, error)
         return answer(problem, family_of(request.url.path))
 

@@ -1,7 +1,7 @@
 """Connections as uvicorn has them, but for what any client can do to it.
 
-It waits for the head of a request for ever, does not tell how much waits to be read, and text over a WebSocket that is
-no UTF-8 leaves traces in its log.
+It waits for ever, for the head of a request and for who does not take the end of an answer; it does not tell how much
+waits to be read; and text over a WebSocket that is no UTF-8 leaves traces in its log.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gsv_gateway.settings import Limits
-from gsv_gateway.stalls import UNREAD
+from gsv_gateway.stalls import ABORT, UNREAD
 
 if sys.platform == "win32":  # which does not tell
 
@@ -43,23 +43,31 @@ def unread_bytes(transport: asyncio.Transport) -> int:
 
 
 class HeadInTime(H11Protocol):
-    """HTTP/1.1 that hangs up on who does not send the whole head of a request in time, and tells what waits to be read.
+    """HTTP/1.1 that hangs up on who does not send the whole head of a request in time, or does not take the end of an
+    answer, and tells what waits to be read.
 
     Attributes:
         head_s: Longest time for it, in seconds, from the connection's begin or from the first byte after an answer.
+        rest_s: For how long nothing of what is left of an answer may be taken: a player reads when it has played.
+        held_rest_s: The same where much is held for all.
+        much_bytes: How much that is.
     """
 
     head_s = Limits.head_s
+    rest_s, held_rest_s = Limits.rest_s, Limits.crowded_stall_s
+    much_bytes = Limits.unread_bytes
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._late: asyncio.TimerHandle | None = None
+        self._left_bytes, self._taken_s = 0, 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first head."""
         super().connection_made(transport)
-        self.app_state = {**self.app_state, UNREAD: partial(unread_bytes, transport)}
+        self.app_state = {**self.app_state, UNREAD: partial(unread_bytes, transport), ABORT: transport.abort}
         self._expect_head()
+        self._look_at_the_rest()
 
     def data_received(self, data: bytes) -> None:
         """Wait no longer where these bytes end a head; wait from now where they begin one."""
@@ -80,6 +88,23 @@ class HeadInTime(H11Protocol):
         if self.transport.get_protocol() is not self:
             return True
         return self.cycle is not None and not self.cycle.response_complete
+
+    def _look_at_the_rest(self) -> None:
+        """Hang up where an answer is over and the other side does not take what is left of it; then look again."""
+        left_bytes, now_s = unread_bytes(self.transport), self.loop.time()
+        is_held, is_closing = self.transport.get_write_buffer_size() > 0, self.transport.is_closing()
+        if left_bytes != self._left_bytes or not is_held or (self._is_busy and not is_closing):
+            self._left_bytes, self._taken_s = left_bytes, now_s
+        elif now_s - self._taken_s >= self._patience_s:
+            self.transport.abort()
+            return
+        if is_held or not is_closing:
+            self.loop.call_later(min(self.held_rest_s, self.rest_s) / 2, self._look_at_the_rest)
+
+    @property
+    def _patience_s(self) -> float:
+        held_bytes = sum(each.transport.get_write_buffer_size() for each in self.connections)
+        return self.held_rest_s if held_bytes > self.much_bytes else self.rest_s
 
     def _expect_head(self) -> None:
         self._late = self.loop.call_later(self.head_s, self.timeout_keep_alive_handler)

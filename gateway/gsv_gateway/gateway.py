@@ -17,7 +17,7 @@ from gsv_gateway.door import Door
 from gsv_gateway.keys import KeyStore
 from gsv_gateway.metrics import Metrics
 from gsv_gateway.models import Models
-from gsv_gateway.problems import RequestRefused
+from gsv_gateway.problems import RequestRefused, problem_of
 from gsv_gateway.settings import Settings, is_loopback
 from gsv_gateway.stalls import Stalls
 from gsv_gateway.streams import SHARE_TAKEN, StreamLimit
@@ -60,7 +60,8 @@ class Gateway:
 
     async def caller(self, connection: HTTPConnection, secret: str | None = None) -> Caller:
         """Whose request this is; see `Door.caller`."""
-        caller = await self.door.caller(connection, secret)
+        with self._counted_refusals():
+            caller = await self.door.caller(connection, secret)
         caller = replace(caller, address=connection.client.host if connection.client else "")
         if caller.key_id:
             connection.scope.get("state", {}).get("notes", {})["key"] = caller.key_id
@@ -92,8 +93,19 @@ class Gateway:
         """Have the caller's place among the streams."""
         self.door.check_again(caller)
         span = tracing.span("speech", characters=len(text), voice=options.get("voice") or "")
-        with self._noted_refusals(), self.streams.taken(caller), span:
+        with self._counted_refusals(), self._noted_refusals(), self.streams.taken(caller), span:
             yield
+
+    @contextmanager
+    def _counted_refusals(self) -> Iterator[None]:
+        """Count who is told to come back later, and why."""
+        try:
+            yield
+        except (ServerBusy, RequestRefused) as error:
+            problem = problem_of(error)
+            if problem.status in (429, 503):
+                self.metrics.refused.labels(problem.code).inc()
+            raise
 
     @contextmanager
     def _noted_refusals(self) -> Iterator[None]:
@@ -142,6 +154,10 @@ class AnswerRecord:
     def first_audio(self, after_s: float) -> None:
         """The first bytes of sound are leaving."""
         self._metrics.first_audio_s.labels(self._api).observe(after_s)
+
+    def interrupted(self) -> None:
+        """The listener wanted no more of it."""
+        self._metrics.cancelled.labels(self._api, "interrupted").inc()
 
     def ended(self, audio_s: float, reason: str) -> None:
         """The answer is over."""

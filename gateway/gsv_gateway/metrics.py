@@ -28,6 +28,9 @@ class Metrics:
             "gsv_gateway_cancelled", "Answers ended early: client left, stalled or interrupted", ("api", "reason"),
             registry=self.registry,
         )  # fmt: skip
+        self.refused = Counter(
+            "gsv_gateway_refused", "Who was told to come back later: 429 and 503", ("reason",), registry=self.registry
+        )
 
     def text(self) -> bytes:
         """In Prometheus's text format."""

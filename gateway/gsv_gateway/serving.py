@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 
 import click
@@ -12,6 +13,8 @@ from fastapi import FastAPI
 from gsv_gateway.connections import HeadInTime, TextOrBytes
 from gsv_gateway.keys import KeyStore, KeysUnreadable
 from gsv_gateway.settings import Settings, is_loopback
+
+_THIS_MACHINE = ("127.0.0.1", "::1")
 
 
 def serve(app: FastAPI, settings: Settings, drain_s: int) -> int:
@@ -44,7 +47,14 @@ def configured(app: FastAPI, settings: Settings, drain_s: int) -> uvicorn.Config
         log_config=None,
         access_log=False,
         server_header=False,
+        ws_per_message_deflate=False,  # speech does not shrink, and what is taken is counted in bytes
+        forwarded_allow_ips=believed(os.environ.get("FORWARDED_ALLOW_IPS", "")),
     )
+
+
+def believed(named: str) -> str:
+    """Whose `X-Forwarded-For` counts: that of proxies on this machine, and of those that the operator names."""
+    return "*" if named.strip() == "*" else ",".join([*_THIS_MACHINE, *filter(None, map(str.strip, named.split(",")))])
 
 
 def without_queries(record: logging.LogRecord) -> bool:

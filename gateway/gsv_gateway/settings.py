@@ -36,6 +36,8 @@ class Limits:
         body_s: Longest time for a body to arrive, in seconds.
         stall_s: How long a client may take none of its answer before it is cut off, in seconds.
         crowded_stall_s: The same where others are refused meanwhile, or half of the streams are taken.
+        rest_s: How long it may take nothing of what is left when all was spoken, in seconds.
+        unread_bytes: How much of that may be held for all clients before `crowded_stall_s` is the limit.
         streams: Answers being spoken at once, over all clients.
         share: The largest part of them that one key, or without keys one address, may have while others ask.
     """
@@ -49,6 +51,8 @@ class Limits:
     body_s: float = 30.0
     stall_s: float = 60.0
     crowded_stall_s: float = 5.0
+    rest_s: float = 600.0
+    unread_bytes: int = 256 * MIB
     streams: int = 256
     share: float = 0.75
 

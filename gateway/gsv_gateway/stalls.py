@@ -1,7 +1,8 @@
 """Clients that take nothing of their answer: for how long they may hold a stream that others want.
 
 What is sent and not taken lies in the kernel's buffers, which hold minutes of speech, so that sending alone tells
-nothing: they are asked.
+nothing: they are asked, before each piece and while one waits. A full buffer takes the next piece when a third of it is
+free, which is half a minute of samples, so that a wait alone tells nothing either.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from gsv_gateway.settings import Limits
 
 T = TypeVar("T")
 
-UNREAD = "unread"  # in the state of a request: how many bytes wait for its client
+# In the state of a request: how many bytes wait for its client, and how to hang up on it without waiting for them.
+UNREAD, ABORT = "unread", "abort"
 
-_LOOK_EVERY_S = 1.0
+_LOOK_EVERY_S = 0.25
+_SLOWEST = 0.1  # seconds of sound that must be taken in a second, by who has nothing left to play
 
 
 class ClientStalled(Exception):
@@ -25,7 +28,7 @@ class ClientStalled(Exception):
 
 
 class Stalls:
-    """Waits for clients to take what is sent: long, but not where streams are wanted.
+    """Says how long clients may take nothing: long, but not where streams are wanted.
 
     Args:
         limits: How long in each case.
@@ -57,24 +60,7 @@ class Stalls:
 
     def of(self, state: Mapping[str, Any]) -> Taking:
         """Watch the client of a request, by the state that its connection has."""
-        return Taking(self, state.get(UNREAD, lambda: 0))
-
-    async def wait(self, sending: Awaitable[None]) -> None:
-        """Wait for a client to take what is sent.
-
-        Raises:
-            ClientStalled: It did not.
-        """
-        try:
-            # Not wait_for, which loses a cancellation that comes with the result.
-            async with asyncio.timeout(self.limits.stall_s) as limit:
-                look = _Look(self.is_crowded, limit, self.limits.crowded_stall_s)
-                try:
-                    await sending
-                finally:
-                    look.end()
-        except TimeoutError:
-            raise ClientStalled from None
+        return Taking(self, state.get(UNREAD, lambda: 0), state.get(ABORT, lambda: None))
 
 
 class Taking:
@@ -83,13 +69,13 @@ class Taking:
     Args:
         stalls: For how long it may take nothing.
         unread: Counts the bytes that wait for it.
+        abort: Hangs up on it.
     """
 
-    def __init__(self, stalls: Stalls, unread: Callable[[], int]) -> None:
-        self._stalls, self._unread = stalls, unread
+    def __init__(self, stalls: Stalls, unread: Callable[[], int], abort: Callable[[], None]) -> None:
+        self._stalls, self._unread, self._abort = stalls, unread, abort
         self._sent_bytes, self._sent_s, self._left_bytes = 0, 0.0, 0
-        self._began_s: float | None = None  # nothing can be taken before something is sent
-        self._took_s = 0.0
+        self._plays_until_s: float | None = None  # until when it can play what it took
 
     async def hand(
         self, send: Callable[[T], Awaitable[None]], message: T, num_bytes: int = 0, until_s: float = 0.0
@@ -103,35 +89,55 @@ class Taking:
             until_s: Seconds of sound that were sent when it is, so that who has enough to play need not take more.
 
         Raises:
-            ClientStalled: The client has taken nothing for too long.
+            ClientStalled: The client has taken nothing for too long, and was hung up on.
         """
-        self._look(self._unread())
-        await self._stalls.wait(send(message))
-        self._sent_bytes, self._sent_s, self._left_bytes = self._sent_bytes + num_bytes, until_s, self._unread()
+        try:
+            if self._is_stalled(may_have_all=True):
+                raise TimeoutError
+            # Not wait_for, which loses a cancellation that comes with the result.
+            async with asyncio.timeout(None) as limit:
+                looks = _Looks(self._is_stalled, limit)
+                try:
+                    await send(message)
+                finally:
+                    looks.end()
+        except TimeoutError:
+            self._abort()
+            raise ClientStalled from None
+        self._sent_bytes, self._sent_s = self._sent_bytes + num_bytes, max(self._sent_s, until_s)
+        self._left_bytes += num_bytes
 
-    def _look(self, unread: int) -> None:
-        now_s = self._stalls.clock()
-        if self._began_s is None:
-            self._began_s = self._took_s = now_s
-        elif not unread or unread < self._left_bytes or self._taken_s(unread) > now_s - self._began_s:
-            self._took_s = now_s
-        elif now_s - self._took_s > self._stalls.limit_s:
-            raise ClientStalled
+    def _is_stalled(self, *, may_have_all: bool = False) -> bool:
+        """Whether it has had nothing to play for too long; who is waited for does not have all."""
+        unread, now_s = self._unread(), self._stalls.clock()
+        if self._plays_until_s is None:  # nothing can be taken before something is sent
+            self._plays_until_s = now_s
+        self._plays_until_s = self._after(self._plays_until_s, now_s, self._left_bytes - unread)
+        self._left_bytes = unread
+        if may_have_all and not unread:
+            self._plays_until_s = max(self._plays_until_s, now_s)
+        return now_s - self._plays_until_s > self._stalls.limit_s
 
-    def _taken_s(self, unread: int) -> float:
-        """Seconds of sound that the client has taken."""
-        return self._sent_s * max(0.0, 1 - unread / self._sent_bytes) if self._sent_bytes else 0.0
+    def _after(self, plays_until_s: float, now_s: float, taken_bytes: int) -> float:
+        """Until when it can play where it has taken these; what it is late by is made up for ten times as fast."""
+        if taken_bytes <= 0:
+            return plays_until_s
+        if not self._sent_s:  # nobody knows how much sound that is
+            return max(plays_until_s, now_s)
+        taken_s = taken_bytes * self._sent_s / self._sent_bytes
+        late_s = min(max(0.0, now_s - plays_until_s), taken_s / _SLOWEST)
+        return plays_until_s + late_s + taken_s - late_s * _SLOWEST
 
 
-class _Look:
-    """Ends a timeout early where it is crowded; looks after `first_s`, then every second."""
+class _Looks:
+    """Ends a wait early where the client stalls meanwhile."""
 
-    def __init__(self, is_crowded: Callable[[], bool], limit: asyncio.Timeout, first_s: float) -> None:
-        self._is_crowded, self._limit, self._loop = is_crowded, limit, asyncio.get_running_loop()
-        self._next = self._loop.call_later(first_s, self._look)
+    def __init__(self, is_stalled: Callable[[], bool], limit: asyncio.Timeout) -> None:
+        self._is_stalled, self._limit, self._loop = is_stalled, limit, asyncio.get_running_loop()
+        self._next = self._loop.call_later(_LOOK_EVERY_S, self._look)
 
     def _look(self) -> None:
-        if self._is_crowded():
+        if self._is_stalled():
             self._limit.reschedule(self._loop.time())
         else:
             self._next = self._loop.call_later(_LOOK_EVERY_S, self._look)

@@ -72,8 +72,8 @@ class StreamLimit:
             self._spoken_at_once = min(spoken_at_once, self._limits.streams)
 
     def is_half_taken(self) -> bool:
-        """Whether half of what the servers speak at once is being spoken."""
-        return 2 * self.active >= self._spoken_at_once
+        """Whether half of what the servers speak at once is being spoken; one answer alone is in nobody's way."""
+        return self.active > 1 and 2 * self.active >= self._spoken_at_once
 
     def most_of(self, party: str) -> int:
         """How many streams one party may have now."""

@@ -142,11 +142,11 @@ class Running:
     def __init__(self, settings: Settings, *tritons: Any) -> None:
         clients = [AsyncClient(f"127.0.0.1:{9 + n}", retries=0, transport=each) for n, each in enumerate(tritons)]
         self.app = create_app(settings, clients)
-        self._server = uvicorn.Server(configured(self.app, replace(settings, host="127.0.0.1", port=0), drain_s=2))
-        self._thread = threading.Thread(target=self._server.run)
+        self.server = uvicorn.Server(configured(self.app, replace(settings, host="127.0.0.1", port=0), drain_s=2))
+        self._thread = threading.Thread(target=self.server.run)
         self._thread.start()
-        eventually(lambda: self._server.started)
-        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+        eventually(lambda: self.server.started)
+        self.port = self.server.servers[0].sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.http = httpx.Client(base_url=self.url, timeout=PATIENCE_S)
 
@@ -160,7 +160,7 @@ class Running:
 
     def stop(self) -> None:
         self.http.close()
-        self._server.should_exit = True
+        self.server.should_exit = True
         self._thread.join(PATIENCE_S)
 
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from gsv_client import InternalError, ServerBusy
+from gsv_gateway.keys import KeyStore
 from gsv_gateway.settings import Limits
 
 
@@ -75,6 +76,15 @@ def test_figures_count_requests_and_audio(running, eventually):
     assert 'gsv_gateway_first_audio_seconds_count{api="openai"} 1.0' in text
     assert "gsv_gateway_active_streams 0.0" in text
     assert f'gsv_gateway_audio_seconds_total{{api="openai"}} {0.1 + 0.1 + 0.1}' in text
+
+
+def test_a_refusal_is_counted_and_logged_with_its_reason(running, triton, settings, caplog):
+    _, secret = KeyStore(settings.keys_file).add("phone", requests_per_minute=1)
+    with caplog.at_level(logging.WARNING, "gsv.gateway"):
+        statuses = [running.say(headers={"Authorization": f"Bearer {secret}"}).status_code for _ in range(2)]
+    assert statuses == [200, 429]
+    assert 'gsv_gateway_refused_total{reason="rate_limit_exceeded"} 1.0' in running.http.get("/metrics").text
+    assert "refused path=/v1/audio/speech" in caplog.text
 
 
 def test_every_request_leaves_one_line_with_its_id(running, caplog, eventually):

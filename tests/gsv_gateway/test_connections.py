@@ -86,6 +86,45 @@ def test_an_answer_and_a_socket_last_as_long_as_they_last(lose_patience, connect
         live.recv(1)
 
 
+@pytest.fixture
+def unread_whole(start, triton, chunk_answer, eventually):
+    """A gateway, and a client that has read nothing of a whole answer of five minutes, which is spoken."""
+    triton.answers = [chunk_answer(0, seconds=300.0, last=True)]
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        running = start()
+        client.connect(("127.0.0.1", running.port))
+        body = b'{"model":"tts-1","input":"Hello.","response_format":"pcm","stream":false}'
+        client.sendall(b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        eventually(lambda: held(running) > 0)
+        yield running, client
+
+
+def held(running):
+    """What the gateway holds for all its connections, in bytes."""
+    connections = list(running.server.server_state.connections)
+    return sum(each.transport.get_write_buffer_size() for each in connections)
+
+
+@pytest.mark.parametrize("options", [{"rest_s": 0.02, "held_rest_s": 0.02}, {"held_rest_s": 0.02, "much_bytes": 0}])
+def test_who_does_not_take_the_end_of_an_answer_is_hung_up_on(monkeypatch, options, request, eventually):
+    for name, value in options.items():
+        monkeypatch.setattr(HeadInTime, name, value)
+    running, _ = request.getfixturevalue("unread_whole")
+    eventually(lambda: held(running) == 0)
+
+
+def test_who_takes_the_end_of_an_answer_late_has_all_of_it(monkeypatch, request):
+    monkeypatch.setattr(HeadInTime, "held_rest_s", 0.02)
+    _, client = request.getfixturevalue("unread_whole")
+    client.settimeout(PATIENCE_S)
+    head, _, body = client.recv(65_536).partition(b"\r\n\r\n")
+    assert b"200 OK" in head
+    while len(body) < 300 * 24_000 * 2:
+        body += client.recv(1 << 20)
+    assert len(body) == 300 * 24_000 * 2
+
+
 def test_what_the_other_side_has_not_taken_is_counted_wherever_it_waits():
     async def count():
         with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as other:

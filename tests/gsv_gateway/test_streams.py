@@ -95,6 +95,13 @@ def test_streams_are_half_taken_by_what_the_servers_speak_at_once(held, clock):
     assert limit.is_half_taken()
 
 
+@pytest.mark.parametrize("streams", [1, 2])
+def test_who_is_alone_at_a_small_server_is_in_nobodys_way(held, clock, streams):
+    limit = StreamLimit(Limits(streams=streams), clock)
+    held(limit, ANN)
+    assert not limit.is_half_taken()
+
+
 def test_a_share_of_nearly_nothing_is_one_stream(held, clock):
     limit = StreamLimit(Limits(streams=8, share=0.01), clock)
     held(limit, BOB)
@@ -115,6 +122,9 @@ def test_a_share_of_all_holds_nobody_back(held, clock):
         (Caller("aaaaaaaa", address="10.0.0.1"), Caller("aaaaaaaa", address="10.0.0.2"), True),
         (Caller(address="2001:db8:0:1::1"), Caller(address="2001:db8:0:1:ffff::2"), True),
         (Caller(address="2001:db8:0:1::1"), Caller(address="2001:db8:0:2::1"), False),
+        (Caller(address="::ffff:10.0.0.1"), Caller(address="::ffff:10.0.0.2"), False),
+        (Caller(address="::ffff:10.0.0.1"), Caller(address="10.0.0.1"), True),
+        (Caller(address="fe80::1%eth0"), Caller(address="fe80::2%eth0"), True),
         (Caller(address=""), Caller(address=""), True),
     ],
 )

@@ -17,7 +17,7 @@ from gsv_client import InvalidRequest, Options, SynthesisError
 from gsv_gateway.audio.formats import DEEPGRAM_FORMATS, HIGHEST_HZ, LOWEST_HZ, OPENAI_FORMATS, Format
 from gsv_gateway.audio.samples import split_speed
 from gsv_gateway.bodies import read_json
-from gsv_gateway.gateway import Gateway
+from gsv_gateway.gateway import AnswerRecord, Gateway
 from gsv_gateway.live.session import Session
 from gsv_gateway.live.socket import JsonSocket, accept, refuse, unless_client_left
 from gsv_gateway.problems import Family, RequestRefused, problem_of
@@ -75,15 +75,18 @@ def router(gateway: Gateway) -> APIRouter:
         session.ended.add_done_callback(connection.hang_up)
         try:
             with unless_client_left():
-                await _converse(connection, session, listener, socket)
+                await _converse(connection, session, listener, socket, told)
         finally:
+            outcome = session.outcome
             await session.close()
-            told.ended(session.audio_s, "done")
+            told.ended(session.audio_s, outcome)
 
     return routes
 
 
-async def _converse(connection: JsonSocket, session: Session, listener: DeepgramListener, socket: WebSocket) -> None:
+async def _converse(
+    connection: JsonSocket, session: Session, listener: DeepgramListener, socket: WebSocket, told: AnswerRecord
+) -> None:
     request_id = socket.scope["state"]["notes"]["request_id"]
     name = socket.query_params.get("model", "gpt-sovits")
     await connection.send(
@@ -97,7 +100,8 @@ async def _converse(connection: JsonSocket, session: Session, listener: Deepgram
         elif message.get("type") == "Flush":
             session.flush()
         elif message.get("type") in ("Clear", "Reset"):
-            await session.interrupt()
+            if await session.interrupt():
+                told.interrupted()
             await connection.send(type="Cleared", sequence_id=listener.next_id())
         elif message.get("type") == "Close":
             await session.finished()
@@ -137,9 +141,9 @@ class DeepgramListener:
     async def speaking(self, text: str) -> None:
         """Their clients are not told."""
 
-    async def audio(self, data: bytes) -> None:
+    async def audio(self, data: bytes, seconds: float) -> None:
         """Send sound."""
-        await self._connection.send_audio(data)
+        await self._connection.send_audio(data, seconds)
 
     async def words(self, told: dict[str, list[dict[str, Any]]]) -> None:
         """Their clients are not told."""

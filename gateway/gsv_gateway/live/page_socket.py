@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket
 from gsv_client import InvalidRequest, SynthesisError
 from gsv_gateway.access import Caller
 from gsv_gateway.bodies import checked
-from gsv_gateway.gateway import Gateway
+from gsv_gateway.gateway import AnswerRecord, Gateway
 from gsv_gateway.live.session import Session
 from gsv_gateway.live.socket import POLICY, JsonSocket, accept, unless_client_left
 from gsv_gateway.models import OWN_MODEL
@@ -49,7 +49,7 @@ def router(gateway: Gateway) -> APIRouter:
                             raise message
                         if session is None:
                             session = await _started(gateway, socket, connection, listener, message)
-                        elif not await _obeyed(message, session, connection):
+                        elif not await _obeyed(message, session, connection, told):
                             break
                     except (SynthesisError, RequestRefused) as error:
                         await listener.failed(error, fatal=session is None)
@@ -59,8 +59,9 @@ def router(gateway: Gateway) -> APIRouter:
                 await connection.close()
         finally:
             if session is not None:
+                outcome = session.outcome
                 await session.close()
-                told.ended(session.audio_s, "done")
+                told.ended(session.audio_s, outcome)
 
     return routes
 
@@ -88,7 +89,7 @@ async def _started(
     return session
 
 
-async def _obeyed(message: dict[str, Any], session: Session, connection: JsonSocket) -> bool:
+async def _obeyed(message: dict[str, Any], session: Session, connection: JsonSocket, told: AnswerRecord) -> bool:
     """Do what a message says; False where it was the last."""
     kind = message.get("type")
     if kind == "text":
@@ -99,7 +100,8 @@ async def _obeyed(message: dict[str, Any], session: Session, connection: JsonSoc
     elif kind == "flush":
         session.flush()
     elif kind == "interrupt":
-        await session.interrupt()
+        if await session.interrupt():
+            told.interrupted()
         await connection.send(type="interrupted")
     elif kind == "close":
         await session.finished()
@@ -119,9 +121,9 @@ class PageListener:
         """Tell what comes next."""
         await self._connection.send(type="speaking", text=text)
 
-    async def audio(self, data: bytes) -> None:
+    async def audio(self, data: bytes, seconds: float) -> None:
         """Send sound."""
-        await self._connection.send_audio(data)
+        await self._connection.send_audio(data, seconds)
 
     async def words(self, told: dict[str, list[dict[str, Any]]]) -> None:
         """Tell when words are said, and which were not, or twice."""

@@ -6,6 +6,7 @@ It knows no protocol: the WebSockets of Deepgram's and of our page stand before 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,7 +18,10 @@ from gsv_gateway.live.clauses import TextBuffer
 from gsv_gateway.problems import RequestRefused
 from gsv_gateway.speech_response import Wanted, encoded
 from gsv_gateway.spoken_words import SpokenWords
+from gsv_gateway.stalls import ClientStalled
 from gsv_gateway.tritons import Speech
+
+logger = logging.getLogger("gsv.gateway")
 
 HUNGRY_S = 0.6  # of sound ahead of the listener, below which clauses are not waited out
 
@@ -29,8 +33,8 @@ class Listener(Protocol):
         """Be told that this text comes next."""
         ...
 
-    async def audio(self, data: bytes) -> None:
-        """Hear."""
+    async def audio(self, data: bytes, seconds: float) -> None:
+        """Hear so many seconds of sound."""
         ...
 
     async def words(self, told: dict[str, list[dict[str, Any]]]) -> None:
@@ -101,13 +105,19 @@ class Session:
         self._due.append(None)
         self._wake()
 
-    async def interrupt(self) -> None:
-        """Stop speaking and forget what was written; the server's slot is free when this returns."""
+    async def interrupt(self) -> bool:
+        """Stop speaking and forget what was written; the server's slot is free when this returns.
+
+        Returns:
+            Whether there was anything to stop.
+        """
+        was_speaking = not self._idle.is_set()
         await self._stop()
         self._text, self._heard_until_s = TextBuffer(), 0.0
         self._due.clear()
         self._idle.set()
         self._worker = asyncio.ensure_future(self._work())
+        return was_speaking
 
     async def finished(self) -> None:
         """Speak the rest and wait until all was heard; raises what ended the session."""
@@ -128,6 +138,13 @@ class Session:
     def ended(self) -> asyncio.Future[None]:
         """Done when the listener went away or takes nothing."""
         return self._worker
+
+    @property
+    def outcome(self) -> str:
+        """How it ends if it ends now: "done", "left" in mid-speech, or "stalled"."""
+        if self._worker.done() and not self._worker.cancelled() and isinstance(self._worker.exception(), ClientStalled):
+            return "stalled"
+        return "done" if self._idle.is_set() else "left"
 
     async def _stop(self) -> None:
         self._worker.cancel()
@@ -172,14 +189,15 @@ class Session:
                 words.listen(speech)
                 await self._listener.speaking(text)
                 async for data in encoded(speech.chunks, speech.sample_rate, self._wanted):
-                    await self._listener.audio(data)
-                    self._heard_until_s = max(self._heard_until_s, self._clock()) + speech.heard_s - told_s
-                    told_s = speech.heard_s
+                    seconds, told_s = speech.heard_s - told_s, speech.heard_s
+                    self.audio_s += seconds
+                    await self._listener.audio(data, seconds)
+                    self._heard_until_s = max(self._heard_until_s, self._clock()) + seconds
                     if told := words.take():
                         await self._listener.words(told)
                 if told := words.take():
                     await self._listener.words(told)
-                self.audio_s += speech.heard_s
                 await self._listener.spoken(text, speech.heard_s)
         except (SynthesisError, RequestRefused) as error:
+            logger.warning("piece not spoken error=%s: %s", type(error).__name__, error)
             await self._listener.failed(error)

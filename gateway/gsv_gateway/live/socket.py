@@ -40,6 +40,7 @@ class JsonSocket:
 
     def __init__(self, socket: WebSocket, limits: Limits, stalls: Stalls) -> None:
         self._socket, self._limits, self._taking = socket, limits, stalls.of(socket.scope.get("state", {}))
+        self._sent_s = 0.0
 
     async def messages(self, first_within_s: float = _IDLE_S) -> AsyncIterator[dict[str, Any] | RequestRefused]:
         """Yield the objects that come, and what is wrong with a message that is none; end when nobody is there."""
@@ -62,15 +63,16 @@ class JsonSocket:
     async def send(self, **message: Any) -> None:
         """Send an object."""
         text = json.dumps(message, ensure_ascii=False)
-        await self._hand(self._socket.send_text, text)
+        await self._hand(self._socket.send_text, text, len(text))
 
-    async def send_audio(self, data: bytes) -> None:
-        """Send sound."""
-        await self._hand(self._socket.send_bytes, data)
+    async def send_audio(self, data: bytes, seconds: float) -> None:
+        """Send so many seconds of sound."""
+        self._sent_s += seconds
+        await self._hand(self._socket.send_bytes, data, len(data))
 
-    async def _hand(self, send: Callable[[T], Awaitable[None]], message: T) -> None:
+    async def _hand(self, send: Callable[[T], Awaitable[None]], message: T, num_bytes: int) -> None:
         try:
-            await self._taking.hand(send, message)
+            await self._taking.hand(send, message, num_bytes, self._sent_s)
         except RuntimeError as error:  # the connection failed at a frame that is none, and is being closed
             raise WebSocketDisconnect(1006) from error
 

@@ -76,6 +76,8 @@ def test_a_client_that_hangs_up_frees_its_stream(running, triton, chunk_answer, 
         socket.send('{"type":"Speak","text":"A long story. "}')
         eventually(lambda: triton.open == 1)
     eventually(lambda: triton.open == 0 and running.gateway.streams.active == 0)
+    told = 'gsv_gateway_cancelled_total{api="deepgram-live",reason="left"} 1.0'
+    eventually(lambda: told in running.http.get("/metrics").text)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +96,7 @@ def test_a_text_that_cannot_be_spoken_is_a_warning(running, triton):
         received(socket, "Metadata")
         socket.send('{"type":"Speak","text":"Hello. "}')
         assert received(socket, "Warning")[-1]["description"] == "full"
+    assert 'gsv_gateway_refused_total{reason="server_busy"} 1.0' in running.http.get("/metrics").text
 
 
 @pytest.mark.parametrize(

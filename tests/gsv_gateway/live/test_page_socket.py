@@ -67,9 +67,11 @@ def test_an_interrupt_is_told_when_the_stream_is_free(running, triton, chunk_ans
     with opened(running) as socket:
         socket.send('{"type":"text","text":"A long story. "}')
         eventually(lambda: triton.open == 1)
-        socket.send('{"type":"interrupt"}')
-        received(socket, "interrupted")
-        assert triton.open == 0
+        for _ in range(2):  # the second stops nothing
+            socket.send('{"type":"interrupt"}')
+            received(socket, "interrupted")
+            assert triton.open == 0
+    assert 'gsv_gateway_cancelled_total{api="live",reason="interrupted"} 1.0' in running.http.get("/metrics").text
 
 
 def test_a_close_lets_the_rest_be_heard(running):

@@ -50,7 +50,7 @@ class Ear:
     async def speaking(self, text):
         self.told.append(("speaking", text))
 
-    async def audio(self, data):
+    async def audio(self, data, seconds):
         self.told.append(("audio", len(data)))
 
     async def words(self, told):
@@ -190,7 +190,7 @@ def test_while_sound_is_ahead_a_sentence_is_waited_for():
 
 def test_a_listener_that_is_gone_ends_the_session():
     async def body(session, speaker, ear):
-        async def gone(data):
+        async def gone(data, seconds):
             raise ConnectionError("gone")
 
         ear.audio = gone
@@ -205,12 +205,12 @@ def test_an_interrupt_at_any_moment_of_sending_frees_the_stream():
     async def body(session, speaker, ear):
         reached, go = asyncio.Event(), asyncio.Event()
 
-        async def slow(data):
-            async def send():
+        async def slow(data, seconds):
+            async def send(_):
                 reached.set()
                 await go.wait()
 
-            await Stalls(Limits()).wait(send())
+            await Stalls(Limits()).of({}).hand(send, data)
 
         ear.audio = slow
         speaker.hold.clear()
