@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
+from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import LightVocoderSizes, T2SSizes
 from gsv_compress.teacher import Sentence
 
@@ -53,3 +55,13 @@ def say() -> Callable[[int], Sentence]:
 def sentences() -> list[Sentence]:
     """Twelve sentences."""
     return [sentence(seed) for seed in range(12)]
+
+
+@pytest.fixture
+def teacher(t2s_sizes: T2SSizes) -> T2S:
+    """A T2S, the weights of every layer drawn on their own."""
+    torch.manual_seed(0)
+    model = T2S(t2s_sizes).eval().requires_grad_(False)
+    for parameter in model.parameters():
+        parameter.add_(0.1 * torch.randn_like(parameter))
+    return model

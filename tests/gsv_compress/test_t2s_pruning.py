@@ -20,16 +20,6 @@ from gsv_demo.batches import Batch
 
 
 @pytest.fixture
-def teacher(t2s_sizes: T2SSizes) -> T2S:
-    """Weights of every layer drawn on their own."""
-    torch.manual_seed(0)
-    model = T2S(t2s_sizes).eval().requires_grad_(False)
-    for parameter in model.parameters():
-        parameter.add_(0.1 * torch.randn_like(parameter))
-    return model
-
-
-@pytest.fixture
 def batches(sentences: list[Sentence]) -> Sequence[Batch]:
     """What importance is measured on."""
     return list(itertools.islice(batches_of(sentences, 4, np.random.default_rng(0)), 2))

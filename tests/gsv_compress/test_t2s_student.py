@@ -8,23 +8,12 @@ import pytest
 import torch
 
 from gsv_build.modules.t2s import T2S
-from gsv_build.sizes import T2SSizes
 from gsv_compress import t2s_student
 from gsv_compress.t2s_student import agreement, distance, hidden_states, pack, shorter, teach
 from gsv_compress.teacher import Sentence
 from gsv_demo.recipe import Stage
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # tensorboard's own
-
-
-@pytest.fixture
-def teacher(t2s_sizes: T2SSizes) -> T2S:
-    """Weights of every layer drawn on their own."""
-    torch.manual_seed(0)
-    model = T2S(t2s_sizes).eval().requires_grad_(False)
-    for parameter in model.parameters():
-        parameter.add_(0.1 * torch.randn_like(parameter))
-    return model
 
 
 @pytest.mark.parametrize(
