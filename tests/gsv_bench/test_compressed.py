@@ -1,6 +1,8 @@
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from gsv_bench import compressed, compressed_stages
 from gsv_bench.compressed import FLOAT32, GOALS, SIDES
 from gsv_build.sizes import T2SSizes
@@ -44,6 +46,7 @@ def test_a_stage_is_told_beside_the_first_of_its_sides():
     assert "| T2S, a step | 12 layers, int8 | 4.0 | 4.00 | 50.0 |" in page
 
 
+@pytest.mark.slow
 def test_steps_of_whole_halved_and_pruned_networks_are_measured_at_each_precision(tmp_path: Path):
     sizes = T2SSizes(hidden=128, heads=4, layers=2, feed_forward=256, num_phones=40, vocabulary=33, bert_dim=8)
     sides = compressed_stages._t2s_sides(sizes, tmp_path)

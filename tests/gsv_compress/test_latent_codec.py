@@ -1,6 +1,7 @@
 """The codec is fitted to what the vocoder hears: directions that it hears more are written more exactly."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -44,6 +45,7 @@ def test_what_is_heard_more_weighs_more_and_what_is_not_heard_weighs_nothing():
     assert heard[3] == 0
 
 
+@pytest.mark.slow
 def test_a_codec_is_exact_where_it_is_heard_and_loses_less_with_more_bits():
     said = sentences()
     codec = fitted(said, np.diag([1.0, 0.1, 0.1, 0.01]), "w")

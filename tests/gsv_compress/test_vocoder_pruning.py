@@ -82,6 +82,7 @@ def test_one_with_too_few_channels_is_refused() -> None:
         kept_channels(replace(SIZES, upsample_channels=8), 0.3)
 
 
+@pytest.mark.slow
 def test_an_s2_with_a_pruned_vocoder_is_read_as_any_other(sentences: list[Sentence], tmp_path: Path) -> None:
     sizes = network_sizes(ModelVersion.V2, "small").sovits
     torch.manual_seed(0)

@@ -106,6 +106,7 @@ def held(running):
     return sum(each.transport.get_write_buffer_size() for each in connections)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"rest_s": 0.02, "held_rest_s": 0.02}, {"held_rest_s": 0.02, "much_bytes": 0}])
 def test_who_does_not_take_the_end_of_an_answer_is_hung_up_on(monkeypatch, options, request, eventually):
     for name, value in options.items():
@@ -114,6 +115,7 @@ def test_who_does_not_take_the_end_of_an_answer_is_hung_up_on(monkeypatch, optio
     eventually(lambda: held(running) == 0)
 
 
+@pytest.mark.slow
 def test_who_takes_the_end_of_an_answer_late_has_all_of_it(monkeypatch, request):
     monkeypatch.setattr(HeadInTime, "held_rest_s", 0.02)
     _, client = request.getfixturevalue("unread_whole")

@@ -65,6 +65,7 @@ def _look_often(monkeypatch):
     monkeypatch.setattr("gsv_gateway.stalls._LOOK_EVERY_S", 0.001)
 
 
+@pytest.mark.slow
 def test_who_plays_what_it_takes_is_waited_for_although_a_piece_waits_half_a_minute():
     assert waits(Kernel(300, PCM_BYTES_S))
     assert waits(Kernel(300, PCM_BYTES_S // 2))
@@ -78,6 +79,7 @@ def test_who_takes_nothing_or_nearly_nothing_while_a_piece_waits_is_hung_up_on(r
     assert 5.0 < kernel.now_s < 8.0
 
 
+@pytest.mark.slow
 def test_a_piece_that_waits_is_waited_for_while_nobody_is_refused_but_not_for_ever():
     assert waits(Kernel(300, 0, crowded=False))
     assert not waits(Kernel(900, 0, crowded=False))

@@ -45,6 +45,7 @@ def test_official_sizes_have_the_official_295_names_and_77606402_numbers() -> No
     assert shapes["model.ar_predict_layer.weight"] == [1025, 512]
 
 
+@pytest.mark.slow
 def test_weights_survive_both_ways_also_from_half_precision() -> None:
     weights = keys_s1.from_module(T2S(TINY))
     halves = {name: tensor.half() for name, tensor in weights.items()}

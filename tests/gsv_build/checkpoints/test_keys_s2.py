@@ -115,6 +115,7 @@ def test_what_is_written_has_every_name_that_upstream_loads(version: ModelVersio
     assert set(from_modules(modules)) == set(official_table(version))
 
 
+@pytest.mark.slow
 def test_weight_norm_is_folded_over_all_axes_but_the_first() -> None:
     sizes = tiny()
     tensors = official_tensors(sizes)
