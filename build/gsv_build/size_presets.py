@@ -66,6 +66,8 @@ def _small(version: ModelVersion) -> NetworkSizes:
             flow_layers=2,
             wavenet_layers=2,
             upsample_channels=64 if version is not ModelVersion.V2_PRO_PLUS else 96,
+            resblock_kernels=(3, 7),
+            resblock_dilations=((1, 3), (1, 3)),
         ),
         hubert=HubertSizes(hidden=64, layers=2, heads=4, feed_forward=128, conv_channels=(32,) * 7, position_kernel=32),
         bert=BertSizes(hidden=64, layers=4, heads=4, feed_forward=128),

@@ -109,7 +109,15 @@ def test_networks_written_and_read_again_are_the_same(version: ModelVersion) -> 
 
 @pytest.mark.parametrize("version", [ModelVersion.V2, ModelVersion.V2_PRO], ids=lambda version: version.value)
 def test_what_is_written_has_every_name_that_upstream_loads(version: ModelVersion) -> None:
-    sizes = replace(tiny(version), layers=6, flow_layers=4, wavenet_layers=4)
+    whole = SovitsSizes()
+    sizes = replace(
+        tiny(version),
+        layers=whole.layers,
+        flow_layers=whole.flow_layers,
+        wavenet_layers=whole.wavenet_layers,
+        resblock_kernels=whole.resblock_kernels,
+        resblock_dilations=whole.resblock_dilations,
+    )
     modules = SovitsModules.of(sizes)
     modules.acoustic.codebook = modules.quantizer.codebook
     assert set(from_modules(modules)) == set(official_table(version))
