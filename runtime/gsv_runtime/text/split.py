@@ -15,6 +15,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, pairwise
 
+from gsv_runtime.text.normalize.english_words import STATES
+
 MAX_SENTENCE_CHARACTERS = 510
 MIN_SENTENCE_CHARACTERS = 5
 SHORT_OPENING_CHARACTERS = 4
@@ -36,12 +38,14 @@ _ABBREVIATION = re.compile(
     r"|\b(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\.(?=[,–—-]"
     r"| +(?:[a-z0-9]|Jan|Feb|Ma[ry]|Apr|Ju[nl]|Aug|Sep|Oct|Nov|Dec))"
     r"|\b(?:Jan|Feb|Mar|Apr|Ju[nl]|Aug|Sept?|Oct|Nov|Dec|No|pp|p|ch|ext|max|min|[Aa]pt|Ste|Rm|Bldg|Hwy)\.(?= *\d)"
+    r"|\bP\.(?= O\. ?Box)|(?:\bP\.|(?<=\bP\. ))O\.(?= ?Box)"
     r"|\bno\.(?= *\d{4})|\d\s?(?:sq|ft)\.(?= +[a-z0-9(]|,)|(?<=sq\. )(?:ft|in|mi|yd)\.(?= +[a-z(]|,)"
     r"|\d[\s-]?(?:lbs?|oz|in|yds?|mi|hrs?|mins?|secs?|yrs?|wks?|tsps?|tbsps?|qts?|gals?|kgs?)\.(?= +[a-z(]|,)"
-    r"|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|St|Ave|Blvd|Rd|[Dd]ept|(?:[A-Za-z]\.)+[A-Za-z])\.(?= +[a-z0-9]|,)"
+    r"|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|St|Ave|Blvd|Rd|[Dd]ept|Ph\.?D|[BM]\.Sc|(?:[A-Za-z]\.)+[A-Za-z])\.(?= +[a-z0-9]|,)"
 )
-_DATE_COMMA = re.compile(
-    r"\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.? \d{1,2}(?:st|nd|rd|th)?,(?= [12]\d{3}\b)"
+_INNER_COMMA = re.compile(
+    rf"[a-z],(?= (?:{'|'.join(STATES)}),? \d{{5}}\b)"
+    r"|\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.? \d{1,2}(?:st|nd|rd|th)?,(?= [12]\d{3}\b)"
 )
 _HIDDEN = 0xE000  # private use: request text has none, see `frontend`
 _HIDE = {ord(mark): _HIDDEN + ord(mark) for mark in ".,:~?"} | {ord("—"): _HIDDEN, ord("；"): _HIDDEN + 1}
@@ -53,7 +57,7 @@ ADDED_PAUSE = "\ue100"  # begins a sentence that a pause is put before; never pa
 def _hide_inner_marks(text: str) -> str:
     """Replace marks that end nothing, such as those of abbreviations, by private ones that no method cuts at."""
     chars = list(text)
-    for found in chain(*(marks.finditer(text) for marks in (_INNER_MARK, _ABBREVIATION, _DATE_COMMA))):
+    for found in chain(*(marks.finditer(text) for marks in (_INNER_MARK, _ABBREVIATION, _INNER_COMMA))):
         chars[found.end() - 1] = chars[found.end() - 1].translate(_HIDE)
     return "".join(chars)
 

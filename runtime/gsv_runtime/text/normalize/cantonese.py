@@ -26,6 +26,7 @@ _PAIRS = (
 _TO_PATTERNS = str.maketrans({pair[0]: pair[1] for pair in _PAIRS})
 _FROM_PATTERNS = str.maketrans({pair[1]: pair[0] for pair in _PAIRS})
 _DOLLARS = re.compile(r"(?<![A-Za-z])(?:HK|港)?\$")
+_TWICE = re.compile(rf"{_DOLLARS.pattern}(?=\d[\d,.]*\s?[千萬万億亿]?(?:蚊|元|圓))")  # the sign and the word
 # Counters and units of Cantonese that Mandarin does not have, or has 二 before.
 _COUNTERS = (
     "呎|尺|吋|哩|里|磅|斤|両|蚊|毫|隻|條|歲|次|成|日|夜|晚|仔|女|房|廳|廁|層|間|個|位|碗|杯|架|張|套|對|份|包|支|枝|"
@@ -68,7 +69,9 @@ def _count(figures: str, behind: str) -> str:
 
 def normalize(text: str) -> str:
     """Cantonese text as it is said; letters are dropped: `segment` gave them to English."""
-    counted = _COUNTED.sub(lambda match: _count(match[1], text[match.end() :]), _TWO.sub("兩", _DOLLARS.sub("¥", text)))
+    counted = _COUNTED.sub(
+        lambda match: _count(match[1], text[match.end() :]), _TWO.sub("兩", _DOLLARS.sub("¥", _TWICE.sub("", text)))
+    )
     said = say(counted.translate(_TO_PATTERNS))
     for mandarin, cantonese in _UNITS:
         if mandarin not in text:

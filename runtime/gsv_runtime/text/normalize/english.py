@@ -220,6 +220,7 @@ _DATES = _rules(
     (r"(?<!\d)(\d)'(\d{1,2})(?:\"|''|(?!\d))", r"\1 foot \2 ", "'"),
 )  # fmt: skip
 
+_PERIODS = {"Y": "year", "Q": "quarter", "M": "month", "W": "week"}
 _WORDS = _rules(
     (r"(?<![A-Za-z.])([A-Za-z]+)\.(\d+)(?!\d)", _stop_before_figures, "."),
     (rf"(?i)(?<![\w.])({_alternatives(KEYS)})(?![\w'])", lambda m: KEYS[m[1].lower()]),
@@ -230,6 +231,8 @@ _WORDS = _rules(
     (r" ['‘]?n' | 'n ", " and ", "'"),
     (r"(?<=\w)'n'(?=\w)", " and ", "'"),
     (r"\bPST\b", "P S T", "P"),
+    (r"\b([YQMW])o\1\b", lambda m: f"{_PERIODS[m[1]]} over {_PERIODS[m[1]]}", "o"),
+    (r"(\d) (?=[gmLl] (?:of|long|wide|tall|high|deep|thick|away|apart)\b)", r"\1"),
     (r"(?<=\+)\s?[Dd]el\b|\b[Dd]el(?= key)", "delete", "Dd"),
     (rf"\b({'|'.join(ROMAN_AFTER_COUNT)}) {_ROMAN}\b", _roman_count),
     (rf"\b({'|'.join(ROMAN_AFTER_NAME)}) {_ROMAN}\b", _roman_ordinal),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from gsv_runtime.text.normalize import english_numbers as numbers
+from gsv_runtime.text.normalize.english_words import STATES
 
 _GROUPS = r"(?:\+\s?)?(?:\(\d{1,5}\)|\d+)(?:[ ]?[ .–-][ ]?(?:\(\d{1,5}\)|\d+))*"
 # Behind these, three figures are a code; behind the others only what is too long for a count.
@@ -27,6 +28,8 @@ _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){2,7}(?:\s?[A-Z0-9]{1,4})?
 _FLIGHT = re.compile(
     r"\b([Ff]lights? (?:(?:number|no\.) )?)(?:([A-Z]{2,3}|[A-Z]\d|\d[A-Z]) ?)?(\d{3,4})(?![\w%]|[.,:/-]\d)"
 )
+_BOX = re.compile(r"\b(P\.? ?O\.?) Box (?:No\.? ?)?(\d{1,6})(?![\d,.]\d|\w)")
+_ZIP = re.compile(rf"(?<=, )({'|'.join(STATES)}),? (\d{{5}})(?:-(\d{{4}}))?(?![\w-]|[.,]\d)")
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 _DATE = re.compile(r"(?:\d{1,2}[./-]\d{1,2}[./-]\d{4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})(?:\D.*)?")
 _ADDRESS = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}")
@@ -42,6 +45,8 @@ def codes_said(text: str) -> str:
         return text
     text = _IBAN.sub(_letters_and_figures, text)
     text = _FLIGHT.sub(lambda match: f"{match[1]}{' '.join(match[2] or '')} {numbers.digits(match[3])} ", text)
+    text = _BOX.sub(lambda match: f"P O Box {numbers.digits(match[2])} ", text)
+    text = _ZIP.sub(_state_and_zip, text)
     text = _KEYED.sub(_keyed, text)
     return _PLAIN.sub(lambda match: said(match[0]) if _is_code(match[0]) else _number(match[0]), text)
 
@@ -93,3 +98,8 @@ def _number(groups: str) -> str:
 def _letters_and_figures(match: re.Match[str]) -> str:
     groups = re.findall(r"[A-Z]+|\d+", match[0])
     return ", ".join(numbers.digits(group) if group.isdigit() else " ".join(group) for group in groups) + " "
+
+
+def _state_and_zip(match: re.Match[str]) -> str:
+    """``, CA 90210`` → , California, nine zero two one zero."""
+    return f"{STATES[match[1]]}, " + ", ".join(numbers.digits(part) for part in match.groups()[1:] if part) + " "

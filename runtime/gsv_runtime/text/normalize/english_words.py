@@ -106,6 +106,7 @@ ABBREVIATIONS = (
     (r"(\d)\s?in\.(?=\s+[a-z(]|,)", r"\1in"),
     (r"(\d)-hr\.?(?= [a-z])", r"\1-hour"),
     (rf"(\d\s?(?:sq )?(?:{_STOPPED_UNITS}))\.(?=\s+[a-z(]|\s*,)", r"\1"),
+    (r"(\d\s?ft\.?,? \d+)\s?in\.", r"\1in"),
     (r"(\d\s?ft)\.(?= +\d)", r"\1"),
     (r"\b[Vv]s\b\.?", "versus"),
     (r"\b[Aa]pprox\.", "approximately"),
@@ -156,6 +157,21 @@ SYMBOLS = {
     "≠": "does not equal", "√": "square root of", "∞": "infinity", "$": "dollars", "£": "pounds", "€": "euros",
     "¥": "yuan", "§": "section",
 }  # fmt: skip
+
+# Read by their names before a ZIP code.
+STATES = dict(
+    each.split(":")
+    for each in (
+        "AL:Alabama AK:Alaska AZ:Arizona AR:Arkansas CA:California CO:Colorado CT:Connecticut DE:Delaware FL:Florida "
+        "GA:Georgia HI:Hawaii ID:Idaho IL:Illinois IN:Indiana IA:Iowa KS:Kansas KY:Kentucky LA:Louisiana ME:Maine "
+        "MD:Maryland MA:Massachusetts MI:Michigan MN:Minnesota MS:Mississippi MO:Missouri MT:Montana NE:Nebraska "
+        "NV:Nevada NH:New_Hampshire NJ:New_Jersey NM:New_Mexico NY:New_York NC:North_Carolina ND:North_Dakota OH:Ohio "
+        "OK:Oklahoma OR:Oregon PA:Pennsylvania RI:Rhode_Island SC:South_Carolina SD:South_Dakota TN:Tennessee TX:Texas "
+        "UT:Utah VT:Vermont VA:Virginia WA:Washington WV:West_Virginia WI:Wisconsin WY:Wyoming DC:D_C"
+    )
+    .replace("_", "\u00a0")
+    .split(" ")
+)
 
 DOMAIN_NAMES = {"org": "org", "io": "I O", "ai": "A I", "edu": "E D U", "uk": "U K", "cn": "C N"}
 

@@ -120,6 +120,7 @@ _WITH_UNITS = frozenset(pattern for pattern, _ in _RULES if f"({UNIT})" in patte
 _RULES_WITHOUT_FIGURES = tuple(
     rule for rule in _RULES if any(map(rule[0].search, ("月～金", "東京～大阪", "三％", "三℃")))
 )
+_RACE = re.compile("(?<=メートル)走(?![らりるれろっ])")
 _PAUSES = re.compile(r"[：；:;／/]|\s*[—―–]+\s*|…+|‥+|・・+|\n")
 _LAUGHTER = re.compile(r"(?<![A-Za-z])[wｗ]{2,}(?![A-Za-z])")
 _SAID = re.compile(r"[A-Za-z0-9\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30fe\u3400-\u9fff、。!?,.]")
@@ -144,6 +145,7 @@ def normalize(text: str) -> str:
     for pattern, said in _RULES if _FIGURE.search(text) else _RULES_WITHOUT_FIGURES:
         if measured or pattern not in _WITH_UNITS:
             text = pattern.sub(said, text)
+    text = _RACE.sub("そう", text)
     for sign, said_sign in _SIGNS.items():
         text = text.replace(sign, said_sign)
     text = _PAUSES.sub("、", re.sub("[）)】》〉\\]}]", "、", re.sub("[（(【\\[{]", "、", text)))
