@@ -131,6 +131,7 @@ test-clients: setup ## real clients of OpenAI, Deepgram, LiveKit, Pipecat … an
 web: ## build the web client and put its modules into the gateway's page (needs npm)
 	cd web && npm install --no-audit --no-fund --silent && npm run --silent build
 	rm -f gateway/gsv_gateway/page/client/*.js && cp web/dist/*.js gateway/gsv_gateway/page/client/
+	sha256sum web/src/*.ts web/tsconfig.json gateway/gsv_gateway/page/client/*.js > web/built.sha256  # a test holds them together
 
 # Browsers get it from the gateway (--web-runtime), so that no page loads from elsewhere. 14 MB, MIT.
 ORT_WEB := onnxruntime-web@1.30.0
