@@ -18,6 +18,7 @@ import torch
 from onnx import TensorProto
 from torch import Tensor, nn
 
+from gsv_build.graphs.eight_bits import EightBits, to_eight_bits
 from gsv_build.graphs.half_precision import FLOAT32_PARTS, SCOPES, to_precision
 from gsv_build.graphs.precision import Precision
 from gsv_build.graphs.purity import impurities
@@ -93,6 +94,21 @@ def _to_precision(proto: onnx.ModelProto, precision: Precision, model: contract.
         to_precision(proto, precision, FLOAT32_PARTS.get(model.name, ()))
     except ValueError as error:
         raise ExportFailed(f"{model.name}: {error}; export it in fp32 or bf16") from None
+
+
+def round_graph(path: Path, kind: EightBits, reach: Mapping[str, float]) -> None:
+    """Round convolutions of an exported graph to 8 bits, in its file; arguments as `to_eight_bits`.
+
+    Raises:
+        ExportFailed: a module that is named has no convolution in the graph.
+    """
+    proto = onnx.load(path)
+    missing = sorted(reach.keys() - set(to_eight_bits(proto, kind, reach)))
+    if missing:
+        raise ExportFailed(
+            f"{path.parent.parent.name} has no convolution {', '.join(missing)}; run `make compress` again"
+        )
+    _save(proto, path)
 
 
 def _save(proto: onnx.ModelProto, path: Path) -> None:

@@ -18,7 +18,8 @@ from gsv_build.checkpoints import CheckpointError
 from gsv_build.checkpoints.keys_s2 import SovitsModules
 from gsv_build.checkpoints.vocoders import VocoderCheckpoint, load_vocoder
 from gsv_build.deployment import Deployment, Runtime
-from gsv_build.export import export_graph
+from gsv_build.export import export_graph, round_graph
+from gsv_build.graphs.eight_bits import DecoderQuantisation, EightBits
 from gsv_build.graphs.graph_quantisation import T2SQuantisation
 from gsv_build.graphs.precision import Precision
 from gsv_build.graphs.t2s_graphs import write_t2s_gpu_graphs, write_t2s_graphs
@@ -85,6 +86,20 @@ class Weights:
         """The vocoder in place of the s2's own, where there is one."""
         return None if self.files.vocoder is None else load_vocoder(self.files.vocoder, self.sovits.sizes)
 
+    @cached_property
+    def decoder_quantisation(self) -> DecoderQuantisation:
+        """Which convolutions of the s2 are rounded to 8 bits; none where the directory does not say.
+
+        Raises:
+            CheckpointError: the directory's file cannot be read.
+        """
+        if self.files.decoder_quantisation is None:
+            return DecoderQuantisation(EightBits.INT8)
+        try:
+            return DecoderQuantisation.read(self.files.decoder_quantisation)
+        except ValueError as error:
+            raise CheckpointError(str(error)) from None
+
     @property
     def receptive_field(self) -> ReceptiveField:
         """What flow and vocoder see."""
@@ -145,7 +160,7 @@ def stage_builds(weights: Weights, deployment: Deployment) -> list[StageBuild]:
         *(
             StageBuild(
                 model,
-                (files.sovits,),
+                _sovits_sources(files, model),
                 _sovits_writer(weights, model, name, deployment.precision_of(model)),
                 deployment.precision_of(model).value,
             )
@@ -193,7 +208,7 @@ def _vocoder_build(weights: Weights, deployment: Deployment) -> StageBuild:
     precision, found = deployment.precision_of(contract.VOCODER), weights.vocoder
     own = _sovits_writer(weights, contract.VOCODER, "vocoder", precision)
     if found is None or weights.files.vocoder is None:
-        return StageBuild(contract.VOCODER, (weights.files.sovits,), own, precision.value)
+        return StageBuild(contract.VOCODER, _sovits_sources(weights.files, contract.VOCODER), own, precision.value)
     if found.kind.model is VOCODER_SPECTRUM and deployment.model(contract.VOCODER).runtime is not Runtime.PYTHON:
         raise CheckpointError(
             f"{weights.files.vocoder} ends at a spectrum, and preset {deployment.preset} has nobody to turn it into a "
@@ -282,8 +297,17 @@ def _sovits_writer(weights: Weights, model: Model, name: str, precision: Precisi
         version = weights.sovits.sizes.version
         omit = () if version.uses_speaker_embedding else ("speaker_embedding",)
         _export(getattr(weights.sovits.module, name), model, folder, weights.sizes, precision, omit)
+        reach = weights.decoder_quantisation.reach.get(model.name, {})
+        if reach:
+            round_graph(folder / GRAPH_FILE, weights.decoder_quantisation.kind, reach)
 
     return write
+
+
+def _sovits_sources(files: WeightFiles, model: Model) -> tuple[Path, ...]:
+    """What a graph of the s2 is made from."""
+    is_decoder = model in (contract.ACOUSTIC, contract.VOCODER)
+    return (files.sovits, *([files.decoder_quantisation] if files.decoder_quantisation and is_decoder else []))
 
 
 def _require(name: str, what: str, found: int, other: str, needed: int) -> None:

@@ -22,6 +22,7 @@ HUBERT_DIRECTORY = "chinese-hubert-base"
 BERT_DIRECTORY = "chinese-roberta-wwm-ext-large"
 VOCODER_DIRECTORY = "vocoder"
 T2S_QUANTISATION_FILE = "t2s_quantisation.json"
+DECODER_QUANTISATION_FILE = "decoder_quantisation.json"
 SPEAKER_ENCODER_FILE = "sv/pretrained_eres2netv2w24s4ep4.ckpt"
 DEFAULT_DIRECTORY = Path("var/weights")
 DEFAULT_REPOSITORY = "lj1995/GPT-SoVITS"
@@ -57,6 +58,7 @@ class WeightFiles:
     speaker_encoder: Path | None
     vocoder: Path | None = None
     t2s_quantisation: Path | None = None  # which of T2S's matrices bear fewer bits
+    decoder_quantisation: Path | None = None  # which convolutions of the s2 do
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def find_weights(directory: Path, version: ModelVersion | None = None, chosen: C
     if not (base / BERT_DIRECTORY).is_dir():
         bert = None  # Chinese is then spoken with zero features
     vocoder = sovits.parent / VOCODER_DIRECTORY  # made from this s2 (gsv_compress)
-    quantisation = t2s.parent / T2S_QUANTISATION_FILE
+    quantisation, decoder = t2s.parent / T2S_QUANTISATION_FILE, sovits.parent / DECODER_QUANTISATION_FILE
     found = WeightFiles(
         t2s,
         sovits,
@@ -106,6 +108,7 @@ def find_weights(directory: Path, version: ModelVersion | None = None, chosen: C
         speaker_encoder,
         vocoder if vocoder.is_dir() else None,
         quantisation if quantisation.is_file() else None,
+        decoder if decoder.is_file() else None,
     )
     missing = [str(path) for path in vars(found).values() if path is not None and not path.exists()]
     if missing:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gsv_build.checkpoints import CheckpointError
+from gsv_build.graphs.eight_bits import EightBits
 from gsv_build.graphs.graph_quantisation import T2SPrecision
 
 LOG = logging.getLogger("gsv.compress")
@@ -40,6 +41,11 @@ def parser() -> argparse.ArgumentParser:
     )
     measures.add_argument("--precision", choices=[each.value for each in T2SPrecision], default=T2SPrecision.FP32.value,
                           help="of T2S's matrices, where they bear it")  # fmt: skip
+    measures.add_argument(
+        "--decoder-precision",
+        choices=[each.value for each in EightBits],
+        help="of the convolutions of acoustic model and HiFi-GAN, where they bear it; for GPUs (fp8: Ada, Hopper)",
+    )
     made = top.add_argument_group("lessons and training")
     made.add_argument("--references", type=Path, help="folder of clips with references.json; default: ours")
     made.add_argument("--language", choices=LANGUAGES, default="en", help="of the texts that the teacher says")
@@ -63,7 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     plan = plan_of(asked)
     if plan.is_empty:
-        command.error("nothing to do; name a measure: --vocoder, --t2s-layers, --prune or --precision")
+        command.error(
+            "nothing to do; name a measure: --vocoder, --t2s-layers, --prune, --precision or --decoder-precision"
+        )
     try:
         out = Making(plan).run()
     except (CheckpointError, ValueError) as failure:

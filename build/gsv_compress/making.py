@@ -15,14 +15,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from gsv_build.checkpoints import save_sovits, save_t2s
+from gsv_build.checkpoints import load_sovits, save_sovits, save_t2s
 from gsv_build.checkpoints.vocoders import save_vocoder
+from gsv_build.graphs.eight_bits import EightBits
 from gsv_build.graphs.graph_quantisation import BLOCK_VALUES, T2SPrecision, T2SQuantisation
 from gsv_build.modules.light_vocoder import receptive_frames
 from gsv_build.modules.t2s import T2S
 from gsv_build.stage_builds import Weights
 from gsv_build.weights import (
     BERT_DIRECTORY,
+    DECODER_QUANTISATION_FILE,
     HUBERT_DIRECTORY,
     SOVITS_FILE,
     SPEAKER_ENCODER_FILE,
@@ -33,6 +35,7 @@ from gsv_build.weights import (
     find_weights,
 )
 from gsv_compress import lessons
+from gsv_compress.decoder_calibration import calibrate
 from gsv_compress.light import light_sizes, train_light
 from gsv_compress.quantising import choose
 from gsv_compress.report import Findings, judge
@@ -73,6 +76,7 @@ class Plan:
     t2s_layers: int | None
     prune: float | None
     precision: T2SPrecision
+    decoder_precision: EightBits | None = None
 
     @property
     def changes_t2s(self) -> bool:
@@ -82,7 +86,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is asked for."""
-        return not (self.vocoder or self.changes_t2s)
+        return not (self.vocoder or self.decoder_precision or self.changes_t2s)
 
 
 def plan_of(asked: argparse.Namespace) -> Plan:
@@ -106,6 +110,7 @@ def plan_of(asked: argparse.Namespace) -> Plan:
         t2s_layers=asked.t2s_layers,
         prune=asked.prune,
         precision=T2SPrecision(asked.precision),
+        decoder_precision=EightBits(asked.decoder_precision) if asked.decoder_precision else None,
     )
 
 
@@ -150,6 +155,8 @@ class Making:
             self._make_vocoder()
         elif plan.prune:
             self._prune_vocoder(plan.prune)
+        if plan.decoder_precision:
+            self._round_decoder(plan.decoder_precision)
         if plan.changes_t2s:
             self._make_t2s()
         self._report()
@@ -196,6 +203,20 @@ class Making:
             "channels that enter": f"{sizes.upsample_channels} of {sovits.sizes.upsample_channels}"
         }
         self.findings.megabytes["vocoder"] = _megabytes(whole), _megabytes(student)
+
+    def _round_decoder(self, kind: EightBits) -> None:
+        """Say which convolutions of the new s2 bear 8 bits."""
+        modules, held_out = load_sovits(self.plan.out / SOVITS_FILE).module, self.sentences[-lessons.HELD_OUT :]
+        found, stay = calibrate(modules, kind, held_out, vocoder=not self.plan.vocoder)
+        found.write(self.plan.out / DECODER_QUANTISATION_FILE)
+        self.findings.measures[f"decoder at 8 bits ({kind.value})"] = {
+            key: value
+            for model, reach in found.reach.items()
+            for key, value in (
+                (f"{model}, convolutions rounded", len(reach)),
+                (f"{model}, those that stay, dB", [f"{name} {db:.0f}" for name, db in stay[model].items()] or "none"),
+            )
+        }
 
     def _make_t2s(self) -> None:
         """Prune, shorten, teach and quantise T2S, whichever of them is asked for."""

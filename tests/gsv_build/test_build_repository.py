@@ -15,6 +15,7 @@ from gsv_build.checkpoints import CheckpointError, load_sovits
 from gsv_build.checkpoints.vocoders import save_vocoder
 from gsv_build.checks.random_checkpoints import write_random_checkpoints
 from gsv_build.deployment import PRESETS
+from gsv_build.graphs.eight_bits import DecoderQuantisation, EightBits
 from gsv_build.graphs.graph_quantisation import T2SPrecision, T2SQuantisation
 from gsv_build.modules.light_vocoder import LightVocoder
 from gsv_build.sizes import LightVocoderSizes
@@ -228,6 +229,25 @@ def test_a_weights_directory_says_which_matrices_of_t2s_bear_fewer_bits_and_the_
     assert read_build(tmp_path)["t2s_precision"] == "int4"
     build(tmp_path, replace(CPU, t2s_quantisation=T2SQuantisation()), weights)
     assert (tmp_path / "t2s" / "1" / "t2s.onnx").read_text() == "2560 fp32"
+
+
+def test_a_weights_directory_says_which_convolutions_bear_8_bits_and_only_the_decoders_graphs_are_built_again(
+    tmp_path, weights, exported, monkeypatch
+):
+    build(tmp_path, CPU, weights)
+    exported.clear()
+    rounded = []
+    monkeypatch.setattr(stage_builds, "round_graph", lambda path, *how: rounded.append((path.name, *how)))
+    DecoderQuantisation(EightBits.FP8, {"vocoder": {"enter": 2.0}}).write(weights / "decoder_quantisation.json")
+    build(tmp_path, CPU, weights)
+    assert exported == ["acoustic", "vocoder"]
+    assert rounded == [("model.onnx", EightBits.FP8, {"enter": 2.0})]
+
+
+def test_a_damaged_list_of_convolutions_is_named(tmp_path, weights, exported):
+    (weights / "decoder_quantisation.json").write_text("{}")
+    with pytest.raises(CheckpointError, match=r"decoder_quantisation\.json is damaged"):
+        build(tmp_path, CPU, weights)
 
 
 @pytest.fixture

@@ -16,9 +16,11 @@ import pytest
 from gsv_build import checkpoints
 from gsv_build.checkpoints.vocoders import load_vocoder
 from gsv_build.checks.random_checkpoints import write_random_checkpoints
+from gsv_build.graphs.eight_bits import DecoderQuantisation
 from gsv_build.graphs.graph_quantisation import T2SQuantisation
 from gsv_build.weights import (
     BERT_DIRECTORY,
+    DECODER_QUANTISATION_FILE,
     SOVITS_FILE,
     T2S_FILE,
     T2S_QUANTISATION_FILE,
@@ -36,7 +38,8 @@ from gsv_runtime.versions import ModelVersion
 from gsv_runtime.voices.store import Voice
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]  # tensorboard's own
-ALL = "--vocoder light --t2s-layers 2 --prune 0.25 --precision int8 --lessons 3 --steps 2 --texts 1 --threads 1"
+ALL = "--vocoder light --t2s-layers 2 --prune 0.25 --precision int8 --decoder-precision int8"
+SHORT = "--lessons 3 --steps 2 --texts 1 --threads 1"
 TOKENS = 40
 
 
@@ -99,13 +102,14 @@ def test_all_measures_together_make_a_weights_directory_and_a_report_and_leave_t
     teacher, sovits = checkpoints.load_t2s(weights / T2S_FILE).sizes, checkpoints.load_sovits(weights / SOVITS_FILE)
     out = tmp_path / "out"
     asked = ["--weights", weights, "--references", weights, "--out", out, "--judges", tmp_path / "nobody"]
-    assert main([*map(str, asked), *ALL.split(), "--device", "cpu"]) == 0
+    assert main([*map(str, asked), *f"{ALL} {SHORT}".split(), "--device", "cpu"]) == 0
     assert capsys.readouterr().out.strip() == str(out)
     student = checkpoints.load_t2s(out / T2S_FILE).sizes
     assert (student.layers, student.feed_forward) == (2, 384)
     assert (teacher.layers, teacher.feed_forward) == (4, 512)
     assert load_vocoder(out / VOCODER_DIRECTORY, sovits.sizes).sizes.blocks == 8
     assert T2SQuantisation.read(out / T2S_QUANTISATION_FILE).precision.bits == 8
+    assert list(DecoderQuantisation.read(out / DECODER_QUANTISATION_FILE).reach) == ["acoustic"], "HiFi-GAN is not used"
     page = (out / "compressed.md").read_text()
     assert "layers: 2 of 4" in page
     assert "Not judged" in page
@@ -120,7 +124,7 @@ def test_nothing_to_do_is_misuse(weights: Path, tmp_path: Path, capsys: pytest.C
     with pytest.raises(SystemExit) as ended:
         main(["--weights", str(weights), "--out", str(tmp_path)])
     assert ended.value.code == 2
-    assert "--vocoder, --t2s-layers, --prune or --precision" in capsys.readouterr().err
+    assert "--vocoder, --t2s-layers, --prune, --precision or --decoder-precision" in capsys.readouterr().err
 
 
 def test_references_that_are_not_there_are_named_before_any_work(

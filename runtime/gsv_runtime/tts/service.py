@@ -35,7 +35,7 @@ from gsv_runtime.voices.opening import open_voices
 logger = logging.getLogger("gsv.tts")
 
 
-def _table(repository: Path) -> PhoneTable | None:
+def read_phone_table(repository: Path) -> PhoneTable | None:
     """What the build has learned of the voice model's tokens, if it did."""
     path = repository / contract.TTS.name / "1" / PHONE_TABLE_FILE
     if not path.is_file():
@@ -72,7 +72,7 @@ class SpeechService:
     ) -> None:
         """Serve the fine-tunes of `catalogue` and the voices in `state`, the folder of the server's state."""
         metrics = metrics or NoMetrics()
-        schedule, table = chunk_schedule(settings), _table(repository)
+        schedule, table = chunk_schedule(settings), read_phone_table(repository)
         self.cache = SpeechCache.open(settings, repository, state, metrics)
         self._errands = ThreadPoolExecutor(settings.max_streams, thread_name_prefix="tts-leases")
         models = ServedModels(
