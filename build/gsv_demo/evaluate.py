@@ -38,7 +38,7 @@ Samples = NDArray[np.float32]
 
 SOURCES = ("original", "resynthesised", "text-to-speech")
 DEFAULT_REFERENCES = Path(__file__).parent / "weights" / "references"
-DEFAULT_PLOT = Path("docs/demo-voice.png")
+DEFAULT_PLOT = Path("docs/demo-voice.webp")
 MAX_WER_LOSS = 0.15  # issue: at most this much above the original's
 _SPACE_SENTENCES, _SPACE_SEED = 12, 30_000  # for each voice, none of them evaluated
 _SEED = 1
