@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,13 @@ from gsv_build.size_presets import network_sizes
 from gsv_build.sizes import SovitsSizes
 from gsv_runtime.versions import SUPPORTED, ModelVersion
 
-TABLE = Path(__file__).parents[2] / "data" / "official-s2-tensors.tsv"
+TABLE = Path(__file__).parents[2] / "data" / "official-s2-tensors.tsv.gz"
 RUNNING_SUMS = ("inited", "cluster_size", "embed_avg")
 
 
 def official_table(version: ModelVersion) -> dict[str, tuple[int, ...]]:
     shapes = {}
-    for line in TABLE.read_text(encoding="utf-8").splitlines()[1:]:
+    for line in gzip.decompress(TABLE.read_bytes()).decode().splitlines()[1:]:
         name, *columns = line.split("\t")
         column = columns[SUPPORTED.index(version) if len(columns) > 1 else 0]
         if column != "-":

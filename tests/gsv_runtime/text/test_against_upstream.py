@@ -23,7 +23,7 @@ from gsv_runtime.text.split import split_sentences
 pytestmark = pytest.mark.slow
 
 DATA = Path(__file__).parent / "data"
-GOLDEN = json.loads((Path(__file__).parents[2] / "data/frontend-golden.json").read_text(encoding="utf-8"))
+GOLDEN = json.loads(gzip.decompress((Path(__file__).parents[2] / "data/frontend-golden.json.gz").read_bytes()))
 
 
 def stored(name):

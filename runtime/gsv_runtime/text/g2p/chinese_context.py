@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import re
 from collections.abc import Sequence
 from importlib import resources
@@ -27,7 +28,8 @@ _WON = re.compile("了(?!$|[吧吗呢啊])|第[一二三四五六七八九十]")
 @functools.cache
 def _rules() -> dict[str, list[Rule]]:
     rules: dict[str, list[Rule]] = {}
-    table = resources.files("gsv_runtime.text").joinpath("data/mandarin_context.tsv").read_text(encoding="utf-8")
+    stored = resources.files("gsv_runtime.text").joinpath("data/mandarin_context.tsv.gz").read_bytes()
+    table = gzip.decompress(stored).decode()
     for line in table.splitlines():
         if not line.startswith("#"):
             char, before, after, reading = line.split("\t")

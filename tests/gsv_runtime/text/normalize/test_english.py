@@ -1,5 +1,6 @@
 """English text as it is said."""
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from gsv_runtime.text.normalize.english import normalize
 
-GOLDEN = json.loads((Path(__file__).parents[3] / "data/frontend-golden.json").read_text(encoding="utf-8"))
+GOLDEN = json.loads(gzip.decompress((Path(__file__).parents[3] / "data/frontend-golden.json.gz").read_bytes()))
 
 # Where upstream is wrong: it invents "a.m.", spells acronyms that are words, glues and capitalises.
 UPSTREAM_WRONG = [

@@ -18,7 +18,7 @@ from gsv_runtime.text.symbols import UNKNOWN, phone_table
 pytestmark = pytest.mark.slow
 
 DATA = Path(__file__).parents[1] / "data"
-GOLDEN = json.loads((Path(__file__).parents[3] / "data/frontend-golden.json").read_text(encoding="utf-8"))
+GOLDEN = json.loads(gzip.decompress((Path(__file__).parents[3] / "data/frontend-golden.json.gz").read_bytes()))
 LANGUAGES = ("en", "ja", "ko")
 PITCH = {"[", "]", UNKNOWN}  # UNK stands where an accent phrase ends
 
