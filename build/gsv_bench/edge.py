@@ -1,8 +1,8 @@
 """A small device: how soon it speaks, in how much memory, how fast; and what tokens or latents instead of audio save.
 
 `python -m gsv_bench --only edge --json`, with a bundle of `make bundle`. Everything runs in processes of this machine:
-one that only speaks, for start and memory, and one that is server and device at once, whose processor time is counted
-for each. Audio, tokens and latents take turns; medians. What is made of them is compared with the server's own audio.
+one that only speaks, for start and memory; then a server and a device, and the processor time of each is counted.
+Audio, tokens and latents take turns; medians. What is made of them is compared with the server's own audio.
 """
 
 from __future__ import annotations
@@ -15,29 +15,28 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 
+from gsv_bench.edge_server import ServerProcess
 from gsv_client import Client
-from gsv_client.protocol import TTS_MODEL, Tensors
-from gsv_client.transport import Arrival
-from gsv_client.transport.grpc_messages import infer_request
+from gsv_gateway.audio.encodec import Encodec
 from gsv_gateway.audio.encoders import opus_encoder
 from gsv_gateway.audio.samples import Resampler, Samples
 from gsv_local.bundle import Bundle, open_bundle
-from gsv_local.clients import ADDRESS, LocalTransport
+from gsv_local.clients import ADDRESS
 from gsv_local.device import CODEC_FILE, DeviceDecoder
-from gsv_local.engine import LocalEngine
 from gsv_local.hybrid import HybridTransport
 
 TEXT = "The young woman found a good book on the table, and the children laughed."
 _OPUS_HZ = 48_000
 _OPUS_KBIT_S = (6.0, 8.0, 12.0, 16.0, 24.0, 64.0)
 _RATES_KBIT_S = (4.0, 6.0, 8.0, 12.0)
+_ENCODEC_KBIT_S = (4.5, 6.0, 9.0, 12.0)
 _SAME_DB = 200.0  # of what is the same to the last bit
 _ALONE = """
 import json, resource, sys, time
@@ -58,31 +57,6 @@ first, rest = times[0], times[1:]
 print(json.dumps({"open_s": opened_s, "first_audio_s": opened_s + first[1], "rss_mb": rss_mb,
                   "rtf": sorted(taken / audio_s for taken, _, audio_s in rest)[len(rest) // 2]}))
 """
-
-
-class _Counted:
-    """`Transport` that counts what would cross the network, and the processor time of who answers."""
-
-    encoding = "float32"
-
-    def __init__(self, engine: LocalEngine) -> None:
-        self._transport = LocalTransport(engine, owns_engine=False)
-        self.bytes, self.work_s = 0, 0.0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def stream(self, model: str, inputs: Tensors) -> Iterator[Arrival]:
-        """Answer, and count."""
-        answers = self._transport.stream(model, inputs)
-        while True:
-            began_s = time.process_time()
-            answer = next(answers, None)
-            self.work_s += time.process_time() - began_s
-            if answer is None:
-                return
-            self.bytes += infer_request(TTS_MODEL, dict(answer.response)).ByteSize()
-            yield answer
 
 
 def _alone(bundle: Path, home: Path, threads: int, rounds: int) -> dict[str, float]:
@@ -106,33 +80,31 @@ def _ways(bundle: Bundle, remote: Any, threads: int) -> dict[str, Callable[[], A
     return {"audio": lambda: remote, **hybrids}
 
 
-def _by_turns(bundle: Bundle, rounds: int, threads: int) -> dict[str, dict[str, float]]:
+def _by_turns(arguments: argparse.Namespace, bundle: Bundle, home: Path) -> dict[str, dict[str, float]]:
     """Of a second of speech: bytes, processor seconds of both sides, seconds to the first audio, and how near it is."""
-    engine = LocalEngine(bundle, max_words=0, threads=threads)
-    remote = _Counted(engine)
+    rounds, threads = arguments.edge_rounds, arguments.edge_threads
+    remote = ServerProcess(arguments.bundle, home, threads)
     ways = _ways(bundle, remote, threads)
     values: dict[str, list[tuple[float, ...]]] = {name: [] for name in ways}
     try:
         for seed in range(rounds + 1):  # the first warms up, and brings the voice
             own: Any = None
             for name, way in ways.items():
-                remote.bytes, remote.work_s = 0, 0.0
-                began_s = time.process_time()
                 client = Client(ADDRESS, transport=way())
+                began_s = time.process_time()
                 audio = client.synthesize(
                     TEXT, voice=bundle.default_voice, seed=seed, streaming="chunk", cache="off", retries=0
                 )
-                all_s = time.process_time() - began_s
+                device_s = time.process_time() - began_s
                 own = audio if own is None else own
                 near_db = spectral_nearness_db(audio.samples, own.samples)
-                seconds, first_s = audio.duration_s, audio.ttfa_s
-                pesq = pesq_of(audio.samples, own.samples, audio.sample_rate)
-                row = (remote.bytes / seconds, remote.work_s / seconds, (all_s - remote.work_s) / seconds)
-                values[name].append((*row, first_s, near_db, pesq))
+                seconds, pesq = audio.duration_s, pesq_of(audio.samples, own.samples, audio.sample_rate)
+                row = (remote.answered_bytes / seconds, remote.work_s / seconds, device_s / seconds)
+                values[name].append((*row, audio.ttfa_s, near_db, pesq))
     finally:
-        engine.close()
+        remote.end()
     found = {name: _medians(rows[1:]) for name, rows in values.items()}
-    return {**found, **_opus_rows(own)}
+    return {**found, **_opus_rows(own), **_encodec_rows(own, arguments.encodec)}
 
 
 def _medians(rows: list[tuple[float, ...]]) -> dict[str, float]:
@@ -176,20 +148,43 @@ def _opus(samples: Samples, rate_hz: int, kbit_s: float) -> tuple[bytes, Samples
         frames = [frame.to_ndarray().reshape(-1) for frame in file.decode(audio=0)]
     back = Resampler(_OPUS_HZ, rate_hz)
     heard = np.concatenate([back.feed(np.concatenate(frames).astype(np.float32)), back.finish()])
-    return data, np.pad(heard, (0, max(0, samples.size - heard.size)))[: samples.size]
+    return data, _fitted(heard, samples.size)
 
 
 def _opus_rows(audio: Any) -> dict[str, dict[str, float]]:
     """Rates of Opus beside those of the codec of latents."""
-    found = {}
-    for kbit_s in _OPUS_KBIT_S:
-        data, heard = _opus(audio.samples, audio.sample_rate, kbit_s)
-        found[f"Opus, {kbit_s:g} kbit/s"] = {
-            "bytes_per_s": len(data) / audio.duration_s,
-            "nearness_db": spectral_nearness_db(heard, audio.samples),
-            "pesq": pesq_of(heard, audio.samples, audio.sample_rate),
-        }
+    return {
+        f"Opus, {kbit_s:g} kbit/s": _row(audio, *_opus(audio.samples, audio.sample_rate, kbit_s))
+        for kbit_s in _OPUS_KBIT_S
+    }
+
+
+def _encodec_rows(audio: Any, folder: Path | None) -> dict[str, dict[str, float]]:
+    """Rates of EnCodec, if the user has its weights."""
+    if folder is None:
+        return {}
+    model, found = Encodec.open(folder), {}
+    there, back = Resampler(audio.sample_rate, model.rate_hz), Resampler(model.rate_hz, audio.sample_rate)
+    resampled = np.concatenate([there.feed(audio.samples), there.finish()])
+    for kbit_s in _ENCODEC_KBIT_S:
+        data = model.whole(resampled, round(1000 * kbit_s))
+        heard = np.concatenate([back.feed(model.decode(data)), back.finish()])
+        found[f"EnCodec, {kbit_s:g} kbit/s"] = _row(audio, data, _fitted(heard, audio.samples.size))
+        back = Resampler(model.rate_hz, audio.sample_rate)
     return found
+
+
+def _row(audio: Any, data: bytes, heard: Samples) -> dict[str, float]:
+    return {
+        "bytes_per_s": len(data) / audio.duration_s,
+        "nearness_db": spectral_nearness_db(heard, audio.samples),
+        "pesq": pesq_of(heard, audio.samples, audio.sample_rate),
+    }
+
+
+def _fitted(samples: Samples, size: int) -> Samples:
+    """As many samples, silence at the end."""
+    return np.pad(samples, (0, max(0, size - samples.size)))[:size]
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> None:
@@ -197,6 +192,7 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--bundle", type=Path, default=Path("var/bundle/voice.gsv"), help="of `make bundle`")
     group.add_argument("--edge-rounds", type=int, default=5)
     group.add_argument("--edge-threads", type=int, default=2)
+    group.add_argument("--encodec", type=Path, help="folder of `python -m gsv_build encodec`, judged beside Opus")
 
 
 def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
@@ -204,7 +200,7 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     home = Path("var/bundle/bench")
     bundle = open_bundle(arguments.bundle, home)
     alone = _alone(arguments.bundle, home, arguments.edge_threads, arguments.edge_rounds)
-    sent = _by_turns(bundle, arguments.edge_rounds, arguments.edge_threads)
+    sent = _by_turns(arguments, bundle, home)
     lines = [
         f"A process of `gsv-local`: open after {alone['open_s']:.2f} s, first audio after",
         f"{alone['first_audio_s']:.2f} s, {alone['rss_mb']:.0f} MB, RTF {alone['rtf']:.3f}.",

@@ -31,7 +31,14 @@ from gsv_runtime.contract import TTS
 from gsv_runtime.model_files import DEFAULT_REPOSITORY, LATENT_CODEC_FILE
 from gsv_runtime.tensors import Array
 from gsv_runtime.tts.codec_file import write_codec
-from gsv_runtime.tts.synthesis.latent_codec import ENTRIES, KBIT_S_PER_STAGE, MOST_STAGES, LatentCodec, nearest_sums
+from gsv_runtime.tts.synthesis.latent_codec import (
+    ENTRIES,
+    KBIT_S_PER_STAGE,
+    MOST_STAGES,
+    LatentCodec,
+    nearest_sums,
+    table_search,
+)
 
 LOG = logging.getLogger("gsv.compress")
 LANGUAGES = ("en", "zh", "ja")
@@ -43,6 +50,9 @@ _LOUDNESS = 0.3  # exponent from magnitude to what is heard, roughly
 _SILENCE = 1e-4
 _LEAST_SENSITIVITY = 1e-3  # of the mean one, so that no direction is forgotten
 _ROUNDS = 12  # of k-means
+# Columns of a frame that one table has. Held-out sentences of the demo voice, which has 96, are 2.1 dB nearer at
+# 12 kbit/s than with tables over all columns, 1.5 dB at 8, 0.4 dB farther at 4; and a search is a third of the work.
+_COLUMNS = 32
 
 
 @dataclass(frozen=True)
@@ -140,14 +150,24 @@ def fitted(sentences: Sequence[Sentence], heard: Array, weights_digest: str) -> 
 
 
 def fitted_tables(frames: Array, stages: int) -> Array:
-    """Fit one table after the other to what those before it leave; [F, K] float32 to [stages, 256, K] float32."""
+    """Fit one table after the other to those columns of what is left that hold most of it.
+
+    Args:
+        frames: [F, K] float32.
+        stages: tables to fit.
+
+    Returns:
+        [stages, 256, K] float32, zero beside the columns that a table was fitted to.
+    """
     rng = np.random.default_rng(_SEED)
-    residual, tables = frames.copy(), []
-    for _ in tqdm(range(stages), desc="tables", unit="table", mininterval=5):
-        table = _k_means(residual, rng)
+    residual, tables = frames.copy(), np.zeros((stages, ENTRIES, frames.shape[1]), dtype=np.float32)
+    for table in tqdm(tables, desc="tables", unit="table", mininterval=5):
+        energy = np.square(residual).sum(axis=0)
+        start = max(range(0, energy.size, _COLUMNS), key=lambda first: energy[first : first + _COLUMNS].sum())
+        columns = slice(start, start + _COLUMNS)
+        table[:, columns] = _k_means(np.ascontiguousarray(residual[:, columns]), rng)
         residual -= table[_nearest(residual, table)]
-        tables.append(table)
-    return np.stack(tables)
+    return tables
 
 
 def _k_means(points: Array, rng: np.random.Generator) -> Array:
@@ -167,8 +187,7 @@ def _k_means(points: Array, rng: np.random.Generator) -> Array:
 
 def _nearest(points: Array, centres: Array) -> Array:
     """The centre of each of [F, K]: [F] uint8."""
-    halves = 0.5 * np.square(centres).sum(axis=1)
-    return nearest_sums(points, centres[np.newaxis], halves[np.newaxis])[:, 0]
+    return nearest_sums(points, (table_search(centres),))[:, 0]
 
 
 def losses(codec: LatentCodec, sentences: Sequence[Sentence]) -> dict[float, float]:

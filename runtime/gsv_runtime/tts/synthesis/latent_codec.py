@@ -2,7 +2,8 @@
 
 A frame is projected to a space in which equal distances sound equally far apart, and written there as a sum of vectors,
 one from each of several tables, a byte each. Every table adds 0.4 kbit/s, and the first ones alone are a codec of fewer
-bits. A frame is written by itself, so a stream can begin anywhere and loses nothing with a lost frame but that.
+bits. Most tables are zero but for some columns, and only those are searched. A frame is written by itself, so a stream
+can begin anywhere and loses nothing with a lost frame but that.
 
 Source: Zeghidour et al. 2021, "SoundStream", for the residual quantiser. Deliberately different: it works on the
 latents of the voice model instead of learned ones; the projection comes from the vocoder's own sensitivity
@@ -12,9 +13,9 @@ latents of the voice model instead of learned ones; the projection comes from th
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,9 +59,8 @@ class LatentCodec:
         return cls(mean, enter, leave, tables, str(arrays["weights_digest"]), digest)
 
     @functools.cached_property
-    def _halves(self) -> Array:
-        """Half of each entry's length squared, [Q, 256]."""
-        return 0.5 * np.square(self.tables).sum(axis=2)
+    def _searches(self) -> tuple[TableSearch, ...]:
+        return tuple(map(table_search, self.tables))
 
     def stages_for(self, kbit_s: float) -> int:
         """Tables that come nearest to a rate; at least one."""
@@ -76,40 +76,69 @@ class LatentCodec:
         Returns:
             [F, stages] uint8.
         """
-        frames = latents.T - self.mean
-        tables, halves = self.tables[:stages], self._halves[:stages]
-        codes = [nearest_sums(block @ self.enter, tables, halves) for block in self._blocks(frames)]
-        return np.concatenate(codes) if codes else np.zeros((0, stages), dtype=np.uint8)
+        return nearest_sums(_product(latents.T - self.mean, self.enter), self._searches[:stages])
 
     def decode(self, codes: Array) -> Array:
         """Read frames from bytes; [F, stages] uint8 to [D, F] float32."""
         inner = np.zeros((codes.shape[0], self.tables.shape[2]), dtype=np.float32)
-        for stage, table in enumerate(self.tables[: codes.shape[1]]):
-            inner += table[codes[:, stage]]
-        frames = [block @ self.leave for block in self._blocks(inner)]
-        return np.asarray(np.concatenate([*frames, inner[:0] @ self.leave]).T + self.mean[:, np.newaxis], np.float32)
-
-    def _blocks(self, frames: Array) -> Iterator[Array]:
-        """Few frames at a time, so that a product is left to one thread: waiting for others takes longer than it."""
-        rows = max(1, _ONE_THREAD // self.tables[0].size)
-        return (frames[start : start + rows] for start in range(0, len(frames), rows))
+        for chosen, search in zip(codes.T, self._searches, strict=False):
+            inner[:, search.columns] += search.entries[chosen]
+        return np.asarray(_product(inner, self.leave).T + self.mean[:, np.newaxis], np.float32)
 
 
-def nearest_sums(frames: Array, tables: Array, halves: Array) -> Array:
+class TableSearch(NamedTuple):
+    """What is looked at to find the nearest entry of a table."""
+
+    columns: slice  # of a frame, outside which every entry is zero
+    entries: Array  # [E, W] float32
+    halves: Array  # [E] float32, half of each entry's length squared
+
+
+def table_search(table: Array) -> TableSearch:
+    """Prepare the search of a table, [E, K] float32."""
+    used = np.flatnonzero(table.any(axis=0))
+    columns = slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 1)
+    entries = np.ascontiguousarray(table[:, columns])
+    return TableSearch(columns, entries, 0.5 * np.square(entries).sum(axis=1))
+
+
+def nearest_sums(frames: Array, searches: Sequence[TableSearch]) -> Array:
     """Take the entry of each table that is nearest to what those before it leave of a frame.
 
     Args:
         frames: [F, K] float32.
-        tables: [Q, E, K] float32.
-        halves: [Q, E] float32, half of each entry's length squared.
+        searches: of Q tables.
 
     Returns:
         [F, Q] uint8.
     """
-    residual = frames.copy()
-    chosen = np.zeros((len(frames), len(tables)), dtype=np.uint8)
-    for stage, table in enumerate(tables):
-        nearest = (residual @ table.T - halves[stage]).argmax(axis=1)
-        residual -= table[nearest]
-        chosen[:, stage] = nearest
-    return chosen
+    residual = _stacked(frames, max(search.entries.size for search in searches))
+    chosen = np.zeros((*residual.shape[:2], len(searches)), dtype=np.uint8)
+    for stage, (columns, entries, halves) in enumerate(searches):
+        left = residual[:, :, columns]
+        nearest: Array = (np.ascontiguousarray(left) @ entries.T - halves).argmax(axis=2)
+        left -= entries[nearest]
+        chosen[:, :, stage] = nearest
+    return chosen.reshape(-1, len(searches))[: len(frames)]
+
+
+def _product(frames: Array, matrix: Array) -> Array:
+    """Multiply [F, K] by [K, N] on one thread."""
+    made = _stacked(frames, matrix.size) @ matrix
+    return made.reshape(-1, matrix.shape[1])[: len(frames)]
+
+
+def _stacked(frames: Array, multiplications: int) -> Array:
+    """Cut [F, K] into blocks [B, R, K], zeros at the end, for a product that is left to one thread.
+
+    NumPy hands the blocks to BLAS one after the other, and each is so small that it is not shared out: waiting for
+    other threads takes longer than the work.
+
+    Args:
+        frames: [F, K] float32.
+        multiplications: of a frame.
+    """
+    rows = min(max(1, _ONE_THREAD // multiplications), max(1, len(frames)))
+    blocks = np.zeros((-(-len(frames) // rows), rows, frames.shape[1]), dtype=np.float32)
+    blocks.reshape(-1, frames.shape[1])[: len(frames)] = frames
+    return blocks
