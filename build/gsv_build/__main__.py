@@ -17,6 +17,7 @@ COMMANDS = {
     "configs": ("gsv_build.configs", "write config.pbtxt of every model"),
     "build": ("gsv_build.build_repository", "export checkpoints into a model repository"),
     "bundle": ("gsv_build.bundle", "pack a built repository and its voices into one file for other programs"),
+    "encodec": ("gsv_build.encodec", "turn EnCodec's own weights into what a gateway takes as --encodec"),
     "remove": ("gsv_build.remove_model", "take a fine-tune out of a model repository"),
     "docs": ("gsv_build.wire_page", "write the tables of docs/wire.md from the contract"),
     "engines": ("gsv_build.engines", "build TensorRT engines from the exported graphs"),

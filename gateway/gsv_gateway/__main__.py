@@ -121,6 +121,13 @@ def _aliases(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> d
     help="Folder of `make web-runtime`, so that browsers can do so, too.",
 )
 @click.option(
+    "--encodec",
+    envvar="GSV_GATEWAY_ENCODEC",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    show_envvar=True,
+    help="Folder of `python -m gsv_build encodec`: EnCodec is a format, too.",
+)
+@click.option(
     "--max-streams",
     "streams",
     envvar="GSV_GATEWAY_STREAMS",
@@ -176,7 +183,7 @@ def main(drain_s: int, streams: int, share: float, stall_s: float, crowded_stall
     logger.info("gateway http://%s:%d triton=%s", settings.host, settings.port, ",".join(settings.tritons))
     try:
         app = create_app(settings)
-    except ValueError as error:  # of the bundle
+    except ValueError as error:  # of the bundle, or of EnCodec
         raise click.UsageError(str(error)) from None
     sys.exit(serve(app, settings, drain_s))
 

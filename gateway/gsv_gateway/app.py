@@ -39,7 +39,7 @@ def create_app(settings: Settings, clients: Sequence[AsyncClient] | None = None)
         clients: A client of each server, for tests.
 
     Raises:
-        ValueError: The bundle for devices is none.
+        ValueError: The bundle for devices is none, or the folder of EnCodec.
     """
     bundle = BundleFiles.of(settings.bundle) if settings.bundle else None
     gateway = Gateway(settings, clients)

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from gsv_client import AsyncClient, Options, ServerBusy
 from gsv_gateway import tracing
 from gsv_gateway.access import Caller
+from gsv_gateway.audio.encodec import Encodec
 from gsv_gateway.choices import open_choices
 from gsv_gateway.chosen_weights import ChosenWeights
 from gsv_gateway.door import Door
@@ -31,6 +32,9 @@ class Gateway:
     Args:
         settings: What the operator decided.
         clients: A client of each server; made of the settings unless given.
+
+    Raises:
+        ValueError: The folder of EnCodec has none.
     """
 
     def __init__(self, settings: Settings, clients: Sequence[AsyncClient] | None = None) -> None:
@@ -51,6 +55,7 @@ class Gateway:
             open_without_keys=settings.without_keys or is_loopback(settings.host),
             open_without_any_left=settings.without_keys,
         )
+        self.encodec = Encodec.open(settings.encodec) if settings.encodec else None
         self.stopping = False
 
     async def close(self) -> None:

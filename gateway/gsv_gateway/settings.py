@@ -78,6 +78,7 @@ class Settings:
             for theirs to be loaded, and are told whether they are.
         bundle: File of `make bundle`, of the servers' weights, whose vocoder and codec are offered to devices.
         web_runtime: Folder with onnxruntime-web's files, so that browsers can be such devices.
+        encodec: Folder of `python -m gsv_build encodec`, so that EnCodec is a format, too.
         limits: What one request may bring and take.
     """
 
@@ -95,6 +96,7 @@ class Settings:
     weights: tuple[str, ...] = OFFICIAL_WEIGHTS
     bundle: Path | None = None
     web_runtime: Path | None = None
+    encodec: Path | None = None
     limits: Limits = field(default_factory=Limits)
 
 

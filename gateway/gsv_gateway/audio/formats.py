@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gsv_gateway.audio.encodec import Encodec
 from gsv_gateway.audio.encoders import (
     AvEncoder,
     Encoder,
@@ -75,6 +76,21 @@ OPENAI_FORMATS = {
         Format("pcm", "audio/pcm;rate={rate};channels=1", OPENAI_HZ, PcmEncoder, cheap=True),
     )
 }
+
+
+ENCODEC = "encodec"  # by its name, where the operator has weights
+
+
+def encodec_format(model: Encodec, bit_rate: int) -> Format:
+    """EnCodec at a rate, bits a second."""
+    return Format(
+        ENCODEC,
+        "application/x-ecdc",
+        model.rate_hz,
+        lambda _: model.encoder(bit_rate),
+        (model.rate_hz,),
+        whole=lambda samples, _: model.whole(samples, bit_rate),
+    )
 
 
 def _vorbis(rate_hz: int) -> Encoder:

@@ -12,8 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gsv_client import Options
 from gsv_client.languages import language_named
+from gsv_gateway.audio.encodec import DEFAULT_BIT_RATE, Encodec
 from gsv_gateway.audio.encoders import OPUS_BITS, opus_encoder
-from gsv_gateway.audio.formats import HIGHEST_HZ, LOWEST_HZ, OPENAI_FORMATS, Format
+from gsv_gateway.audio.formats import ENCODEC, HIGHEST_HZ, LOWEST_HZ, OPENAI_FORMATS, Format, encodec_format
 from gsv_gateway.audio.samples import split_speed
 from gsv_gateway.problems import RequestRefused
 from gsv_gateway.speech_response import Wanted
@@ -40,7 +41,7 @@ class SpeechBody(BaseModel):
     input: str = Field(description="What to say; text or SSML.")
     voice: str | VoiceReference = Field(default="", description="A registered voice; OpenAI's names are the default.")
     instructions: str = Field(default="", max_length=MAX_INSTRUCTIONS, description="Accepted; the model takes none.")
-    response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
+    response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm", "encodec"] = "mp3"
     speed: float = Field(default=1.0, ge=0.25, le=4.0)
     stream_format: Literal["audio", "sse", "json"] = Field(
         default="audio", description="json: one object with the audio in base64, its duration and its words."
@@ -50,7 +51,9 @@ class SpeechBody(BaseModel):
     )
     stream: bool = Field(default=True, description="false: one piece with its exact length.")
     sample_rate: int = Field(default=0, description="Hz; 0: the format's, 24000 for wav and pcm.")
-    bitrate: int = Field(default=0, description="Bits a second of opus, 6000 to 510000; 0: 64000.")
+    bitrate: int = Field(
+        default=0, description="Bits a second: opus 6000 to 510000, 0 is 64000; encodec 750 to 24000, 0 is 6000."
+    )
     skip_samples: int = Field(default=0, ge=0, description="Samples of pcm that the client has: it goes on there.")
     language: Language = Field(default="auto", description="Language of the text, in any case, or a tag such as en-US.")
     seed: int | None = Field(default=None, ge=0, le=2**63 - 1, description="The same seed gives the same audio.")
@@ -73,23 +76,35 @@ class SpeechBody(BaseModel):
         """The voice, whichever way it was named."""
         return self.voice if isinstance(self.voice, str) else self.voice.id
 
-    def wanted(self) -> Wanted:
+    def wanted(self, encodec: Encodec | None = None) -> Wanted:
         """How the answer is to sound.
 
+        Args:
+            encodec: The operator's EnCodec; None: it is not offered.
+
         Raises:
-            RequestRefused: The format knows no such sample rate.
+            RequestRefused: There is no such format here, or it knows no such sample rate or bit rate.
         """
-        found = OPENAI_FORMATS[self.response_format]
+        found = self._encodec(encodec) if self.response_format == ENCODEC else OPENAI_FORMATS[self.response_format]
         rate_hz = self.sample_rate or found.default_hz
         if not LOWEST_HZ <= rate_hz <= HIGHEST_HZ or (found.rates_hz and rate_hz not in found.rates_hz):
             needed = ", ".join(map(str, found.rates_hz)) or f"{LOWEST_HZ} to {HIGHEST_HZ}"
             raise _refused("sample_rate", f"sample_rate is {rate_hz}; {found.name} needs one of {needed}")
-        if self.bitrate:
+        if self.bitrate and found.name != ENCODEC:
             found = self._at_bitrate(found)
         if self.skip_samples and (found.name != "pcm" or self.seed is None):
             message = "skip_samples goes on where a stream broke; need response_format pcm and its seed"
             raise _refused("skip_samples", message)
         return Wanted(found, rate_hz, split_speed(self.speed)[1], self.skip_samples)
+
+    def _encodec(self, model: Encodec | None) -> Format:
+        if model is None:
+            message = "this gateway has no EnCodec; its operator may start it with --encodec FOLDER; opus is there"
+            raise _refused("response_format", message)
+        low, high = model.bit_rates
+        if self.bitrate and not low <= self.bitrate <= high:
+            raise _refused("bitrate", f"bitrate is {self.bitrate} for {ENCODEC}; need {low} to {high}")
+        return encodec_format(model, self.bitrate or DEFAULT_BIT_RATE)
 
     def _at_bitrate(self, found: Format) -> Format:
         low, high = OPUS_BITS

@@ -41,7 +41,7 @@ def router(gateway: Gateway) -> APIRouter:
         caller = await gateway.caller(request)
         body = checked(SpeechBody, await read_json(request, gateway.settings.limits))
         model = await gateway.models.resolve(body.model, caller.caller_id)
-        text, wanted = gateway.check_text(body.input), body.wanted()
+        text, wanted = gateway.check_text(body.input), body.wanted(gateway.encodec)
         voice_id = await gateway.voices.resolve(body.voice_name, caller)
         spoken, told = gateway.speak(text, body.options(voice_id, model), caller), gateway.record("openai")
         if body.stream_format == "sse":

@@ -41,6 +41,12 @@ def test_mp3_is_what_is_sent_where_no_format_is_named(running):
     assert running.say().headers["content-type"] == "audio/mpeg"
 
 
+def test_encodec_is_refused_where_the_operator_has_no_weights_and_tells_what_to_do(running):
+    answer = running.say(response_format="encodec")
+    assert answer.status_code == 400
+    assert "--encodec FOLDER" in answer.json()["error"]["message"]
+
+
 def test_a_stream_has_no_length_and_a_whole_answer_an_exact_one(running):
     streamed, whole = running.say(response_format="wav"), running.say(response_format="wav", stream=False)
     assert "content-length" not in streamed.headers
