@@ -16,6 +16,7 @@ BENCHES = {
     "compressed-stages": "gsv_bench.compressed_stages",
     "concurrency": "gsv_bench.concurrency",
     "edge": "gsv_bench.edge",
+    "text-student": "gsv_bench.text_student",
     "fine-tunes": "gsv_bench.fine_tunes",
     "fleet": "gsv_bench.fleet",
     "gateway": "gsv_bench.gateway",

@@ -84,7 +84,7 @@ def build(
     weights = Weights(find_weights(directory, version, chosen))
     check_pair(weights.files, weights.t2s.sizes, weights.sovits.sizes)
     add_missing_models(repository)
-    if weights.files.bert is None:
+    if weights.files.characters is None:
         logger.warning("no BERT in %s: Chinese will be spoken with zero features, less naturally", directory)
     precision = t2s_quantisation(weights.files, deployment).precision
     stages = stage_builds(weights, deployment)

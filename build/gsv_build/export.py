@@ -30,7 +30,7 @@ OPSET = 18
 EXTERNAL_DATA_BYTES = 64 * 2**20  # heavier weights lie beside the graph, in model.onnx.data
 
 # Example lengths of dynamic axes: all different, so that none is taken for another, and above 1, which is special.
-_EXAMPLE_LENGTHS = {"B": 2, "T": 11, "P": 7, "F": 22, "N": 16_000, "C": 13}
+_EXAMPLE_LENGTHS = {"B": 2, "T": 11, "P": 7, "F": 22, "N": 16_000, "C": 13, "G": 9}
 _NARRATORS = {"torch.onnx": logging.ERROR, "onnx_ir": logging.WARNING, "onnxscript": logging.WARNING}
 _TORCH_TYPES = {"FP32": torch.float32, "INT64": torch.int64, "INT32": torch.int32, "BOOL": torch.bool}
 

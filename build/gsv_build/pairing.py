@@ -7,6 +7,7 @@ from gsv_build.checkpoints.keys_bert import bert_sizes
 from gsv_build.checkpoints.keys_hubert import hubert_sizes
 from gsv_build.checkpoints.loading import CONFIG_FILE
 from gsv_build.checkpoints.reading import read_config
+from gsv_build.checkpoints.text_students import text_student_sizes
 from gsv_build.sizes import SovitsSizes, T2SSizes
 from gsv_build.weights import WeightFiles
 from gsv_runtime.versions import ModelVersion
@@ -49,6 +50,14 @@ def _check_encoders(files: WeightFiles, t2s: T2SSizes, sovits: SovitsSizes) -> N
             f"{files.hubert} gives {hubert} features, {files.sovits.name} needs {sovits.ssl_dim}; it is another HuBERT "
             "than the voice was trained with; name the directory of the right one: make build BASE=dir"
         )
+    if files.text_student is not None:
+        width = text_student_sizes(files.text_student).bert_dim
+        if width != t2s.bert_dim:
+            raise CheckpointError(
+                f"{files.text_student} gives {width} features, {files.t2s.name} needs {t2s.bert_dim}; it is a student "
+                "of another BERT; make it again from this voice's (make compress)"
+            )
+        return
     if files.bert is None:
         return
     bert = bert_sizes(read_config(files.bert / CONFIG_FILE)).hidden

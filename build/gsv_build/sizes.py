@@ -125,6 +125,20 @@ class BertSizes:
 
 
 @dataclass(frozen=True)
+class TextStudentSizes:
+    """A student of BERT; with these sizes it has 27 MB."""
+
+    pieces: int = 10_000
+    hidden: int = 256
+    heads: int = 4
+    feed_forward: int = 1024
+    layers: int = 4
+    places: int = 4  # characters of a piece
+    max_positions: int = 512
+    bert_dim: int = 1024
+
+
+@dataclass(frozen=True)
 class SpeakerEncoderSizes:
     """ERes2NetV2."""
 

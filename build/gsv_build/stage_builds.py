@@ -16,6 +16,7 @@ from gsv_build import checkpoints
 from gsv_build.build_record import file_digest
 from gsv_build.checkpoints import CheckpointError
 from gsv_build.checkpoints.keys_s2 import SovitsModules
+from gsv_build.checkpoints.text_students import load_text_student
 from gsv_build.checkpoints.vocoders import VocoderCheckpoint, load_vocoder
 from gsv_build.deployment import Deployment, Runtime
 from gsv_build.export import export_graph, round_graph
@@ -30,8 +31,16 @@ from gsv_build.sizes import SovitsSizes, T2SSizes
 from gsv_build.weights import WeightFiles
 from gsv_runtime import contract
 from gsv_runtime.contract import Model
+from gsv_runtime.graphs.text_pieces import PIECE_FEATURES
 from gsv_runtime.graphs.vocoder_spectrum import VOCODER_SPECTRUM
-from gsv_runtime.model_files import GRAPH_FILE, SPECTRUM_GRAPH_FILE, VOCABULARY_FILE, joined_digest
+from gsv_runtime.model_files import (
+    GRAPH_FILE,
+    PIECE_GRAPH_FILE,
+    PIECE_MODEL_FILE,
+    SPECTRUM_GRAPH_FILE,
+    VOCABULARY_FILE,
+    joined_digest,
+)
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.tts.synthesis.chunking import ReceptiveField
 
@@ -127,8 +136,9 @@ class Weights:
     @property
     def facts(self) -> CheckpointFacts:
         """What the runtime must know of these checkpoints."""
-        has_bert = self.files.bert is not None
-        vocabulary = checkpoints.load_vocabulary(self.files.bert) if self.files.bert is not None else []
+        characters = self.files.characters
+        has_bert = characters is not None
+        vocabulary = checkpoints.load_vocabulary(characters) if characters is not None else []
         around = self.receptive_field
         return CheckpointFacts(
             version=self.sovits.sizes.version.value,
@@ -172,12 +182,12 @@ def stage_builds(weights: Weights, deployment: Deployment) -> list[StageBuild]:
         ),
         _vocoder_build(weights, deployment),
     ]
-    if files.bert is not None:
-        bert = files.bert
+    if files.characters is not None:
+        characters = files.characters
+        builds.append(_bert_build(weights, deployment))
         builds.append(
-            StageBuild(contract.BERT, (bert,), lambda folder: _write_bert(weights, bert, folder, precision), options)
+            StageBuild(contract.TEXT_FRONTEND, (characters,), lambda folder: _write_vocabulary(characters, folder))
         )
-        builds.append(StageBuild(contract.TEXT_FRONTEND, (bert,), lambda folder: _write_vocabulary(bert, folder)))
     if weights.sovits.sizes.version.uses_speaker_embedding:
         path = files.speaker_encoder
         if path is None:
@@ -223,6 +233,32 @@ def _vocoder_build(weights: Weights, deployment: Deployment) -> StageBuild:
 def _write_vocoder(weights: Weights, vocoder: VocoderCheckpoint, folder: Path, precision: Precision) -> None:
     file = SPECTRUM_GRAPH_FILE if vocoder.kind.model is VOCODER_SPECTRUM else GRAPH_FILE
     export_graph(vocoder.module, vocoder.kind.model, folder / file, weights.sizes, (), None, precision)
+
+
+def _bert_build(weights: Weights, deployment: Deployment) -> StageBuild:
+    """The graph of BERT, or of the student in its place."""
+    student, bert, precision = weights.files.text_student, weights.files.bert, deployment.precision
+    if student is None:
+        assert bert is not None
+        return StageBuild(
+            contract.BERT, (bert,), lambda folder: _write_bert(weights, bert, folder, precision), precision.value
+        )
+    if deployment.model(contract.BERT).runtime is not Runtime.PYTHON:
+        raise CheckpointError(
+            f"{student} reads pieces, and preset {deployment.preset} has nobody to cut text into them; build for "
+            "PRESET=cpu or cuda, or without that folder"
+        )
+    return StageBuild(
+        contract.BERT, (student,), lambda folder: _write_text_student(weights, student, folder, precision),
+        precision.value,
+    )  # fmt: skip
+
+
+def _write_text_student(weights: Weights, source: Path, folder: Path, precision: Precision) -> None:
+    student = load_text_student(source)
+    export_graph(student.module, PIECE_FEATURES, folder / PIECE_GRAPH_FILE, weights.sizes, (), None, precision)
+    (folder / PIECE_MODEL_FILE).write_bytes(student.piece_model)
+    _write_vocabulary(source, folder)
 
 
 def t2s_quantisation(files: WeightFiles, deployment: Deployment) -> T2SQuantisation:

@@ -21,6 +21,7 @@ SOVITS_FILE = "s2.pth"
 HUBERT_DIRECTORY = "chinese-hubert-base"
 BERT_DIRECTORY = "chinese-roberta-wwm-ext-large"
 VOCODER_DIRECTORY = "vocoder"
+TEXT_STUDENT_DIRECTORY = "text-student"
 T2S_QUANTISATION_FILE = "t2s_quantisation.json"
 DECODER_QUANTISATION_FILE = "decoder_quantisation.json"
 SPEAKER_ENCODER_FILE = "sv/pretrained_eres2netv2w24s4ep4.ckpt"
@@ -48,7 +49,8 @@ logger = logging.getLogger("gsv.build")
 class WeightFiles:
     """The checkpoints of one voice model.
 
-    `speaker_encoder` is for v2Pro and v2ProPlus only, BERT for Chinese. `vocoder` takes the place of the s2's own.
+    `speaker_encoder` is for v2Pro and v2ProPlus only, BERT for Chinese. `vocoder` takes the place of the s2's own,
+    `text_student` that of BERT.
     """
 
     t2s: Path
@@ -59,6 +61,12 @@ class WeightFiles:
     vocoder: Path | None = None
     t2s_quantisation: Path | None = None  # which of T2S's matrices bear fewer bits
     decoder_quantisation: Path | None = None  # which convolutions of the s2 do
+    text_student: Path | None = None
+
+    @property
+    def characters(self) -> Path | None:
+        """Directory with the vocabulary of what reads Chinese; None: nothing does."""
+        return self.text_student or self.bert
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,7 @@ def find_weights(directory: Path, version: ModelVersion | None = None, chosen: C
         bert = None  # Chinese is then spoken with zero features
     vocoder = sovits.parent / VOCODER_DIRECTORY  # made from this s2 (gsv_compress)
     quantisation, decoder = t2s.parent / T2S_QUANTISATION_FILE, sovits.parent / DECODER_QUANTISATION_FILE
+    student = directory / TEXT_STUDENT_DIRECTORY
     found = WeightFiles(
         t2s,
         sovits,
@@ -109,6 +118,7 @@ def find_weights(directory: Path, version: ModelVersion | None = None, chosen: C
         vocoder if vocoder.is_dir() else None,
         quantisation if quantisation.is_file() else None,
         decoder if decoder.is_file() else None,
+        student if student.is_dir() else None,
     )
     missing = [str(path) for path in vars(found).values() if path is not None and not path.exists()]
     if missing:

@@ -46,9 +46,15 @@ def parser() -> argparse.ArgumentParser:
         choices=[each.value for each in EightBits],
         help="of the convolutions of acoustic model and HiFi-GAN, where they bear it; for GPUs (fp8: Ada, Hopper)",
     )
+    measures.add_argument("--text-student", action="store_true",
+                          help="teach a small text encoder that takes the Chinese BERT's place")  # fmt: skip
     made = top.add_argument_group("lessons and training")
     made.add_argument("--references", type=Path, help="folder of clips with references.json; default: ours")
-    made.add_argument("--language", choices=LANGUAGES, default="en", help="of the texts that the teacher says")
+    made.add_argument(
+        "--language", choices=LANGUAGES, help="of the texts that the teacher says; default: en, zh for --text-student"
+    )
+    made.add_argument("--chinese-texts", type=Path, help="what a text student reads, a text a line; default: ours")
+    made.add_argument("--texts-read", type=int, default=4000, help="of those, how many")
     made.add_argument("--lessons", type=int, default=1200, help="texts that the teacher says")
     made.add_argument("--minutes", type=float, default=60.0, help="of training, of each student, at most")
     made.add_argument("--steps", type=int, help="of each student, at most; default by device")
@@ -70,7 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     plan = plan_of(asked)
     if plan.is_empty:
         command.error(
-            "nothing to do; name a measure: --vocoder, --t2s-layers, --prune, --precision or --decoder-precision"
+            "nothing to do; name a measure: --vocoder, --t2s-layers, --prune, --precision, --decoder-precision or "
+            "--text-student"
         )
     try:
         out = Making(plan).run()

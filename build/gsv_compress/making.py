@@ -30,6 +30,7 @@ from gsv_build.weights import (
     SPEAKER_ENCODER_FILE,
     T2S_FILE,
     T2S_QUANTISATION_FILE,
+    TEXT_STUDENT_DIRECTORY,
     VOCODER_DIRECTORY,
     Chosen,
     find_weights,
@@ -43,6 +44,7 @@ from gsv_compress.saying import NEW, OLD, say_both
 from gsv_compress.t2s_pruning import check_share, pruned
 from gsv_compress.t2s_student import agreement, batches_of, pack, shorter, teach
 from gsv_compress.teacher import Sentence, Speaker, Teacher, read_references
+from gsv_compress.text_making import TextPlan, make_text_student, spoken_alike
 from gsv_compress.vocoder_lessons import VocoderRecipe
 from gsv_compress.vocoder_pruning import heal, kept_channels, thinner
 from gsv_demo import texts
@@ -76,6 +78,9 @@ class Plan:
     t2s_layers: int | None
     prune: float | None
     precision: T2SPrecision
+    text_student: bool
+    chinese_texts: Path | None
+    texts_read: int
     decoder_precision: EightBits | None = None
 
     @property
@@ -86,19 +91,20 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is asked for."""
-        return not (self.vocoder or self.decoder_precision or self.changes_t2s)
+        return not (self.vocoder or self.decoder_precision or self.changes_t2s or self.text_student)
 
 
 def plan_of(asked: argparse.Namespace) -> Plan:
     """The plan of a command line."""
     device = asked.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    changes_speech = asked.vocoder or asked.t2s_layers or asked.prune or asked.precision != T2SPrecision.FP32.value
     return Plan(
         weights=asked.weights,
         chosen=Chosen(asked.t2s, asked.sovits, asked.base),
         out=asked.out,
         work=asked.work or asked.out.with_name(f"{asked.out.name}-work"),
         references=asked.references or OUR_REFERENCES,
-        language=asked.language,
+        language=asked.language or ("zh" if asked.text_student and not changes_speech else "en"),
         lessons=asked.lessons,
         minutes=asked.minutes,
         steps=asked.steps or _STEPS[device],
@@ -111,6 +117,9 @@ def plan_of(asked: argparse.Namespace) -> Plan:
         prune=asked.prune,
         precision=T2SPrecision(asked.precision),
         decoder_precision=EightBits(asked.decoder_precision) if asked.decoder_precision else None,
+        text_student=asked.text_student,
+        chinese_texts=asked.chinese_texts,
+        texts_read=asked.texts_read,
     )
 
 
@@ -151,6 +160,8 @@ class Making:
                 kept_channels(self.weights.sovits.sizes, plan.prune)
         plan.work.mkdir(parents=True, exist_ok=True)
         self._copy_files()
+        if plan.text_student:
+            self._make_text_student()
         if plan.vocoder:
             self._make_vocoder()
         elif plan.prune:
@@ -171,12 +182,30 @@ class Making:
                 shutil.copy2(source, out / name)
         shared = {
             HUBERT_DIRECTORY: files.hubert,
-            BERT_DIRECTORY: files.bert,
+            BERT_DIRECTORY: None if self.plan.text_student else files.bert,
+            TEXT_STUDENT_DIRECTORY: None if self.plan.text_student else files.text_student,
             SPEAKER_ENCODER_FILE: files.speaker_encoder,
         }
         for name, path in shared.items():
             if path is not None and not (out / name).exists():
                 _link(path, out / name)
+
+    def _make_text_student(self) -> None:
+        """Teach a student of BERT, and tell how alike both are."""
+        plan, version = self.plan, self.weights.sovits.sizes.version
+        text = TextPlan(plan.chinese_texts, plan.texts_read, self._stage(2e-3), plan.work, plan.device)
+        taught = make_text_student(text, self.files, version.symbols, plan.out)
+        alike = spoken_alike(taught, self.teacher, self.speakers[0], self.weights.t2s.module, plan.chinese_texts)
+        self.findings.measures["text student"] = {
+            "pieces": taught.student.sizes.pieces,
+            "channels": f"{taught.student.sizes.hidden} of {taught.teacher.sizes.hidden}",
+            "layers": f"{taught.student.sizes.layers} of {taught.teacher.sizes.layers_used}",
+            "cosine of features, mean": float(taught.cosines.mean()),
+            "cosine of features, lowest twentieth": float(np.percentile(taught.cosines, 5)),
+            "characters compared": taught.cosines.size,
+            **alike,
+        }
+        self.findings.megabytes["text encoder"] = _megabytes(taught.teacher.module), _megabytes(taught.student)
 
     def _make_vocoder(self) -> None:
         """Teach the vocoder and put it beside the s2."""
@@ -266,7 +295,9 @@ class Making:
         said = texts.held_out(plan.language, plan.texts)
         voices[NEW] = new
         speakers = {OLD: self.speakers, NEW: new.speakers(plan.references)}
-        times = say_both(voices, speakers, said, plan.language, folder, same_tokens=not plan.changes_t2s)
+        times = say_both(
+            voices, speakers, said, plan.language, folder, same_tokens=not (plan.changes_t2s or plan.text_student)
+        )
         self.findings.note_times(times)
         self.findings.judged = judge(folder, plan.judges)
         LOG.info("report written page=%s clips=%s", self.findings.write(plan.out), folder)

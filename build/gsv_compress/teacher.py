@@ -181,7 +181,7 @@ def mixed(first: Voice, second: Voice, share: float) -> Voice:
 
 
 def _frontend(files: WeightFiles, facts: CheckpointFacts) -> Callable[..., Arrays]:
-    vocabulary = checkpoints.load_vocabulary(files.bert) if files.bert is not None else []
+    vocabulary = checkpoints.load_vocabulary(files.characters) if files.characters is not None else []
     ids = {token: index for index, token in enumerate(vocabulary)} or None
     frontend = TextFrontend(ModelVersion(facts.version).symbols, ids)
 

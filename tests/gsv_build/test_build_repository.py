@@ -11,14 +11,16 @@ import pytest
 
 from gsv_build import build_record, build_repository, stage_builds
 from gsv_build.build_repository import build
-from gsv_build.checkpoints import CheckpointError, load_sovits
+from gsv_build.checkpoints import CheckpointError, load_bert, load_sovits, load_vocabulary
+from gsv_build.checkpoints.text_students import save_text_student
 from gsv_build.checkpoints.vocoders import save_vocoder
 from gsv_build.checks.random_checkpoints import write_random_checkpoints
 from gsv_build.deployment import PRESETS
 from gsv_build.graphs.eight_bits import DecoderQuantisation, EightBits
 from gsv_build.graphs.graph_quantisation import T2SPrecision, T2SQuantisation
 from gsv_build.modules.light_vocoder import LightVocoder
-from gsv_build.sizes import LightVocoderSizes
+from gsv_build.modules.text_student import TextStudent
+from gsv_build.sizes import LightVocoderSizes, TextStudentSizes
 from gsv_build.tuning import Choice, Tuning
 from gsv_build.weights import BERT_DIRECTORY, SPEAKER_ENCODER_FILE
 from gsv_runtime.contract import MODELS
@@ -273,6 +275,38 @@ def test_a_vocoder_beside_the_s2_takes_the_place_of_its_own(tmp_path, with_light
 def test_a_vocoder_that_ends_at_a_spectrum_is_not_for_a_preset_without_python(tmp_path, with_light_vocoder, exported):
     with pytest.raises(CheckpointError, match="build for PRESET=cpu or cuda"):
         build(tmp_path, PRESETS["onnx"], with_light_vocoder)
+    assert not exported
+
+
+@pytest.fixture
+def with_text_student(weights):
+    """Weights with a student in BERT's place."""
+    bert = load_bert(weights / BERT_DIRECTORY).sizes
+    vocabulary = load_vocabulary(weights / BERT_DIRECTORY)
+    sizes = TextStudentSizes(pieces=9, hidden=8, heads=2, feed_forward=16, layers=1, bert_dim=bert.hidden)
+    save_text_student(weights / "text-student", TextStudent(sizes), b"pieces", vocabulary)
+    shutil.rmtree(weights / BERT_DIRECTORY)
+    return weights
+
+
+def test_a_text_student_takes_the_place_of_bert_with_its_pieces_and_vocabulary(tmp_path, with_text_student, exported):
+    build(tmp_path, CPU, with_text_student)
+    built = tmp_path / "bert" / "1"
+    assert {path.name for path in built.iterdir()} >= {"pieces.onnx", "pieces.model", "vocab.txt"}
+    assert not (built / "model.onnx").exists()
+    assert (built / "vocab.txt").read_text() == (tmp_path / "text_frontend" / "1" / "vocab.txt").read_text()
+    assert CheckpointFacts.from_repository(tmp_path).has_bert
+
+
+def test_a_text_student_is_not_for_a_preset_without_python_and_not_for_another_voice(
+    tmp_path, with_text_student, exported
+):
+    with pytest.raises(CheckpointError, match="build for PRESET=cpu or cuda"):
+        build(tmp_path, PRESETS["onnx"], with_text_student)
+    config = with_text_student / "text-student" / "config.json"
+    config.write_text(config.read_text().replace('"bert_dim": ', '"bert_dim": 1'))
+    with pytest.raises(CheckpointError, match="it is a student of another BERT"):
+        build(tmp_path, CPU, with_text_student)
     assert not exported
 
 

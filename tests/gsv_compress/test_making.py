@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from gsv_build import checkpoints
+from gsv_build.checkpoints.text_students import load_text_student
 from gsv_build.checkpoints.vocoders import load_vocoder
 from gsv_build.checks.random_checkpoints import write_random_checkpoints
 from gsv_build.graphs.eight_bits import DecoderQuantisation
@@ -24,8 +25,10 @@ from gsv_build.weights import (
     SOVITS_FILE,
     T2S_FILE,
     T2S_QUANTISATION_FILE,
+    TEXT_STUDENT_DIRECTORY,
     VOCODER_DIRECTORY,
     WeightFiles,
+    find_weights,
 )
 from gsv_compress import making
 from gsv_compress.__main__ import main
@@ -120,11 +123,40 @@ def test_all_measures_together_make_a_weights_directory_and_a_report_and_leave_t
     assert {path: path.read_bytes() for path in before} == before, "the voice itself was changed"
 
 
+def test_a_text_student_takes_the_place_of_bert(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(making, "Teacher", StandIn)
+    monkeypatch.setitem(making._BATCH, "cpu", 2)
+    voice, out = tmp_path / "voice", tmp_path / "out"
+    write_random_checkpoints(voice, ModelVersion.V2, "small")
+    (voice / "references.json").write_text("[]")
+    texts = tmp_path / "texts.txt"
+    texts.write_text("今天天气很好。\n我们今天去公园。\n公园里的花都开了！\n", encoding="utf-8")
+    asked = ["--weights", voice, "--references", voice, "--out", out, "--judges", tmp_path, "--chinese-texts", texts]
+    short = "--text-student --steps 2 --texts 1 --threads 1 --device cpu"
+    assert main([*map(str, asked), *short.split()]) == 0
+    assert not (out / BERT_DIRECTORY).exists()
+    student, bert = load_text_student(out / TEXT_STUDENT_DIRECTORY), checkpoints.load_bert(voice / BERT_DIRECTORY)
+    assert student.sizes.bert_dim == bert.sizes.hidden
+    assert checkpoints.load_vocabulary(out / TEXT_STUDENT_DIRECTORY) == checkpoints.load_vocabulary(
+        voice / BERT_DIRECTORY
+    )
+    assert find_weights(out).characters == out / TEXT_STUDENT_DIRECTORY
+    figures = json.loads((out / "compressed.json").read_text())["measures"]["text student"]
+    assert -1 <= figures["cosine of features, mean"] <= 1
+    assert figures["likeliest token the same"] == 1.0, "the stand-in gives both the same features"
+    assert figures["sentences whose drawn tokens are all the same"] == "1 of 1"
+    shutil.rmtree(voice / BERT_DIRECTORY)
+    assert main([*map(str, asked), *short.split()]) == 1
+    assert "has no BERT to learn from" in caplog.text
+
+
 def test_nothing_to_do_is_misuse(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--weights", str(weights), "--out", str(tmp_path)])
     assert ended.value.code == 2
-    assert "--vocoder, --t2s-layers, --prune, --precision or --decoder-precision" in capsys.readouterr().err
+    assert "--decoder-precision or --text-student" in capsys.readouterr().err
 
 
 def test_references_that_are_not_there_are_named_before_any_work(

@@ -50,6 +50,8 @@ TESTED_BY = {
     "gsv_runtime/tts/reuse/sentence_reuse.py": "tests/gsv_runtime/tts/reuse/test_speech_cache.py",
     "gsv_runtime/tts/reuse/stage_answers.py": "tests/gsv_runtime/tts/reuse/test_speech_cache.py",
     "gsv_runtime/voices/cloning.py": "tests/gsv_runtime/voices/test_store.py",
+    "gsv_runtime/graphs/text_pieces.py": "tests/gsv_runtime/graphs/test_text_piece_stage.py",
+    "gsv_build/checkpoints/encodec.py": "tests/gsv_build/test_encodec.py",
     # a device's package needs graphs: all of it, before a server
     "gsv_runtime/inprocess/bundle_format.py": "tests/gsv_local/test_bundle.py",
     "gsv_runtime/inprocess/models.py": "tests/e2e/test_local.py",

@@ -13,12 +13,19 @@ from gsv_runtime.graphs.session import CPU, CUDA
 from gsv_runtime.graphs.shape_buckets import parse_shapes
 from gsv_runtime.graphs.spectral_stage import SpectralStage
 from gsv_runtime.graphs.stage import OnnxStage
+from gsv_runtime.graphs.text_piece_stage import TextPieces, TextPieceStage
+from gsv_runtime.graphs.text_pieces import PIECE_FEATURES
 from gsv_runtime.graphs.vocoder_spectrum import VOCODER_SPECTRUM
-from gsv_runtime.model_files import GRAPH_FILE, SPECTRUM_GRAPH_FILE
+from gsv_runtime.model_files import GRAPH_FILE, PIECE_GRAPH_FILE, SPECTRUM_GRAPH_FILE
 from gsv_runtime.settings import GRAPH_ENGINES, ONNX_RUNTIME, OnnxStageSettings
 
 _DEVICES = {"cpu": CPU, "cuda": CUDA}
-OpenedStage = OnnxStage | CapturedStage | SpectralStage
+OpenedStage = OnnxStage | CapturedStage | SpectralStage | TextPieceStage
+# Graphs that need somebody before or after them, by the stage whose place they take.
+_OTHER_GRAPHS = {
+    contract.VOCODER.name: (VOCODER_SPECTRUM, SPECTRUM_GRAPH_FILE),
+    contract.BERT.name: (PIECE_FEATURES, PIECE_GRAPH_FILE),
+}
 
 
 class Graph(NamedTuple):
@@ -29,15 +36,16 @@ class Graph(NamedTuple):
 
 
 def graph_of(model: Model, folder: Path) -> Graph:
-    """The graph of a stage, which need not be there; that of a vocoder may end at a spectrum.
+    """The graph of a stage, which need not be there; a vocoder's may end at a spectrum, BERT's may be a student's.
 
     Args:
         model: contract of the stage.
         folder: its version directory.
     """
-    spectrum = folder / SPECTRUM_GRAPH_FILE
-    if model is contract.VOCODER and spectrum.is_file():
-        return Graph(VOCODER_SPECTRUM, spectrum)
+    if model.name in _OTHER_GRAPHS:
+        other, file = _OTHER_GRAPHS[model.name]
+        if (folder / file).is_file():
+            return Graph(other, folder / file)
     return Graph(model, folder / GRAPH_FILE)
 
 
@@ -57,6 +65,8 @@ def open_graph(model: Model, folder: Path, settings: OnnxStageSettings) -> Opene
     if not graph.path.is_file():
         raise ValueError(f"{model.name} has no {GRAPH_FILE}; run `make build PRESET=cpu`")
     stage = open_stage(graph.model, graph.path, settings)
+    if graph.model is PIECE_FEATURES:
+        return TextPieceStage(stage, TextPieces.open(folder))
     return SpectralStage(stage) if graph.model is VOCODER_SPECTRUM else stage
 
 

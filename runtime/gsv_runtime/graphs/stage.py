@@ -19,9 +19,15 @@ from gsv_runtime.tensors import NUMPY_DTYPES, Array, Arrays
 _LARGE_BYTES = 400_000
 
 # Which axis each length input counts.
-LENGTH_AXES = {"character_lengths": "C", "token_lengths": "T", "phone_lengths": "P", "frame_lengths": "F"}
+LENGTH_AXES = {
+    "character_lengths": "C",
+    "token_lengths": "T",
+    "phone_lengths": "P",
+    "frame_lengths": "F",
+    "piece_lengths": "G",
+}
 # Sizes of the request that a stage answers before it reports ready: one second of speech.
-WARM_UP_SIZES = {"B": 1, "C": 12, "T": 25, "P": 30, "F": 50, "N": 57_600}
+WARM_UP_SIZES = {"B": 1, "C": 12, "T": 25, "P": 30, "F": 50, "N": 57_600, "G": 8}
 
 
 class OnnxStage:

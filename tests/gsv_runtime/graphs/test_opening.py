@@ -6,6 +6,8 @@ from gsv_runtime import contract
 from gsv_runtime.graphs import opening
 from gsv_runtime.graphs.opening import graph_of, open_graph
 from gsv_runtime.graphs.spectral_stage import SpectralStage
+from gsv_runtime.graphs.text_piece_stage import TextPieces, TextPieceStage
+from gsv_runtime.graphs.text_pieces import PIECE_FEATURES
 from gsv_runtime.graphs.vocoder_spectrum import VOCODER_SPECTRUM
 from gsv_runtime.settings import ONNX_RUNTIME, OnnxStageSettings
 
@@ -18,6 +20,15 @@ def test_a_vocoder_that_ends_at_a_spectrum_is_followed_by_an_inverse_fft(tmp_pat
     monkeypatch.setattr(opening, "open_stage", lambda model, path, settings: opened.append((model, path.name)))
     assert isinstance(open_graph(contract.VOCODER, tmp_path, SETTINGS), SpectralStage)
     assert opened == [(VOCODER_SPECTRUM, "spectrum.onnx")]
+
+
+def test_before_a_student_of_bert_somebody_cuts_text_into_pieces(tmp_path, monkeypatch):
+    (tmp_path / "pieces.onnx").touch()
+    opened = []
+    monkeypatch.setattr(opening, "open_stage", lambda model, path, settings: opened.append((model, path.name)))
+    monkeypatch.setattr(TextPieces, "open", lambda folder: folder)
+    assert isinstance(open_graph(contract.BERT, tmp_path, SETTINGS), TextPieceStage)
+    assert opened == [(PIECE_FEATURES, "pieces.onnx")]
 
 
 def test_another_stage_is_opened_from_its_own_graph_whatever_lies_beside_it(tmp_path):
