@@ -25,7 +25,7 @@ from gsv_runtime import contract
 from gsv_runtime.graphs.opening import OpenedStage, open_graph
 from gsv_runtime.graphs.text_piece_stage import TextPieces
 from gsv_runtime.graphs.text_pieces import PIECE_FEATURES
-from gsv_runtime.model_files import GRAPH_FILE, PIECE_GRAPH_FILE, PIECE_MODEL_FILE, VOCABULARY_FILE
+from gsv_runtime.model_files import GRAPH_FILE, PIECE_FILE, PIECE_GRAPH_FILE, VOCABULARY_FILE
 from gsv_runtime.settings import ONNX_RUNTIME, OnnxStageSettings
 from gsv_runtime.tensors import Array
 
@@ -46,8 +46,8 @@ def prepare(name: str, sizes: BertSizes, vocabulary: list[str], texts: list[str]
     torch.manual_seed(0)
     axes = {"bert_dim": sizes.hidden}
     export_graph(Bert(sizes), contract.BERT, folders["bert"] / GRAPH_FILE, axes)
-    model = train_pieces(texts, student_sizes(sizes).pieces)
-    (folders["student"] / PIECE_MODEL_FILE).write_bytes(model)
+    pieces = train_pieces(texts, student_sizes(sizes).pieces)
+    (folders["student"] / PIECE_FILE).write_text(pieces, encoding="utf-8")
     (folders["student"] / VOCABULARY_FILE).write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
     student = TextStudent(student_sizes(sizes, TextPieces.open(folders["student"]).count))
     export_graph(student, PIECE_FEATURES, folders["student"] / PIECE_GRAPH_FILE, axes)

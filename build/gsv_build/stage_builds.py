@@ -35,8 +35,8 @@ from gsv_runtime.graphs.text_pieces import PIECE_FEATURES
 from gsv_runtime.graphs.vocoder_spectrum import VOCODER_SPECTRUM
 from gsv_runtime.model_files import (
     GRAPH_FILE,
+    PIECE_FILE,
     PIECE_GRAPH_FILE,
-    PIECE_MODEL_FILE,
     SPECTRUM_GRAPH_FILE,
     VOCABULARY_FILE,
     joined_digest,
@@ -257,7 +257,7 @@ def _bert_build(weights: Weights, deployment: Deployment) -> StageBuild:
 def _write_text_student(weights: Weights, source: Path, folder: Path, precision: Precision) -> None:
     student = load_text_student(source)
     export_graph(student.module, PIECE_FEATURES, folder / PIECE_GRAPH_FILE, weights.sizes, (), None, precision)
-    (folder / PIECE_MODEL_FILE).write_bytes(student.piece_model)
+    (folder / PIECE_FILE).write_text(student.pieces, encoding="utf-8")
     _write_vocabulary(source, folder)
 
 

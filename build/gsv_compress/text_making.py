@@ -24,7 +24,7 @@ from gsv_compress.text_student import cosines, student_sizes, teach, train_piece
 from gsv_demo.recipe import Stage
 from gsv_runtime import contract
 from gsv_runtime.graphs.text_piece_stage import TextPieces
-from gsv_runtime.model_files import PIECE_MODEL_FILE, VOCABULARY_FILE
+from gsv_runtime.model_files import PIECE_FILE, VOCABULARY_FILE
 from gsv_runtime.stages import SequenceCall, Stages
 from gsv_runtime.tensors import Arrays
 from gsv_runtime.text.frontend import TextFrontend
@@ -90,8 +90,8 @@ def make_text_student(plan: TextPlan, files: WeightFiles, symbols: str, out: Pat
     sizes = student_sizes(bert.sizes, pieces.count)
     torch.manual_seed(0)
     student = teach(TextStudent(sizes), lessons, pieces, plan.stage, plan.work / "run", plan.device)
-    model = (plan.work / PIECE_MODEL_FILE).read_bytes()
-    save_text_student(out / TEXT_STUDENT_DIRECTORY, student, model, vocabulary)
+    found = (plan.work / PIECE_FILE).read_text(encoding="utf-8")
+    save_text_student(out / TEXT_STUDENT_DIRECTORY, student, found, vocabulary)
     return TaughtText(student, pieces, bert, cosines(student, kept, pieces))
 
 
@@ -101,13 +101,13 @@ def _texts(plan: TextPlan) -> list[str]:
 
 def _pieces(work: Path, lessons: Sequence[text_lessons.TextLesson], vocabulary: Sequence[str]) -> TextPieces:
     """The pieces of the lessons, found once."""
-    file = work / PIECE_MODEL_FILE
+    file = work / PIECE_FILE
     (work / VOCABULARY_FILE).write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
     if not file.exists():
         characters = [token if len(token) == 1 else "" for token in vocabulary]
         rows = ("".join(characters[index] for index in lesson.token_ids) for lesson in lessons)
         partial = file.with_suffix(".part")
-        partial.write_bytes(train_pieces(rows, student_sizes(BertSizes()).pieces))
+        partial.write_text(train_pieces(rows, student_sizes(BertSizes()).pieces), encoding="utf-8")
         partial.replace(file)
     return TextPieces.open(work)
 

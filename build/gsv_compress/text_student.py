@@ -5,7 +5,9 @@ It learns the teacher's features themselves, character by character, so T2S need
 
 from __future__ import annotations
 
-import io
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +24,7 @@ from gsv_compress.text_lessons import TextLesson
 from gsv_demo.batches import Batch, ahead
 from gsv_demo.recipe import Stage
 from gsv_demo.run import Run
-from gsv_runtime.graphs.text_piece_stage import MOST_PLACES, TextPieces
-from gsv_runtime.graphs.text_pieces import BEGIN_PIECE, END_PIECE, UNKNOWN_PIECE
+from gsv_runtime.graphs.text_piece_stage import TextPieces
 
 if TYPE_CHECKING:
     from gsv_runtime.tensors import Array
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _OFFICIAL = TextStudentSizes()
 _LEAST_HIDDEN, _HEAD = 32, 64
 _DIRECTION_WEIGHT = 0.5
+_SPECIAL = 8  # more pieces than characters: unknown, begin, end, and room
 _LEAST_VARIANCE = 1e-6
 
 
@@ -49,40 +51,26 @@ def student_sizes(bert: BertSizes, pieces: int = _OFFICIAL.pieces) -> TextStuden
     )
 
 
-def train_pieces(rows: Iterable[str], most: int) -> bytes:
-    """Find the pieces of texts.
+def train_pieces(rows: Iterable[str], most: int) -> str:
+    """Find the pieces of texts, in a process of its own: its library cannot stand beside OpenVINO.
 
     Args:
         rows: characters as the teacher knows them.
         most: pieces, at most; every character is one, too.
 
     Returns:
-        A model of SentencePiece that leaves text as it is.
-    """
-    from sentencepiece import SentencePieceTrainer
+        Lines of `text_piece_stage.parsed_pieces`.
 
-    texts = list(rows)
-    characters = len(set("".join(texts)))
-    written = io.BytesIO()
-    SentencePieceTrainer.train(
-        sentence_iterator=iter(texts),
-        model_writer=written,
-        vocab_size=max(most, characters + 8),
-        hard_vocab_limit=False,
-        model_type="unigram",
-        character_coverage=1.0,
-        max_sentencepiece_length=MOST_PLACES,
-        normalization_rule_name="identity",
-        add_dummy_prefix=False,
-        remove_extra_whitespaces=False,
-        unk_id=UNKNOWN_PIECE,
-        bos_id=BEGIN_PIECE,
-        eos_id=END_PIECE,
-        pad_id=-1,
-        num_threads=1,
-        minloglevel=2,
-    )
-    return written.getvalue()
+    Raises:
+        ValueError: there is no text, or SentencePiece failed.
+    """
+    texts = [row for row in rows if row]
+    asked = json.dumps({"texts": texts, "most": max(most, len(set("".join(texts))) + _SPECIAL)})
+    command = [sys.executable, "-m", "gsv_compress.piece_training"]
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, encoding="utf-8", check=False)
+    if done.returncode:
+        raise ValueError(f"SentencePiece found no pieces in {len(texts)} texts: {done.stderr.strip()[-300:]}")
+    return done.stdout
 
 
 def pack(lessons: Sequence[TextLesson], pieces: TextPieces) -> Batch:

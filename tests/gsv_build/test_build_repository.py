@@ -284,7 +284,7 @@ def with_text_student(weights):
     bert = load_bert(weights / BERT_DIRECTORY).sizes
     vocabulary = load_vocabulary(weights / BERT_DIRECTORY)
     sizes = TextStudentSizes(pieces=9, hidden=8, heads=2, feed_forward=16, layers=1, bert_dim=bert.hidden)
-    save_text_student(weights / "text-student", TextStudent(sizes), b"pieces", vocabulary)
+    save_text_student(weights / "text-student", TextStudent(sizes), "pieces", vocabulary)
     shutil.rmtree(weights / BERT_DIRECTORY)
     return weights
 
@@ -292,7 +292,7 @@ def with_text_student(weights):
 def test_a_text_student_takes_the_place_of_bert_with_its_pieces_and_vocabulary(tmp_path, with_text_student, exported):
     build(tmp_path, CPU, with_text_student)
     built = tmp_path / "bert" / "1"
-    assert {path.name for path in built.iterdir()} >= {"pieces.onnx", "pieces.model", "vocab.txt"}
+    assert {path.name for path in built.iterdir()} >= {"pieces.onnx", "pieces.tsv", "vocab.txt"}
     assert not (built / "model.onnx").exists()
     assert (built / "vocab.txt").read_text() == (tmp_path / "text_frontend" / "1" / "vocab.txt").read_text()
     assert CheckpointFacts.from_repository(tmp_path).has_bert

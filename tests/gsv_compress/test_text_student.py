@@ -1,6 +1,9 @@
 """A student reads pieces and gives each character the features that its teacher gives it."""
 
 import itertools
+import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from gsv_compress.text_lessons import TextLesson
 from gsv_compress.text_student import batches_of, cosines, distance, pack, student_sizes, teach, train_pieces
 from gsv_demo.recipe import Stage
 from gsv_runtime.graphs.opening import open_stage
-from gsv_runtime.graphs.text_piece_stage import TextPieces, TextPieceStage
+from gsv_runtime.graphs.text_piece_stage import TextPieces, TextPieceStage, parsed_pieces
 from gsv_runtime.graphs.text_pieces import PIECE_FEATURES
 from gsv_runtime.settings import ONNX_RUNTIME, OnnxStageSettings
 
@@ -26,9 +29,7 @@ SIZES = BertSizes(vocabulary=len(VOCABULARY), hidden=16, layers=3, heads=2, feed
 
 @pytest.fixture(scope="module")
 def pieces():
-    from sentencepiece import SentencePieceProcessor
-
-    return TextPieces(SentencePieceProcessor(model_proto=train_pieces(SENTENCES * 20, 40)), VOCABULARY)
+    return TextPieces(parsed_pieces(train_pieces(SENTENCES * 20, 40)), VOCABULARY)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,26 @@ def test_pieces_hold_several_characters_and_every_character_is_one_by_itself(pie
     assert 0 not in ids, "nothing is unknown"
     alone, *_ = pieces.cut(np.array([2, VOCABULARY.index("公"), 3]))
     assert len(alone) == 3
+
+
+def test_texts_are_cut_as_sentencepiece_cuts_them(pieces):
+    cut = """
+import json, sys
+from gsv_compress.piece_training import trained
+texts = json.load(sys.stdin)
+found = trained(texts * 20, 40)
+print(json.dumps([found.encode(text) for text in texts]))
+"""
+    done = subprocess.run(  # by itself: SentencePiece cannot stand beside OpenVINO
+        [sys.executable, "-c", cut], input=json.dumps(SENTENCES), capture_output=True, text=True, check=True
+    )
+    ours = [pieces.cut(np.array([2, *map(VOCABULARY.index, text), 3]))[0][1:-1] for text in SENTENCES]
+    assert ours == json.loads(done.stdout)
+
+
+def test_where_there_is_no_text_that_is_told():
+    with pytest.raises(ValueError, match="no pieces in 0 texts"):
+        train_pieces([""], 40)
 
 
 def test_padding_of_a_batch_changes_nothing(pieces, lessons):

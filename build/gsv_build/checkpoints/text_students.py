@@ -1,4 +1,4 @@
-"""Students of BERT in a weights directory: a folder with sizes, tensors, a piece model and BERT's vocabulary."""
+"""Students of BERT in a weights directory: a folder with sizes, tensors, pieces and BERT's vocabulary."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from gsv_build.checkpoints.keys import check_keys, float32, shapes_of
 from gsv_build.checkpoints.reading import read_config, read_tensors
 from gsv_build.modules.text_student import TextStudent
 from gsv_build.sizes import TextStudentSizes
-from gsv_runtime.model_files import PIECE_MODEL_FILE, VOCABULARY_FILE
+from gsv_runtime.model_files import PIECE_FILE, VOCABULARY_FILE
 
 CONFIG_FILE, TENSOR_FILE = "config.json", "model.safetensors"
 _KIND = "sentencepiece"
 _LARGEST = 65_536  # size in a configuration
-MAX_PIECE_MODEL_BYTES = 16 * 1024**2
+MAX_PIECE_BYTES = 16 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -30,23 +30,23 @@ class TextStudentCheckpoint:
 
     sizes: TextStudentSizes
     module: TextStudent
-    piece_model: bytes
+    pieces: str
 
 
-def save_text_student(folder: Path, student: TextStudent, piece_model: bytes, vocabulary: Sequence[str]) -> None:
+def save_text_student(folder: Path, student: TextStudent, pieces: str, vocabulary: Sequence[str]) -> None:
     """Write a student.
 
     Args:
         folder: made if need be.
         student: the network.
-        piece_model: of SentencePiece.
+        pieces: lines of `text_piece_stage.parsed_pieces`.
         vocabulary: BERT's tokens, in the order of their ids.
     """
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{TENSOR_FILE}.part"
     save_file({key: tensor.detach().half().contiguous() for key, tensor in student.state_dict().items()}, partial)
     partial.replace(folder / TENSOR_FILE)
-    (folder / PIECE_MODEL_FILE).write_bytes(piece_model)
+    (folder / PIECE_FILE).write_text(pieces, encoding="utf-8")
     (folder / VOCABULARY_FILE).write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
     config = {"text_student": _KIND, **asdict(student.sizes)}
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
@@ -83,10 +83,10 @@ def load_text_student(folder: Path) -> TextStudentCheckpoint:
         module = TextStudent(sizes)
     tensors = check_keys(read_tensors(folder / TENSOR_FILE), shapes_of(module), subject="text student")
     module.load_state_dict({key: float32(tensor) for key, tensor in tensors.items()}, assign=True)
-    model = folder / PIECE_MODEL_FILE
-    if not model.is_file() or model.stat().st_size > MAX_PIECE_MODEL_BYTES:
-        raise UnreadableCheckpoint(f"{model} is not there or has more than {MAX_PIECE_MODEL_BYTES:,} bytes")
-    return TextStudentCheckpoint(sizes, module.eval(), model.read_bytes())
+    model = folder / PIECE_FILE
+    if not model.is_file() or model.stat().st_size > MAX_PIECE_BYTES:
+        raise UnreadableCheckpoint(f"{model} is not there or has more than {MAX_PIECE_BYTES:,} bytes")
+    return TextStudentCheckpoint(sizes, module.eval(), model.read_text(encoding="utf-8"))
 
 
 def _sizes(config: dict[str, Any]) -> TextStudentSizes:

@@ -22,14 +22,14 @@ VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "你"]
 def written(tmp_path: Path) -> tuple[Path, TextStudent]:
     torch.manual_seed(0)
     student = TextStudent(SIZES).eval()
-    save_text_student(tmp_path / "text-student", student, b"pieces", VOCABULARY)
+    save_text_student(tmp_path / "text-student", student, "pieces", VOCABULARY)
     return tmp_path / "text-student", student
 
 
 def test_a_student_is_read_as_it_was_written_but_for_half_precision(written: Any) -> None:
     folder, student = written
     found = load_text_student(folder)
-    assert (found.sizes, found.piece_model) == (SIZES, b"pieces")
+    assert (found.sizes, found.pieces) == (SIZES, "pieces")
     assert load_vocabulary(folder) == VOCABULARY
     for name, tensor in student.state_dict().items():
         torch.testing.assert_close(found.module.state_dict()[name], tensor, atol=1e-3, rtol=1e-3)
@@ -54,7 +54,7 @@ def test_a_configuration_that_cannot_be_is_refused(written: Any, change: Any, to
 
 
 def test_without_its_pieces_a_student_is_refused(written: Any) -> None:
-    (written[0] / "pieces.model").unlink()
+    (written[0] / "pieces.tsv").unlink()
     assert text_student_sizes(written[0]) == SIZES
-    with pytest.raises(CheckpointError, match=r"pieces\.model is not there"):
+    with pytest.raises(CheckpointError, match=r"pieces\.tsv is not there"):
         load_text_student(written[0])

@@ -1,7 +1,5 @@
 """Characters are joined to pieces, and the graph is told which of its piece each is."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -11,24 +9,7 @@ VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "你", "好", "吗", "##们"]
 CLS, SEP, UNKNOWN = 2, 3, 1
 
 
-IDS = {"你好": 3, "吗": 4}
-
-
-class Processor:
-    """Knows one word of two characters; everything else is by itself, or unknown."""
-
-    def encode(self, text, out_type):
-        assert out_type == "immutable_proto"
-        pieces, place = [], 0
-        while place < len(text):
-            long = 2 if text[place : place + 2] == "你好" else 1
-            surface = text[place : place + long]
-            pieces.append(SimpleNamespace(id=IDS.get(surface, 0), begin=place, end=place + long))
-            place += long
-        return SimpleNamespace(pieces=pieces)
-
-    def get_piece_size(self):
-        return 5
+PIECES = [("<unk>", 0.0), ("<s>", 0.0), ("</s>", 0.0), ("你好", -1.0), ("吗", -2.0), ("好吗", -2.5)]
 
 
 class Graph:
@@ -41,7 +22,7 @@ class Graph:
 
 @pytest.fixture
 def pieces():
-    return TextPieces(Processor(), VOCABULARY)
+    return TextPieces(PIECES, VOCABULARY)
 
 
 def test_every_character_knows_its_piece_and_its_place_in_it(pieces):
@@ -69,6 +50,16 @@ def test_rows_of_a_batch_are_padded_and_have_their_own_lengths(pieces):
     assert asked["character_lengths"] is lengths
 
 
-def test_files_that_are_missing_are_told(tmp_path):
+def test_of_several_cuts_the_likeliest_is_taken(pieces):
+    ids, *_ = pieces.cut(np.array([CLS, 4, 5, 6, SEP]))
+    assert ids == [1, 3, 4, 2], "one piece that is known is likelier than an unknown character"
+    ids, *_ = pieces.cut(np.array([CLS, 5, 6, SEP]))
+    assert ids == [1, 5, 2]
+
+
+@pytest.mark.parametrize("text", [None, "", "你好\n", "你好\tmuch\n"])
+def test_files_that_are_missing_or_damaged_are_told(tmp_path, text):
+    if text is not None:
+        (tmp_path / "pieces.tsv").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match="build it again"):
         TextPieces.open(tmp_path)
