@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -11,7 +12,8 @@ import opencc
 
 
 def _lines(name: str) -> list[str]:
-    text = resources.files("gsv_runtime.text").joinpath("data", name).read_text(encoding="utf-8")
+    stored = resources.files("gsv_runtime.text").joinpath("data", name).read_bytes()
+    text = (gzip.decompress(stored) if name.endswith(".gz") else stored).decode()
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
@@ -70,8 +72,8 @@ class UpstreamWords:
 
 @functools.cache
 def upstream_words() -> UpstreamWords:
-    """Read `data/mandarin_upstream.txt`."""
-    words = _sections("mandarin_upstream.txt")
+    """Read `data/mandarin_upstream.txt.gz`."""
+    words = _sections("mandarin_upstream.txt.gz")
     return UpstreamWords(
         simplified={pair[0]: pair[1] for pair in words["simplified"]},
         readings={word: tuple(said.split(",")) for word, said in (entry.split("=") for entry in words["readings"])},

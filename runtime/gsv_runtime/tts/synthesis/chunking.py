@@ -14,7 +14,7 @@ same audio whatever runs beside it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -93,6 +93,11 @@ class Window:
     chunk: Span  # those of them that are heard
     frame_step: float  # token frames from one latent frame to the next: the speed
     last: bool
+
+    def without_past(self, field: ReceptiveField) -> Window:
+        """The same for a device that has the frames before the chunk: they are not made again."""
+        latents = Span(max(self.chunk.start - field.flow_frames, 0), self.latents.stop)
+        return replace(self, latents=latents, vocoded=Span(self.chunk.start, self.vocoded.stop))
 
     @property
     def frame_positions(self) -> Array:

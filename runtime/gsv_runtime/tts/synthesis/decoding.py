@@ -54,6 +54,7 @@ class SentenceLatents:
         facts: CheckpointFacts,
         stages: Stages,
         schedule: ChunkSchedule,
+        with_past: bool = True,
     ) -> None:
         """Prepare; no stage is called before the windows of the first `push` are asked for.
 
@@ -65,7 +66,9 @@ class SentenceLatents:
             facts: of the checkpoint.
             stages: the stages, for this request.
             schedule: where to cut.
+            with_past: whether frames before a chunk are made again, for a vocoder that sees them.
         """
+        self._with_past = with_past
         self._phones = phones
         self._global_condition = global_condition
         self._noise = NoiseFrames(noise, facts.latent_dim)
@@ -97,6 +100,7 @@ class SentenceLatents:
     def _windows(self, finished: bool) -> Iterator[tuple[Window, Array]]:
         while found := window(self._schedule, self._field, self._speed, self._next_chunk, self.tokens.size, finished):
             self._next_chunk += 1
+            found = found if self._with_past else found.without_past(self._field)
             noise = self._noise.take(found.latents.start, found.latents.stop)
             tokens, bucket = self.tokens[found.tokens.start : found.tokens.stop], self._schedule.bucket
             latents = window_latents(found, tokens, self._phones, noise, self._global_condition, self._stages, bucket)

@@ -146,7 +146,7 @@ class Pipeline:
         times_ms: dict[str, float] = {}
         for piece in pieces:
             assert isinstance(piece, TokenPiece)  # without reuse there is no other
-            latents = latents or SentenceLatents(*self._decoded_by(piece.task, request, voice, stages))
+            latents = latents or SentenceLatents(*self._decoded_by(piece.task, request, voice, stages), with_past=False)
             times_ms = added(times_ms, piece.times_ms)
             for found, frames in latents.push(piece.tokens, finished=piece.finish_reason != ""):
                 times_ms = added(times_ms, stages.take_times_ms())

@@ -61,6 +61,16 @@ def test_a_window_in_the_middle_of_a_sentence():
     assert not found.last
 
 
+def test_for_a_device_that_has_what_came_before_a_window_begins_where_the_flow_sees():
+    found = window(SCHEDULE, REACH, 1.0, 5, 1000, finished=False)
+    short = found.without_past(REACH)
+    assert short.vocoded == Span(found.chunk.start, found.vocoded.stop)
+    assert short.latents == Span(found.chunk.start - REACH.flow_frames, found.latents.stop)
+    assert (short.tokens, short.chunk) == (found.tokens, found.chunk)
+    first = window(SCHEDULE, REACH, 1.0, 0, 100, finished=False)
+    assert first.without_past(REACH) == first
+
+
 def test_tokens_that_came_too_early_change_no_window():
     for index in range(4):
         known = SCHEDULE.tokens_before_chunk(index)

@@ -181,7 +181,7 @@ def test_samples_beyond_full_scale_are_clipped(decode, make_stages):
 def test_a_device_that_is_sent_each_chunks_latents_makes_the_same_audio(decode, facts, make_stages, schedule, speed):
     expected, _ = decode(speed=speed, schedule=schedule)
     stages = make_stages(acoustic=acoustic, vocoder=vocoder)
-    latents = SentenceLatents(PHONES, CONDITION, Noise(5, 0.5), speed, facts, stages, schedule)
+    latents = SentenceLatents(PHONES, CONDITION, Noise(5, 0.5), speed, facts, stages, schedule, with_past=False)
     sent = [sent_frames(*each) for each in latents.push(np.arange(40) % 7, finished=True)]
     reader, device = LatentReader(2), ChunkVocoder(CONDITION, stages, schedule.bucket)
     pieces = [device.piece(*reader.take(frames, heard_frames)) for frames, heard_frames in sent]
