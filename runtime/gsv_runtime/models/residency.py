@@ -227,7 +227,7 @@ class Residency:
             beside = " beside the pinned ones" if pinned else ""
             raise LookupError(
                 f"model {fine_tune.name} needs {needed} bytes{beside}, and {self._limit_bytes} may be loaded; "
-                "unpin others or raise loaded_bytes"
+                "unpin others or raise model_memory"
             )
 
     def _first_to_load(self) -> _Waiting | None:

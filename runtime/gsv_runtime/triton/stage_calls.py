@@ -13,13 +13,14 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from gsv_runtime import contract, errors, tensors
+from gsv_runtime.contract import WEIGHTS_INPUT
 from gsv_runtime.server.model_processes import model_processes
 from gsv_runtime.settings import BLS_THREADS
 from gsv_runtime.stages import SequenceCall, Stages, end_sequence
 from gsv_runtime.tensors import Arrays
 from gsv_runtime.triton.messages import key_parameters
 from gsv_runtime.triton.sequence_ids import new_sequence_id
-from gsv_runtime.triton.watched_calls import ProcessDied, Unwanted, WatchedCalls
+from gsv_runtime.triton.watched_calls import NoProcess, ProcessDied, Unwanted, WatchedCalls
 
 logger = logging.getLogger("gsv.stages")
 
@@ -29,7 +30,9 @@ _BEING_LOADED = ("is not ready", "has no available versions")
 
 
 # Whose `execute` returns before the answer is there: nothing in Triton ends a call when their process dies.
-_ANSWER_LATER = (contract.T2S, contract.TEXT_FRONTEND)
+_ANSWER_LATER = (contract.T2S, contract.TEXT_FRONTEND, contract.FINE_TUNES)
+# Of these, whose calls are left when the client has gone. One for a lease would take it after it was given back.
+_MAY_BE_LEFT = (contract.T2S, contract.TEXT_FRONTEND)
 
 
 def _leave() -> None:
@@ -62,7 +65,9 @@ class BlsStages(Stages):
             parameters=key_parameters(model),
             **_sequence_arguments(sequence),
         )
-        reply = self._exec(request, model, sequence)
+        # Other stages answer later while they open the weights that a call names.
+        is_watched = model in _ANSWER_LATER or WEIGHTS_INPUT in inputs
+        reply = self._exec(request, model, sequence) if is_watched else request.exec()
         elapsed_ms = (time.perf_counter() - started) * 1e3
         self._times_ms[model.name] = self._times_ms.get(model.name, 0.0) + elapsed_ms
         if reply.has_error():
@@ -74,18 +79,20 @@ class BlsStages(Stages):
         return tensors.check_outputs(model, {name: np.array(output.as_numpy()) for name, output in outputs.items()})
 
     def _exec(self, request: Any, model: contract.Model, sequence: SequenceCall | None) -> Any:
-        """Run a stage call; the death of a stage that answers later has to be watched for.
+        """Run the call of a stage that may answer later, whose death has to be watched for.
 
         Raises:
             InternalError: the stage's process died.
+            ServerBusy: there is none yet.
             Cancelled: the client has left, and the sequence is to be ended.
         """
-        if model not in _ANSWER_LATER:
-            return request.exec()
         is_last = sequence is not None and sequence.end
+        is_wanted = None if is_last or model not in _MAY_BE_LEFT else self._is_wanted
         when_late = partial(_end_late, model, sequence) if sequence is not None and sequence.start else None
         try:
-            return _watched.run(model.name, request.exec, None if is_last else self._is_wanted, when_late)
+            return _watched.run(model.name, request.exec, is_wanted, when_late)
+        except NoProcess:
+            raise _being_started(model) from None
         except ProcessDied:
             raise _stage_died(model) from None
         except Unwanted:
@@ -111,6 +118,10 @@ def _stage_died(model: contract.Model) -> errors.InternalError:
     return errors.InternalError(f"the process of stage {model.name} has died; it is started again; try again")
 
 
+def _being_started(model: contract.Model) -> errors.ServerBusy:
+    return errors.ServerBusy(f"stage {model.name} is being started; try again in a few seconds")
+
+
 def _sequence_arguments(sequence: SequenceCall | None) -> dict[str, int]:
     if sequence is None:
         return {}
@@ -129,5 +140,5 @@ def _stage_error(model: contract.Model, message: str) -> errors.SynthesisError:
     if _PROCESS_DIED in message:
         return _stage_died(model)
     if any(wording in message for wording in _BEING_LOADED):
-        return errors.ServerBusy(f"stage {model.name} is being started; try again in a few seconds")
+        return _being_started(model)
     return errors.InternalError(f"stage {model.name} failed; the server's log has the cause")

@@ -1,8 +1,9 @@
 """Calls to another model that end when that model's process dies, or when nobody wants the answer any more.
 
 Triton ends a call with an error where the model's process died inside `execute`. A model that answers later, as `t2s`
-does, leaves its callers waiting for ever (tried: tests/e2e/test_recovery.py). So such a call runs on a thread that can
-be given up, while its caller looks now and then whether the process is still there and whether to wait on.
+and `models` do, leaves its callers waiting for ever (tried: tests/e2e/test_recovery.py). So such a call runs on a
+thread that can be given up, while its caller looks now and then whether the process is still there and whether to wait
+on.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ _IDLE_S = 0.25
 
 class ProcessDied(Exception):
     """The model's process died while it had the call."""
+
+
+class NoProcess(ProcessDied):
+    """The model had none when the call was to be made."""
 
 
 class Unwanted(Exception):
@@ -79,8 +84,8 @@ class WatchedCalls:
             when_late: given what a call returns that was left as not wanted; runs in the call's thread.
 
         Raises:
-            ProcessDied: a process of the model has died meanwhile, and the call is left behind; or there is none, so
-                that nobody would ever answer.
+            ProcessDied: a process of the model has died meanwhile, and the call is left behind.
+            NoProcess: there is none, so that nobody would ever answer; no call was made.
             Unwanted: the answer is not wanted any more. The call goes on; that the model answers soon is for the
                 caller to see to.
         """
@@ -111,7 +116,7 @@ class WatchedCalls:
             if not known or not _all_running(known):
                 known = self._known[model] = self._processes().get(model, frozenset())
             if not known:
-                raise ProcessDied(model)
+                raise NoProcess(model)
             return known
 
     def _count_lost(self, model: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gsv_runtime import contract
-from gsv_runtime.errors import Cancelled, InvalidRequest, ServerBusy
+from gsv_runtime.errors import Cancelled, InternalError, InvalidRequest, ServerBusy
 from gsv_runtime.stages import SequenceCall
 
 from .triton_double import Response, Tensor, TritonError
@@ -59,3 +59,47 @@ def test_a_call_to_a_sequence_model_is_left_when_the_client_has_but_its_last_cal
     assert not ended_late.is_set()
     over.set()
     assert ended_late.wait(10), "the call was answered after all, as if it had come after the end"
+
+
+LEASED = {"action": "lease", "name": "ann", "lease": [7]}
+SPOKEN = {"latents": np.zeros((1, 2, 1)), "frame_lengths": [[1]], "global_condition": np.zeros((1, 2))}
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs"),
+    [
+        (contract.FINE_TUNES, LEASED),  # parked until the fine-tune is there
+        (contract.VOCODER, {**SPOKEN, "weights": [[9]]}),  # answered when they are open
+    ],
+)
+def test_a_call_that_is_answered_later_ends_when_the_stages_process_dies(door, monkeypatch, model, inputs):
+    alive, over = {model.name: frozenset({os.getpid()})}, threading.Event()
+    monkeypatch.setattr(door.stage_calls, "model_processes", lambda _: alive)
+    is_alive = True
+    monkeypatch.setattr("gsv_runtime.triton.watched_calls.is_running", lambda _: is_alive)
+
+    def wait_for_ever():
+        nonlocal is_alive
+        is_alive = False
+        assert over.wait(10)
+        return Response()
+
+    door.stage_replies.append(wait_for_ever)
+    with pytest.raises(InternalError, match=f"the process of stage {model.name} has died"):
+        door.stage_calls.BlsStages().call(model, **inputs)
+    over.set()
+
+
+def test_while_a_stage_has_no_process_the_server_is_busy(door, monkeypatch):
+    monkeypatch.setattr(door.stage_calls, "model_processes", lambda _: {})
+    with pytest.raises(ServerBusy, match="stage models is being started"):
+        door.stage_calls.BlsStages().call(contract.FINE_TUNES, **LEASED)
+
+
+def test_a_call_for_a_lease_is_not_left_when_the_client_has(door, monkeypatch):
+    """It would be answered after the lease was given back, and nobody would give that back."""
+    monkeypatch.setattr(door.stage_calls, "model_processes", lambda _: {"models": frozenset({os.getpid()})})
+    state = Response([Tensor("models", np.array([b'{"state": "ready"}'], dtype=np.object_))])
+    door.stage_replies.append(state)
+    stages = door.stage_calls.BlsStages(is_wanted=lambda: pytest.fail("the client was asked for"))
+    assert stages.call(contract.FINE_TUNES, **LEASED)["models"] == ['{"state": "ready"}']
