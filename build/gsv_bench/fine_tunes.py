@@ -27,6 +27,7 @@ import torch
 from tqdm import tqdm
 
 from gsv_bench.fine_tune_memory import memory, private_bytes
+from gsv_bench.server_metrics import ServerMetrics
 from gsv_bench.stages import lay_out
 from gsv_build import checkpoints
 from gsv_build.added_models import add_model, built_files, folders_of, weights_ids
@@ -65,7 +66,8 @@ class MixedFineTunes:
     requests: int
     wrong: int  # whose audio is not what that fine-tune says alone
     pairs_alike: int  # of fine-tunes that say a text alike, alone
-    loads: int
+    loads: int  # while they were answered
+    loaded_at_the_end: int  # the first included
     seconds: float
 
 
@@ -183,7 +185,9 @@ def say(client: Client, name: str, text: str) -> bytes:
     return np.ascontiguousarray(audio.samples).tobytes()
 
 
-def mixed(url: str, names: Sequence[str], requests: int, clients: int, room_for: int) -> MixedFineTunes:
+def mixed(
+    url: str, names: Sequence[str], requests: int, clients: int, room_for: int, metrics: ServerMetrics
+) -> MixedFineTunes:
     """Ask for all fine-tunes in random order, several at once."""
     with Client(url, _PATIENCE_S, busy_wait_s=_PATIENCE_S) as client:
         register(client, names)
@@ -191,18 +195,13 @@ def mixed(url: str, names: Sequence[str], requests: int, clients: int, room_for:
         texts = [[alone[name, text] for text in TEXTS] for name in names]
         alike = sum(texts[a][k] == texts[b][k] for a in range(len(names)) for b in range(a) for k in range(len(TEXTS)))
         order = [random.Random(n).choice(list(alone)) for n in range(requests)]
-        began_s, wrong = time.monotonic(), 0
+        began_s, wrong, loads_before = time.monotonic(), 0, metrics.model_loads
         with ThreadPoolExecutor(clients) as pool:
             told = tqdm(pool.map(lambda each: say(client, *each) == alone[each], order), total=requests, desc="mixed")
             wrong = sum(not right for right in told)
         seconds = time.monotonic() - began_s
-    return MixedFineTunes(len(names), room_for, requests, wrong, alike, _loads(url), round(seconds, 1))
-
-
-def _loads(url: str) -> int:
-    """How many fine-tunes are loaded now."""
-    with Client(url, _PATIENCE_S) as client:
-        return sum(each.loaded for each in client.list_models())
+        during, at_the_end = metrics.model_loads - loads_before, sum(each.loaded for each in client.list_models())
+    return MixedFineTunes(len(names), room_for, requests, wrong, alike, int(during), at_the_end, round(seconds, 1))
 
 
 def loads(url: str, log: Path, names: Sequence[str], count: int, streams: int) -> LoadTimes:
@@ -351,6 +350,6 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
                 client.unpin_model(names[0])
         if arguments.tunes_requests:
             about = (arguments.tunes_requests, arguments.tunes_clients, arguments.tunes_room)
-            values["mixed"] = _told("mixed", asdict(mixed(url, names, *about)))
+            values["mixed"] = _told("mixed", asdict(mixed(url, names, *about, ServerMetrics(running.ports))))
     lines = [f"| {part} | {value} |" for part, value in values.items()]
     return "\n".join(["| part | values |", "| --- | --- |", *lines]), {"fine-tunes": values}

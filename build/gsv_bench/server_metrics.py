@@ -28,6 +28,11 @@ class ServerMetrics:
         """Requests that have not ended."""
         return self._sample("gsv_streams")
 
+    @property
+    def model_loads(self) -> float:
+        """Fine-tunes that were loaded so far."""
+        return self._sample("gsv_model_loads_total")
+
     def refusals(self) -> tuple[float, float]:
         """Requests that were not let in so far, and the seconds that telling them took, one after the other."""
         return self._sample("gsv_refusal_seconds_count"), self._sample("gsv_refusal_seconds_sum")
