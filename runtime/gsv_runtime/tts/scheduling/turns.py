@@ -59,7 +59,8 @@ class TurnQueue:
             self._running.add(turn)
 
     def _next(self) -> Turn | None:
-        num_free = self._slots - len(self._running)
-        if num_free <= 0:
+        """Who has heard nothing may have any place, others all but those that are kept; who is due first has it."""
+        if len(self._running) >= self._slots:
             return None
-        return min((turn for turn in self._waiting if turn.is_unheard or num_free > self._kept), default=None)
+        is_for_all = sum(not turn.is_unheard for turn in self._running) < self._slots - self._kept
+        return min((turn for turn in self._waiting if turn.is_unheard or is_for_all), default=None)

@@ -1,5 +1,5 @@
 from gsv_runtime.tts.scheduling.playback import Playback
-from gsv_runtime.tts.scheduling.turns import BATCH_SLACK_S
+from gsv_runtime.tts.scheduling.turns import BATCH_SLACK_S, TurnQueue
 
 
 def test_before_the_first_chunk_audio_and_tokens_are_due_since_before_the_request_came():
@@ -60,3 +60,20 @@ def test_batch_work_is_due_later_by_a_fixed_time_so_that_it_is_not_starved():
     assert batch.audio_due_s() == batch.tokens_due_s() == 10.0 + BATCH_SLACK_S
     newcomer = Playback(10.0 + BATCH_SLACK_S + 6, "interactive")
     assert batch.audio_due_s() < newcomer.audio_due_s()
+
+
+def test_an_endless_flow_of_newcomers_that_nobody_could_serve_does_not_silence_a_stream_for_ever():
+    """Each call takes 0.1 s, and somebody new asks every 0.05 s: of all who came in five seconds the last goes first."""
+    queue, late = TurnQueue(1), Playback(0.0, "interactive")
+    late.sent(1.0, now_s=0.0)
+    running, stream, now_s = queue.join(-100.0), queue.join(late.audio_due_s()), 0.0
+    newcomers = []
+    while not queue.is_running(stream):
+        assert now_s < 60, "it waits for ever"
+        for came_s in (now_s, now_s + 0.05):
+            newcomer = Playback(came_s, "interactive")
+            newcomers.append(queue.join(newcomer.audio_due_s(), newcomer.is_unheard))
+        queue.leave(running)
+        now_s += 0.1
+        running = next((each for each in newcomers if queue.is_running(each)), stream)
+    assert 10 < now_s < 13

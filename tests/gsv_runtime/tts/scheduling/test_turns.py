@@ -40,11 +40,11 @@ def test_kept_places_are_given_only_to_those_who_have_heard_nothing_and_they_nee
     unheard = [queue.join(5.0, is_unheard=True) for _ in range(2)]
     assert [queue.is_running(turn) for turn in heard] == [True, True, False]
     assert [queue.is_running(turn) for turn in unheard] == [True, False]
-    queue.leave(heard[0])
-    assert queue.is_running(unheard[1]), "one place is free, and it is the one that is kept"
     queue.leave(unheard[0])
-    assert not queue.is_running(heard[2])
+    assert queue.is_running(unheard[1]), "the place is the one that is kept"
     queue.leave(unheard[1])
+    assert not queue.is_running(heard[2])
+    queue.leave(heard[0])
     assert queue.is_running(heard[2])
 
 
@@ -65,17 +65,30 @@ def test_a_turn_cannot_be_left_twice():
         queue.leave(turn)
 
 
+def test_those_who_have_heard_something_get_their_places_however_many_newcomers_come():
+    queue = TurnQueue(12, kept=2)
+    newcomers = [queue.join(0.0, is_unheard=True) for _ in range(12)]
+    heard = [queue.join(1.0) for _ in range(10)]
+    for newcomer in newcomers:
+        queue.join(2.0, is_unheard=True)
+        queue.leave(newcomer)
+    assert all(map(queue.is_running, heard))
+
+
 @pytest.mark.slow
-@given(st.integers(1, 4), st.lists(st.tuples(st.booleans(), st.integers(0, 50))))
-def test_no_place_is_free_while_anyone_waits_and_none_is_given_twice(slots, events):
-    queue, inside = TurnQueue(slots), []
-    for joins, number in events:
-        if joins or not inside:
-            inside.append(queue.join(number))
+@given(st.integers(1, 4), st.integers(0, 3), st.lists(st.tuples(st.sampled_from("hul"), st.integers(0, 50))))
+def test_no_place_is_free_while_anyone_waits_who_may_have_it_and_none_is_given_twice(slots, kept, events):
+    queue, inside = TurnQueue(slots, min(kept, slots - 1)), []
+    for what, number in events:
+        if what != "l" or not inside:
+            inside.append(queue.join(number, is_unheard=what == "u"))
         else:
             queue.leave(inside.pop(number % len(inside)))
-        num_running, num_waiting = places(queue)
-        assert num_running == min(slots, len(inside))
-        assert num_running + num_waiting == len(inside)
-        running = [turn for turn in inside if queue.is_running(turn)]
-        assert len(running) == num_running
+        running = {turn for turn in inside if queue.is_running(turn)}
+        waiting, heard = set(inside) - running, {turn for turn in inside if not turn.is_unheard}
+        assert places(queue) == (len(running), len(waiting))
+        assert len(running) <= slots
+        assert len(running & heard) <= slots - min(kept, slots - 1)
+        if len(running) < slots:
+            assert waiting <= heard
+            assert not waiting or len(running & heard) == slots - min(kept, slots - 1)
