@@ -66,7 +66,7 @@ class Residency:
         self._busy: Pair | None = None  # being loaded or unloaded
         self._closed: Pair | None = None  # to newcomers
         self._pinned: set[Pair] = set()
-        self._failures: dict[int, str] = {}
+        self._failures: dict[int, Exception] = {}
 
     @property
     def loaded_bytes(self) -> int:
@@ -121,10 +121,11 @@ class Residency:
             Whether the lease is held now.
 
         Raises:
-            LookupError: it cannot be loaded; the message says why.
+            LookupError: there will never be room for it; the message says why.
+            Exception: what `failed` was told.
         """
         if lease in self._failures:
-            raise LookupError(self._failures.pop(lease))
+            raise self._failures.pop(lease)
         self._check_size(fine_tune)
         pair = pair_of(fine_tune)
         queued, found = self._waiting.get(lease), self._loaded.get(pair)
@@ -205,7 +206,7 @@ class Residency:
         """What some stages may have opened of a step `Load` that failed; to be dropped before `failed` is told."""
         return Unload(fine_tune, self._own_weights(fine_tune))
 
-    def failed(self, fine_tune: FineTune, reason: str) -> None:
+    def failed(self, fine_tune: FineTune, reason: Exception) -> None:
         """Take note that a step `Load` failed; all who wait for it are told when they ask."""
         pair = pair_of(fine_tune)
         self._busy = None
@@ -224,10 +225,10 @@ class Residency:
         pinned = [each.fine_tune for pair, each in self._loaded.items() if pair in self._pinned]
         needed = self._bytes_of([*pinned, fine_tune])
         if needed > self._limit_bytes:
-            beside = " beside the pinned ones" if pinned else ""
+            beside, unpin = (" beside the pinned ones", "unpin others or ") if pinned else ("", "")
             raise LookupError(
                 f"model {fine_tune.name} needs {needed} bytes{beside}, and {self._limit_bytes} may be loaded; "
-                "unpin others or raise model_memory"
+                f"{unpin}raise model_memory"
             )
 
     def _first_to_load(self) -> _Waiting | None:

@@ -30,6 +30,7 @@ from gsv_runtime.tensors import Arrays
 READY = "ready"
 _ASK_AGAIN_S = 0.25  # how long a lease is waited for before the caller is asked whether it still wants it
 _LOOK_EVERY_S = 0.5
+_IN_THE_LOG = "the server's log has the cause"
 
 Reply = Callable[[Arrays | Exception], None]
 logger = logging.getLogger("gsv.models")
@@ -207,7 +208,7 @@ class FineTuneService:
 
     def _perform(self, step: Load | Unload) -> None:
         began_s, failure = self._clock(), self._failure_of(step)
-        if failure and isinstance(step, Load):
+        if failure is not None and isinstance(step, Load):
             with self._changed:
                 opened = self._residency.half_loaded(step.fine_tune)
             self._failure_of(opened)
@@ -216,8 +217,8 @@ class FineTuneService:
             self._done(step, failure, took_s)
             self._changed.notify_all()
 
-    def _failure_of(self, step: Load | Unload) -> str:
-        """Call the stages; why it failed, empty where it did not. Whatever a stage does, the turn goes on."""
+    def _failure_of(self, step: Load | Unload) -> SynthesisError | None:
+        """Call the stages; why it failed, if it did. Whatever a stage does, the turn goes on."""
         try:
             if isinstance(step, Load):
                 open_weights(step.fine_tune, self._catalogue.first, self._make_stages())
@@ -227,15 +228,16 @@ class FineTuneService:
             is_told = isinstance(failure, SynthesisError)
             name, step_name = step.fine_tune.name, type(step).__name__
             logger.error("step failed step=%s model=%s cause=%s", step_name, name, failure, exc_info=not is_told)
-            return str(failure) if is_told else "the server's log has the cause"
-        return ""
+            kind = ServerBusy if isinstance(failure, ServerBusy) else InternalError  # a stage that is being started
+            return kind(f"model {name} cannot be loaded: {failure if is_told else _IN_THE_LOG}")
+        return None
 
-    def _done(self, step: Load | Unload, failure: str, took_s: float) -> None:
+    def _done(self, step: Load | Unload, failure: SynthesisError | None, took_s: float) -> None:
         if isinstance(step, Unload):
             self._residency.unloaded(step.fine_tune)
             self._metrics.add("gsv_model_unloads_total")
-        elif failure:
-            self._residency.failed(step.fine_tune, f"model {step.fine_tune.name} cannot be loaded: {failure}")
+        elif failure is not None:
+            self._residency.failed(step.fine_tune, failure)
         else:
             self._residency.loaded(step.fine_tune, self._clock())
             self._metrics.add("gsv_model_loads_total")

@@ -158,7 +158,7 @@ def test_what_the_first_has_is_never_dropped_and_takes_no_room():
 
 
 def test_what_would_never_fit_is_refused_with_the_numbers(residency):
-    with pytest.raises(LookupError, match="needs 60 bytes, and 40 may be loaded"):
+    with pytest.raises(LookupError, match="needs 60 bytes, and 40 may be loaded; raise model_memory"):
         residency.ask(1, tune(6, nbytes=30), 0)
 
 
@@ -166,14 +166,14 @@ def test_pinned_ones_that_leave_no_room_are_named(residency):
     for number, fine_tune in enumerate((A, B), 1):
         load(residency, fine_tune, number)
         residency.pin(fine_tune, True)
-    with pytest.raises(LookupError, match="beside the pinned ones"):
+    with pytest.raises(LookupError, match=r"beside the pinned ones, .*; unpin others or raise model_memory"):
         residency.ask(3, C, 0)
 
 
 def test_a_load_that_fails_is_told_to_all_who_wait_once(residency):
     residency.ask(1, A, 0)
     residency.next_step(0)
-    residency.failed(A, "no memory")
+    residency.failed(A, LookupError("no memory"))
     with pytest.raises(LookupError, match="no memory"):
         residency.ask(1, A, 0)
     assert not residency.ask(1, A, 0)

@@ -173,6 +173,15 @@ def test_a_load_that_fails_is_told_and_tried_again_for_the_next(make, stages):
     assert said(service, "load", name="ann")[0]["loaded"]
 
 
+def test_while_a_stage_is_being_started_who_wants_a_load_is_told_to_come_back(make, stages):
+    service = make(tune("ann", 1))
+    stages.failures = {"vocoder": ServerBusy("stage vocoder is being started")}
+    with pytest.raises(ServerBusy, match="model ann cannot be loaded: stage vocoder is being started"):
+        said(service, "load", name="ann")
+    stages.failures = {}
+    assert said(service, "load", name="ann")[0]["loaded"]
+
+
 @pytest.mark.parametrize(
     ("failure", "told"),
     [(InternalError("damaged"), "damaged"), (KeyError("x"), "the server's log has the cause")],

@@ -63,7 +63,7 @@ def test_batch_work_is_due_later_by_a_fixed_time_so_that_it_is_not_starved():
 
 
 def test_an_endless_flow_of_newcomers_that_nobody_could_serve_does_not_silence_a_stream_for_ever():
-    """Each call takes 0.1 s, and somebody new asks every 0.05 s: of all who came in five seconds the last goes first."""
+    """Each call takes 0.1 s, and somebody new asks every 0.05 s: who came in the first five seconds goes first."""
     queue, late = TurnQueue(1), Playback(0.0, "interactive")
     late.sent(1.0, now_s=0.0)
     running, stream, now_s = queue.join(-100.0), queue.join(late.audio_due_s()), 0.0
