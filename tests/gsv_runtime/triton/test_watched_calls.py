@@ -128,6 +128,7 @@ def test_a_call_is_left_when_its_answer_is_not_wanted_any_more(processes):
         assert not ended.is_set(), "the call goes on"
     over.set()
     assert ended.wait(PATIENCE_S)
+    wanted.set()
     assert watched.run("t2s", lambda: "the next", wanted.is_set) == "the next"
 
 
