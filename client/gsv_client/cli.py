@@ -21,7 +21,7 @@ from gsv_client.client import DEFAULT_TIMEOUT_S, Client
 from gsv_client.commands import Commands
 from gsv_client.connection import Connection
 from gsv_client.models_cli import command as models_command
-from gsv_client.nearby import nearby_url
+from gsv_client.nearby import nearby_gateway, nearby_url
 from gsv_client.phones import lines as phone_lines
 from gsv_client.pregenerate_cli import command as pregenerate_command
 from gsv_client.protocol import ALLOWED
@@ -364,7 +364,8 @@ def voices_delete(context: click.Context, name: str) -> None:
     "--gateway",
     "gateway_url",
     envvar="GSV_GATEWAY_URL",
-    default="http://127.0.0.1:9880",
+    default=nearby_gateway,
+    show_default="the gateway of this checkout, else http://127.0.0.1:9880",
     show_envvar=True,
     help="The HTTP gateway to look at.",
 )

@@ -1,4 +1,4 @@
-"""Which server a command speaks to where none is named: that of the checkout that the command belongs to."""
+"""Which server, or gateway, a command speaks to where none is named: that of its own checkout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 
 from gsv_client.client import DEFAULT_URL
 
-_STATE = Path("var") / "server.json"  # as `make up` writes it: ports.host, ports.grpc
+# As `make up` writes them: ports.host, ports.grpc; address.
+_STATE, _GATEWAY = Path("var") / "server.json", Path("var") / "gateway.json"
+_DEFAULT_GATEWAY = "127.0.0.1:9880"
 
 
 def nearby_url(
@@ -36,6 +38,21 @@ def nearby_url(
     return DEFAULT_URL
 
 
+def nearby_gateway(
+    environment: Mapping[str, str] = os.environ, folder: Path | None = None, prefix: Path | None = None
+) -> str:
+    """Find a gateway; arguments as `nearby_url`, of the environment GSV_GATEWAY_PORT.
+
+    Returns:
+        Its http://host:port; http://127.0.0.1:9880 where nothing says otherwise.
+    """
+    port = environment.get("GSV_GATEWAY_PORT", "")
+    if port.isdecimal():
+        return f"http://{environment.get('GSV_GATEWAY_HOST') or '127.0.0.1'}:{port}"
+    candidates = (_address_of(each / _GATEWAY) for each in _folders(folder or Path.cwd(), prefix or Path(sys.prefix)))
+    return f"http://{next(filter(None, candidates), _DEFAULT_GATEWAY)}"
+
+
 def _folders(folder: Path, prefix: Path) -> Iterator[Path]:
     yield prefix.parent
     yield folder
@@ -47,5 +64,13 @@ def _url_of(state: Path) -> str | None:
     try:
         ports = json.loads(state.read_text(encoding="utf-8"))["ports"]
         return f"{ports['host']}:{int(ports['grpc'])}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _address_of(state: Path) -> str | None:
+    """The same of a gateway's state."""
+    try:
+        return str(json.loads(state.read_text(encoding="utf-8"))["address"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

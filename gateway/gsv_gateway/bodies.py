@@ -6,12 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from gsv_gateway.problems import RequestRefused
 from gsv_gateway.settings import Limits
@@ -19,6 +20,7 @@ from gsv_gateway.settings import Limits
 M = TypeVar("M", bound=BaseModel)
 
 _SHOWN_CHARACTERS = 80
+_MAX_BRACKETS = 10_000
 _MAX_FORM_FIELDS = 64
 _MAX_FORM_FILES = 11  # a clip and as many more as a voice may have
 
@@ -27,7 +29,7 @@ async def read_bytes(request: Request, max_bytes: int, limits: Limits) -> bytes:
     """The whole body.
 
     Raises:
-        RequestRefused: It is larger than `max_bytes`, or did not come in time.
+        RequestRefused: It is larger than `max_bytes`, did not come in time, or will not come.
     """
     data = bytearray()
     async for piece in limited(request, max_bytes, limits):
@@ -52,6 +54,8 @@ async def limited(request: Request, max_bytes: int, limits: Limits) -> AsyncGene
         except TimeoutError:
             message = f"the body did not come within {limits.body_s:g} s; send it in one go"
             raise RequestRefused(408, message, code="body_timeout") from None
+        except ClientDisconnect:  # nobody hears this; without it the log would have a trace
+            raise RequestRefused(499, "the client left before its body had come", code="client_left") from None
         size += len(piece)
         if size > max_bytes:
             raise _too_large(size, max_bytes)
@@ -74,12 +78,18 @@ async def read_json(request: Request, limits: Limits) -> dict[str, Any]:
 def json_object(data: bytes | str, max_depth: int) -> dict[str, Any]:
     """Parse a JSON object; errors as `read_json`."""
     text = _text(data)
-    if depth_of(text) > max_depth:
-        raise RequestRefused(400, f"the JSON nests deeper than {max_depth}; send a flat object", code="json_too_deep")
+    message = f"the JSON nests deeper than {max_depth}, or has more than {_MAX_BRACKETS} brackets; send a flat object"
+    too_deep = RequestRefused(400, message, code="json_too_deep")
+    if text.count("[") + text.count("{") > _MAX_BRACKETS:  # a mebibyte of empty lists takes a fifth of a second
+        raise too_deep
     try:
         value = json.loads(text, parse_constant=_no_number)
     except ValueError as error:
         raise RequestRefused(400, f"the body is no JSON: {error}", code="invalid_json") from None
+    except RecursionError:
+        raise too_deep from None
+    if is_deeper(value, max_depth):
+        raise too_deep
     if not isinstance(value, dict):
         raise RequestRefused(400, f"the body is a JSON {type(value).__name__}; need an object", code="invalid_json")
     return {key: item for key, item in value.items() if item is not None}
@@ -96,26 +106,13 @@ def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def depth_of(text: str) -> int:
-    """How deep brackets nest, those in strings not counted; without recursion, which a deep text would exhaust."""
-    depth = deepest = 0
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in "]}":
-            depth -= 1
-    return deepest
+def is_deeper(value: Any, max_depth: int) -> bool:
+    """Whether lists and objects lie in each other more than `max_depth` deep."""
+    level = [value] if isinstance(value, list | dict) else []
+    for _ in range(max_depth):
+        inside = chain.from_iterable(each.values() if isinstance(each, dict) else each for each in level)
+        level = [each for each in inside if isinstance(each, list | dict)]
+    return bool(level)
 
 
 @dataclass(frozen=True)

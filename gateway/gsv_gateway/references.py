@@ -14,6 +14,7 @@ from gsv_client import InvalidRequest
 
 MAX_REFERENCE_BYTES = 10 << 20  # as at OpenAI
 _LONGEST_S = 120.0  # of a clip that is decoded here; the server uses 3 to 10 s of it
+_HIGHEST_HZ = 48_000  # to which it is brought; a clip may say that it has a million
 # What may be read of what a stranger sends: containers only, so that no playlist makes FFmpeg fetch anything.
 _DEMUXER = {"format_whitelist": "wav,flac,ogg,mp3,aac,matroska,webm,mov,mp4,m4a,aiff,caf", "protocol_whitelist": "none"}
 _SERVER_READS = (b"RIFF", b"fLaC", b"OggS")
@@ -43,12 +44,12 @@ def _is_readable(data: bytes) -> bool:
 
 
 def _decoded(data: bytes) -> bytes:
-    """Any audio that FFmpeg knows, such as a browser's WebM or MP4, as mono WAV at its own rate."""
+    """Any audio that FFmpeg knows, such as a browser's WebM or MP4, as mono WAV at its own rate or 48 kHz."""
     try:
         with av.open(io.BytesIO(data), "r", metadata_errors="ignore", options=_DEMUXER) as container:
             if not container.streams.audio:
                 raise InvalidRequest("the clip holds no audio; need a WAV, FLAC, OGG, MP3, WebM or MP4 file")
-            rate_hz = int(container.streams.audio[0].rate or 0)
+            rate_hz = min(int(container.streams.audio[0].rate or 0), _HIGHEST_HZ)
             samples = _mono(container, rate_hz)
     except (av.error.FFmpegError, ValueError, OverflowError) as error:
         found = str(error).splitlines()[0][:80]

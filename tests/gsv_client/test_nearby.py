@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gsv_client.nearby import nearby_url
+from gsv_client.nearby import nearby_gateway, nearby_url
 
 
 def checkout(folder: Path, port: int, host: str = "127.0.0.1") -> Path:
@@ -37,3 +37,18 @@ def test_a_state_that_tells_nothing_is_passed_over(tmp_path: Path, state: str) -
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "server.json").write_text(state)
     assert nearby_url({}, folder=tmp_path, prefix=tmp_path / ".venv") == "localhost:8001"
+
+
+def test_the_gateway_of_the_own_checkout_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "gateway.json").write_text('{"pid": 1, "address": "127.0.0.1:18680", "runs": "x"}')
+    assert nearby_gateway({}, folder=tmp_path, prefix=tmp_path / ".venv") == "http://127.0.0.1:18680"
+    found = nearby_gateway({"GSV_GATEWAY_PORT": "9000", "GSV_GATEWAY_HOST": "10.0.0.7"}, tmp_path, tmp_path)
+    assert found == "http://10.0.0.7:9000"
+
+
+@pytest.mark.parametrize("state", ["", "[]", '{"pid": 1}'])
+def test_without_a_gateway_that_tells_its_address_the_usual_one_is_looked_at(tmp_path: Path, state: str) -> None:
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "gateway.json").write_text(state)
+    assert nearby_gateway({"GSV_GATEWAY_PORT": "off"}, tmp_path, tmp_path / ".venv") == "http://127.0.0.1:9880"

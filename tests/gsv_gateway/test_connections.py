@@ -4,8 +4,9 @@ import asyncio
 import socket
 
 import pytest
+from websockets.frames import Frame, Opcode
 
-from gsv_gateway.connections import HeadInTime, unread_bytes
+from gsv_gateway.connections import HeadInTime, InTurns, TextOrBytes, unread_bytes
 
 from .conftest import PATIENCE_S
 
@@ -52,7 +53,9 @@ def test_who_never_ends_a_head_is_hung_up_on(lose_patience, connect, said):
 def test_who_never_ends_the_head_of_its_next_request_is_hung_up_on(lose_patience, connect):
     connection = connect()
     connection.sendall(WHOLE)
-    assert connection.recv(1_000).startswith(b"HTTP/1.1 200")
+    answer = b""
+    while not answer.endswith(b'{"status":"ok"}'):
+        answer += connection.recv(1_000)
     lose_patience()
     assert is_hung_up(connection, b"GET /heal")
 
@@ -144,3 +147,87 @@ def test_what_the_other_side_has_not_taken_is_counted_wherever_it_waits():
     before, written, after = asyncio.run(count())
     assert (before, after) == (0, 0)
     assert (8 << 20) - 65_536 < written <= 8 << 20
+
+
+@pytest.fixture
+def live(connect, running, eventually):
+    """A WebSocket of the page, and how the gateway sees it."""
+    connection = connect()
+    connection.sendall(UPGRADE)
+    assert connection.recv(1_000).startswith(b"HTTP/1.1 101")
+    (seen,) = [each for each in running.server.server_state.connections if isinstance(each, TextOrBytes)]
+    return connection, seen
+
+
+def frames(opcode, *parts):
+    """A message in parts, as a client sends it."""
+    made = []
+    for number, part in enumerate(parts):
+        frame = Frame(Opcode.CONT if number else opcode, part, fin=number == len(parts) - 1)
+        made.append(bytes(frame.serialize(mask=True, extensions=[])))
+    return made
+
+
+def test_pongs_are_not_kept_for_who_reads_none(live, eventually):
+    connection, seen = live
+    pings = frames(Opcode.PING, bytes(125))[0] * 1_000
+    for _ in range(100):  # 13 MB, more than the buffers of the kernel hold
+        connection.sendall(pings)
+    assert seen.transport.get_write_buffer_size() < 200_000
+
+
+def test_a_message_in_many_parts_takes_no_more_room_than_in_one(live, eventually):
+    connection, seen = live
+    parts = frames(Opcode.TEXT, b'{"type":', *[b""] * 10_000, b'"start"', b"}")
+    connection.sendall(b"".join(parts[:-1]))
+    eventually(lambda: bytes((seen.frames and seen.frames[0]) or b"").endswith(b'"start"'))
+    assert len(seen.frames) == 1
+    connection.sendall(parts[-1])
+    assert b'"started"' in connection.recv(1_000)
+
+
+def test_what_came_in_one_go_is_taken_a_little_at_a_time_and_none_is_lost(monkeypatch, running, clip):
+    taken = []
+
+    def take(self, data, usual=HeadInTime.take):
+        taken.append(data)
+        usual(self, data)
+
+    monkeypatch.setattr(HeadInTime, "take", take)
+    files = {"audio_sample": clip + bytes(1 << 20)}
+    assert running.http.post("/v1/audio/voices", data={"name": "ann"}, files=files).status_code == 200
+    assert max(map(len, taken)) <= InTurns.piece_bytes
+    assert len(b"".join(taken)) > len(clip) + (1 << 20)
+
+
+def test_requests_that_wait_behind_another_are_all_answered(connect):
+    connection, count = connect(), 2_000
+    connection.sendall(WHOLE * count)
+    answers = b""
+    while answers.count(b"HTTP/1.1 200") < count:
+        answers += connection.recv(1 << 20)
+
+
+def test_messages_that_wait_are_all_obeyed(live):
+    connection, _ = live
+    connection.settimeout(PATIENCE_S)
+    connection.sendall(
+        frames(Opcode.TEXT, b'{"type":"start"}')[0] + frames(Opcode.TEXT, b'{"type":"interrupt"}')[0] * 3_000
+    )
+    answers = b""
+    while answers.count(b'"interrupted"') < 3_000:
+        answers += connection.recv(1 << 20)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"/v1/audio/speech HTTP/1.1", b"/v1/audio/voices HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=B"],
+)
+@pytest.mark.parametrize("body", [b"Content-Length: 99\r\n\r\n--B", b"Transfer-Encoding: chunked\r\n\r\nno size\r\n"])
+def test_who_leaves_before_its_body_has_come_leaves_no_trace(connect, caplog, eventually, head, body):
+    caplog.set_level("INFO")
+    connection = connect()
+    connection.sendall(b"POST " + head + b"\r\nHost: x\r\n" + body)
+    connection.close()
+    eventually(lambda: "status=499" in caplog.text)
+    assert "Traceback" not in caplog.text

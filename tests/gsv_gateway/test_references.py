@@ -89,3 +89,9 @@ def test_without_a_folder_there_is_no_file(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"x")
     assert file_in_folder(None, str(tmp_path / "a.wav")) is None
     assert file_in_folder(tmp_path, "a.wav") == tmp_path / "a.wav"
+
+
+def test_a_rate_that_nobody_records_at_takes_no_more_room_than_another():
+    samples, found_hz = soundfile.read(io.BytesIO(decoded(recorded("caf", "pcm_s16be", 384_000))))
+    assert found_hz == 48_000
+    assert len(samples) / found_hz == pytest.approx(4.0, abs=0.1)

@@ -55,6 +55,7 @@ class JsonSocket:
             if message["type"] == "websocket.disconnect":
                 return
             patience_s = _IDLE_S
+            await asyncio.sleep(0)  # many messages that wait are no reason for others to
             try:
                 yield json_object(message.get("text") or message.get("bytes") or b"", self._limits.json_depth)
             except RequestRefused as refusal:
