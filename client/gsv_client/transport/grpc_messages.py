@@ -19,7 +19,8 @@ from gsv_client.transport import unreachable
 
 # Messages of any size, as tritonclient has it; and a long-lived caller looks at least once a second for a server that
 # went away, where gRPC would wait for up to two minutes. A machine that answers nothing is given up after 2 s, where
-# gRPC would wait for 20: who has other servers asks one of those.
+# gRPC would wait for 20: who has other servers asks one of those. A stream that is not read holds half a mebibyte,
+# which is four seconds of speech; gRPC measures the line, and let each hold 35 MB.
 _ANY_SIZE = 2**31 - 1
 CHANNEL_OPTIONS = (
     ("grpc.max_send_message_length", _ANY_SIZE),
@@ -27,6 +28,8 @@ CHANNEL_OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.min_reconnect_backoff_ms", 2000),  # how long an attempt to connect may take
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 1 << 19),
 )
 _DTYPE_NAMES = {"O": "BYTES", "f": "FP32", "b": "BOOL"}
 

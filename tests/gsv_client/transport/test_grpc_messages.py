@@ -1,8 +1,10 @@
 """The messages of the gRPC service: what is sent, what is read, and what of tritonclient both need."""
 
 import ast
+import asyncio
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 from packaging.requirements import Requirement
@@ -10,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from tritonclient.grpc import service_pb2
 
 from gsv_client import errors
-from gsv_client.transport.grpc_messages import infer_request, response_of, streamed_response_of
+from gsv_client.transport.grpc_messages import CHANNEL_OPTIONS, infer_request, response_of, streamed_response_of
 
 tomllib = pytest.importorskip("tomllib")  # from Python 3.11
 
@@ -92,3 +94,36 @@ def test_tritonclient_has_a_range_in_which_lies_the_version_that_is_tested_here(
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
     (pinned,) = (SpecifierSet(pin.removeprefix("tritonclient")) for pin in pins if pin.startswith("tritonclient"))
     assert all(each.version in asked.specifier for each in pinned)
+
+
+def test_streams_that_are_not_read_hold_little_however_fast_the_line_is():
+    piece, sent = bytes(1 << 18), {}
+
+    async def speak(asked, context):
+        sent[asked] = 0
+        for _ in range(200):
+            await context.write(piece)
+            sent[asked] += len(piece)
+
+    async def listen():
+        server = grpc.aio.server(options=CHANNEL_OPTIONS)
+        methods = {"Speak": grpc.unary_stream_rpc_method_handler(speak)}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test", methods),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", CHANNEL_OPTIONS) as channel:
+            call = channel.unary_stream("/test/Speak")
+            unread = [call(b"%d" % number) for number in range(3)]
+            for each in unread:
+                await each.read()
+            async for _ in call(b"read"):
+                pass
+            found = dict(sent)
+            for each in unread:
+                each.cancel()
+        await server.stop(None)
+        return found
+
+    found = asyncio.run(listen())
+    assert found.pop(b"read") == 200 * len(piece)
+    assert max(found.values()) <= 4 * len(piece), found
