@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import gzip
 import json
+import lzma
 import threading
 from collections.abc import Mapping
 from importlib import resources
@@ -85,7 +86,8 @@ def _wheel_file(package: str, path: str) -> Path:
 
 def _data_text(name: str) -> str:
     stored = resources.files("gsv_runtime.text").joinpath(f"data/{name}").read_bytes()
-    return (gzip.decompress(stored) if name.endswith(".gz") else stored).decode()
+    unpacked = {".gz": gzip.decompress, ".xz": lzma.decompress}.get(Path(name).suffix, bytes)(stored)
+    return unpacked.decode()
 
 
 @functools.cache
@@ -131,8 +133,8 @@ def phrases() -> Mapping[str, tuple[tuple[tuple[str, ...], tuple[Phones, ...]], 
 @functools.cache
 def names() -> Mapping[str, Phones]:
     """Lower-case given and family names that the dictionary lacks, for words written like Names."""
-    rows = (line.split(" ") for line in _data_text("english_names.txt.gz").splitlines())
-    return {name: tuple(said) for name, *said in rows}
+    written, said = (column.splitlines() for column in _data_text("english_names.txt.xz").split("\n\n"))
+    return {name: tuple(sounds.split(" ")) for name, sounds in zip(written, said, strict=True)}
 
 
 @functools.cache
