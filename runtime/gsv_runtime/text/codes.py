@@ -22,8 +22,9 @@ _CODE = re.compile(
 _ADDRESS_MARKS = {".": " dot ", "@": " at ", "_": " underscore ", "-": " dash "}
 _FIGURES = re.compile(r"(?:([·•-])|(?<![\d.]))(\d+)(?!\.?\d)")
 _UNIT = re.compile(UNIT)
-_MAY_BE_CODE = re.compile(r"[A-Za-z].?\s?\d|\d[A-Z@.]")
+_MAY_BE_CODE = re.compile(r"[A-Za-z].?\s?\d|\d[A-Z@.]|_")
 _COUNTED = re.compile(r"(?<!\d{4})次|\s?[万萬億亿元块塊個个人円원명개%％]")
+_YEAR = re.compile("(?:19|20)[0-9]{2}")
 _LONG = {"zh": 3, "yue": 3, "ja": 5, "ko": 4}
 _DIGIT_NAMES = {
     "ja": "ゼロ イチ ニー サン ヨン ゴー ロク ナナ ハチ キュー".split(),
@@ -99,7 +100,9 @@ def _said(figures: str, language: str, before: str, is_long: bool) -> str:
 
 
 def _digits(figures: str, language: str, apart: bool) -> str:
+    if language == "ko" and apart and _YEAR.fullmatch(figures):  # CES 2024
+        return figures
     if language in _DIGIT_NAMES:
         return "".join(_DIGIT_NAMES[language][int(figure)] for figure in figures)
-    is_year = apart and re.fullmatch("(?:19|20)[0-9]{2}", figures)  # CES 2019
+    is_year = apart and _YEAR.fullmatch(figures)  # CES 2019
     return (chinese_numbers.digits if is_year or language == "yue" else chinese_numbers.telephone_digits)(figures)

@@ -39,12 +39,14 @@ FIGURE = re.compile(
 )
 _MAY_BE_FIGURE = re.compile(rf"[\d{_ONE_CHARACTER}]|https?://")
 # An address with figures: its letters and marks stay English, 123456@qq.com 幺二三四五六 at qq dot com.
+# So do names of users and files: @tom_lee88.
 ADDRESS = re.compile(
-    r"(?<![A-Za-z0-9@.])(?=[A-Za-z0-9@._-]*\d)(?:[A-Za-z0-9][A-Za-z0-9._-]*@)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
+    r"(?<![A-Za-z0-9@._])@?(?=[A-Za-z0-9._-]*\d)(?=[0-9._-]*[A-Za-z])[A-Za-z0-9.-]*[A-Za-z0-9](?:_+[A-Za-z0-9]+)+(?![A-Za-z0-9_@]|\.[A-Za-z0-9])"
+    r"|(?<![A-Za-z0-9@.])(?=[A-Za-z0-9@._-]*\d)(?:[A-Za-z0-9][A-Za-z0-9._-]*@)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
     r"\.(?:com|cn|net|org|io|co|jp|kr|hk|tw|edu|gov|me|info)(?![A-Za-z0-9])"
 )
 _ENGLISH_WORD = re.compile(r"[A-Za-z][A-Za-z'’]*")
-_NOT_WORDS = re.compile(r"@\S+|(?<=\d)[A-Za-z]+|[A-Za-z]+(?=\d)|[A-Za-z]*\.[A-Za-z]+")
+_NOT_WORDS = re.compile(r"@\S+|[A-Za-z0-9]*_[A-Za-z0-9_ ]*|(?<=\d)[A-Za-z]+|[A-Za-z]+(?=\d)|[A-Za-z]*\.[A-Za-z]+")
 _EAST_ASIAN = re.compile("[\u1100-\u11ff\u3005-\u3007\u3041-\u318f\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7ff]")
 
 

@@ -95,8 +95,8 @@ def stretch_languages(stretch: str, otherwise: str = "") -> tuple[str, ...]:
 
     Args:
         stretch: what `HAN_OR_KANA` matches.
-        otherwise: language of Han characters that could be either: ``ja`` in a Japanese text, ``zh`` where the request
-            names it, empty where the stretch itself decides.
+        otherwise: language of Han characters that could be either: ``ja`` in a Japanese text, ``ko`` in a Korean one
+            (韓美), ``zh`` where the request names it, empty where the stretch itself decides.
     """
     kana = set(_KANA_CHARACTER.findall(stretch))
     if not kana:
@@ -110,6 +110,8 @@ def _han_language(han: str, otherwise: str) -> str:
     """Language of Han characters that stand next to no kana."""
     if otherwise == "ja":
         return "zh" if _is_mandarin(han, in_japanese=True) else "ja"
+    if otherwise == "ko":
+        return "zh" if _is_mandarin(han, in_japanese=True) else "ja" if _is_japanese(han) else "ko"
     return "ja" if not otherwise and _is_japanese(han) else "zh"
 
 

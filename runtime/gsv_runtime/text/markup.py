@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 
 MARKUP, CUE, FACE = "markup", "time or tag of subtitles or lyrics", "face made of signs"
+LAUGHTER = "laughter made of letters"
 Told = Callable[[str, str], None]
 
 _BLOCKS = (
@@ -66,11 +67,14 @@ _MARKDOWN: tuple[tuple[re.Pattern[str], str], ...] = (
 )  # fmt: skip
 _ARMS = r"(?:[ ]?[ﾉノ丿づっ╯シ∠ლ凸旦︵彡]{1,3}(?![ぁ-んァ-ン一-龥])|[ ]?[︵┻━┳ノ]+)*"
 _BRACKETED = re.compile(
-    rf"[(（ʕ][^()（）\n]{{2,16}}[)）ʔ]{_ARMS}|[＼\\┐ヽヾ]\s?[(（][^()（）\n]{{2,16}}[)）]\s?[／/┌ノﾉ]?"
+    rf"(?:(?<![A-Za-z])[md](?=[(（]))?[(（ʕ][^()（）\n]{{2,16}}[)）ʔ](?:[ ]?[mvb／/](?![A-Za-z0-9])|{_ARMS})"
+    rf"|[＼\\┐ヽヾ]\s?[(（][^()（）\n]{{2,16}}[)）]\s?[／/┌ノﾉ]?"
 )
 _EYES = re.compile("[\\^＾_＿ω´`｀・･°□益皿▽∀дД﹏≧≦ಠ◕ㅠㅜ͡ʖᴗ◡•ㅁ˘ᵕ♡*★☆ツᴥ¯‿｡;；><＞＜ᗜεз╥̥̣●๑⌣¬Ф╬◔☉⊙◉〇 .。…ˊˋ̀́ー-]")
 _SAME_EYES = re.compile(r"([oO0TxXuUvVnNQ@qd><^;+ㅠㅜㅇㅎ])[_.＿ωo﹏▽д∀︿wWuvㅡ-]{1,3}\1")
 _LETTER_IN_FACE = re.compile(r"[^\W_ω´дДツᴥㅠㅜㅁεзᴗʖᗜФノﾉづ]")
+# w behind Japanese laughs: まじかw, 草www.
+_LAUGHTER = re.compile("(?<=[ぁ-ゖァ-ヺー一-鿿々！!？?。、」）…])[ ]?[wWｗＷ]+(?![A-Za-z0-9'.])")
 _WESTERN = re.compile(
     r"(?:(?<=\s)|(?<=[^\x00-\x7f])|^|(?<=[.!?]))"
     r"(?:[:;]['’]?[-o^]?[)(DPpOo3*/\\|\]\[}{]{1,3}|=['’]?-?[)(DPp]{1,3}|\^[_.]?\^"
@@ -122,6 +126,12 @@ def _without_faces(text: str, tell: Told) -> str:
         tell(match[0], FACE)
         return " "
 
+    def take_laughter(match: re.Match[str]) -> str:
+        tell(match[0].strip(), LAUGHTER)
+        return ""
+
+    if re.search("[ぁ-ゖァ-ヺ]", text):
+        text = _LAUGHTER.sub(take_laughter, text)
     return _WESTERN.sub(take_western, _BRACKETED.sub(take, text))
 
 

@@ -85,7 +85,7 @@ def _english_words(text: str) -> int:
 def _in_mode(sentence: str, mode: Mode, default: str) -> list[str]:
     """Language of each character in a request's mode; what the mode's language cannot read keeps its own."""
     fixed = "" if mode.fixed == "en" else mode.fixed
-    otherwise = "zh" if fixed in ("zh", "yue") else "ja" if default == "ja" else ""
+    otherwise = "zh" if fixed in ("zh", "yue") else default if default in ("ja", "ko") else ""
     scripts = _scripts(sentence, otherwise)
     if fixed in ("ja", "ko"):
         return [fixed if script == "zh" else script for script in scripts]
@@ -132,7 +132,7 @@ def _give_figures(sentence: str, scripts: list[str], mode: Mode, default: str) -
         return
     eastern = sum(script not in ("", "en") for script in scripts)
     in_english = default == "en" if not eastern else eastern < _english_words(sentence)
-    for address in ADDRESS.finditer(sentence) if eastern and "." in sentence else ():
+    for address in ADDRESS.finditer(sentence) if eastern and ("." in sentence or "_" in sentence) else ():
         for index in range(*address.span()):
             scripts[index] = "" if sentence[index].isdecimal() else "en"
     for figure in figures:
@@ -143,7 +143,7 @@ def _give_figures(sentence: str, scripts: list[str], mode: Mode, default: str) -
         before, beside_before = _neighbour(sentence, scripts, range(start - 1, -1, -1))
         after, beside_after = _neighbour(sentence, scripts, range(end, len(scripts)))
         written_against = scripts[end] if end < len(scripts) else ""
-        needed = 1 if not eastern or (in_english and written_against in ("", "en")) else 2
+        needed = 1 if not eastern or ((in_english or default == "en") and written_against in ("", "en")) else 2
         if "en" in (before, after) and in_english_clause(sentence, start, end, needed):
             scripts[start:end] = ["en"] * (end - start)
             continue

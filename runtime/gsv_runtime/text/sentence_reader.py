@@ -13,6 +13,7 @@ from gsv_runtime.language_modes import Mode, check_mode
 from gsv_runtime.text.clean import clean, plain_forms
 from gsv_runtime.text.codes import say_codes
 from gsv_runtime.text.dropped import NOTHING_BESIDE, Dropped, mute_without_a_figure, no_reading, signs, unread
+from gsv_runtime.text.in_context import explained
 from gsv_runtime.text.key_signs import keys_said
 from gsv_runtime.text.languages import FRONTENDS, Unit, check_table, reader
 from gsv_runtime.text.lexicon import Marks, Pronounced, parse_lexicon
@@ -177,7 +178,9 @@ def read_text(
     words = parse_lexicon(lexicon, variant.symbols)
 
     def ready(part: str) -> str:
-        formed = forms(part) if variant.frontend == "upstream" else read_before_remarks(forms(part))
+        formed = forms(part)
+        if variant.frontend == "improved":
+            formed = read_before_remarks(explained(formed, default))
         return words.mark(formed, reading.marks)
 
     found = passages(plain, variant.symbols, reading.marks, ready, default) if marked else [Passage(ready(plain))]

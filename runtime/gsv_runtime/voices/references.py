@@ -88,7 +88,7 @@ def _report(cleaned: Cleaned, speech: Array, rate_hz: int, clipped: float, missi
         offset=cleaned.offset,
         sample_rate_hz=rate_hz,
     )
-    return report.noticed(*warnings_of(report, cleaned.rumble), *filter(None, [missing]))
+    return report.noticed(*warnings_of(report, cleaned.rumble, cleaned.activity.varies_db), *filter(None, [missing]))
 
 
 def check_sound(samples: Array, missing: str = "") -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 _TOLD_SILENCE_S = 0.5
-_QUIET_DBFS, _CLEAR_DB = -40.0, 20.0
+_QUIET_DBFS, _LOUD_DBFS, _CLEAR_DB = -40.0, -8.0, 20.0
+_STEADY_DB = 3.0  # speech has pauses and soft sounds, and varies by 15 dB and more
 _WIDE_BAND_HZ = 16_000
 _CLIPPED_SHARE = 0.005
 _DECIMALS = {
@@ -75,9 +76,14 @@ class ReferenceReport:
         return {**rounded, "warnings": list(self.warnings)}
 
 
-def warnings_of(report: ReferenceReport, has_rumble: bool) -> tuple[str, ...]:
+def warnings_of(report: ReferenceReport, has_rumble: bool, varies_db: float) -> tuple[str, ...]:
     """What may harm a voice, by the figures: a sentence each."""
-    return tuple(filter(None, (*_of_what_was_taken(report, has_rumble), *_of_what_is_left(report))))
+    steady = (
+        f"its level varies by only {varies_db:.1f} dB, as that of noise or a tone does; nobody may be speaking in it"
+        if varies_db < _STEADY_DB
+        else ""
+    )
+    return tuple(filter(None, (*_of_what_was_taken(report, has_rumble), steady, *_of_what_is_left(report))))
 
 
 def _of_what_was_taken(report: ReferenceReport, has_rumble: bool) -> tuple[str, ...]:
@@ -105,6 +111,9 @@ def _of_what_is_left(report: ReferenceReport) -> tuple[str, ...]:
         else "",
         f"{report.clipped_share:.1%} of the samples are clipped at full scale; record it lower"
         if report.clipped_share > _CLIPPED_SHARE
+        else f"the speech is at {report.level_dbfs:.0f} dBFS, so loud that it was clipped before this file was made; "
+        "record it lower"
+        if report.level_dbfs > _LOUD_DBFS
         else "",
         f"the recording has {report.sample_rate_hz:,} samples a second, which sounds dull; "
         f"record at {_WIDE_BAND_HZ:,} Hz or more"

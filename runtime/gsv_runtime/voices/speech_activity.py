@@ -27,12 +27,14 @@ class Activity:
         hop: samples.
         speech_dbfs: level while somebody speaks, RMS.
         noise_dbfs: usual level of what is not speech; None where hardly anything is.
+        varies_db: how far its loud moments are above its quiet ones.
     """
 
     frames: Array
     hop: int
     speech_dbfs: float
     noise_dbfs: float | None
+    varies_db: float
 
 
 def find_speech(samples: Array, rate_hz: int) -> Activity:
@@ -55,6 +57,7 @@ def find_speech(samples: Array, rate_hz: int) -> Activity:
         hop=hop,
         speech_dbfs=_mean_level(levels_db[speaks]),
         noise_dbfs=_noise_level(quiet, noise_db, loud_db),
+        varies_db=loud_db - noise_db,
     )
 
 

@@ -3,6 +3,7 @@
 The sentences are ours: news, talk, poems, numbers, dates, money, addresses, links, emoji, traditional characters.
 """
 
+import bz2
 import gzip
 import json
 import re
@@ -27,7 +28,7 @@ GOLDEN = json.loads(gzip.decompress((Path(__file__).parents[2] / "data/frontend-
 
 
 def stored(name):
-    with gzip.open(DATA / f"upstream-{name}.json.gz", "rt", encoding="utf-8") as file:
+    with bz2.open(DATA / f"upstream-{name}.json.bz2", "rt", encoding="utf-8") as file:
         return json.load(file)
 
 

@@ -136,7 +136,7 @@ def test_what_upstream_takes_is_not_refused_because_a_second_of_it_is_silence(re
 
 
 @pytest.mark.slow
-def test_a_quiet_a_noisy_a_clipped_and_a_dull_recording_are_told(read_voice, write_file):
+def test_a_quiet_a_noisy_a_clipped_a_dull_and_a_voiceless_recording_are_told(read_voice, write_file):
     samples, rate_hz = read_voice()
 
     def told(samples, rate_hz=rate_hz):
@@ -149,6 +149,8 @@ def test_a_quiet_a_noisy_a_clipped_and_a_dull_recording_are_told(read_voice, wri
     )
     assert "of the samples are clipped at full scale" in told(np.clip(samples * 12, -1, 1))
     assert "samples a second, which sounds dull" in told(samples[::2], rate_hz // 2)
+    assert "so loud that it was clipped before this file was made" in told(np.clip(samples * 12, -1, 1) * 0.95)
+    assert "nobody may be speaking in it" in told(room(silence(5, rate_hz), -20))
 
 
 def test_stretches_of_equal_flags_are_found():

@@ -28,6 +28,15 @@ _DONE = (
 )
 _MAY_BE_A_WHILE = re.compile("[下吓]")
 _A_WHILE = re.compile(rf"(?:{_DONE})(?:下(?![面方邊個次晝午嚟去來落車班課雨雪限載降文列級屬周週星月年半一])|吓)")
+# What the dictionary reads character by character, and other words than they look.
+_WORDS = tuple(
+    (re.compile(word), tuple(said.split()))
+    for word, said in (
+        ("(?<![步旅飛爬進執航同直平])行[長长](?![達达途期跑])", "hong4 zoeng2"),
+        ("[種种](?=[田花樹树菜草瓜豆米植])", "zung3"),
+        ("[數数](?=[錢钱]|[下吓]|一[數数]|清楚|[住到]|[銀银]紙)", "sou2"),
+    )
+)
 _AGAIN = re.compile(r"(.)([下吓])\1\2")
 
 
@@ -57,7 +66,18 @@ def phones(text: str, in_context: bool = False) -> list[tuple[str, Phones]]:
     said = ToJyutping.get_jyutping_list(text)
     if in_context and _MAY_BE_A_WHILE.search(text):
         said = _a_while(text, said)
+    if in_context:
+        said = _by_words(text, said)
     return [(char, (char,) if char in PUNCTUATION else syllable_phones(syllable or "")) for char, syllable in said]
+
+
+def _by_words(text: str, said: list[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
+    read = list(said)
+    for word, syllables in _WORDS:
+        for match in word.finditer(text):
+            for index, syllable in enumerate(syllables, match.start()):
+                read[index] = (text[index], syllable)
+    return read
 
 
 def _a_while(text: str, said: list[tuple[str, str | None]]) -> list[tuple[str, str | None]]:

@@ -60,15 +60,20 @@ def _signed_unit(match: re.Match[str]) -> str:
     return ("零下" if "°" in unit or unit == "℉" else "负") + said if match[1] else said
 
 
-_HALVES = {"a": "上午", "p": "下午"}
+_AFTERNOON_ENDS, _MORNING_BEGINS = 6, 5
 
 
 def _half_day(match: re.Match[str]) -> str:
     """``3:30 pm`` → 下午三点半."""
-    half = (
-        "" if re.search("[早上中下晚夜][午上里]?$|凌晨$", match.string[: match.start()]) else _HALVES[match[3].lower()]
-    )
-    return half + numbers.clock(match[1], match[2] or "0")
+    named = re.search("[早上中下晚夜][午上里]?$|凌晨$", match.string[: match.start()])
+    return ("" if named else _half(int(match[1]) % 12, match[3].lower())) + numbers.clock(match[1], match[2] or "0")
+
+
+def _half(hour: int, letter: str) -> str:
+    """Nobody says 下午九点: from six on it is evening."""
+    if letter == "p":
+        return "中午" if hour == 0 else "下午" if hour < _AFTERNOON_ENDS else "晚上"
+    return "凌晨" if hour < _MORNING_BEGINS else "上午"
 
 
 def _version_part(figures: str) -> str:
@@ -82,15 +87,14 @@ def _bare_number(match: re.Match[str]) -> str:
     if len(figures) < 3 or figures[0] == "0":
         coded = figures[0] == "0" and len(figures) > 1 and re.search(rf"(?:{CODES})", before)
         return numbers.telephone_digits(figures) if coded else numbers.cardinal(figures)
-    if re.search(rf"(?:{CODES})(?:号码?|码)?[是为係系：:，,\s]*$|[A-Za-z-]$", before) or after in (
+    is_round = figures.endswith("00") and (len(figures) < 8 or figures.endswith("0000"))
+    is_code = re.search(rf"(?:{CODES})(?:号码?|码)?[是为係系：:，,\s]*$|[A-Za-z-]$", before) or after in (
         "房",
         "室",
         "航",
-        "路",
-        "号",
-    ):
+    )
+    if is_code or (after in ("路", "号") and not is_round):
         return numbers.telephone_digits(figures)
-    is_round = figures.endswith("00") and (len(figures) < 8 or figures.endswith("0000"))
     if re.search("(?:第|等于|大于|小于|[加减乘约共达]|除以|超过)$", before) or is_round:
         return numbers.cardinal(figures)
     return numbers.telephone_digits(figures)
@@ -194,7 +198,7 @@ _RULES = _rules(
     (rf"({NUMBER})\s?([+×÷=>≥≤≈≠±*]|<(?=\s?\d))\s?(?=[-−\d一-龥])", lambda m: f"{m[1]}{OPERATORS[m[2]]}"),
     (rf"({NUMBER})\s?[-−]\s?(?={NUMBER}\s?(?:[=+×÷]|等于|加|乘|除))", lambda m: f"{m[1]}减"),
     (r"(?<=\d)[-–](?=\d)", ""),
-    (r"(?<=[一-龥])\+(?=[\d一二三四五六七八九十])", "加"),
+    (r"(?:(?<=[一-龥])\s?|(?:^|(?<=[，。、；：,;:]))\s*)\+(?=[\d零两一二三四五六七八九十])", "加"),
     (r"(?<=[一-龥])-(?=\d+\.\d)", "负"),
     (rf"(?<![\dA-Za-z])-(?={NUMBER}\s?(?:[美欧日港韩]?元|块|度|分(?!之)|个百分点|万|亿))"
      rf"|(?<![\d一-龥A-Za-z])[-−](?={NUMBER})|(?<=[为是于到至约达温])[-−](?={NUMBER})", "负"),
@@ -214,12 +218,27 @@ _DASHES = re.compile(r"[—―]{2,}|\s-+\s|--+")
 _PER = re.compile(r"(?<=[元块角分克升米秒次瓦斤字节兆个人])/(?=[一-龥])")
 _NO_BETWEEN_HAN = re.compile("(?<=[一-龥])の(?=[一-龥])")
 _REPEATS = re.compile("([㐀-鿿])[々〻]")
+_BRACKETED = re.compile(r"([^（(【［\[〔]?)[（(【［\[〔]([^（()）【】\[\]［］〔〕\n]*)[）)】］\]〕](?=(.?))")
+_HALF_BRACKETED = re.compile(
+    "(?<=[一-龥])\\s?[（(【［\\[〔]|[）)】］\\]〕]\\s?(?=[一-龥])"
+)  # the other half is elsewhere
+_NUMBERED = re.compile(r"\s*(?:\d{1,2}|[一二三四五六七八九十]{1,2}|.?)\s*")
+_NO_PAUSE_BESIDE = re.compile(r"[，。、；：！？,.;:!?…\s]|$")
 _REPEATED = re.compile(r"([!?…,.\-])[!?…,.\-]+")
 
 
 @functools.cache
 def _to_simplified() -> opencc.OpenCC:
     return opencc.OpenCC("t2s")
+
+
+def _with_pauses(match: re.Match[str]) -> str:
+    """他（小王）来了 has a pause at both brackets; 三（2）班 has none."""
+    before, inside, behind = match[1], match[2], match[3]
+    if _NUMBERED.fullmatch(inside):
+        return before + inside + ("，" if _NO_PAUSE_BESIDE.match(before) and behind else "")
+    opened = "" if _NO_PAUSE_BESIDE.match(before) else "，"
+    return before + opened + inside + ("" if _NO_PAUSE_BESIDE.match(behind) else "，")
 
 
 def say(text: str) -> str:
@@ -232,6 +251,7 @@ def say(text: str) -> str:
     for pattern, wording, needed in _RULES if _FIGURE.search(text) else _RULES_WITHOUT_FIGURES:
         if needed is None or needed.search(text):
             text = pattern.sub(wording, text)
+    text = _HALF_BRACKETED.sub("，", _BRACKETED.sub(_with_pauses, text))
     text = _DASHES.sub(",", _PER.sub("每", text)).replace("—", "-").translate(_SAID_SYMBOLS).translate(_MARKS)
     text = "".join(unicodedata.normalize("NFKC", char) if "\u2e80" <= char <= "\u33ff" else char for char in text)
     return "".join(char for char in text if char in "!?…,.-" or ord(char) >= _FIRST_HAN)

@@ -21,12 +21,14 @@ from gsv_runtime.text.normalize import english_numbers as numbers
 from gsv_runtime.text.normalize import english_sums as sums
 from gsv_runtime.text.normalize.english_capitals import is_shouted_alone, shouted_words
 from gsv_runtime.text.normalize.english_codes import codes_said
+from gsv_runtime.text.normalize.english_letters import letters_apart
 from gsv_runtime.text.normalize.english_units import ATTACHED_UNITS, PER_UNITS, UNITS
 from gsv_runtime.text.normalize.english_words import (
     ABBREVIATIONS,
     BEFORE_FIGURES,
     COMMANDS,
     DOMAIN_NAMES,
+    FILE_TYPES,
     GREEK_LETTERS,
     KEYS,
     MONTH_NUMBERS,
@@ -197,8 +199,11 @@ _ADDRESSES = _rules(
     (r"(?i)\b[\w.+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+", _web_address, "@"),
     (r"(?i)\b(?:https?|ftp)://[^\s,;!\"'<>()]*[^\s,.;:!?\"'<>()]", _web_address, "/"),
     (r"\bwww\.[\w.-]+\.\w+(?:/[\w./#?=&%~+-]*\w)?", _web_address, "."),
-    (r"(?i)\b[a-z][a-z0-9-]{0,62}(?:\.[a-z0-9-]{1,63}){0,4}\.(?:com|org|net|edu|gov|io|ai|co\.uk|dev|cn)\b(?:/[\w./-]*\w)?",
-     _web_address, "."),
+    (r"(?i)\b[a-z][a-z0-9-]{0,62}(?:\.[a-z0-9-]{1,63}){0,4}\.(?:com|org|net|edu|gov|io|ai|co\.(?:uk|jp|kr)|dev|cn|app|xyz|info"
+     r"|(?-i:jp|kr|hk|tw|de|fr|eu|tv))\b(?:/[\w./?=&%-]*\w)?", _web_address, "."),
+    (rf"(?<![\w.])(?=[\w.-]*[A-Za-z])[\w-]+(?:\.\w+)?\.(?:{FILE_TYPES})(?!\w)", _web_address, "."),
+    (r"(?<=[A-Za-z0-9])_(\d{3,})(?![A-Za-z0-9])", lambda m: f" underscore {numbers.digits(m[1])} ", "_"),
+    (r"(?<=[A-Za-z0-9])_+(?=[A-Za-z0-9])|(?<=[A-Za-z0-9])_$", " underscore ", "_"),
 )  # fmt: skip
 
 _DATES = _rules(
@@ -318,6 +323,7 @@ _FOLDS = str.maketrans(
 )  # fmt: skip
 
 _GRADE = re.compile(r"(?<=\b[A-F])-(?=\s(?:grade|student|average|rating|level|score|in\b|on\b|for\b))")
+_WITH_SMALL_O = re.compile("(?!CoV$)[A-Z]{1,3}o[A-Z]{1,2}")  # IoT, QoS, VoIP
 _LETTER_A = re.compile(r"[^A-Za-z0-9]*A(?:-?\d|[+-](?!\w))")  # A4, A+
 
 
@@ -373,11 +379,15 @@ def _separate_capitals(token: str, shouted: frozenset[str]) -> str:
 
 def _separate_word(word: str, shouted: frozenset[str]) -> str:
     stem, _, suffix = word.partition("'")
+    if stem.islower():
+        return letters_apart(stem) + (f"'{suffix}" if suffix else "")
     if stem[1:] in ("", stem[1:].lower()) or (not stem.isupper() and word.lower() in pronunciations()):
         return word
     if word in shouted or stem in shouted:
         return word
     tail = f"'{suffix.lower()}" if suffix else ""
+    if _WITH_SMALL_O.fullmatch(stem):
+        return " ".join(stem.upper()) + tail
     if re.fullmatch(r"[A-Z]{2,}s", stem):  # plural of an acronym: GPUs
         stem, tail = stem[:-1], "'s"
     if stem.isupper():

@@ -173,7 +173,14 @@ STATES = dict(
     .split(" ")
 )
 
-DOMAIN_NAMES = {"org": "org", "io": "I O", "ai": "A I", "edu": "E D U", "uk": "U K", "cn": "C N"}
+DOMAIN_NAMES = {"org": "org"} | {
+    name: " ".join(name.upper())
+    for name in "io ai edu uk us cn jp kr hk tw de fr eu tv id ip url uri api php asp html htm faq utm en zh ja".split()
+}
+FILE_TYPES = (
+    "txt|pdf|docx?|xlsx?|pptx?|jpe?g|png|gif|svg|webp|mp[34]|m4a|wav|flac|ogg|webm|avi|mov|zip|rar|html?|css|csv|tsv|"
+    "json|ya?ml|toml|ini|xml|md|py|js|ts|sh|exe|dmg|apk|iso|log|srt|ckpt|pth|onnx"
+)
 
 GREEK_LETTERS = dict(
     zip(

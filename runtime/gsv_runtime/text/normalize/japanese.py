@@ -73,7 +73,8 @@ _RULES: tuple[Rule, ...] = tuple(
     (re.compile(pattern), said)
     for pattern, said in (
         (r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))", ""),
-        (r"(?<=[0-9]日)\s?[（(]([月火水木金土日])[）)]", r"\1曜日"),
+        (r"(?<=[0-9]日)\s?[（(]([月火水木金土日])[）)](?=\s?([一-鿿ァ-ヺA-Z]?))",
+         lambda m: f"{m[1]}曜日{'、' if m[2] else ''}"),
         (r"(?<![一-鿿])([月火水木金土日])\s?[~～〜-]\s?([月火水木金土日])(?![一-鿿])", r"\1曜から\2曜"),
         (r"(?<=:[0-5][0-9])\s?[-–—−]\s?(?=[0-9]{1,2}:[0-5][0-9])", "から"),
         (r"(?<![0-9.])0(?=[時度点](?!数))", "れい"),
@@ -90,7 +91,7 @@ _RULES: tuple[Rule, ...] = tuple(
         (rf"([¥￥$＄€£₩])\s?({_NUMBER})((?:[万億兆千]|百万)?)", lambda m: f"{m[2]}{m[3]}{_MONEY[m[1]]}"),
         (r"^[、。,.\s]*[~～〜](?=[0-9])", ""),
         (rf"(?<=[0-9一-鿿々ァ-ヺー%％℃A-Za-z」）)]){_WAVE}(?=[-−]?[0-9一-鿿々ァ-ヺA-Z「$¥￥])", "から"),
-        (rf"(?<=[0-9][時分日月年円人歳個%％]){_WAVE}(?=$|[、。,.\s])", "から"),
+        (rf"(?<=[0-9][時分日月年円人歳個%％]){_WAVE}(?=$|[、。,.\s!！?？（(）)」])", "から"),
         (rf"(?<![0-9/-])({_NUMBER}\s?(?:{UNIT}|[%％円])?)\s?[-–—−]+\s?(?={_NUMBER}\s?{_RANGED})",
          lambda m: f"{m[1]}から"),
         (rf"(?<![0-9-])([0-9]{{1,3}})\s?[-–−]\s?([0-9]{{1,3}})(?![0-9-]){_WON}", lambda m: f"{m[1]}対{m[2]}"),
@@ -120,6 +121,9 @@ _WITH_UNITS = frozenset(pattern for pattern, _ in _RULES if f"({UNIT})" in patte
 _RULES_WITHOUT_FIGURES = tuple(
     rule for rule in _RULES if any(map(rule[0].search, ("月～金", "東京～大阪", "三％", "三℃")))
 )
+_CHICKEN = re.compile(
+    "鶏(?=もも|モモ|むね|ムネ|胸|皮|ひき|挽|ささみ|ササミ|手羽|団子|だんご|つくね|レバー|がら|ガラ|スープ|天|飯|めし|釜|白湯|そぼろ|南蛮|の?唐揚|の?から揚|の照り焼)"
+)
 _RACE = re.compile("(?<=メートル)走(?![らりるれろっ])")
 _PAUSES = re.compile(r"[：；:;／/]|\s*[—―–]+\s*|…+|‥+|・・+|\n")
 _LAUGHTER = re.compile(r"(?<![A-Za-z])[wｗ]{2,}(?![A-Za-z])")
@@ -145,7 +149,7 @@ def normalize(text: str) -> str:
     for pattern, said in _RULES if _FIGURE.search(text) else _RULES_WITHOUT_FIGURES:
         if measured or pattern not in _WITH_UNITS:
             text = pattern.sub(said, text)
-    text = _RACE.sub("そう", text)
+    text = _CHICKEN.sub("とり", _RACE.sub("そう", text))
     for sign, said_sign in _SIGNS.items():
         text = text.replace(sign, said_sign)
     text = _PAUSES.sub("、", re.sub("[）)】》〉\\]}]", "、", re.sub("[（(【\\[{]", "、", text)))

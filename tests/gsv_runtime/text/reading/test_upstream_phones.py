@@ -1,9 +1,10 @@
 """English, Japanese and Korean with frontend=upstream beside stored outputs of upstream itself (48b1a01).
 
-`data/upstream-<language>.json.gz` holds [text, normalised, phones] as its `clean_text` gave them for v2, for sentences
+`data/upstream-<language>.json.bz2` holds [text, normalised, phones] as its `clean_text` gave them for v2, for sentences
 that we wrote; docs/text-frontend.md tells how, and what differs.
 """
 
+import bz2
 import gzip
 import json
 from difflib import SequenceMatcher
@@ -24,7 +25,7 @@ PITCH = {"[", "]", UNKNOWN}  # UNK stands where an accent phrase ends
 
 
 def stored(language):
-    rows = json.loads(gzip.decompress((DATA / f"upstream-{language}.json.gz").read_bytes()))
+    rows = json.loads(bz2.decompress((DATA / f"upstream-{language}.json.bz2").read_bytes()))
     assert len({text for text, *_ in rows}) >= 300
     return [(text, normalized, said.split()) for text, normalized, said in rows]
 
