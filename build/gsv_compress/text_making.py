@@ -149,10 +149,12 @@ def spoken_alike(
         own_texts: as in the plan.
 
     Returns:
-        Share of tokens that are the likeliest with both, each told the same tokens before it; share of sentences whose
-        drawn tokens are all the same; sentences compared.
+        Share of tokens that are the likeliest with both, each told the same tokens before it; the same share where
+        zeros stand in for the student's features, which tells how much T2S looks at any; sentences whose drawn tokens
+        are all the same.
     """
     stages, same, drawn, total = StudentStages(voice.stages, taught.student, taught.pieces), [], 0, 0
+    without = []
     held_out = chinese_texts.held_out_texts(own_texts)
     step = max(1, len(held_out) // _SPOKEN)
     for number, text in enumerate(held_out[::step][:_SPOKEN]):
@@ -160,9 +162,12 @@ def spoken_alike(
         ours = voice.say(text, "zh", speaker.voice, _SEED + number, stages)
         for one, other in zip(theirs, ours, strict=True):
             same.append(_likeliest_same(t2s, one, replace(one, bert_features=other.bert_features)))
+            nothing = np.zeros_like(one.bert_features)
+            without.append(_likeliest_same(t2s, one, replace(one, bert_features=nothing)))
             drawn, total = drawn + np.array_equal(one.tokens, other.tokens), total + 1
     return {
         "likeliest token the same": float(np.concatenate(same).mean()),
+        "likeliest token the same without features": float(np.concatenate(without).mean()),
         "sentences whose drawn tokens are all the same": f"{drawn} of {total}",
     }
 

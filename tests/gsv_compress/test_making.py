@@ -146,6 +146,7 @@ def test_a_text_student_takes_the_place_of_bert(
     figures = json.loads((out / "compressed.json").read_text())["measures"]["text student"]
     assert -1 <= figures["cosine of features, mean"] <= 1
     assert figures["likeliest token the same"] == 1.0, "the stand-in gives both the same features"
+    assert figures["likeliest token the same without features"] == 1.0, "and none are there"
     assert figures["sentences whose drawn tokens are all the same"] == "1 of 1"
     shutil.rmtree(voice / BERT_DIRECTORY)
     assert main([*map(str, asked), *short.split()]) == 1
