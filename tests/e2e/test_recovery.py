@@ -134,7 +134,7 @@ def test_slots_that_a_killed_tts_held_are_soon_free_for_the_next(killed):
     with unless_triton_aborts(killed), ThreadPoolExecutor(SLOTS) as pool:
         (victim,) = processes(killed)["tts"]
         listeners = pool.map(listen, range(SLOTS))
-        until(lambda: metrics(killed)["gsv_t2s_slots_in_use"] == SLOTS, "nobody works")
+        until(lambda: metrics(killed)["gsv_t2s_slots_in_use"] >= SLOTS // 2, "nobody works")
         os.kill(victim, signal.SIGKILL)
         killed_s = time.monotonic()
         until(lambda: metrics(killed)["gsv_t2s_slots_in_use"] == 0, "slots are held")
