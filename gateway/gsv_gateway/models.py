@@ -13,7 +13,7 @@ from gsv_gateway.problems import RequestRefused
 from gsv_gateway.shared_list import SharedList
 from gsv_gateway.tritons import Tritons
 
-FRESH_S = 5.0  # for which a list of models is taken as it is
+FRESH_S, OLD_S = 5.0, 25.0  # for which a list of models is taken as it is; how much older it may be to speak by
 OWN_MODEL = "gpt-sovits"
 ALIASES = (OWN_MODEL, "tts-1", "tts-1-hd", "gpt-4o-mini-tts")
 # Also dated forms of OpenAI's, and the names that clients of Kokoro and of GSVI are set to.
@@ -46,8 +46,8 @@ class Models:
     async def named(self, name: str) -> str | None:
         """A model of the servers by its name in any case; None where there is none."""
         lower = name.strip().lower()
-        for outdated in (0, self._list.asked):  # added a moment ago, perhaps
-            for found in await self._list.get(outdated):
+        for outdated, old_s in ((0, OLD_S), (self._list.asked, 0.0)):  # added a moment ago, perhaps
+            for found in await self._list.get(outdated, old_s=old_s):
                 if found.model.lower() == lower:
                     return found.model
         return None
@@ -55,7 +55,8 @@ class Models:
     async def _listed_as(self, name: str) -> str | None:
         """A model that has a name which stands for whatever is served; no list is no failure, since few have one."""
         with suppress(SynthesisError):
-            return next((each.model for each in await self.all() if each.model.lower() == name.lower()), None)
+            models = await self._list.get(old_s=OLD_S)
+            return next((each.model for each in models if each.model.lower() == name.lower()), None)
         return None
 
     async def resolve(self, name: str, caller_id: str) -> str | None:

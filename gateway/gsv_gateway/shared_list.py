@@ -34,16 +34,29 @@ class SharedList(Generic[Item]):
         """Use no list that was asked for before now."""
         self._outdated = self.asked
 
-    async def get(self, outdated: int = 0) -> list[Item]:
-        """The list, by an answer with a higher number than `outdated`."""
+    async def get(self, outdated: int = 0, *, old_s: float = 0.0) -> list[Item]:
+        """The list.
+
+        Args:
+            outdated: Number of an answer that will not do, nor those before it.
+            old_s: How much older than fresh it may be; it is then renewed for who asks next, and nobody waits.
+        """
         outdated = max(outdated, self._outdated)
-        if self._clock() - self._asked_at_s > self._fresh_s:
-            outdated = max(outdated, self._number)
+        age_s = self._clock() - self._asked_at_s
+        if age_s > self._fresh_s:
+            if self._number > outdated and age_s <= self._fresh_s + old_s:
+                self._being_renewed()
+            else:
+                outdated = max(outdated, self._number)
         while self._number <= outdated:
-            if self._asking is None:
-                self._asking = asyncio.ensure_future(self._renew())
-            await asyncio.shield(self._asking)
+            await asyncio.shield(self._being_renewed())
         return self.last
+
+    def _being_renewed(self) -> asyncio.Task[None]:
+        if self._asking is None:
+            self._asking = asyncio.ensure_future(self._renew())
+            self._asking.add_done_callback(lambda task: task.cancelled() or task.exception())  # perhaps nobody waits
+        return self._asking
 
     async def _renew(self) -> None:
         self.asked += 1

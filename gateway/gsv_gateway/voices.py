@@ -19,7 +19,7 @@ from gsv_gateway.settings import OPENAI_VOICES, Settings
 from gsv_gateway.shared_list import SharedList
 from gsv_gateway.tritons import Tritons
 
-FRESH_S = 5.0  # for which a list of voices is taken as it is
+FRESH_S, OLD_S = 5.0, 25.0  # for which a list of voices is taken as it is; how much older it may be to speak by
 DEMO = "demo"
 _DEEPGRAMS = "aura-"  # how the names of Deepgram's models begin, each of which is a voice
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,50}")
@@ -60,7 +60,7 @@ class Voices:
             VoiceNotFound: There is none of that name for this caller.
         """
         name = name.strip()
-        found = await self._find(name, caller)
+        found = await self._find(name, caller, old_s=OLD_S)
         if found is None:  # registered a moment ago, perhaps by another gateway
             found = await self._find(name, caller, self._list.asked)
         if found is not None:
@@ -71,8 +71,9 @@ class Voices:
         shown = ", ".join(visible[:10])
         raise VoiceNotFound(f"voice {name or 'default'!r} is not registered; need one of {shown}")
 
-    async def _find(self, name: str, caller: Caller, outdated: int = 0) -> str | None:
-        usable = [voice.voice for voice in await self._list.get(outdated) if caller.may_use(voice.voice)]
+    async def _find(self, name: str, caller: Caller, outdated: int = 0, old_s: float = 0.0) -> str | None:
+        voices = await self._list.get(outdated, old_s=old_s)
+        usable = [voice.voice for voice in voices if caller.may_use(voice.voice)]
         if name:
             for candidate in (name, self._aliases.get(name.lower(), "")):
                 if candidate and (found := _match(candidate, usable, caller)):
