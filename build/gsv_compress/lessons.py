@@ -68,6 +68,11 @@ def _write(path: Path, sentences: Sequence[Sentence]) -> None:
         if not values["bert_features"].any():
             values["bert_features"] = np.zeros((len(sentence.bert_features), 0), dtype=np.float16)
         arrays |= {f"{index}.{name}": np.asarray(value) for name, value in values.items()}
+    write_arrays(path, arrays)
+
+
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    """Write a file of arrays whole or not at all."""
     partial = path.with_suffix(f".{os.getpid()}.part")
     with partial.open("wb") as file:
         np.savez(file, **arrays)

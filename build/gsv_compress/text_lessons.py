@@ -5,7 +5,6 @@ A file holds the rows of some texts; making them resumes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from tqdm import tqdm
 
 from gsv_build.modules.bert import Bert
+from gsv_compress.lessons import write_arrays
 from gsv_runtime.tensors import Array
 from gsv_runtime.text.frontend import TextFrontend
 
@@ -91,15 +91,12 @@ def load(folder: Path) -> list[TextLesson]:
 
 def _write(path: Path, rows: Sequence[Array], features: Sequence[Array]) -> None:
     """Write rows whole or not at all; features in half precision."""
-    partial = path.with_suffix(f".{os.getpid()}.part")
-    with partial.open("wb") as file:
-        np.savez(
-            file,
-            lengths=np.array([len(row) for row in rows], dtype=np.int64),
-            token_ids=np.concatenate([*rows, np.zeros(0, dtype=np.int64)]),
-            features=np.concatenate(features).astype(np.float16) if features else np.zeros((0, 1), dtype=np.float16),
-        )
-    partial.replace(path)
+    arrays = {
+        "lengths": np.array([len(row) for row in rows], dtype=np.int64),
+        "token_ids": np.concatenate([*rows, np.zeros(0, dtype=np.int64)]),
+        "features": np.concatenate(features).astype(np.float16) if features else np.zeros((0, 1), dtype=np.float16),
+    }
+    write_arrays(path, arrays)
 
 
 def _read(path: Path) -> Iterator[TextLesson]:

@@ -5,19 +5,16 @@ A kind of vocoder is a plug: a module with the inputs of `contract.VOCODER`, and
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import save_file
 from torch import nn
 
-from gsv_build.checkpoints.errors import CheckpointError, UnreadableCheckpoint
-from gsv_build.checkpoints.keys import check_keys, float32, shapes_of
-from gsv_build.checkpoints.reading import read_config, read_tensors
+from gsv_build.checkpoints.errors import CheckpointError
+from gsv_build.checkpoints.module_folder import CONFIG_FILE, load_module, save_module, sizes_in
+from gsv_build.checkpoints.reading import read_config
 from gsv_build.modules import light_vocoder, wavegan
 from gsv_build.modules.light_vocoder import LightVocoder
 from gsv_build.modules.wavegan import WaveGan
@@ -25,7 +22,6 @@ from gsv_build.sizes import LightVocoderSizes, SovitsSizes, WaveGanSizes
 from gsv_runtime.contract import VOCODER, Model
 from gsv_runtime.graphs.vocoder_spectrum import VOCODER_SPECTRUM
 
-CONFIG_FILE, TENSOR_FILE = "config.json", "model.safetensors"
 _LARGEST = 16_384  # size in a configuration
 
 
@@ -70,11 +66,7 @@ def save_vocoder(folder: Path, name: str, module: nn.Module, sizes: Any) -> None
         module: the network.
         sizes: of the kind's dataclass.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{TENSOR_FILE}.part"
-    save_file({key: tensor.detach().half().contiguous() for key, tensor in module.state_dict().items()}, partial)
-    partial.replace(folder / TENSOR_FILE)
-    (folder / CONFIG_FILE).write_text(json.dumps({"vocoder": name, **asdict(sizes)}, indent=2) + "\n", encoding="utf-8")
+    save_module(folder, module, {"vocoder": name, **asdict(sizes)})
 
 
 def load_vocoder(folder: Path, sovits: SovitsSizes) -> VocoderCheckpoint:
@@ -92,27 +84,12 @@ def load_vocoder(folder: Path, sovits: SovitsSizes) -> VocoderCheckpoint:
     if name not in VOCODERS:
         raise CheckpointError(f"{folder} holds a vocoder {name!r}; need one of {', '.join(sorted(VOCODERS))}")
     kind = VOCODERS[name]
-    sizes = _sizes(folder, kind, config)
+    sizes = sizes_in(folder, config, kind.sizes, _LARGEST)
     for own in ("latent", "global_dim"):
         if getattr(sizes, own) != getattr(sovits, own):
             raise CheckpointError(
                 f"{folder} has {own} {getattr(sizes, own)}, the s2 beside it {getattr(sovits, own)}: they do not "
                 "belong together; make it again from this s2 (make compress)"
             )
-    with torch.device("meta"):  # no memory is taken before the tensors have been seen
-        module = kind.module(sizes)
-    tensors = check_keys(read_tensors(folder / TENSOR_FILE), shapes_of(module), subject=f"vocoder {name}")
-    module.load_state_dict({key: float32(tensor) for key, tensor in tensors.items()}, assign=True)
-    return VocoderCheckpoint(kind, sizes, module.eval())
-
-
-def _sizes(folder: Path, kind: VocoderKind, config: Mapping[str, Any]) -> Any:
-    """Sizes of a configuration, every one of them a whole number that memory can bear."""
-    names = {field.name for field in fields(kind.sizes)}
-    wrong = [name for name in names if type(config.get(name)) is not int or not 0 < config[name] <= _LARGEST]
-    if config.keys() != names or wrong:
-        raise UnreadableCheckpoint(
-            f"{folder / CONFIG_FILE} gives {', '.join(sorted(config))}; need whole numbers from 1 to {_LARGEST} for "
-            f"{', '.join(sorted(names))}"
-        )
-    return kind.sizes(**config)
+    module = load_module(folder, lambda: kind.module(sizes), f"vocoder {name}")
+    return VocoderCheckpoint(kind, sizes, module)
