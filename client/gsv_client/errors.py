@@ -114,8 +114,10 @@ _WORDINGS: tuple[tuple[str, type[SynthesisError], str], ...] = (
     ),
     ("DNS resolution failed", ConnectionFailed, "no such host; correct the URL"),
     ("name resolver", ConnectionFailed, "no such host; correct the URL"),
+    ("Stream removed", ConnectionLost, "the server went away"),  # gRPC's, whatever broke
     ("Socket closed", ConnectionLost, "the server went away"),
     ("Connection reset", ConnectionLost, "the server went away"),
+    ("Broken pipe", ConnectionLost, "the server went away"),
     ("Stub process", InternalError, "a model of the server has died and is loaded again; try again in a few seconds"),
     ("unexpected inference input", InvalidRequest, "client and server differ in version; run `gsv doctor`"),
     ("inputs and got", InvalidRequest, "client and server differ in version; run `gsv doctor`"),
