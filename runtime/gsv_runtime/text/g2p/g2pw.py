@@ -21,9 +21,9 @@ import numpy as np
 import opencc
 
 from gsv_runtime.graphs.session import open_session
+from gsv_runtime.model_files import G2PW_FOLDER
 from gsv_runtime.text import resources
 
-MODEL_DIRECTORY = "G2PWModel"
 VOCABULARY = "../vocab.txt"  # of BERT, beside the directory of resources
 _CONTEXT_CHARACTERS = 16
 _ROWS_PER_CALL = 32
@@ -143,7 +143,7 @@ def _table(path: Path) -> list[tuple[str, str]]:
 @functools.cache
 def model() -> G2pw | None:
     """The user's model, or None."""
-    directory, vocabulary = resources.find(MODEL_DIRECTORY), resources.find(VOCABULARY)
+    directory, vocabulary = resources.find(G2PW_FOLDER), resources.find(VOCABULARY)
     if directory is None or vocabulary is None:
         return None
     tokens = vocabulary.read_text(encoding="utf-8").removesuffix("\n").split("\n")
@@ -162,5 +162,5 @@ def missing() -> tuple[str, ...]:
         return ()
     return (
         "g2pW is missing: Mandarin characters with several readings are read by phrase tables and rules; put "
-        f"{MODEL_DIRECTORY}/ (0.6 GB) and the Chinese BERT into the weights directory and build again",
+        f"{G2PW_FOLDER}/ (0.6 GB) and the Chinese BERT into the weights directory and build again",
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gsv_runtime.model_files import G2PW_FOLDER
 from gsv_runtime.text import resources
 from gsv_runtime.text.g2p import chinese, chinese_upstream, g2pw
 from gsv_runtime.text.g2p.pinyin import syllable_phones
@@ -20,7 +21,7 @@ STORED = json.loads(gzip.decompress((Path(__file__).parents[1] / "data/upstream-
 def directory(tmp_path, monkeypatch):
     """The resources of a text front end that has the model."""
     folder = tmp_path / "1" / "resources"
-    write(folder / g2pw.MODEL_DIRECTORY)
+    write(folder / G2PW_FOLDER)
     monkeypatch.setattr(resources, "_current", resources._Directory(folder))
     g2pw.model.cache_clear()
     yield folder
@@ -57,7 +58,7 @@ def test_with_the_model_nothing_is_missing(directory):
 
 @pytest.mark.parametrize("spoiled", ["g2pW.onnx", "POLYPHONIC_CHARS.txt", "bopomofo_to_pinyin_wo_tune_dict.json"])
 def test_a_model_that_cannot_be_used_is_said_once_and_text_is_read_without_it(directory, spoiled, caplog):
-    (directory / g2pw.MODEL_DIRECTORY / spoiled).write_bytes(b"\xff\xfe spoiled")
+    (directory / G2PW_FOLDER / spoiled).write_bytes(b"\xff\xfe spoiled")
     with caplog.at_level(logging.WARNING, "gsv.text"):
         for _ in range(3):
             assert chinese_upstream.read_by_best(["你好,"]) == [["ni3", "hao3", ","]]
@@ -67,7 +68,7 @@ def test_a_model_that_cannot_be_used_is_said_once_and_text_is_read_without_it(di
 
 @pytest.mark.slow
 def test_config_py_of_the_model_is_never_executed(directory):
-    (directory / g2pw.MODEL_DIRECTORY / "config.py").write_text("raise SystemExit('executed')")
+    (directory / G2PW_FOLDER / "config.py").write_text("raise SystemExit('executed')")
     assert g2pw.model() is not None
     assert "[CLS]" in VOCABULARY
 
