@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from gsv_runtime.graphs.one_thread import OneThread
 from gsv_runtime.graphs.session import Device, open_session
 from gsv_runtime.model_files import T2S_DECODE_SAMPLE_FILE, T2S_MOVE_SLOT_FILE, T2S_PREFILL_FILE
 from gsv_runtime.t2s.engine import Array, DrawnSteps, SlotState
@@ -33,7 +34,8 @@ class DrawingEngine:
     """An `engine.Engine` whose graph draws.
 
     A prompt is written to a slot of its own and copied to that of its sequence, because a captured graph knows one
-    address. A launch runs the first slots, as many as the least span that holds all sequences.
+    address. A launch runs the first slots, as many as the least span that holds all sequences. All of it runs in one
+    thread, whoever calls: that which captured.
     """
 
     def __init__(
@@ -53,7 +55,12 @@ class DrawingEngine:
             RuntimeError: ONNX Runtime has no provider for the device, or refuses to capture a shape.
             ValueError: the graphs were written for slots of another length.
         """
-        self._shapes = shapes
+        self._shapes, self._thread = shapes, OneThread("t2s-engine")
+        self._thread.run(self._open, folder, slots, cache_rows, device, capture)
+        self._capacity = replace(self._prefills[cache_rows].capacity, slots=slots)
+
+    def _open(self, folder: Path, slots: int, cache_rows: int, device: Device, capture: bool) -> None:
+        shapes = self._shapes
         move_slot = open_session(folder / T2S_MOVE_SLOT_FILE, 1, device=device)
         cache = CacheShape.of(move_slot)
         if cache.rows != cache_rows:
@@ -78,7 +85,6 @@ class DrawingEngine:
             )
             for span in shapes.spans
         }
-        self._capacity = replace(self._prefills[cache_rows].capacity, slots=slots)
 
     @property
     def capacity(self) -> Capacity:
@@ -97,17 +103,20 @@ class DrawingEngine:
 
     def prefill(self, slot: int, prompt: Prompt) -> Array:
         """Write a prompt to a slot; return `[V]` logits of the first token."""
+        return self._thread.run(self._prefill, slot, prompt)
+
+    def _prefill(self, slot: int, prompt: Prompt) -> Array:
         logits = self._prefills[self._shapes.rows_for(prompt.rows)].run(prompt)
         self._copier.copy(self._entrance, slot)
         return logits
 
     def launch(self, states: Sequence[SlotState], noise: Array, meanwhile: Callable[[], None]) -> DrawnSteps:
         """Take steps with their draws; see `engine.Engine.launch`."""
-        return self._steps[len(states)].run(states, noise, meanwhile)
+        return self._thread.run(self._steps[len(states)].run, states, noise, meanwhile)
 
     def move(self, source: int, target: int, num_rows: int) -> None:
         """Copy a slot to another."""
-        self._copier.copy(source, target)
+        self._thread.run(self._copier.copy, source, target)
 
     def rest(self) -> None:
         """Keep all: captured graphs know where it lies."""

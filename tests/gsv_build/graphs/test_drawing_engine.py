@@ -1,5 +1,6 @@
 """Several steps a launch with the draw in the graph, against a step at a time with the draw on the host."""
 
+import threading
 from collections import Counter
 
 import numpy as np
@@ -17,7 +18,10 @@ from gsv_runtime.t2s.decoder import Decoder
 from gsv_runtime.t2s.drawing_engine import DrawingEngine
 from gsv_runtime.t2s.engine import SlotState
 from gsv_runtime.t2s.launch_shapes import LaunchShapes
+from gsv_runtime.t2s.prefill import PaddedPrefill
 from gsv_runtime.t2s.request import Prompt, TextLimit
+from gsv_runtime.t2s.sampled_steps import SampledSteps
+from gsv_runtime.t2s.slot_memory import SlotCopier
 
 pytestmark = pytest.mark.slow
 
@@ -162,6 +166,31 @@ def test_logits_that_are_not_finite_end_their_sequence_in_the_middle_of_a_launch
     ((failed, failure),) = list(decoder.advance())
     assert (failed, decoder.sequence_ids) == (1, (2,))
     assert "not finite" in str(failure)
+
+
+def test_all_graphs_run_in_the_thread_that_prepared_them_whoever_calls(folder, monkeypatch):
+    seen = {}
+
+    def watch(kind, method):
+        inner = getattr(kind, method)
+
+        def watched(self, *given):
+            seen.setdefault(f"{kind.__name__}.{method}", set()).add(threading.get_ident())
+            return inner(self, *given)
+
+        monkeypatch.setattr(kind, method, watched)
+
+    for kind, methods in ((SampledSteps, "warm_up run"), (PaddedPrefill, "warm_up run"), (SlotCopier, "copy")):
+        for method in methods.split():
+            watch(kind, method)
+    engine = drawing(folder, 2)
+    caller = threading.Thread(target=lambda: spoken(engine))
+    caller.start()
+    caller.join()
+    engine.move(0, 1, 4)
+    assert len(seen) == 5
+    assert len(set.union(*seen.values())) == 1
+    assert threading.get_ident() not in set.union(*seen.values())
 
 
 @pytest.mark.gpu
