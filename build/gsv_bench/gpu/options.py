@@ -21,6 +21,7 @@ class Options:
     out: Path  # figures
     texts: Path | None  # what the front end says of the texts, where its libraries are missing
     short: bool  # a few turns only: a dry run
+    brief: bool = False  # only what preset cuda serves, and one seed
 
     @property
     def session_device(self) -> Device:
@@ -52,7 +53,11 @@ class Options:
     def arguments(self) -> list[str]:
         """The command line that says the same."""
         words = [f"--device={self.device}", f"--size={self.size}", f"--work={self.work}", f"--out={self.out}"]
-        return words + ([f"--texts={self.texts}"] if self.texts else []) + (["--short"] if self.short else [])
+        return (
+            words
+            + ([f"--texts={self.texts}"] if self.texts else [])
+            + [f"--{name}" for name in ("short", "brief") if getattr(self, name)]
+        )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,10 +68,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("var/bench/gpu/figures"), help="a JSON file for each part")
     parser.add_argument("--texts", type=Path, help="made by --record-texts, where text libraries are missing")
     parser.add_argument("--short", action="store_true", help="a few turns of everything: a dry run")
+    parser.add_argument("--brief", action="store_true", help="only what preset cuda serves, and one seed")
 
 
 def from_arguments(arguments: argparse.Namespace) -> Options:
     """Options of a command line."""
     texts = arguments.texts.resolve() if arguments.texts else None
     work, out = arguments.work.resolve(), arguments.out.resolve()
-    return Options(arguments.device, arguments.size, work, out, texts, arguments.short)
+    return Options(arguments.device, arguments.size, work, out, texts, arguments.short, arguments.brief)

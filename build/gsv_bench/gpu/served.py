@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,15 +29,17 @@ from gsv_loadtest.shapes import poisson_arrivals
 from gsv_loadtest.summary import percentiles
 from gsv_runtime import contract
 from gsv_runtime.contract import SAMPLE_RATE_HZ
+from gsv_runtime.model_files import CONFIG_FILE
 from gsv_runtime.server import local_server
 from gsv_runtime.server.local_server import ServerState
-from gsv_runtime.server.triton_process import Ports
+from gsv_runtime.server.triton_process import Ports, ServerFailed
 
 VOICE = "bench"
 SEEDS = (1, 2, 3)
 _PROCESSES = 4
 _REFERENCE_S = 3.42
 _TEXT_MODEL = 'from gsv_bench.gpu.recorded_frontend import TritonPythonModel\n\n__all__ = ["TritonPythonModel"]\n'
+_CAPTURE = tuple(f'key: "cuda_graph"\n    value {{ string_value: "{text}" }}' for text in ("true", "false"))
 _STAGE_SECONDS = ("gsv_stage_seconds_sum", "gsv_stage_seconds_count", "gsv_t2s_tokens_total", "gsv_t2s_rounds_total")
 
 
@@ -46,7 +49,7 @@ def run(options: Options, figures: Figures) -> None:
     _place_texts(options)
     duration_s = 2.0 if options.short else 5.0
     began_s = time.perf_counter()
-    with _served(options, figures) as state:
+    with _served(options, figures, _start(options, figures)) as state:
         figures.put("seconds_to_ready_and_voice", round(time.perf_counter() - began_s, 1))
         with figures.attempt("one sentence"):
             figures.put("one_sentence", _one_sentence(state, options))
@@ -56,8 +59,8 @@ def run(options: Options, figures: Figures) -> None:
                 before = _counters(state)
                 heard = _closed(url, users, duration_s)
                 figures.put(f"closed loop, {users} streams", summary(heard, duration_s, state, before))
-        for rate in (1,) if options.short else (1, 4, 10, 20, 50):
-            for seed in SEEDS[:1] if options.short else SEEDS:
+        for rate in (1,) if options.short else (10, 20, 50) if options.brief else (1, 4, 10, 20, 50):
+            for seed in SEEDS[:1] if options.short or options.brief else SEEDS:
                 with figures.attempt(f"{rate}/s seed {seed}"):
                     before = _counters(state)
                     heard = _open(url, rate, duration_s, seed)
@@ -74,12 +77,42 @@ def _place_texts(options: Options) -> None:
         record(folder / FILE)
 
 
-@contextmanager
-def _served(options: Options, figures: Figures) -> Iterator[ServerState]:
+def _start(options: Options, figures: Figures) -> ServerState:
+    """Start the server as it is built; where it cannot, say why and start it with T2S launched kernel by kernel.
+
+    Raises:
+        ServerFailed: it cannot do that either.
+    """
+    with figures.attempt("server as built"):
+        return _up(options, figures)
+    config = options.repository(SERVED) / contract.T2S.name / CONFIG_FILE
+    config.write_text(config.read_text(encoding="utf-8").replace(_CAPTURE[0], _CAPTURE[1]), encoding="utf-8")
+    figures.put("t2s", "launched kernel by kernel")
+    return _up(options, figures)
+
+
+def _up(options: Options, figures: Figures) -> ServerState:
     directory = options.work / "state"
-    log = directory / "server.log"
     try:
-        state = local_server.up(options.repository(SERVED), directory, Ports.free())
+        return local_server.up(options.repository(SERVED), directory, Ports.free())
+    except ServerFailed:
+        _keep_log(directory, figures, "log of a start that failed")
+        raise
+
+
+def _keep_log(directory: Path, figures: Figures, name: str) -> None:
+    """Keep what the server said of its preparation, its errors and its last lines."""
+    log = directory / "server.log"
+    if log.exists():
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        wanted = [line for line in lines if "prepared" in line or "captured" in line or " E " in line[:40]]
+        figures.put(name, [*(line[:300] for line in wanted[:40]), *(line[:300] for line in lines[-25:])])
+
+
+@contextmanager
+def _served(options: Options, figures: Figures, state: ServerState) -> Iterator[ServerState]:
+    directory = options.work / "state"
+    try:
         try:
             with Client(f"127.0.0.1:{state.ports.grpc}", timeout_s=60) as client:
                 client.register_voice(VOICE, _hum(), prompt_text=PROMPT_TEXT, prompt_language="en")
@@ -90,10 +123,7 @@ def _served(options: Options, figures: Figures) -> Iterator[ServerState]:
             figures.put("memory_mib_at_the_end", memory_used_mib())
             local_server.down(directory)
     finally:
-        if log.exists():
-            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-            wanted = [line for line in lines if "prepared" in line or "captured" in line or " E " in line[:40]]
-            figures.put("log", [*(line[:300] for line in wanted[:40]), *(line[:300] for line in lines[-25:])])
+        _keep_log(directory, figures, "log")
 
 
 def _hum() -> bytes:

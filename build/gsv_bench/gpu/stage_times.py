@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from gsv_bench.gpu.figures import Figures
 from gsv_bench.gpu.options import Options
-from gsv_bench.gpu.prepare import SERVED_SET, T2S, graph_of, set_of, wait_for
+from gsv_bench.gpu.prepare import SERVED, SERVED_SET, T2S, graph_of, set_of, wait_for
 from gsv_bench.gpu.t2s_onnxruntime import STEPS_A_LAUNCH, served_engine
 from gsv_bench.gpu.timing import Timer, captured
 from gsv_bench.gpu.utterance import FIRST_TOKENS, NUM_TOKENS, decoding_inputs
@@ -68,17 +68,18 @@ def run_torch(options: Options, figures: Figures) -> None:
 def run_onnxruntime(options: Options, figures: Figures) -> None:
     """The graphs as preset cuda serves them."""
     settings = PRESETS["cuda"]
-    for version, precision in itertools.product(VERSIONS, (Precision.FP32, Precision.FP16)):
+    precisions = (Precision.FP16,) if options.brief else (Precision.FP32, Precision.FP16)
+    for version, precision in itertools.product(VERSIONS, precisions):
         name = f"{version.value} ONNX Runtime {precision.value}"
         with figures.attempt(name):
-            wait_for(options, T2S, SERVED_SET, set_of(version, precision))
+            wait_for(options, T2S, *(_set(version, model, precision) for model in STAGES))
             began_s = time.perf_counter()
             runs: dict[str, Run] = {}
             for model in STAGES:
                 with figures.attempt(f"{name} {model.name}"):
                     shapes = parse_shapes(settings.model(model).settings.shapes)
                     wanted = [each for each in shapes if each["B"] == 1 and each["F"] in (2 * 32, 2 * 80)]
-                    graph = graph_of(options, version, model, precision)
+                    graph = graph_of(options, version, model, _precision_of(model, precision))
                     stage = CapturedStage(model, graph, wanted, options.session_device)
                     stage.warm_up()
                     figures.put(f"{name} {model.name} captured", f"{stage.num_captured} of {len(wanted)} shapes")
@@ -88,8 +89,22 @@ def run_onnxruntime(options: Options, figures: Figures) -> None:
             with figures.attempt(f"{name} GPT"):
                 engine = served_engine(options, precision, 1, STEPS_A_LAUNCH[-1], options.device == "cuda")
             figures.put(name, _row(engine, runs, options, version))
+        if options.brief:
+            continue
         with figures.attempt(f"{name} batches"):
             figures.put(f"{name} batches", _batches(options, version, precision))
+
+
+def _precision_of(model: Model, precision: Precision) -> Precision:
+    """The precision that the preset gives a stage where the others have `precision`."""
+    return Precision.FP32 if model.name in PRESETS["cuda"].kept_float32 else precision
+
+
+def _set(version: ModelVersion, model: Model, precision: Precision) -> str:
+    """The set that a stage's graph belongs to."""
+    own = _precision_of(model, precision)
+    served = version is SERVED and own is PRESETS["cuda"].precision_of(model)
+    return SERVED_SET if served else set_of(version, own)
 
 
 def _row(engine: Engine | None, runs: dict[str, Run], options: Options, version: ModelVersion) -> dict[str, float]:
@@ -139,7 +154,7 @@ def _batches(options: Options, version: ModelVersion, precision: Precision) -> d
         wanted = [f"B{rows} " + _axes(model) for rows in ((1, 2) if options.short else (1, 2, 4, 8))]
         stage = CapturedStage(
             model,
-            graph_of(options, version, model, precision),
+            graph_of(options, version, model, _precision_of(model, precision)),
             parse_shapes(", ".join(wanted)),
             options.session_device,
         )

