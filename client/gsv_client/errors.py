@@ -96,6 +96,9 @@ _STATUS_ERRORS: dict[str, type[SynthesisError]] = {
 }
 _HTTP_STATUS = {400: "INVALID_ARGUMENT", 404: "NOT_FOUND", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
 
+# How gRPC says that a connection broke, with whatever status; the last two by way of a load balancer.
+_BROKEN = ("Stream removed", "Socket closed", "Connection reset", "Broken pipe", "RST_STREAM", "GOAWAY")
+
 # Wordings of Triton 24.10, in the order in which they are tried.
 _WORDINGS: tuple[tuple[str, type[SynthesisError], str], ...] = (
     ("has no available versions", ServerStopping, "the server is stopping or reloading; try again"),
@@ -114,10 +117,7 @@ _WORDINGS: tuple[tuple[str, type[SynthesisError], str], ...] = (
     ),
     ("DNS resolution failed", ConnectionFailed, "no such host; correct the URL"),
     ("name resolver", ConnectionFailed, "no such host; correct the URL"),
-    ("Stream removed", ConnectionLost, "the server went away"),  # gRPC's, whatever broke
-    ("Socket closed", ConnectionLost, "the server went away"),
-    ("Connection reset", ConnectionLost, "the server went away"),
-    ("Broken pipe", ConnectionLost, "the server went away"),
+    *((wording, ConnectionLost, "the server went away") for wording in _BROKEN),
     ("Stub process", InternalError, "a model of the server has died and is loaded again; try again in a few seconds"),
     ("unexpected inference input", InvalidRequest, "client and server differ in version; run `gsv doctor`"),
     ("inputs and got", InvalidRequest, "client and server differ in version; run `gsv doctor`"),

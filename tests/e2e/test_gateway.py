@@ -115,7 +115,7 @@ def test_a_server_that_dies_is_503_and_the_next_request_after_it_is_back_is_serv
             assert speech(gateway, voice="again").status_code == 200
             os.kill(local_server.ServerState.read(running.state).server_pid, signal.SIGKILL)
             refused = speech(gateway, voice="again")
-            assert refused.status_code == 503
+            assert refused.status_code == 503, refused.text
             assert int(refused.headers["retry-after"]) >= 1
             assert gateway.get("/healthz").status_code == 200
             until(lambda: gateway.get("/readyz").status_code == 200, "the server does not come back")

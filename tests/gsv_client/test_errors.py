@@ -30,6 +30,8 @@ def test_a_leaf_name_inside_tritons_own_wording_is_found() -> None:
         ("Stream removed (sendmsg: Broken pipe (32))", "UNAVAILABLE", errors.ConnectionLost),
         ("Stream removed", "UNKNOWN", errors.ConnectionLost),
         ("sendmsg: Broken pipe (32)", "UNAVAILABLE", errors.ConnectionLost),
+        ("Received RST_STREAM with error code 2", "INTERNAL", errors.ConnectionLost),
+        ("GOAWAY received; Error code: 0", "UNAVAILABLE", errors.ConnectionLost),
         ("Deadline Exceeded", "StatusCode.DEADLINE_EXCEEDED", errors.DeadlineExceeded),
         ("Locally cancelled by application!", "StatusCode.CANCELLED", errors.Cancelled),
         ("bad shape", 400, errors.InvalidRequest),
