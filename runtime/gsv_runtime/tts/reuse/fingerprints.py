@@ -29,7 +29,7 @@ _UNCONCERNED_LIBRARIES = ("filelock", "redis")
 
 
 class NoFingerprint(ValueError):
-    """It cannot be told what the repository was built from."""
+    """It cannot be told what the repository was built from, or what runs it."""
 
 
 def fingerprints(repository: Path, fine_tune: FineTune | None = None) -> Fingerprints:
@@ -40,7 +40,7 @@ def fingerprints(repository: Path, fine_tune: FineTune | None = None) -> Fingerp
         fine_tune: one that was added to the first; None: the first.
 
     Raises:
-        NoFingerprint: build.json does not say what the stages' files hold.
+        NoFingerprint: build.json does not say what the stages' files hold, or a library is missing.
     """
     build = read_build(repository)
     if "files" not in build or build["files"].keys() != build["stages"].keys():
@@ -61,11 +61,18 @@ def fingerprints(repository: Path, fine_tune: FineTune | None = None) -> Fingerp
 
 
 def libraries() -> dict[str, str]:
-    """Versions of all that this package requires, of Python without its patch level, and of Triton where it says."""
-    entries = metadata.requires("gsv-runtime") or ()
-    optional = {re.split(r"[^\w.-]", entry, maxsplit=1)[0]: "extra ==" in entry for entry in entries}
-    concerned = sorted(optional.keys() - set(_UNCONCERNED_LIBRARIES))
-    versions = {name: _version(name, optional[name]) for name in concerned}
+    """Versions of all that this package requires, of Python without its patch level, and of Triton where it says.
+
+    Raises:
+        NoFingerprint: one is not installed; a server that is never asked for what needs it runs without a cache.
+    """
+    try:
+        entries = metadata.requires("gsv-runtime") or ()
+        optional = {re.split(r"[^\w.-]", entry, maxsplit=1)[0]: "extra ==" in entry for entry in entries}
+        concerned = sorted(optional.keys() - set(_UNCONCERNED_LIBRARIES))
+        versions = {name: _version(name, optional[name]) for name in concerned}
+    except metadata.PackageNotFoundError as missing:
+        raise NoFingerprint(f"{missing.name} is not installed; install gsv-runtime with all that it requires") from None
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     triton = os.environ.get("NVIDIA_TRITON_SERVER_VERSION", "")
     return {**versions, "python": python, "triton": triton}
@@ -78,7 +85,10 @@ def _version(library: str, optional: bool) -> str:
     except metadata.PackageNotFoundError:
         if optional:
             return ""
-        return f"gpu {metadata.version(f'{library}-gpu')}"
+        try:
+            return f"gpu {metadata.version(f'{library}-gpu')}"
+        except metadata.PackageNotFoundError:
+            raise metadata.PackageNotFoundError(library) from None
 
 
 def _digest(path: Path) -> str:

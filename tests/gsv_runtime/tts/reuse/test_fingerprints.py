@@ -112,6 +112,21 @@ def test_a_build_that_does_not_say_what_its_files_hold_has_none(repository, file
         fingerprints(repository)
 
 
+def test_without_a_library_there_is_no_fingerprint_and_the_server_runs_without_a_cache(repository, monkeypatch):
+    monkeypatch.setattr(of.metadata, "requires", lambda _: ["numpy<2", "no-such-library"])
+    with pytest.raises(NoFingerprint, match="^no-such-library is not installed; install gsv-runtime"):
+        fingerprints(repository)
+
+
+def test_a_checkout_that_was_never_installed_has_no_fingerprint(repository, monkeypatch):
+    def requires(name):
+        raise of.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(of.metadata, "requires", requires)
+    with pytest.raises(NoFingerprint, match="^gsv-runtime is not installed"):
+        fingerprints(repository)
+
+
 def test_an_extra_that_is_not_installed_is_no_fault(monkeypatch):
     wanted = ["numpy<2", 'no-such-library; extra == "formats"']
     monkeypatch.setattr(of.metadata, "requires", lambda _: wanted)
