@@ -114,7 +114,7 @@ def test_a_build_that_does_not_say_what_its_files_hold_has_none(repository, file
 
 def test_without_a_library_there_is_no_fingerprint_and_the_server_runs_without_a_cache(repository, monkeypatch):
     monkeypatch.setattr(of.metadata, "requires", lambda _: ["numpy<2", "no-such-library"])
-    with pytest.raises(NoFingerprint, match="^no-such-library is not installed; install gsv-runtime"):
+    with pytest.raises(NoFingerprint, match=r"^no-such-library is not installed; install gsv-runtime"):
         fingerprints(repository)
 
 
@@ -123,7 +123,7 @@ def test_a_checkout_that_was_never_installed_has_no_fingerprint(repository, monk
         raise of.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(of.metadata, "requires", requires)
-    with pytest.raises(NoFingerprint, match="^gsv-runtime is not installed"):
+    with pytest.raises(NoFingerprint, match=r"^gsv-runtime is not installed"):
         fingerprints(repository)
 
 
