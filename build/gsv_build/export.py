@@ -7,11 +7,14 @@ the older tracer writes out: 934 nodes against 3,661 for the acoustic model at o
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import re
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import onnx
 import torch
@@ -147,7 +150,7 @@ def _convert(
     input_names: list[str],
     output_names: list[str],
 ) -> torch.onnx.ONNXProgram:
-    with _quiet_exporter(), torch.no_grad():
+    with _quiet_exporter(), _shared_registry(), torch.no_grad():
         program = torch.onnx.export(
             module,
             examples,
@@ -162,6 +165,24 @@ def _convert(
     if program is None:
         raise ExportFailed(f"{type(module).__name__}: torch.onnx.export returned nothing; check torch's version")
     return program
+
+
+@contextlib.contextmanager
+def _shared_registry() -> Iterator[None]:
+    """Let exports share the exporter's table of operators: each would read it anew, which takes 0.6 s.
+
+    Nobody adds to it here: that would be for `custom_translation_table`, which is not passed.
+    """
+    from torch.onnx._internal.exporter._registration import ONNXRegistry  # takes seconds, and not all export
+
+    with patch.object(ONNXRegistry, "from_torchlib", staticmethod(_read_once(ONNXRegistry))):
+        yield
+
+
+@functools.cache
+def _read_once(registry: Any) -> Callable[..., Any]:
+    """How a registry is made, once for the same arguments; to be asked first while nothing is patched."""
+    return functools.cache(registry.from_torchlib)
 
 
 @contextlib.contextmanager

@@ -190,3 +190,15 @@ def test_heavy_weights_lie_in_one_file_beside_the_graph(
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     result = torch.from_numpy(session.run(None, {"ssl_features": features.numpy()})[0])
     assert torch.equal(result, exported.modules.quantizer(features))
+
+
+def test_exports_share_the_exporters_table_of_operators_and_nobody_else_does() -> None:
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    def read() -> ONNXRegistry:
+        with export._shared_registry():
+            return ONNXRegistry().from_torchlib(opset_version=export.OPSET)
+
+    own = ONNXRegistry.from_torchlib
+    assert read() is read()
+    assert ONNXRegistry.from_torchlib == own
