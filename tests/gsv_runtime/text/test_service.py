@@ -1,10 +1,13 @@
 """A device that loads languages by their first text loads no other, and still says what each lacks."""
 
+import gc
 import json
 import subprocess
 import sys
 
 import pytest
+
+from gsv_runtime.text.service import _uncollected
 
 pytestmark = pytest.mark.slow
 
@@ -41,3 +44,15 @@ def test_a_language_is_loaded_by_its_first_text_and_says_then_what_it_lacks(tmp_
     assert [line for line in chinese[1] if "g2pW is missing" in line]
     assert again == chinese
     assert len([line for line in logged if "g2pW is missing" in line]) == 1  # said once
+
+
+def test_loading_looks_for_no_garbage_and_what_is_loaded_is_left_out_of_later_looks():
+    before = gc.get_freeze_count()
+    with _uncollected():
+        assert not gc.isenabled()
+        loaded = [[number] for number in range(1000)]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() >= before + len(loaded)
+    with pytest.raises(OSError, match="no such file"), _uncollected():
+        raise OSError("no such file")
+    assert gc.isenabled()
