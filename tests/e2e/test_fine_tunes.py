@@ -14,12 +14,13 @@ from gsv_runtime.versions import ModelVersion
 SAID = {"text": "One two three.", "language": "en", "voice": "low", "seed": 4}
 
 
-@pytest.fixture
-def bob(repository, tmp_path):
+@pytest.fixture(scope="module")
+def bob(repository, tmp_path_factory):
     """A fine-tune that the server's repository gets, and loses again."""
-    write_random_checkpoints(tmp_path / "bob", ModelVersion.V2, seed=9)
+    weights = tmp_path_factory.mktemp("bob")
+    write_random_checkpoints(weights, ModelVersion.V2, seed=9)
     base = Chosen(base=repository.parent / "weights")
-    add_model(repository, PRESETS["cpu"], tmp_path / "bob", "bob", chosen=base)
+    add_model(repository, PRESETS["cpu"], weights, "bob", chosen=base)
     yield "bob"
     remove_model(repository, "bob")
 
