@@ -31,6 +31,7 @@ class TurnQueue:
         self._kept = kept
         self._waiting: list[Turn] = []
         self._running: set[Turn] = set()
+        self._num_owed = 0  # places that streams get before the next newcomer who is due later
         self._arrived = 0
 
     def join(self, due_s: float, is_unheard: bool = False) -> Turn:
@@ -59,8 +60,23 @@ class TurnQueue:
             self._running.add(turn)
 
     def _next(self) -> Turn | None:
-        """Who has heard nothing may have any place, others all but those that are kept; who is due first has it."""
-        if len(self._running) >= self._slots:
+        """Who has heard nothing may have any place, others all but those that are kept; who is due first has it.
+
+        The last places that are free wait for newcomers, even for such as are due later than a stream. Yet streams get
+        half of all places first, and as many as are kept after each newcomer who went before them: no flow of newcomers
+        silences them.
+        """
+        num_free = self._slots - len(self._running)
+        if num_free <= 0:
             return None
-        is_for_all = sum(not turn.is_unheard for turn in self._running) < self._slots - self._kept
-        return min((turn for turn in self._waiting if turn.is_unheard or is_for_all), default=None)
+        num_streams = sum(not turn.is_unheard for turn in self._running)
+        is_for_all = num_streams < self._slots - self._kept
+        newcomer = min((turn for turn in self._waiting if turn.is_unheard), default=None)
+        stream = min((turn for turn in self._waiting if not turn.is_unheard), default=None) if is_for_all else None
+        if stream is None or (newcomer is not None and newcomer < stream):
+            return newcomer
+        if num_free > self._kept or num_streams < self._slots // 2 or self._num_owed > 0:
+            self._num_owed = max(self._num_owed - 1, 0)
+            return stream
+        self._num_owed = self._kept if newcomer is not None else 0
+        return newcomer
