@@ -77,6 +77,14 @@ _BLANK = re.compile(rf"([○◯×✕△□])\1+(?=[{HAN}{KANA}])|(?<=[{HAN}{KANA
 _BLANK_NAMES = {"○": "まる", "◯": "まる", "×": "ばつ", "✕": "ばつ", "△": "さんかく", "□": "しかく"}
 
 
+# 10w+ of chats is 十万加; a charger of 65w has watts.
+_WAN = re.compile(
+    r"(?<![A-Za-z\d.])(\d+(?:\.\d+)?)\s?(?:w(\+)?|W(\+)|W(?=\s?(?:粉|人|块|塊|元|阅读|閱讀|播放|点赞|點讚|存款|彩礼|次|字)))(?![A-Za-z0-9])"
+    r"(?!\s?的?(?:灯|燈|充|快充|闪充|超充|功率|电源|電源|适配|音箱|喇叭|太阳能|太陽能|电机|光伏|氮化镓|LED|电饭|烤箱|吹风|微波))"
+)
+_WATTS_BEFORE = re.compile(r"(?:功率|快充|充电|充電|瓦数|输出|輸出|待机)\D{0,3}$")
+
+
 def explained(text: str, language: str) -> str:
     """A text with these signs in the words or the plain signs of a language.
 
@@ -96,6 +104,7 @@ def explained(text: str, language: str) -> str:
     text = _TIME.sub(lambda match: _race_time(match, language), text)
     if language in ("zh", "yue"):
         text = _LASTED.sub(_lasted, text)
+        text = _WAN.sub(lambda match: _ten_thousands(match, language), text) if re.search(r"\d\s?[wW]", text) else text
     text = _WEEKDAY_THEN_DATE.sub(lambda match: _date_behind(match, language), text)
     text = _DATED.sub(lambda match: _dated(match, language), text)
     if language in ("ja", "ko"):
@@ -208,6 +217,12 @@ def _lasted(match: re.Match[str]) -> str:
     before, figures = match[4] or "", match.groups()[:3] if match[1] else match.groups()[4:7]
     hours, minutes, seconds = map(int, figures)
     return f"{before}{hours}小时{_zero(minutes)}{minutes}分{_zero(seconds)}{seconds}秒"
+
+
+def _ten_thousands(match: re.Match[str], language: str) -> str:
+    if _WATTS_BEFORE.search(match.string[max(0, match.start() - 8) : match.start()]):
+        return match[0]
+    return f"{match[1]}{'万' if language == 'zh' else '萬'}{'加' if match[2] or match[3] else ''}"
 
 
 def _menus_apart(text: str, language: str) -> str:

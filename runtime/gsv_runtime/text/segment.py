@@ -29,6 +29,7 @@ _HAN_CHARACTER = re.compile(f"[{HAN}]")
 _EVERY_FIGURE = re.compile(r"\d(?:[\d.,:]*\d)?")
 _GREEK_SIGN = re.compile("(?<![Α-ω])[Α-ω](?![Α-ω])")
 _WORD = re.compile(r"[^\W\d_]+")
+_QUOTED = re.compile(r"「[^「」\n]*」|『[^『』\n]*』|“[^“”\n]*”")
 _NOT_ALPHABETIC = re.compile(f"[{HAN}{KANA}{HANGUL}]")
 
 
@@ -71,6 +72,7 @@ def dominant_language(text: str, mode: Mode) -> str:
     """
     if mode.fixed:
         return mode.fixed
+    text = _QUOTED.sub(" ", text) if _WORD.search(_QUOTED.sub(" ", text)) else text  # who tells names the language
     counts = Counter(_scripts(text))
     counts["en"] = _english_words(text)
     del counts[""]

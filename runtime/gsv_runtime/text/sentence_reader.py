@@ -246,7 +246,7 @@ class _Reading:
     def _runs(self, text: str) -> list[ReadRun]:
         if self.variant.frontend == "improved":
             text = figure_signs.versions_apart(figure_signs.without_stops_of_names(text, self.default))
-            text = numerals.roman_in_characters(formulas.spelled(text))
+            text = numerals.roman_in_characters(formulas.spelled(formulas.algebra_said(text, self.default)))
         parts = list(self.marks.split(text))
         runs: list[ReadRun] = []
         for part in parts:

@@ -32,16 +32,33 @@ _AROUND_STOP = re.compile(r"([，。？！,.?!~:：—…])")
 _INNER_MARK = re.compile(
     r"(?<=[A-Za-z0-9])\.(?=[A-Za-z0-9])|(?<![^\s(（])\.(?=\d)|(?<=[A-Za-z]):(?=//)|\?(?=\w+=)|(?<=\d)[:~—](?=\d)|(?<=\d),(?=\d{3}(?!\d))"
 )
+# 5 p.m. Monday, 7 p.m. EST; a sentence may begin behind p.m. with any other word.
+_BEHIND_A_TIME = (
+    r"(?:(?:Mon|Tues?|Wednes|Wed|Thurs?|Thu|Fri|Satur|Sat|Sun)(?:day)?s?\b(?! (?:was|is|will|has|had|came|comes)\b)"
+    r"|(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.? \d|[ECMPA][SD]?T\b|GMT|UTC|CES?T|BST"
+    r"|(?:Eastern|Pacific|Central|Mountain|Beijing|Tokyo|London|Greenwich) (?:[Tt]ime|[Ss]tandard|on|and|to|in)\b)"
+)
+_OF_A_COUNTRY = (
+    "Supreme|Senat(?:e|ors?)|Congress(?:man|woman)?|House|Army|Navy|Air|Marines?|Coast|Department|Dept|Treasury|President|"
+    "Government|Constitution|Embassy|Ambassador|Secretary|Attorney|District|Court|Circuit|Postal|Census|Open|Steel|Bank|"
+    "Federal|Forest|Capitol|Parliament|Prime|Security|Human|Environment|Charter|Women|Dollar|Olympic|Soccer|Patent|"
+    "Customs|Geological|Border|Citizenship|Food|Bureau|Representatives?|Rep|Sen|Code|Virgin|Route|Highway|Foreign|State|"
+    "States|Chamber|National|Trade|Justice|Defense|Energy|Labor|Agriculture|Education|Central|Special|Masters|Climate"
+)
 _ABBREVIATION = re.compile(
     r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Mt|Gen|Col|Capt|Lt|Sgt|Gov|Sen|Rep|Rev|Hon|vs|approx|[Ff]ig|[Vv]ol)\.(?= +\S)"
     r"|\b(?i:avg|esp|incl|excl|misc|univ|cf|viz|govt|intl|natl|assoc|asst|qty|bros)\.(?= +\S|,)"
     r"|\b(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\.(?=[,–—-]"
     r"| +(?:[a-z0-9]|Jan|Feb|Ma[ry]|Apr|Ju[nl]|Aug|Sep|Oct|Nov|Dec))"
     r"|\b(?:Jan|Feb|Mar|Apr|Ju[nl]|Aug|Sept?|Oct|Nov|Dec|No|pp|p|ch|ext|max|min|[Aa]pt|Ste|Rm|Bldg|Hwy)\.(?= *\d)"
+    r"|(?<=[\w.,'’)] )v\.(?= +[A-Z])|(?<!\d )\b(?:Art|[Ss]ec|[Pp]ara|[Pp]t|[Cc]l|[Ee]q)\.(?= *\d)"
+    r"|\b(?:Cir|Supp)\.(?= +[0-9a-z])"
+    rf"|\b[AaPp]\.[Mm]\.(?= +(?:{_BEHIND_A_TIME}))|\bU\.[SKN]\.(?= +(?:{_OF_A_COUNTRY})\b)"
     r"|\bP\.(?= O\. ?Box)|(?:\bP\.|(?<=\bP\. ))O\.(?= ?Box)"
     r"|\bno\.(?= *\d{4})|\d\s?(?:sq|ft)\.(?= +[a-z0-9(]|,)|(?<=sq\. )(?:ft|in|mi|yd)\.(?= +[a-z(]|,)"
     r"|\d[\s-]?(?:lbs?|oz|in|yds?|mi|hrs?|mins?|secs?|yrs?|wks?|tsps?|tbsps?|qts?|gals?|kgs?)\.(?= +[a-z(]|,)"
-    r"|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|St|Ave|Blvd|Rd|[Dd]ept|Ph\.?D|[BM]\.Sc|(?:[A-Za-z]\.)+[A-Za-z])\.(?= +[a-z0-9]|,)"
+    r"|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|St|Ave|Blvd|Rd|[Dd]ept|Ph\.?D|[BM]\.Sc|(?:[A-Za-z]\.)+[A-Za-z])\."
+    r"(?= +[a-z0-9§¶]|,)"
 )
 _INNER_COMMA = re.compile(
     rf"[a-z],(?= (?:{'|'.join(STATES)}),? \d{{5}}\b)"

@@ -181,6 +181,7 @@ _RULES = _rules(
      lambda m: f"{m[1]}{numbers.cardinal(m[2])},{numbers.cardinal(m[3])}"),
     (r"(?<![\d-])\d+(?:-\d+){2,}(?![\d-])", lambda m: numbers.telephone_digits(m[0])),
     (rf"({NUMBER})\s?[×*xX]\s?({NUMBER})(?![\d.])", lambda m: f"{numbers.decimal(m[1])}乘{numbers.decimal(m[2])}"),
+    (rf"(?<![\dA-Za-z])[-−](?=\s?(?:{CURRENCY})\s?\d)", "负"),
     (RANGE.pattern, range_said),
     (rf"(-?)({NUMBER})\s?(?:°C|℃|°(?!\s?F))", lambda m: f"{numbers.signed(m[1], m[2], '零下')}度"),
     (rf"(?<![\d])-({NUMBER})\s?(摄氏度|华氏度|度)", lambda m: f"零下{numbers.decimal(m[1])}{m[2]}"),

@@ -18,6 +18,7 @@ from anyascii import anyascii
 
 from gsv_runtime.text.g2p.english_lexicon import pronunciations
 from gsv_runtime.text.normalize import english_numbers as numbers
+from gsv_runtime.text.normalize import english_shorthand as shorthand
 from gsv_runtime.text.normalize import english_sums as sums
 from gsv_runtime.text.normalize.english_capitals import is_shouted_alone, shouted_words
 from gsv_runtime.text.normalize.english_codes import codes_said
@@ -300,6 +301,7 @@ _FIGURES = _rules(
 )  # fmt: skip
 
 _SUMS = _rules(*sums.RULES)
+_SHORTHAND = _rules(*shorthand.RULES)
 _FIGURE = re.compile("[0-9²³+=×÷<>/]")
 _MICRO = re.compile("(?<=\\d)(\\s?)[\u00b5\u03bc](?=(?:m|g|s|l|L|A|V|W|F|M|mol)(?![A-Za-z]))")
 _OHM = re.compile("(?<=\\d)(\\s?[kMm]?)[\u03a9\u2126](?![\u0391-\u03c9])")
@@ -318,8 +320,8 @@ _MARKS = (
 )
 _FOLDS = str.maketrans(
     {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "。": ".", "！": "!", "？": "?", "，": ",", "、": ",",
-     "；": ";", "：": ":", "（": "(", "）": ")", "【": "(", "】": ")", "…": ".", "～": "~", "￥": "¥",
-     "＄": "$", "％": "%", "\u00a0": " ", "‑": "-", "‐": "-", "⁄": "/", "\n": ", "}
+     "；": ";", "′": "'", "″": '"', "：": ":", "（": "(", "）": ")", "【": "(", "】": ")", "…": ".", "～": "~",
+     "￥": "¥", "＄": "$", "％": "%", "\u00a0": " ", "‑": "-", "‐": "-", "⁄": "/", "\n": ", "}
 )  # fmt: skip
 
 _GRADE = re.compile(r"(?<=\b[A-F])-(?=\s(?:grade|student|average|rating|level|score|in\b|on\b|for\b))")
@@ -338,7 +340,7 @@ def normalize(text: str) -> str:
     text = _GRADE.sub(" minus", text)
     shouted = shouted_words(text)
     stopped = text.rstrip(' "').endswith(".")  # an abbreviation at the end takes the full stop with it
-    text = _apply(_ADDRESSES, text)
+    text = _apply(_ADDRESSES, _apply(_SHORTHAND, text))
     text = _apply(_WORDS, _apply(_DATES, codes_said(text)))
     if _MAY_BE_ABBREVIATED.search(text):
         text = _apply(_ABBREVIATIONS, text)
@@ -365,7 +367,7 @@ def _fold_characters(text: str) -> str:
 
 
 def _fold_character(char: str) -> str:
-    if char in numbers.CURRENCY_SIGNS or char in SYMBOLS or char in "–—―²³¢µ−":
+    if char in numbers.CURRENCY_SIGNS or char in SYMBOLS or char in "–—―²³¢µ−¶":
         return char
     if unicodedata.category(char)[0] in "LN":
         return anyascii(char)

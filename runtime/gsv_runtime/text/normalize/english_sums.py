@@ -29,12 +29,19 @@ _PER = {
     "sqft": "square foot", "h": "hour", "s": "second",
 }  # fmt: skip
 _PER_WORD = "|".join(sorted(_PER, key=len, reverse=True))
-_OPERATORS = {"+": "plus", "-": "minus", "–": "minus", "×": "times", "*": "times", "÷": "divided by", "=": "equals",
-              "/": "divided by"}  # fmt: skip
-_TERM = rf"[-–]?\(?[-–]?(?:{NUMBER}|(?<![A-Za-z])[a-z](?![A-Za-z]))\)?"
-_SUM = (
-    rf"(?<![\w.,$£€¥-])(?={_TERM}(?:\s?[-–+×*÷=/]\s?{_TERM})*?\s?[+×*÷=])({_TERM}(?:\s?[-–+×*÷=/]\s?{_TERM})+)(?![\w%])"
+_OPERATORS = {"+": "plus", "-": "minus", "–": "minus", "−": "minus", "×": "times", "*": "times", "÷": "divided by",
+              "=": "equals", "/": "divided by", "≈": "is about", "≠": "does not equal", "≤": "is at most",
+              "≥": "is at least"}  # fmt: skip
+# Letters that stand for numbers, behind a coefficient: 3x, not 3m, 3g or 3h.
+_UNKNOWN = r"(?<![A-Za-z])[a-z](?![A-Za-z'])"
+_TERM = (
+    rf"[-–−]?[(√]{{0,2}}[-–−]?(?:(?:{NUMBER}[abcnqruvwxyz](?![A-Za-z])|{_UNKNOWN}|(?<![A-Za-z])[abck][xy](?![A-Za-z']))"
+    rf"[²³]?|{NUMBER})\)?"
 )
+_LINK = r"\s?[-–−+×*÷=/≈≠≤≥]\s?"
+_SUM = rf"(?<![\w.,$£€¥-])(?={_TERM}(?:{_LINK}{_TERM})*?\s?[+×*÷=≈≠])({_TERM}(?:{_LINK}{_TERM})+)(?![\w%])"
+_FUNCTIONS = {"sin": "sine", "cos": "cosine", "tan": "tangent", "log": "log", "ln": "L N", "exp": "exp"}
+_FUNCTION = rf"(?<![\w.])([fghFGHPE]|{'|'.join(_FUNCTIONS)})\(([^()\s]{{1,12}})\)(?!\s?[{{.])"
 _MONEY = rf"([{numbers.CURRENCY_SIGNS}])\s?({NUMBER}){SCALE}"
 _DAYS = dict(zip("mon tue wed thu fri sat sun".split(), numbers.DAYS, strict=True))
 _DAY = r"(Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)"
@@ -54,13 +61,22 @@ def _sum(match: re.Match[str]) -> str:
     text = re.sub(r"\b(\d{1,3})/(\d{1,3})\b", lambda m: numbers.fraction(m[1], m[2]), match[1])
     said: list[str] = []
     operand = False
-    for token in re.findall(rf"{NUMBER}|[a-z]+(?:[ -][a-z]+)*|[-–+×*÷=/]", text):
+    for token in re.findall(rf"{NUMBER}|[a-z]+(?:[ -][a-z]+)*|[-–−+×*÷=/≈≠≤≥√²³]", text):
         if token in _OPERATORS:
-            said.append("negative" if token in "-–" and not operand else _OPERATORS[token])
+            said.append("negative" if token in "-–−" and not operand else _OPERATORS[token])
         else:
-            said.append(token)
-        operand = token not in _OPERATORS
+            said.append(" ".join(_OF_ONE.get(part, part) for part in (token if token[1:] in ("x", "y") else [token])))
+        operand = token not in _OPERATORS and token != "√"
     return f" {' '.join(said)} "
+
+
+_OF_ONE = {"√": "square root of", "²": "squared", "³": "cubed", "a": "A"}  # a letter, no article
+
+
+def _function(match: re.Match[str]) -> str:
+    """``f(x)``: f of x; ``sin(x)``: sine of x."""
+    behind = match.string[match.end() : match.end() + 1]
+    return f"{_FUNCTIONS.get(match[1], match[1])} of {match[2]}{'' if behind in ('', ' ') else ' '}"
 
 
 def _money_range(match: re.Match[str]) -> str:
@@ -173,7 +189,9 @@ RULES: tuple[tuple[str, Say | str] | tuple[str, Say | str, str], ...] = (
     (r"(?<![\w.])\d+\s?h\s?\d+(?:\s?m(?:ins?)?(?:\s?\d+\s?s(?:ecs?)?)?)?(?![\w:])", _span, "h"),
     (rf"(?<![\w.])(\d+)d(?!\w)(?!\s(?:{_THREE_D}))", _days, "d"),
     (r"\b(\d{3,5})\s?[x×]\s?(?=\d{3,5}\b)|\b(\d+)\s?x\s?(?=\d)", lambda m: f"{m[1] or m[2]} by ", "x×"),
-    (_SUM, _sum, "+×*÷="),
+    (r"(?<==)(\s?)mc(?=[²^]| to the)", r"\1m c", "="),
+    (_FUNCTION, _function, "("),
+    (_SUM, _sum, "+×*÷=≈≠"),
     (r"\b([a-z])\s?[-–]\s?(\d+)(?=\s?=)", r"\1 minus \2", "="),
     (rf"(?<![\w.])({NUMBER}) ?[-–] ?({NUMBER})(?= (?:is|equals|makes|leaves|gives)\b)", r"\1 minus \2", "-–"),
     (r"(?<=[=+×÷(])\s*[-–]\s?(?=[\d.])", " negative ", "-–"),

@@ -34,7 +34,18 @@ _DECADES = {"zh": "年代", "yue": "年代", "ja": "年代", "ko": "년대"}
 _BETWEEN_DATES = re.compile(r"(?<=\d[年月日号號时時分点點년월일시분])(?:\s?[~～〜]\s?|[-–−]\s?|\s[-–−]\s)(?=\d)")
 _TO = {"zh": "到", "yue": "到", "ja": "から", "ko": "에서 "}
 _HYPHEN_OF_NAME = re.compile(r"([ぁ-んァ-ヺー一-鿿々])[-−‐‑](\d+(?:\.\d+)?)(\s?(?:度|℃|°|%|％|点|円|歩|ポイント))?")
-_SIGNS = re.compile("[s–−~～〜‐‑-]")
+# Minutes and seconds, of a match or a recording: 第87′, 90+2′, 3′20″; of degrees they are the language's own.
+_PRIMES = re.compile(
+    r"(?<![\d°′″.:+])(\d{1,3})(?:\+(\d{1,2}))?(?:′|(?<=\+\d)'|(?<=第\d\d)')(?:(\d{1,2}(?:\.\d+)?)[″\"])?(?![A-Za-z0-9'′])"
+    r"|(?<![\d°′″.:])(\d{1,3}(?:\.\d+)?)″(?![A-Za-z0-9])"
+)
+_INCHES_AFTER = re.compile(
+    r"\s?(?:的?(?:电视|電視|屏|显示器|顯示器|平板|轮|輪|披萨|比萨|蛋糕|螢幕)|"
+    r"モニター|テレビ|ディスプレイ|ホイール|모니터|티비|TV|텔레비전|화면|피자)"
+)
+_TIME_WORDS = {"zh": ("分钟", "分", "秒", "英寸"), "yue": ("分鐘", "分", "秒", "吋"),
+               "ja": ("分", "分", "秒", "インチ"), "ko": ("분", "분 ", "초", "인치")}  # fmt: skip
+_SIGNS = re.compile("[s–−~～〜‐‑′″'-]")
 _PARTICLES = frozenset("はがをにでともへの")
 
 
@@ -66,6 +77,7 @@ def plain(text: str, language: str) -> str:
     """A run of one language with these signs written out; English is worded by its own rules."""
     if language not in _TO or not _SIGNS.search(text):
         return text
+    text = _PRIMES.sub(lambda match: _timed(match, _TIME_WORDS[language]), text)
     text = _DECADE.sub(lambda match: _decade(match, language), text)
     text = _BETWEEN_DATES.sub(_TO[language], text)
     return _HYPHEN_OF_NAME.sub(_without_hyphen, text) if language == "ja" else text
@@ -75,6 +87,14 @@ def _decade(match: re.Match[str], language: str) -> str:
     before, after = match.string[: match.start()], match.string[match.end() :]
     timed = len(match[1]) == 2 and (_TIMED_BEFORE.search(before) or _TIMED_AFTER.match(after))
     return match[0] if timed else f"{match[1]}{_DECADES[language]}"
+
+
+def _timed(match: re.Match[str], words: tuple[str, str, str, str]) -> str:
+    minutes, minute, second, inch = words
+    if match[4]:
+        return match[4] + (inch if _INCHES_AFTER.match(match.string[match.end() :]) else second)
+    added = f"+{match[2]}" if match[2] else ""
+    return f"{match[1]}{added}{f'{minute}{match[3]}{second}' if match[3] else minutes}"
 
 
 def _without_hyphen(match: re.Match[str]) -> str:

@@ -1,6 +1,6 @@
-"""Chemical formulas as they are said: letter by letter, with their figures (NaCl, Fe2O3, Ca(OH)2).
+"""Formulas as they are said: of chemistry letter by letter (NaCl, Ca(OH)2), of algebra with its signs in words.
 
-Formulas in capitals alone (CO2, H2SO4) are spelled by the reader of English.
+Chemical formulas in capitals alone (CO2, H2SO4) are spelled by the reader of English, which words its own algebra, too.
 """
 
 from __future__ import annotations
@@ -33,3 +33,56 @@ def _letters(match: re.Match[str]) -> str:
     if len(symbols) < 2 or not _ELEMENTS.issuperset(symbols) or _WITH.isdisjoint(symbols):
         return written
     return " ".join(letter for part in parts for letter in (part.upper() if part.isalpha() else [part]))
+
+
+# Letters that stand for numbers; 3m, 5g and 2h are measures.
+_UNKNOWN = "[abcijknpqrtuvwxyzABCFNPQRSTXYZ]"
+_TERM = rf"[-−]?√?(?:\d+(?:\.\d+)?(?:[abcnpqrxyzXY](?![A-Za-z]))?|{_UNKNOWN}(?![A-Za-z])\d?)[²³]?"
+_LINK = r"\s?[-−+×÷=＝≈≠<>≤≥＜＞]\s?"
+_EQUATION = re.compile(rf"(?<![A-Za-z0-9?&/.@_#%:-]){_TERM}(?:{_LINK}{_TERM})+(?![A-Za-z0-9&@/_%]|\.\d|[-−]\d)")
+_LONE_ROOT = re.compile(r"√(?=\d)")
+_FUNCTION = re.compile(r"(?<![A-Za-z0-9])([fghFGP]|sin|cos|tan|log|ln)[（(]([a-zA-Z]|[-−]?\d+(?:\.\d+)?)[)）]")
+_OF_ALGEBRA = re.compile("[+×÷=＝≈≠²³√]|[<>≤≥＜＞](?=.*\\d)|(?<=\\d)[<>≤≥＜＞]")
+_SIGNS = "+-×÷=≈≠<>≤≥²³√"
+_SIGNS_IN_WORDS = {
+    "zh": "加 减 乘 除以 等于 约等于 不等于 小于 大于 小于等于 大于等于 平方 立方 根号",
+    "ja": "プラス マイナス かける 割る イコール ニアリーイコール ノットイコール 小なり 大なり "
+    "小なりイコール 大なりイコール の2乗 の3乗 ルート",
+    "ko": "더하기 빼기 곱하기 나누기 이퀄 약 낫이퀄 작다 크다 이하 이상 제곱 세제곱 루트",
+}
+_WORDS = {
+    language: {
+        sign: f" {said} " if language == "ko" else said for sign, said in zip(_SIGNS, names.split(), strict=True)
+    }
+    for language, names in _SIGNS_IN_WORDS.items()
+}
+_NEGATIVE = {"zh": "负", "ja": "マイナス", "ko": "마이너스 "}
+_FOLDED = str.maketrans("−＝＜＞", "-=<>")
+
+
+def algebra_said(sentence: str, language: str) -> str:
+    """A sentence of Chinese, Japanese or Korean with the signs of its algebra in words: f(x)=2x²−3x, 解3x+5=20.
+
+    Sums of figures alone are left to the language's own rules.
+
+    Args:
+        sentence: any text.
+        language: of most of the text.
+    """
+    if language not in ("zh", "yue", "ja", "ko") or not re.search("[-+×÷=＝≈≠²³√<>≤≥＜＞(（]", sentence):
+        return sentence
+    column = "zh" if language == "yue" else language
+    words = _WORDS[column]
+    sentence = _FUNCTION.sub(r"\1 \2", sentence) if "(" in sentence or "（" in sentence else sentence
+    sentence = _EQUATION.sub(lambda match: _equation(match[0], words, _NEGATIVE[column]), sentence)
+    return _LONE_ROOT.sub(words["√"], sentence)
+
+
+def _equation(written: str, words: dict[str, str], negative: str) -> str:
+    if not re.search("[A-Za-z]", written) or not _OF_ALGEBRA.search(written):
+        return written
+    said, operand = "", False
+    for char in re.sub(r"\s+", "", written.translate(_FOLDED)):
+        said += negative if char == "-" and not operand else words.get(char, "A" if char == "a" else char)  # no article
+        operand = char.isalnum() or char in "²³"
+    return said
