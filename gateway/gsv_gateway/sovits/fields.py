@@ -119,13 +119,13 @@ class SovitsBody(BaseModel):
         if not self.text_lang:
             raise _refused("text_lang is required", "text_lang")
         if self.language not in LANGUAGES:
-            raise _refused(f"text_lang: {self.text_lang[:40]} is not supported", "text_lang")
+            raise _unsupported("text_lang: ", self.text_lang, LANGUAGES)
         if self.prompt_language not in (None, *LANGUAGES):
-            raise _refused(f"prompt_lang: {self.prompt_lang[:40]} is not supported", "prompt_lang")
+            raise _unsupported("prompt_lang: ", self.prompt_lang, LANGUAGES)
         if self.media_type not in SOVITS_FORMATS and self.media_type != "auto":
-            raise _refused(f"media_type: {self.media_type[:40]} is not supported", "media_type")
+            raise _unsupported("media_type: ", self.media_type, SOVITS_FORMATS)
         if self.split_method not in SPLIT_METHODS:
-            raise _refused(f"text_split_method:{self.text_split_method[:40]} is not supported", "text_split_method")
+            raise _unsupported("text_split_method:", self.text_split_method, SPLIT_METHODS)
         if not _SLOWEST <= self.speed_factor <= _FASTEST:
             message = f"speed_factor is {self.speed_factor}; need {_SLOWEST} to {_FASTEST:g}"
             raise _refused(message, "speed_factor")
@@ -220,6 +220,12 @@ def in_api_v2_names(values: Mapping[str, Any]) -> dict[str, Any]:
 def is_legacy(values: Mapping[str, Any]) -> bool:
     """Whether a request is api.py's: it names the language otherwise."""
     return "text_lang" not in values and "text_language" in values
+
+
+def _unsupported(opening: str, value: str, known: Iterable[str]) -> RequestRefused:
+    """Name the field and the value as api_v2 does, and what would do."""
+    message = f"{opening}{value[:40]} is not supported; need one of {', '.join(known)}"
+    return _refused(message, opening.rstrip(": "))
 
 
 def _refused(message: str, param: str) -> RequestRefused:

@@ -164,7 +164,9 @@ def test_what_the_server_refuses_is_400_because_clients_play_everything_else(run
     [
         ({"text": None}, "text is required"),
         ({"text_lang": None}, "text_lang is required"),
-        ({"text_lang": "xx"}, "text_lang: xx is not supported"),
+        ({"text_lang": "xx"}, "text_lang: xx is not supported; need one of auto, zh, en, ja, ko, yue"),
+        ({"media_type": "mp4"}, "media_type: mp4 is not supported; need one of wav, raw, ogg, aac"),
+        ({"text_split_method": "cut9"}, "text_split_method:cut9 is not supported; need one of cut0, cut1"),
         ({"top_k": "many"}, "top_k is 'many'"),
         ({"streaming_mode": 7}, "the value of streaming_mode must be"),
     ],

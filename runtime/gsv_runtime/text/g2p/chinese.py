@@ -33,7 +33,7 @@ _FALLS = re.compile(
     "(?<=[雨雪雹霜棋])下(?=[得了着过起完不个])|(?<![乡底地手如天脚楼部私])下(?=得(?:很|真|太|更|越|特别|非常|挺|不|那么|这么|最|好|多|快|慢|大|猛|急|正))"
 )
 _ER_BEFORE_PLACE = re.compile("儿[里口上下边外旁内前后]")
-_INNER_ER = re.compile("(?<=[今明昨后前])儿(?=个)|(?<=[哥娘爷姐])儿(?=[俩几们])|(?<=[^女幼少孤婴]儿)里(?![面边头程])")
+_INNER_ER = re.compile("(?<=[今明昨后前])儿(?=个)|(?<=[哥娘爷姐])儿(?=[俩几们])")
 _CLAUSE = re.compile(r"[^!?…,.\-]+|[!?…,.\-]")
 
 
@@ -125,11 +125,13 @@ def clause_pinyin(clause: str, asked: Sequence[str] = ()) -> list[str]:
         plain = syllables[start : start + len(word)]
         tones = [syllable[-1] for syllable in plain]
         change_tones(word, tag, tones)
+        if len(word) > 2 and word[-2] == "儿" and _ER_BEFORE_PLACE.fullmatch(word[-2:]):
+            tones[-2] = tones[-3]
         said += [syllable[:-1] + tone for syllable, tone in zip(plain, tones, strict=True)]
     for match in _ONE_AS_FIGURE.finditer(clause):
         said[match.start()] = "yi1"
     for match in _INNER_ER.finditer(clause) if "儿" in clause else ():
-        said[match.start()] = "li5" if match[0] == "里" else "er" + said[match.start() - 1][-1]
+        said[match.start()] = "er" + said[match.start() - 1][-1]
     for match in _FALLS.finditer(clause):
         said[match.start()] = "xia4"
     for match in _ACROSS_WORDS.finditer(clause):
@@ -142,11 +144,11 @@ def _tagged(clause: str) -> list[tuple[str, str]]:
 
 
 def _with_er(words: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Words whose 儿 stands with what it colours: 胡同 儿里 is 胡同儿 里; 大婶儿 is nobody's name."""
+    """Words whose 儿 stands with what it colours: 胡同 儿里 is one word; 大婶儿 is nobody's name."""
     cut: list[tuple[str, str]] = []
     for word, tag in words:
         if cut and _ER_BEFORE_PLACE.fullmatch(word):
-            cut += [("儿", "n"), (word[1:], "f")]
+            cut[-1] = (cut[-1][0] + word, "s")
         elif tag == "nr" and len(word) > 2 and word[-1] == "儿" and _is_no_name(word[:-1]):
             cut.append((word, "n"))
         else:

@@ -81,7 +81,7 @@ RULES: tuple[tuple[str, Say | str] | tuple[str, Say | str, str], ...] = (
     (r"¶¶?", lambda m: " paragraphs " if len(m[0]) > 1 else " paragraph ", "¶"),
     (r"(?<=\d)(?:\([a-z]{1,3}\)(?:\([A-Za-z0-9]{1,4}\))*)+", lambda m: re.sub(r"[()]+", " ", m[0]), "("),
     (r"\bq\.?(\d{1,2})(?:\s?[-–]\s?(\d{1,2}))?\s?h(?:rs?)?\b\.?", _doses, "q"),
-    (r"(?<![A-Za-z.])(?![ap]\.m\.)((?:[b-z]\.){2,4})(?![A-Za-z])",
+    (r"(?<![A-Za-z.])(?!(?:p\.m|e\.g|i\.e)\.)((?:[b-z]\.){2,4})(?![A-Za-z])",
      lambda m: " ".join(m[1].replace(".", "").upper()) + ("." if not m.string[m.end():].strip() else ""), "."),
     (r"(?<![\d'])(\d{1,3})(?:\+(\d{1,2}))?'(?![\w'])|(?<![\d'])(\d{1,3})()'\s?[x×]\s?(?=\d)",
      lambda m: _prime(m) if m[1] else f"{m[3]} foot by ", "'"),
