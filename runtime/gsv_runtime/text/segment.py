@@ -72,7 +72,9 @@ def dominant_language(text: str, mode: Mode) -> str:
     """
     if mode.fixed:
         return mode.fixed
-    text = _QUOTED.sub(" ", text) if _WORD.search(_QUOTED.sub(" ", text)) else text  # who tells names the language
+    if "「" in text or "“" in text or "『" in text:  # who tells names the language, not what is quoted
+        told = _QUOTED.sub(" ", text)
+        text = told if _WORD.search(told) else text
     counts = Counter(_scripts(text))
     counts["en"] = _english_words(text)
     del counts[""]

@@ -60,6 +60,7 @@ _ABBREVIATION = re.compile(
     r"|\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|St|Ave|Blvd|Rd|[Dd]ept|Ph\.?D|[BM]\.Sc|(?:[A-Za-z]\.)+[A-Za-z])\."
     r"(?= +[a-z0-9§¶]|,)"
 )
+_STOP_WITHIN = re.compile(r"[A-Za-z]\.[ ,\d–—-]")
 _INNER_COMMA = re.compile(
     rf"[a-z],(?= (?:{'|'.join(STATES)}),? \d{{5}}\b)"
     r"|\b(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.? \d{1,2}(?:st|nd|rd|th)?,(?= [12]\d{3}\b)"
@@ -74,7 +75,8 @@ ADDED_PAUSE = "\ue100"  # begins a sentence that a pause is put before; never pa
 def _hide_inner_marks(text: str) -> str:
     """Replace marks that end nothing, such as those of abbreviations, by private ones that no method cuts at."""
     chars = list(text)
-    for found in chain(*(marks.finditer(text) for marks in (_INNER_MARK, _ABBREVIATION, _INNER_COMMA))):
+    patterns = (_INNER_MARK, _ABBREVIATION, _INNER_COMMA) if _STOP_WITHIN.search(text) else (_INNER_MARK, _INNER_COMMA)
+    for found in chain(*(marks.finditer(text) for marks in patterns)):
         chars[found.end() - 1] = chars[found.end() - 1].translate(_HIDE)
     return "".join(chars)
 

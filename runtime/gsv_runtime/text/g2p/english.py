@@ -15,7 +15,8 @@ import re
 import wordsegment
 
 from gsv_runtime.text.g2p import english_lexicon as lexicon
-from gsv_runtime.text.g2p.english_senses import has_senses, sense
+from gsv_runtime.text.g2p.english_senses import WORDS as WORDS_OF_SENSES
+from gsv_runtime.text.g2p.english_senses import sense
 from gsv_runtime.text.g2p.english_sounds import interjection, shortened, stutter
 from gsv_runtime.text.g2p.english_tags import tags
 from gsv_runtime.text.symbols import PUNCTUATION
@@ -121,7 +122,7 @@ def _token_phones(tokens: list[str], index: int, tag: str) -> Phones:
         return ("AH0",) if opens and len(after) > 1 and after.islower() else ("EY1",)
     if word == "lead" and index + 1 < len(tokens) and tokens[index + 1].lower() in _MADE_OF_LEAD:
         return ("L", "EH1", "D")
-    said = sense(tokens, index, tag) if has_senses(word) else None
+    said = sense(tokens, index, tag) if word in WORDS_OF_SENSES else None
     if said:
         return said
     if word in lexicon.heteronyms():

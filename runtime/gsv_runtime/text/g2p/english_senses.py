@@ -53,6 +53,7 @@ _SENSES = {
 }  # fmt: skip
 _DEFAULTS: dict[str, Phones] = {"bass": ("B", "EY1", "S"), "basses": ("B", "EY1", "S", "IH0", "Z")}
 _METAL: Phones = ("L", "EH1", "D")
+WORDS = frozenset((*_SENSES, *_DEFAULTS, "polish"))  # that `sense` may know, in small letters
 _FROM_POLAND: Phones = ("P", "OW1", "L", "IH0", "SH")
 _POLISHED = frozenset("the your my his her our their it this that these those up off with and until to".split())
 _AMOUNTS = frozenset(
@@ -82,11 +83,6 @@ def sense(tokens: Sequence[str], index: int, tag: str) -> Phones | None:
     if word in _OF_NOUNS and index and tokens[index - 1].lower() in _DETERMINERS:
         return _OF_NOUNS[word]
     return _nearest(tokens, index, _SENSES.get(word, ())) or _DEFAULTS.get(word)
-
-
-def has_senses(word: str) -> bool:
-    """Whether `sense` may know a word, in small letters."""
-    return word in _SENSES or word in _DEFAULTS or word == "polish"
 
 
 def _nationality(tokens: Sequence[str], index: int) -> Phones | None:

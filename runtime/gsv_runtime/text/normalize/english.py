@@ -340,7 +340,7 @@ def normalize(text: str) -> str:
     text = _GRADE.sub(" minus", text)
     shouted = shouted_words(text)
     stopped = text.rstrip(' "').endswith(".")  # an abbreviation at the end takes the full stop with it
-    text = _apply(_ADDRESSES, _apply(_SHORTHAND, text))
+    text = _apply(_ADDRESSES, _apply(_SHORTHAND, text) if shorthand.MAY_BE.search(text) else text)
     text = _apply(_WORDS, _apply(_DATES, codes_said(text)))
     if _MAY_BE_ABBREVIATED.search(text):
         text = _apply(_ABBREVIATIONS, text)

@@ -69,6 +69,11 @@ def _scaled(match: re.Match[str]) -> str:
     return f"{match[1]} {_SCALES[match[2]]}{' plus' if match[3] else ''}"
 
 
+# What one of the rules needs; most texts have none.
+MAY_BE = re.compile(
+    rf"[(§¶]|\w\.[A-Za-z_]| v\.|F\.|\d'|\bq\.?\d|[-−–][A-Z]{{0,3}}[{numbers.CURRENCY_SIGNS}]|\d[MBmb]\b|\d[MB]\+"
+    r"|(?:[Aa]n?|[Ee]ach|[Ee]very|[Aa]nother) \d"
+)
 RULES: tuple[tuple[str, Say | str] | tuple[str, Say | str, str], ...] = (
     (_CALL.pattern, _dotted, "("),
     (_MEMBER.pattern, _dotted, "."),

@@ -77,7 +77,8 @@ def plain(text: str, language: str) -> str:
     """A run of one language with these signs written out; English is worded by its own rules."""
     if language not in _TO or not _SIGNS.search(text):
         return text
-    text = _PRIMES.sub(lambda match: _timed(match, _TIME_WORDS[language]), text)
+    if "′" in text or "″" in text or "'" in text:
+        text = _PRIMES.sub(lambda match: _timed(match, _TIME_WORDS[language]), text)
     text = _DECADE.sub(lambda match: _decade(match, language), text)
     text = _BETWEEN_DATES.sub(_TO[language], text)
     return _HYPHEN_OF_NAME.sub(_without_hyphen, text) if language == "ja" else text

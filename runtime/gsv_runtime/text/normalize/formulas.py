@@ -56,6 +56,7 @@ _WORDS = {
     }
     for language, names in _SIGNS_IN_WORDS.items()
 }
+_MAY_BE_ALGEBRA = re.compile(r"[A-Za-z²³]\d?\s?[-−+×÷=＝≈≠<>≤≥²³＜＞(（]|[-−+×÷=＝≈≠<>≤≥＜＞]\s?\d*[A-Za-z]|√")
 _NEGATIVE = {"zh": "负", "ja": "マイナス", "ko": "마이너스 "}
 _FOLDED = str.maketrans("−＝＜＞", "-=<>")
 
@@ -69,7 +70,7 @@ def algebra_said(sentence: str, language: str) -> str:
         sentence: any text.
         language: of most of the text.
     """
-    if language not in ("zh", "yue", "ja", "ko") or not re.search("[-+×÷=＝≈≠²³√<>≤≥＜＞(（]", sentence):
+    if language not in ("zh", "yue", "ja", "ko") or not _MAY_BE_ALGEBRA.search(sentence):
         return sentence
     column = "zh" if language == "yue" else language
     words = _WORDS[column]
