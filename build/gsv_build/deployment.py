@@ -181,7 +181,7 @@ _CAPTURED_SHAPES: Mapping[str, str] = {
 }
 _CUDA_SLOTS = 64
 # ONNX Runtime 1.31.1 with cuDNN 9.19 on an H100 finds no algorithm for the vocoder's dilated convolutions at float16
-# (HEURISTIC_QUERY_FAILED; docs/benchmarks.md, "On an H100").
+# (HEURISTIC_QUERY_FAILED; docs/benchmarks.md, "On an H100"). In preset cuda its products are TensorFloat-32 instead.
 _NOT_HALF_ON_CUDA = frozenset({"vocoder"})
 
 

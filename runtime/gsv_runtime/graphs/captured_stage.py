@@ -8,13 +8,13 @@ What is larger than all shapes runs in a session for any shape, slower. The same
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
-from gsv_runtime.contract import SAMPLES_PER_FRAME, Model
+from gsv_runtime.contract import SAMPLES_PER_FRAME, VOCODER, Model
 from gsv_runtime.graphs.session import CPU, Device, open_session
 from gsv_runtime.graphs.shape_buckets import Shape, least_that_holds, pad_to
 from gsv_runtime.graphs.stage import OnnxStage, axis_sizes, example_inputs, split, stack
@@ -24,7 +24,10 @@ logger = logging.getLogger("gsv.graphs")
 
 _RUNS_BEFORE_CAPTURED = 3  # ONNX Runtime captures after it has run once or twice
 # The default tries every algorithm, for seconds a shape.
-CONVOLUTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}
+CONVOLUTIONS: Mapping[str, str] = {"cudnn_conv_algo_search": "HEURISTIC"}
+# It would be half precision, did cuDNN find algorithms for it; TensorFloat-32 has as many bits. Channels last: of twelve
+# choices on an H100 the fastest (docs/benchmarks.md, "On an H100").
+VOCODER_CONVOLUTIONS: Mapping[str, str] = {**CONVOLUTIONS, "use_tf32": "1", "prefer_nhwc": "1"}
 
 
 class CapturedStage:
@@ -125,7 +128,8 @@ class _PreparedShape:
 
     def _open(self, graph: Path) -> onnxruntime.InferenceSession:
         options = {"enable_cuda_graph": "1"} if self.captured else {}
-        on_gpu = {**CONVOLUTIONS, **options} if self._device != CPU else None
+        convolutions = VOCODER_CONVOLUTIONS if self._model.name == VOCODER.name else CONVOLUTIONS
+        on_gpu = {**convolutions, **options} if self._device != CPU else None
         return open_session(graph, 1, device=self._device, provider_options=on_gpu, sizes=self._shape)
 
     def _empty(self, axes: Sequence[int | str], name: str) -> onnxruntime.OrtValue:

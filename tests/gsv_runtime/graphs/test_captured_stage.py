@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -110,3 +111,18 @@ def test_a_shape_that_cannot_be_captured_is_refused_at_the_start_with_its_reason
     told = r"vocoder: shape \{'B': 1, 'F': 8\} cannot be captured as a CUDA graph: a node lies on the CPU; need that"
     with pytest.raises(RuntimeError, match=told):
         CapturedStage(contract.VOCODER, vocoder, parse_shapes(SHAPES), Device("cpu", 1))
+
+
+def test_on_a_gpu_the_vocoders_products_are_tensorfloat_32_and_no_other_stages_are(vocoder, monkeypatch):
+    chosen = []
+
+    def note(graph, threads, device=CPU, provider_options=None, sizes=None):
+        chosen.append(provider_options)
+        return open_session(graph, threads, sizes=sizes)
+
+    monkeypatch.setattr(captured_stage, "open_session", note)
+    for model in (contract.VOCODER, replace(contract.VOCODER, name="acoustic")):
+        captured_stage._PreparedShape(model, vocoder, {"B": 1, "F": 8}, Device("cpu", 1), capture=True)
+    of_vocoder, of_acoustic = chosen
+    assert of_vocoder == {**of_acoustic, "use_tf32": "1", "prefer_nhwc": "1"}
+    assert of_acoustic["enable_cuda_graph"] == "1"
