@@ -25,8 +25,8 @@ logger = logging.getLogger("gsv.graphs")
 _RUNS_BEFORE_CAPTURED = 3  # ONNX Runtime captures after it has run once or twice
 # The default tries every algorithm, for seconds a shape.
 CONVOLUTIONS: Mapping[str, str] = {"cudnn_conv_algo_search": "HEURISTIC"}
-# It would be half precision, did cuDNN find algorithms for it; TensorFloat-32 has as many bits. Channels last: of twelve
-# choices on an H100 the fastest (docs/benchmarks.md, "On an H100").
+# It would be half precision, did cuDNN find algorithms for it; TensorFloat-32 has as many bits. Of twelve choices on
+# an H100 the fastest, channels last (docs/benchmarks.md, "On an H100").
 VOCODER_CONVOLUTIONS: Mapping[str, str] = {**CONVOLUTIONS, "use_tf32": "1", "prefer_nhwc": "1"}
 
 
