@@ -13,9 +13,9 @@ from gsv_runtime.text.normalize.english_units import ATTACHED_UNITS, UNITS
 
 Say = Callable[[re.Match[str]], str]
 
-_MODULES = (
-    "self|this|cls|os|sys|np|pd|plt|tf|torch|json|math|Math|random|time|datetime|requests|console|document|window|fs|"
-    "df|arr|obj|std|string|logging|asyncio|nn|cv2|app|req|res|ctx|args|config|process|module|utils|numpy|pandas"
+_MODULES = (  # no words of English: time.is money lacks a blank
+    "self|cls|os|sys|np|pd|plt|tf|torch|json|Math|console|fs|df|arr|obj|std|logging|asyncio|nn|cv2|req|res|ctx|args|utils|"
+    "numpy|pandas"
 )
 _CALL = re.compile(r"(?<![\w./@:-])(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*(?=\()")
 _MEMBER = re.compile(rf"(?<![\w./@:-])(?:{_MODULES})(?:\.[A-Za-z_]\w*)+")
@@ -53,8 +53,9 @@ def _doses(match: re.Match[str]) -> str:
 
 def _prime(match: re.Match[str]) -> str:
     """``a 6' fence`` has feet, ``his goal in the 87'`` minutes."""
-    if match[2] or _FOOTBALL.search(match.string):
-        if match.string[: match.start()].endswith("the "):
+    before = match.string[: match.start()]
+    if match[2] or (_FOOTBALL.search(match.string) and not before.endswith((" a ", " an "))):
+        if before.endswith("the "):
             return f"{f'{match[1]} plus {match[2]}' if match[2] else numbers.ordinal(match[1])} minute "
         return f"{match[1]}{f' plus {match[2]}' if match[2] else ''} {'minute' if match[1] == '1' else 'minutes'} "
     noun = re.match(rf"\s?(?:[x×]|(?!(?:{_NO_NOUN})\b)[a-z])", match.string[match.end() :])
