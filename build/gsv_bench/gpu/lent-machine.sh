@@ -46,17 +46,16 @@ keep() {
   cp "$out"/trace-*.json.gz "$OUT/" 2>/dev/null
   tar -C "$work" --exclude='trace-*' -czf "$OUT/.all" out $(cd "$work" && ls state/server.log* 2>/dev/null) && mv "$OUT/.all" "$OUT/all.tgz"
 }
-bench() { python3 -m gsv_bench.gpu --device "$device" --size "$size" --brief $extra --texts .gpu/texts.json --work "$work" --out "$out" "$@"; }
+bench=(python3 -m gsv_bench.gpu --device "$device" --size "$size" --brief $extra --texts .gpu/texts.json --work "$work" --out "$out")
 part() {  # NAME SECONDS
-  timeout -k 5 "$2" python3 -m gsv_bench.gpu --device "$device" --size "$size" --brief $extra --texts .gpu/texts.json \
-    --work "$work" --out "$out" --parts="$1" --here >"$out/$1.log" 2>&1
+  timeout -k 5 "$2" "${bench[@]}" --parts="$1" --here >"$out/$1.log" 2>&1
   local code=$?
   say "$1 ended with $code"
   [ $code = 0 ] || tail -15 "$out/$1.log"
   keep
 }
 nvidia-smi -L 2>/dev/null || /usr/local/nvidia/bin/nvidia-smi -L 2>/dev/null
-bench --parts=prepare --here >"$out/prepare.log" 2>&1 &
+"${bench[@]}" --parts=prepare --here >"$out/prepare.log" 2>&1 &
 preparing=$!
 part machine 60
 part t2s-onnxruntime "${T2S_S:-110}"
