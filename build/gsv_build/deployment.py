@@ -214,7 +214,7 @@ def _with_pip_alone() -> Deployment:
             max_start_s=5.0,
             t2s_slots=_CUDA_SLOTS,
             stage_slots=2 * _GPU_BATCH,
-            tokens_per_call=11,  # two calls before the first chunk can be decoded
+            tokens_per_call=11,  # two calls for a chunk of 20
             first_chunk_tokens=10,
             window_bucket=8,
             cache_memory_bytes=2**30,

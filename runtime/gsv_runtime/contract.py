@@ -258,6 +258,8 @@ REFERENCE_ENCODER = Model(
     checkpoint=S2,
 )
 
+UNHEARD = Tensor("unheard", "BOOL", (1,), "whether the listener has heard nothing yet; default false", optional=True)
+
 T2S = Model(
     "t2s",
     "phones to semantic tokens: a sequence of calls, each returning the next tokens",
@@ -270,6 +272,7 @@ T2S = Model(
         ),
         Tensor("prompt_tokens", "INT64", ("T",), "may be empty; first call only", optional=True),
         *_SAMPLING,
+        UNHEARD,
     ),
     outputs=(
         Tensor("semantic_tokens", "INT64", ("T",), "the next tokens, EOS left out"),

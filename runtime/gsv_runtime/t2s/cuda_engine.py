@@ -27,6 +27,8 @@ class CudaEngine(LogitsEngine):
     A step has one shape, whoever speaks, so that it can be captured as a CUDA graph, and slots stay where they are.
     """
 
+    rows_cost = False
+
     def __init__(
         self, prefill: Path, decode_step: Path, slots: int, cache_rows: int, device: Device, capture: bool = False
     ) -> None:

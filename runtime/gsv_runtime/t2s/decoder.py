@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gsv_runtime.contract import UNHEARD
 from gsv_runtime.errors import InternalError
 from gsv_runtime.stages import SequenceCall
 from gsv_runtime.t2s.engine import DrawnSteps, Engine, SlotState
@@ -69,7 +70,11 @@ class Decoder:
         self._limit = limit or TextLimit()
         self._capacity = engine.capacity
         self._scheduler = Scheduler(
-            engine.spans, repetition_window, repetition_least_distinct, most_joins=engine.most_steps
+            engine.spans,
+            repetition_window,
+            repetition_least_distinct,
+            most_joins=engine.most_steps,
+            rows_cost=engine.rows_cost,
         )
         self._states: dict[int, _DrawState] = {}
         self._ending: set[int] = set()
@@ -118,7 +123,7 @@ class Decoder:
             self._states[call.sequence_id] = _DrawState(prompt, self._capacity.vocabulary)
         num_tokens = int(inputs["max_new_tokens"][0])
         try:
-            self._scheduler.ask(call.sequence_id, num_tokens, now_s)
+            self._scheduler.ask(call.sequence_id, num_tokens, now_s, _is_unheard(inputs))
         except Exception:
             if call.start:
                 self.close(call.sequence_id)
@@ -141,9 +146,7 @@ class Decoder:
         """
         joins = self._scheduler.plan_joins()
         for move in joins.moves:
-            sequence = self._scheduler.in_slot(move.target)
-            if sequence is not None:
-                self._engine.move(move.source, move.target, sequence.rows)
+            self._engine.move(move.source, move.target, self._scheduler[move.sequence_id].rows)
         for sequence_id in joins.prefill:
             yield from self._prefill(sequence_id)
         plan = self._scheduler.plan_step()
@@ -234,3 +237,7 @@ class Decoder:
     def _fail(self, sequence_id: int) -> tuple[int, InternalError]:
         self.close(sequence_id)
         return sequence_id, InternalError("stage t2s computed logits that are not finite; see its checkpoint")
+
+
+def _is_unheard(inputs: Arrays) -> bool:
+    return UNHEARD.name in inputs and bool(inputs[UNHEARD.name][0])

@@ -101,6 +101,11 @@ class DrawingEngine:
         """Steps that a launch can take."""
         return self._shapes.most_steps
 
+    @property
+    def rows_cost(self) -> bool:
+        """A GPU takes nearly as long for few slots as for all."""
+        return False
+
     def prefill(self, slot: int, prompt: Prompt) -> Array:
         """Write a prompt to a slot; return `[V]` logits of the first token."""
         return self._thread.run(self._prefill, slot, prompt)

@@ -75,6 +75,11 @@ class Engine(Protocol):
         """Steps that a launch can take."""
         ...
 
+    @property
+    def rows_cost(self) -> bool:
+        """Whether a launch of few slots takes clearly less time than one of all."""
+        ...
+
     def prefill(self, slot: int, prompt: Prompt) -> Array:
         """Write a prompt to a slot; return `[V]` logits of the first token."""
         ...
@@ -104,6 +109,7 @@ class LogitsEngine(ABC):
     """Engines whose step leaves its logits to the host, which draws: one step a launch."""
 
     most_steps = 1
+    rows_cost = True
     capacity: Capacity
 
     @property

@@ -3,6 +3,9 @@
 A sequence is asked for tokens call by call. Asked sequences drive the rounds; one that is between two calls rides
 along, up to one call ahead, because a row of a batch costs little and its caller is about to ask. Joining is bounded:
 as many prefills as steps stand between two launches.
+
+Where a step of few rows is faster, sequences whose listeners have heard nothing get three rounds of four alone
+(docs/decisions/0038-rounds-for-who-has-heard-nothing.md).
 """
 
 from __future__ import annotations
@@ -10,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Sequence as Numbers
 from dataclasses import dataclass, field
-from itertools import islice
 
 from gsv_runtime.contract import EOS, LIMIT, REPETITION
 from gsv_runtime.errors import InvalidRequest
@@ -18,6 +20,7 @@ from gsv_runtime.t2s.repetition import RepetitionWatchdog
 from gsv_runtime.t2s.slots import Move, SlotTable
 
 UNFINISHED = ""
+_MOST_ROUNDS_ALONE = 3  # then comes one for all
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Sequence:
     tokens: list[int] = field(default_factory=list)
     num_delivered: int = 0
     num_asked: int | None = None  # tokens of the call that is open
+    is_unheard: bool = False  # by that call: its listener has heard nothing yet
     ahead: int = 0  # tokens of the call before: how far it may run ahead of the next
     finish_reason: str = UNFINISHED
 
@@ -108,7 +112,12 @@ class Scheduler:
     """Sequences from their first call to their last."""
 
     def __init__(
-        self, spans: Numbers[int], repetition_window: int, repetition_least_distinct: int, most_joins: int = 1
+        self,
+        spans: Numbers[int],
+        repetition_window: int,
+        repetition_least_distinct: int,
+        most_joins: int = 1,
+        rows_cost: bool = False,
     ) -> None:
         """Serve.
 
@@ -117,10 +126,13 @@ class Scheduler:
             repetition_window: of `RepetitionWatchdog`.
             repetition_least_distinct: likewise.
             most_joins: prefills of one round.
+            rows_cost: whether a step of few rows takes clearly less time than one of all.
         """
         self._slots = SlotTable(spans[-1])
         self._spans = spans
         self._most_joins = most_joins
+        self._rows_cost = rows_cost
+        self._rounds_alone = 0  # since the last round for all
         self._sequences: dict[int, Sequence] = {}  # in order of arrival
         self._watchdog = (repetition_window, repetition_least_distinct)
         self._num_tokens = 0
@@ -159,8 +171,8 @@ class Scheduler:
             sequence_id, prompt_rows, num_prompt_tokens, max_tokens, watchdog, now_s
         )
 
-    def ask(self, sequence_id: int, num_tokens: int, now_s: float) -> None:
-        """Take a call for the next `num_tokens`.
+    def ask(self, sequence_id: int, num_tokens: int, now_s: float, is_unheard: bool = False) -> None:
+        """Take a call for the next `num_tokens`; `is_unheard` says that its listener has heard nothing yet.
 
         Raises:
             InvalidRequest: the sequence is unknown, still has an open call, or the number is negative.
@@ -173,6 +185,7 @@ class Scheduler:
         if num_tokens < 0:
             raise InvalidRequest(f"max_new_tokens is {num_tokens}; need 0 or more")
         sequence.num_asked = sequence.ahead = num_tokens
+        sequence.is_unheard = is_unheard
         sequence.last_active_s = now_s
 
     def close(self, sequence_id: int) -> None:
@@ -195,13 +208,12 @@ class Scheduler:
     def plan_joins(self) -> JoinPlan:
         """Begin a round: admit the sequences that have waited longest, and close holes where fewer slots then run."""
         admitted = self._joining()
-        for sequence in admitted:
-            sequence.slot = self._slots.take(sequence.sequence_id)
-        return JoinPlan(tuple(self._close_holes()), tuple(s.sequence_id for s in admitted))
+        moves = [move for sequence in admitted for move in self._give_slot(sequence)]
+        return JoinPlan((*moves, *self._close_holes()), tuple(s.sequence_id for s in admitted))
 
     def plan_step(self) -> StepPlan:
         """Decide who gets tokens, once those who joined have their first one."""
-        running = self._running()
+        running = self._stepping()
         if not any(sequence.is_wanted for sequence in running):
             return StepPlan((), 0, 0)
         return StepPlan(
@@ -243,9 +255,28 @@ class Scheduler:
         return [sequence for sequence in self._sequences.values() if sequence.may_advance]
 
     def _joining(self) -> list[Sequence]:
-        """Those that may be prefilled next, as far as there are slots for them."""
-        waiting = (s for s in self._sequences.values() if s.slot is None and not s.prefilled and s.is_wanted)
-        return list(islice(waiting, min(self._most_joins, self._slots.num_free)))
+        """Those that may be prefilled next, as far as there are slots for them; who has heard nothing goes first."""
+        waiting = [s for s in self._sequences.values() if s.slot is None and not s.prefilled and s.is_wanted]
+        waiting.sort(key=lambda sequence: not sequence.is_unheard)
+        return waiting[: min(self._most_joins, self._slots.num_free)]
+
+    def _stepping(self) -> list[Sequence]:
+        """Those that get tokens next: all that may, or for some rounds only those whose listeners heard nothing."""
+        running = self._running()
+        unheard = [sequence for sequence in running if sequence.is_unheard and sequence.is_wanted]
+        if not self._rows_cost or not 0 < len(unheard) < len(running) or self._rounds_alone == _MOST_ROUNDS_ALONE:
+            self._rounds_alone = 0
+            return running
+        self._rounds_alone += 1
+        return unheard
+
+    def _give_slot(self, sequence: Sequence) -> Iterator[Move]:
+        """Let it have the lowest free slot, or where rounds may be its alone, one of the first, which run in them."""
+        if self._rows_cost and sequence.is_unheard:
+            move = self._slots.make_room([each.sequence_id for each in self._sequences.values() if each.is_unheard])
+            if move is not None:
+                yield self._moved(move)
+        sequence.slot = self._slots.take(sequence.sequence_id)
 
     def _span_of(self, num_slots: int) -> int:
         """The least number of slots that a step can run and that reaches so far."""
@@ -256,10 +287,11 @@ class Scheduler:
             move = self._slots.close_hole()
             if move is None:
                 return
-            moved = self.in_slot(move.target)
-            if moved is not None:
-                moved.slot = move.target
-            yield move
+            yield self._moved(move)
+
+    def _moved(self, move: Move) -> Move:
+        self._sequences[move.sequence_id].slot = move.target
+        return move
 
     def _free_slot(self, sequence: Sequence) -> None:
         if sequence.slot is not None:

@@ -7,7 +7,8 @@ what holes remain are closed by moving the highest sequence down.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Move:
 
     source: int
     target: int
+    sequence_id: int = field(compare=False, default=0)  # whose slot it is
 
 
 class SlotTable:
@@ -45,6 +47,11 @@ class SlotTable:
         self._holder[slot] = sequence_id
         return slot
 
+    def make_room(self, others: Container[int]) -> Move | None:
+        """Free the lowest slot that none of `others` holds: who holds it moves to a free one. None if it is free."""
+        slot = next(slot for slot in range(self.span + 1) if self._holder.get(slot) not in others)
+        return self._move(slot) if slot in self._holder else None
+
     def release(self, slot: int) -> None:
         """Free a slot that is held."""
         del self._holder[slot]
@@ -54,7 +61,10 @@ class SlotTable:
         """Move the highest sequence into the lowest hole below it; None when there is no such hole."""
         if not self._holder or not self._free or self._free[0] > self.span - 1:
             return None
-        source = self.span - 1
-        move = Move(source, self.take(self._holder[source]))
+        return self._move(self.span - 1)
+
+    def _move(self, source: int) -> Move:
+        moved = self._holder[source]
+        move = Move(source, self.take(moved), moved)
         self.release(source)
         return move

@@ -64,8 +64,10 @@ def request(number):
     }
 
 
-def run(target, schedule):
+def run(target, schedule, unheard=()):
     """Make calls as `schedule` says, `{round: [(number, call size)]}`, until every sequence finishes.
+
+    First calls of the sequences in `unheard` say that nothing was heard of them.
 
     Returns:
         Request number to all its tokens and the reason it finished.
@@ -76,7 +78,8 @@ def run(target, schedule):
         for number, size in pending.pop(turn, []):
             tokens[number], sizes[number] = [], size
             call = SequenceCall(number, start=True)
-            target.take_call(call, {**request(number), "max_new_tokens": np.array([size])}, now_s=0)
+            inputs = {**request(number), "max_new_tokens": np.array([size]), "unheard": np.array([number in unheard])}
+            target.take_call(call, inputs, now_s=0)
         assert list(target.advance()) == []
         for answer in list(target.answers(now_s=0)):
             number = answer.sequence_id
@@ -106,6 +109,12 @@ def test_joining_late_waiting_for_a_slot_and_calls_of_any_size_change_no_token(o
     at_once = run(decoder(open_engine, slots=NUM_REQUESTS), {0: [(number, 1000) for number in range(NUM_REQUESTS)]})
     schedule = {3 * number: [(number, 1 + 5 * (number % 4))] for number in range(NUM_REQUESTS)}
     assert run(decoder(open_engine, slots=3), schedule) == at_once
+
+
+def test_rounds_alone_and_the_moves_that_they_need_change_no_token(open_engine):
+    at_once = run(decoder(open_engine, slots=NUM_REQUESTS), {0: [(number, 1000) for number in range(NUM_REQUESTS)]})
+    schedule = {3 * number: [(number, 7)] for number in range(NUM_REQUESTS)}
+    assert run(decoder(open_engine, slots=5), schedule, unheard=range(3, NUM_REQUESTS)) == at_once
 
 
 def test_a_sequence_that_leaves_midway_changes_no_other(open_engine):

@@ -19,9 +19,9 @@ def scheduler(num_slots=4, **how):
     )
 
 
-def start(target, sequence_id, num_tokens=5, max_tokens=100):
+def start(target, sequence_id, num_tokens=5, max_tokens=100, is_unheard=False):
     target.open(sequence_id, prompt_rows=10, num_prompt_tokens=4, max_tokens=max_tokens, now_s=0)
-    target.ask(sequence_id, num_tokens, now_s=0)
+    target.ask(sequence_id, num_tokens, now_s=0, is_unheard=is_unheard)
 
 
 def turn(target, token=1):
@@ -184,6 +184,57 @@ def test_with_one_span_every_step_runs_all_slots_and_nobody_is_moved():
     assert target.in_slot(0).sequence_id == 4
 
 
+def crowded(rows_cost, streams=3):
+    """A scheduler of four slots in which streams run."""
+    target = scheduler(num_slots=4, rows_cost=rows_cost)
+    for sequence_id in range(1, streams + 1):
+        start(target, sequence_id, num_tokens=90)
+    for _ in range(streams):
+        turn(target)
+    return target
+
+
+def test_who_has_heard_nothing_gets_three_rounds_of_four_alone_in_the_first_slot():
+    target = crowded(rows_cost=True)
+    start(target, 9, num_tokens=9, is_unheard=True)
+    plans = [turn(target) for _ in range(9)]
+    assert plans[0].moves == (Move(0, 3),)
+    assert [target.in_slot(slot).sequence_id for slot in (0, 3)] == [9, 1]
+    assert [plan.step for plan in plans] == 2 * [(9,), (9,), (9,), (1, 2, 3, 9)] + [(1, 2, 3, 9)]
+    assert [plan.span for plan in plans] == 2 * [1, 1, 1, 4] + [4]
+    assert [answer.sequence_id for answer in target.answers(now_s=0)] == [9], "the last round was not its alone"
+
+
+def test_where_rows_cost_nothing_or_all_have_heard_nothing_every_round_is_for_all():
+    target = crowded(rows_cost=False)
+    start(target, 9, is_unheard=True)
+    assert [turn(target).step for _ in range(2)] == 2 * [(1, 2, 3, 9)]
+    target = scheduler(rows_cost=True)
+    for sequence_id in (1, 2):
+        start(target, sequence_id, is_unheard=True)
+    assert [turn(target).step for _ in range(3)] == [(1,), (1, 2), (1, 2)]
+
+
+def test_who_was_heard_since_makes_room_for_the_next_and_waits_for_nobody():
+    target = crowded(rows_cost=True, streams=1)
+    start(target, 8, num_tokens=2, is_unheard=True)
+    turn(target)
+    list(target.answers(now_s=0))
+    target.ask(8, 90, now_s=0)
+    start(target, 9, is_unheard=True)
+    plan = turn(target)
+    assert (plan.moves, plan.step, plan.span) == ((Move(0, 2),), (9,), 1)
+    assert [target.in_slot(slot).sequence_id for slot in range(3)] == [9, 1, 8]
+
+
+def test_who_has_heard_nothing_is_prefilled_before_streams_that_came_earlier():
+    target = scheduler(num_slots=4)
+    for sequence_id in (1, 2):
+        start(target, sequence_id)
+    start(target, 9, is_unheard=True)
+    assert [turn(target).prefill for _ in range(3)] == [(9,), (1,), (2,)]
+
+
 def test_an_idle_sequence_is_forgotten_and_a_waiting_one_is_not():
     target = scheduler(num_slots=1)
     start(target, 1, num_tokens=1)
@@ -204,26 +255,41 @@ def test_a_second_call_before_the_answer_is_refused():
         target.ask(1, 1, now_s=0)
 
 
+def _follow(slots, moves, target):
+    """Whose rows lie in which slot, after these moves in order; those that are there must be where they were copied."""
+    rows = {slot: sequence_id for sequence_id, slot in slots.items()}
+    for move in moves:
+        rows[move.target] = rows.get(move.source)
+    now = {s: target[s].slot for s in target.sequence_ids if target[s].slot is not None}
+    assert all(rows[slot] == sequence_id for sequence_id, slot in now.items() if sequence_id in slots)
+    return now
+
+
 @pytest.mark.slow
 @settings(deadline=None)
-@given(st.integers(1, 3), st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(0, 4)), max_size=60))
-def test_under_any_order_of_calls_every_call_is_answered_in_full_and_no_slot_is_shared(num_slots, events):
-    target, asked, got = scheduler(num_slots), {}, {}
-    for sequence_id, num_tokens, action in events:
+@given(
+    st.integers(1, 3),
+    st.booleans(),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(0, 4), st.booleans()), max_size=60),
+)
+def test_under_any_order_of_calls_every_call_is_answered_in_full_and_no_slot_is_shared(num_slots, rows_cost, events):
+    target, asked, got, slots = scheduler(num_slots, rows_cost=rows_cost), {}, {}, {}
+    for sequence_id, num_tokens, action, is_unheard in events:
         if action == 0:
             target.close(sequence_id)
             asked.pop(sequence_id, None)
         elif sequence_id not in target:
-            start(target, sequence_id, num_tokens, max_tokens=9)
+            start(target, sequence_id, num_tokens, max_tokens=9, is_unheard=is_unheard)
             asked[sequence_id], got[sequence_id] = num_tokens, []
         elif sequence_id not in asked:
-            target.ask(sequence_id, num_tokens, now_s=0)
+            target.ask(sequence_id, num_tokens, now_s=0, is_unheard=is_unheard)
             asked[sequence_id] = num_tokens
         plan = turn(target, token=len(got))
         held = [target.in_slot(slot) for slot in range(num_slots)]
         owners = [sequence.sequence_id for sequence in held if sequence is not None]
         assert len(owners) == len(set(owners)) == target.slots_in_use
         assert len(plan.prefill) <= 1
+        slots = _follow(slots, plan.moves, target)
         for answer in target.answers(now_s=0):
             wanted = asked.pop(answer.sequence_id)
             got[answer.sequence_id] += answer.tokens

@@ -47,6 +47,7 @@ from gsv_runtime.voices.store import Voice
 # waiting are far ahead. Closing it closes the source too, and returns when that has ended.
 FarAhead = Callable[[Sequence[Piece]], bool]
 RunAhead = Callable[[Pieces, FarAhead], Generator[Piece, None, None]]
+_MOST_AT_ONCE = 64  # tokens of a first call; sentences that are not cut have no first chunk
 _FAST = 0.25  # of the time that the audio of the tokens lasts: then the next chunk comes in time all the same
 _NO_PAUSE = np.zeros(0, dtype=np.float32)
 
@@ -300,11 +301,17 @@ def _again(opening: dict[str, object], seed: int, sent: Array) -> dict[str, obje
 def calls_of(schedule: ChunkSchedule, tokens_per_call: int, num_tokens: int) -> Iterator[int]:
     """Tokens to ask for, call by call: so many, or as few as the next chunk lacks, which would wait for the others.
 
+    Those of the first chunk are asked for at once: nobody hears anything before all are there.
+
     Args:
         schedule: where the sentence is cut.
-        tokens_per_call: the most.
+        tokens_per_call: the most of later calls.
         num_tokens: that are there before the first call.
     """
+    missing = schedule.tokens_missing(num_tokens)
+    if num_tokens == 0 and missing <= _MOST_AT_ONCE:
+        num_tokens = missing
+        yield missing
     while True:
         count = min(tokens_per_call, schedule.tokens_missing(num_tokens))
         num_tokens += count

@@ -102,6 +102,15 @@ def test_a_stream_asks_as_one_who_has_heard_nothing_until_its_first_chunk(pace, 
     assert noted == [True, False]
 
 
+def test_t2s_is_told_who_has_heard_nothing(pace):
+    stages, inner, playback = pace()
+    ask(stages, START)
+    playback.sent(1.0, now_s=0.0)
+    ask(stages, GO_ON)
+    told = [inputs.get("unheard") for *_, inputs in inner.calls]
+    assert told == [[True], None]
+
+
 @pytest.mark.slow
 def test_a_sequence_keeps_its_place_until_it_is_ended(pace, semaphores):
     stages, _, _ = pace()

@@ -7,7 +7,7 @@ import pytest
 from gsv_runtime.errors import InternalError, InvalidRequest
 from gsv_runtime.speech_request import Sampling, SpeechRequest
 from gsv_runtime.tts.synthesis.alignment import PhoneTable
-from gsv_runtime.tts.synthesis.chunking import ChunkSchedule, num_frames
+from gsv_runtime.tts.synthesis.chunking import WHOLE_SENTENCE, ChunkSchedule, num_frames
 from gsv_runtime.tts.synthesis.decoding import standard_noise
 from gsv_runtime.tts.synthesis.pipeline import Pipeline, calls_of, in_step, pull_tokens
 from gsv_runtime.voices.store import Voice
@@ -305,8 +305,13 @@ def test_running_ahead_gives_the_same_chunks(facts, voice, make_stages):
 def test_no_more_tokens_are_asked_for_than_the_next_chunk_lacks():
     schedule = ChunkSchedule(first_tokens=20, max_tokens=160, lookahead_tokens=12, encoder_tokens=250, bucket=1)
     asked = list(itertools.islice(calls_of(schedule, 5, 0), 16))
-    assert asked == [5] * 6 + [2] + [5] * 9, "32 tokens for the first chunk, 72 for the second"
+    assert asked == [32] + [5] * 8 + [5] * 7, "32 tokens for the first chunk, 72 for the second"
     assert next(calls_of(schedule, 5, 71)) == 1
+    assert next(calls_of(schedule, 5, 30)) == 2, "a take that is said again from its 31st token on"
+
+
+def test_a_sentence_that_is_not_cut_is_asked_for_in_small_calls():
+    assert list(itertools.islice(calls_of(WHOLE_SENTENCE, 5, 0), 3)) == [5, 5, 5]
 
 
 @pytest.mark.parametrize(("ms_a_call", "first_decoded"), [(5.0, True), (500.0, False)])
