@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -94,6 +95,16 @@ class WordFault:
     def told(item: Mapping[str, Any]) -> WordFault:
         """A word as the server tells it."""
         return WordFault(str(item["text"]), int(item["start"]), int(item["end"]), str(item["fault"]))
+
+
+def words_of(texts: Iterable[str]) -> tuple[Word, ...]:
+    """Words as the server writes them."""
+    return tuple(Word.told(json.loads(text)) for text in texts)
+
+
+def word_faults_of(texts: Iterable[str]) -> tuple[WordFault, ...]:
+    """Likewise words at fault."""
+    return tuple(WordFault.told(json.loads(text)) for text in texts)
 
 
 @dataclass(frozen=True)

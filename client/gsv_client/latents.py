@@ -9,8 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from gsv_client.audio import Word, WordFault, word_faults_of, words_of
 from gsv_client.errors import InternalError
-from gsv_client.protocol import TTS_INPUTS, Response, Tensors, tensors_of, texts_of
+from gsv_client.protocol import (
+    TTS_INPUTS,
+    Response,
+    Tensors,
+    tensors_of,
+    texts_of,
+)
 
 FRAMES_PER_SECOND = 50
 
@@ -29,6 +36,8 @@ class LatentPart:
         finish_reason: Why its sentence ended here; else empty.
         final: Whether this is the last.
         sample_rate: Of the audio, in Hz.
+        words: Those that end in this chunk, with their times; if `timestamps` were asked for.
+        word_faults: Words swallowed or said twice, with the end of their sentence; likewise.
     """
 
     codes: np.ndarray[Any, Any]
@@ -40,6 +49,8 @@ class LatentPart:
     finish_reason: str
     final: bool
     sample_rate: int
+    words: tuple[Word, ...] = ()
+    word_faults: tuple[WordFault, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -77,6 +88,8 @@ def parse_part(response: Response) -> LatentPart:
             finish_reason="".join(texts_of(response.get("finish_reason", ()))),
             final=bool(np.asarray(response["final"]).reshape(-1)[0]),
             sample_rate=int(np.asarray(response["sample_rate_hz"]).reshape(-1)[0]),
+            words=words_of(texts_of(response.get("words", ()))),
+            word_faults=word_faults_of(texts_of(response.get("word_faults", ()))),
         )
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise InternalError(f"the server's answer cannot be read: {error!r}; run `gsv doctor`") from error

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
 
-from gsv_client.audio import Chunk, Dropped, Samples, Word, WordFault
+from gsv_client.audio import Chunk, Dropped, Samples, word_faults_of, words_of
 from gsv_client.errors import InternalError, InvalidRequest
 from gsv_client.languages import LANGUAGES
 from gsv_client.references import ReferenceAudio, clips_of, reference_bytes
@@ -342,8 +342,8 @@ def parse_chunk(response: Response) -> Chunk:
             final=bool(_scalar(response.get("final", False))),
             source=_text(response.get("source")),
             dropped=parse_dropped(response),
-            words=tuple(Word.told(json.loads(item)) for item in texts_of(response.get("words", ()))),
-            word_faults=tuple(WordFault.told(json.loads(item)) for item in texts_of(response.get("word_faults", ()))),
+            words=words_of(texts_of(response.get("words", ()))),
+            word_faults=word_faults_of(texts_of(response.get("word_faults", ()))),
             warnings=tuple(texts_of(response.get("warnings", ()))),
         )
     except (KeyError, ValueError, TypeError, AttributeError, binascii.Error) as error:

@@ -47,7 +47,7 @@ class SpokenWords:
         }
 
 
-def word_object(word: Word, stretch: float) -> dict[str, Any]:
+def word_object(word: Word, stretch: float = 1.0) -> dict[str, Any]:
     """A word as OpenAI's transcriptions have it, its place in the input, and its phones if they were asked for."""
     told: dict[str, Any] = {
         "word": word.text,

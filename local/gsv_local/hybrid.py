@@ -7,6 +7,7 @@ run the server's own code, so that the audio is the server's, but for what the c
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from os import PathLike, fspath
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from gsv_client import errors as client_errors
-from gsv_client.protocol import TTS_MODEL, Response, Tensors
+from gsv_client.protocol import TTS_MODEL, Response, Tensors, texts_of
 from gsv_client.transport import Arrival, AsyncTransport, Transport
 from gsv_local.bundle import Bundle, BundleUnreadable, chosen_bundle, open_bundle
 from gsv_local.device import DeviceDecoder, Sentence, decoding_of, text_of
@@ -26,11 +27,31 @@ from gsv_runtime.tensors import Array
 from gsv_runtime.tts.synthesis.loudness import amplified
 
 
+class _Words:
+    """Words that a server told, each handed on with the audio it ends in: answers of tokens become several pieces."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[float, object]] = []  # when each ends, and what is told
+        self._heard_s = 0.0
+
+    def told(self, response: Response) -> None:
+        """Take what one answer tells."""
+        self._waiting += [(float(json.loads(told)["end_s"]), told) for told in texts_of(response.get("words", ()))]
+
+    def ended(self, seconds: float, sentence_ended: bool) -> Array:
+        """Those that end in the next seconds, or with their sentence; [W] as the server sends them."""
+        self._heard_s += seconds
+        count = sum(sentence_ended or end_s <= self._heard_s for end_s, _ in self._waiting)
+        ended, self._waiting = self._waiting[:count], self._waiting[count:]
+        return np.array([told for _, told in ended], dtype=np.object_)
+
+
 class _Speech:
     """Answers of one request, turned into audio one after the other."""
 
     def __init__(self, decoder: DeviceDecoder) -> None:
         self._decoder = decoder
+        self._words = _Words()
         self._sentence: Sentence | None = None
         self._pause_s, self._gain, self._number = 0.0, 1.0, 0
 
@@ -65,10 +86,13 @@ class _Speech:
         if self._sentence is None:
             raise client_errors.InternalError("the server sent a part of a sentence that it did not begin")
         reason = text_of(response, "finish_reason")
+        self._words.told(response)
         for waveform in self._decoder.timed(self._sentence.push(response, finished=reason != "")):
             ended = reason if self._sentence.is_complete else ""
             pause = np.zeros(round(self._pause_s * SAMPLE_RATE_HZ) if ended else 0, dtype=np.float32)
-            yield _answer(response, np.concatenate([amplified(waveform, self._gain), pause]), self._number, ended)
+            words = self._words.ended((waveform.size + pause.size) / SAMPLE_RATE_HZ, ended != "")
+            whole = np.concatenate([amplified(waveform, self._gain), pause])
+            yield _answer(response, whole, self._number, ended, words)
             self._number += 1
 
 
@@ -164,8 +188,9 @@ class AsyncHybridTransport:
         await self._remote.close()
 
 
-def _answer(response: Response, waveform: Array, number: int, finish_reason: str) -> Arrival:
+def _answer(response: Response, waveform: Array, number: int, finish_reason: str, words: Array) -> Arrival:
     """A server's answer with audio."""
+    faults = response.get("word_faults", ()) if finish_reason else ()  # come with a sentence's end
     is_last = bool(np.asarray(response["final"]).reshape(-1)[0]) and finish_reason != ""
     spoken = {
         **response,
@@ -173,6 +198,8 @@ def _answer(response: Response, waveform: Array, number: int, finish_reason: str
         "chunk_index": np.array([number]),
         "finish_reason": np.array([finish_reason.encode()], dtype=np.object_),
         "final": np.array([is_last]),
+        "words": words,
+        "word_faults": np.array(texts_of(faults), dtype=np.object_),
     }
     return Arrival(spoken, time.perf_counter())
 

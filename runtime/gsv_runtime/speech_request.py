@@ -137,7 +137,7 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
         streaming=_choice(inputs, "streaming"),
         priority=_choice(inputs, "priority"),
         deadline_s=_number(inputs, "deadline_s"),
-        timestamps=_times(inputs),
+        timestamps=_choice(inputs, "timestamps"),
         retries=int(_number(inputs, "retries")),
         cache=_cache_level(inputs, seeded),
         answer=_choice(inputs, "answer"),
@@ -147,14 +147,6 @@ def parse_speech_request(inputs: Arrays) -> SpeechRequest:
         loudness=_number(inputs, "loudness") if "loudness" in inputs else None,
         model=_model_name(inputs),
     )
-
-
-def _times(inputs: Arrays) -> str:
-    """Whether to tell when words are said, which is known where the audio is made."""
-    wanted = _choice(inputs, "timestamps")
-    if wanted != NO_TIMES and _choice(inputs, "answer") != AS_AUDIO:
-        raise InvalidRequest(f"timestamps is {wanted!r}, which comes with audio; need {NO_TIMES!r} with this answer")
-    return wanted
 
 
 def _cache_level(inputs: Arrays, seeded: bool) -> str:

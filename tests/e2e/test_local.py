@@ -248,10 +248,13 @@ def test_a_device_makes_the_servers_audio_of_its_latents(server, client, registe
     address, asked = f"{scheme}://127.0.0.1:{port}", {"voice": "low", "seed": 7, "loudness": -20.0}
     chunks, _ = client.say({"text": TEXT, "streaming": "sentence", "retries": 2, **asked})
     nearness = {}
+    with Client(address) as remote:
+        expected = remote.synthesize(TEXT, streaming="sentence", timestamps="word", **asked)
     for kbit_s in (0, 4, 12):
         with Client(address, decode="device", bundle=bundle_file, latent_kbit_s=kbit_s) as device:
-            ours = device.synthesize(TEXT, streaming="sentence", cache="off", **asked)
+            ours = device.synthesize(TEXT, streaming="sentence", cache="off", timestamps="word", **asked)
             nearness[kbit_s] = nearness_db(ours.samples, joined(chunks))
+            assert (ours.words, ours.word_faults) == (expected.words, expected.word_faults)
     assert nearness[0] >= NEAR_DB
     assert nearness[4] < nearness[12] < nearness[0]
 
@@ -295,6 +298,7 @@ def test_node_and_a_browser_make_the_sound_of_the_gateways_latents(bundle_file, 
     assert made["12"] < made["0"]
     assert min(made["again 0"], made["again 12"], made["broken"]) >= 90
     assert (made["cut"], made["kept 0"], made["kept 12"]) == (True, True, True)
+    assert (made["words 0"], made["words 12"]) == (True, True)
     page_made = seen["chromium"]
     assert (page_made["message"], page_made["spoken"], page_made["device"]) == ("", 0, 1)
     assert page_made["nearness"] >= 50

@@ -103,6 +103,22 @@ def test_tokens_become_audio_with_the_pause_after_their_sentence(device):
     assert device.kept["v"].tolist() == [1, 2]
 
 
+def test_words_come_with_the_piece_of_audio_that_they_end_in(device):
+    def told(word, end_s):
+        return json.dumps({"text": word, "start": 0, "end": 1, "start_s": 0.0, "end_s": end_s}).encode()
+
+    fault = json.dumps({"text": "two", "start": 0, "end": 1, "fault": "swallowed"}).encode()
+    first = answer(0, 3200, first=True, condition=[1, 2])  # 1 s of sound
+    last = answer(1, 3200, "eos", final=True)
+    first["words"] = np.array([told("one", 0.5), told("two", 1.5)], object)
+    last["words"] = np.array([told("three", 9.0)], object)  # at its sentence's end, however late
+    last["word_faults"] = np.array([fault], object)
+    with Client(transport=HybridTransport(Remote([first, last]), device)) as client:
+        audio = client.synthesize("Hello.", voice="ann", timestamps="word")
+    assert [[word.text for word in chunk.words] for chunk in audio.chunks] == [["one"], ["two"], ["three"]]
+    assert [[word.text for word in chunk.word_faults] for chunk in audio.chunks] == [[], [], ["two"]]
+
+
 def test_asyncio_gets_the_same(device):
     remote = AsyncRemote([answer(0, 2, first=True, condition=[1, 2]), answer(1, 3, "eos", final=True)])
 

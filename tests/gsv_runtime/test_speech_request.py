@@ -132,7 +132,6 @@ def test_sentences_draw_differently_and_repeatably(seed):
     assert seeds[1] == sentence_seed(seed, 1)
 
 
-def test_times_of_words_are_not_asked_for_where_the_device_makes_the_audio():
-    with pytest.raises(InvalidRequest, match="timestamps is 'word', which comes with audio; need 'off'"):
-        parse_speech_request(inputs(timestamps="word", answer="tokens"))
-    assert parse_speech_request(inputs(timestamps="word")).timestamps == "word"
+@pytest.mark.parametrize("answer", ["audio", "tokens", "latents"])
+def test_times_of_words_may_be_asked_for_wherever_the_audio_is_made(answer):
+    assert parse_speech_request(inputs(timestamps="word", answer=answer)).timestamps == "word"

@@ -2,6 +2,7 @@
 import { Changed } from "./errors.js";
 import { readNpz } from "./npz.js";
 import { sha256 as sha256of } from "./sha256.js";
+import type { SpokenWord, SpokenWords, WordFault } from "./stream.js";
 import { amplified, LatentCodec, pcm16, SentenceVocoder, type Frames, type Runtime, type Session } from "./vocoder.js";
 
 const KEPT = "gsv-device"; // name of the browser's cache of files, found by their digests
@@ -21,6 +22,8 @@ interface Head {
   condition: number;
   final: boolean;
   reason?: string;
+  words?: SpokenWord[];
+  word_faults?: WordFault[];
   decoding?: { voice: string; weights: string; codec: string; gain: number; pause_s: number };
 }
 
@@ -84,8 +87,13 @@ export class Device {
     return { latent_kbit_s: this.latentKbitS, ...(this.#lastVoice ? { known_voice: this.#lastVoice } : {}) };
   }
 
-  /** Sound of an answer of `/v1/device/speech`, as little-endian 16-bit samples, without the first `skipped` bytes. */
-  async *sound(pieces: AsyncIterable<Uint8Array>, skipped: number): AsyncGenerator<Uint8Array, void, void> {
+  /**
+   * Sound of an answer of `/v1/device/speech`, as little-endian 16-bit samples, without the first `skipped` bytes. What
+   * the answer says of words is `told` behind the sound that they end in.
+   */
+  async *sound(
+    pieces: AsyncIterable<Uint8Array>, skipped: number, told?: (words: SpokenWords) => void,
+  ): AsyncGenerator<Uint8Array, void, void> {
     let sentence: SentenceVocoder | null = null, gain = 1, pauseS = 0, isFinal = false;
     for await (const { head, condition, numbers } of records(pieces)) {
       if (head.decoding) {
@@ -106,6 +114,8 @@ export class Device {
       const fresh = bytes.subarray(Math.min(skipped, bytes.length));
       skipped -= bytes.length - fresh.length;
       if (fresh.length) yield fresh.slice();
+      const { words = [], word_faults = [] } = head;
+      if (words.length || word_faults.length) told?.({ words, word_faults });
       isFinal = head.final;
     }
     if (!isFinal) throw new Error("the answer broke off");

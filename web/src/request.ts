@@ -57,8 +57,11 @@ export function bodyOf(text: string, options: SpeechOptions, seed: number, skipS
   });
 }
 
-/** The body of `POST /v1/device/speech`, which answers with latents; all of them, since they are few bytes. */
-export function deviceBodyOf(text: string, options: SpeechOptions, seed: number, asked: Record<string, string | number>): string {
+/** The body of `POST /v1/device/speech`, which answers with latents; all of them, since they are few bytes. `isTimed` as `bodyOf`. */
+export function deviceBodyOf(
+  text: string, options: SpeechOptions, seed: number, asked: Record<string, string | number>, isTimed = false,
+): string {
   const { voiceVersion: _, ...given_ } = given(options) as Record<string, string | number> & { voiceVersion?: string };
-  return JSON.stringify({ model: "gpt-sovits", ...given_, ...asked, input: text, seed });
+  const timed = isTimed ? { timestamp_granularities: ["word"] } : {};
+  return JSON.stringify({ model: "gpt-sovits", ...given_, ...asked, input: text, seed, ...timed });
 }

@@ -12,7 +12,7 @@ export interface StreamSettings {
   tries?: number;
   /** Milliseconds before the first further try; each waits twice as long as the one before, at most 5 s. */
   waitMs?: number;
-  /** Makes the sound here, of the gateway's latents. Words are not told then. */
+  /** Makes the sound here, of the gateway's latents. */
   device?: Device;
   /** Resolves when it is worth trying again; default: a wait, cut short by the browser's "online". */
   wait?: (ms: number, signal?: AbortSignal) => Promise<void>;
@@ -66,7 +66,7 @@ export async function* speech(
       const skipped = Math.max(0, received - tail.length);
       const fitting = new Overlap(tail);
       const pieces = settings.device
-        ? settings.device.sound(answer(settings, deviceBodyOf(text, options, seed, settings.device.asked), signal), skipped)
+        ? settings.device.sound(answer(settings, deviceBodyOf(text, options, seed, settings.device.asked, told !== undefined), signal), skipped, tellNew)
         : spoken(settings, bodyOf(text, options, seed, skipped / 2, told !== undefined), signal, tellNew);
       for await (const piece of pieces) {
         const fresh = fitting.take(piece);

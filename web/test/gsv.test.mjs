@@ -6,7 +6,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import "fake-indexeddb/auto";
 import {
-  Changed, IndexedDbStore, Interrupted, keyOf, MemoryStore, NetworkLost, NotKept, PhraseCache, Refused, speech, SpeechClient,
+  Changed, Device, IndexedDbStore, Interrupted, keyOf, MemoryStore, NetworkLost, NotKept, PhraseCache, Refused, speech, SpeechClient,
 } from "../dist/index.js";
 import { sha256 } from "../dist/sha256.js";
 
@@ -96,6 +96,40 @@ test("words are told once each, wherever the stream is cut, and the sound is the
     assert.ok(broken.asked.every(({ timestamp_granularities }) => timestamp_granularities[0] === "word"));
     broken.stop();
   }
+});
+
+test("a device that makes the sound tells each word once, behind the sound that it ends in", async () => {
+  const decoding = { voice: "v", weights: "w", codec: "", gain: 1, pause_s: 0 };
+  const word = (word, start) => ({ word, start, end: start + 0.02, input_start: 0, input_end: word.length });
+  const record = (head) => { // a condition of one number, and two frames of one latent, of which one is heard
+    const text = Buffer.from(JSON.stringify({ frames: 2, width: 1, frame_bytes: 4, heard: 1, condition: 1, final: false, ...head }));
+    return Buffer.concat([Buffer.from(Uint32Array.of(text.length).buffer), text, Buffer.from(Float32Array.of(1, 0.25, 0.5).buffer)]);
+  };
+  const faulty = [{ word: "two", fault: "swallowed", input_start: 0, input_end: 3 }];
+  const answer = Buffer.concat([
+    record({ decoding, sentence: "One two.", words: [word("One", 0)] }),
+    record({ final: true, reason: "eos", words: [word("two", 0.02)], word_faults: faulty }),
+  ]);
+  const files = { "vocoder/1/model.onnx": { bytes: 5, sha256: createHash("sha256").update("graph").digest("hex") } };
+  const facts = { vocoder_receptive_field_frames: 1, weights_digest: "w" };
+  const asked = [], breaks = [answer.length - 10];
+  const fetch = async (address, { body } = {}) => {
+    if (address.endsWith("manifest.json")) return new Response(JSON.stringify({ facts, files }));
+    if (address.includes("/files/")) return new Response("graph");
+    asked.push(JSON.parse(body));
+    return new Response(answer.subarray(0, breaks.shift() ?? answer.length)); // the first breaks off
+  };
+  const session = { run: async ({ latents }) => ({ waveform: { data: new Float32Array(640 * latents.data.length).fill(0.5) } }) };
+  const runtime = { InferenceSession: { create: async () => session }, Tensor: class { constructor(_type, data) { this.data = data; } } };
+  const device = await Device.open({ url: "http://gateway", latentKbitS: 0, fetch }, runtime);
+  const happened = [];
+  const told = ({ words, word_faults }) => happened.push(...words.map(({ word }) => word), ...word_faults.map(({ fault }) => fault));
+  const settings = { url: "http://gateway", device, fetch, wait };
+  for await (const piece of speech("One two.", { seed: 7 }, settings, undefined, told)) happened.push(piece.length);
+  assert.deepEqual(happened, [1_280, "One", 1_280, "two", "swallowed"]);
+  assert.deepEqual(asked.map(({ timestamp_granularities }) => timestamp_granularities), [["word"], ["word"]]);
+  for await (const _ of speech("One two.", { seed: 7 }, settings)) { /* nobody asks for words */ }
+  assert.ok(!("timestamp_granularities" in asked.at(-1)));
 });
 
 test("a stream without a seed is taken up with the seed that it began with", async () => {

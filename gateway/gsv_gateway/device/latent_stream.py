@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from gsv_client.latents import LatentPart
+from gsv_gateway.spoken_words import fault_object, word_object
 
 MEDIA_TYPE = "application/x-gsv-latents"
 CODE_BYTES, FLOAT_BYTES = 1, 4
@@ -30,6 +31,8 @@ def record_of(part: LatentPart) -> bytes:
         "final": part.final,
     }
     head |= {"reason": part.finish_reason} if part.finish_reason else {}
+    head |= {"words": [word_object(word) for word in part.words]} if part.words else {}
+    head |= {"word_faults": [fault_object(fault) for fault in part.word_faults]} if part.word_faults else {}
     head |= {"decoding": dict(part.decoding), "sentence": part.sentence} if part.decoding is not None else {}
     text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
     return len(text).to_bytes(4, "little") + text + part.condition.astype("<f4").tobytes() + numbers.tobytes()

@@ -123,6 +123,11 @@ class SpeechBody(BaseModel):
         if self.timestamp_granularities and self.stream_format == "audio":
             message = "timestamp_granularities need stream_format sse or json; audio alone has no times"
             raise _refused("timestamp_granularities", message)
+        return self.finest_times
+
+    @property
+    def finest_times(self) -> str:
+        """The finest of the times that were asked for, as the server calls it."""
         return "phone" if "phone" in self.timestamp_granularities else "word" if self.timestamp_granularities else "off"
 
     def options(self, voice_id: str, model: str | None = None) -> Options:

@@ -13,7 +13,7 @@ export function cannotTell(message) {
 }
 
 // Yields 16-bit samples at 32 kHz as they come, and tells words with their times behind the sound that they end in. `options` are those the person chose;
-// a drawn seed is not among them. With a `device` the sound is made here, and nobody tells when words are said.
+// a drawn seed is not among them. With a `device` the sound is made here.
 export async function* said(text, options, seed, signal, told, device) {
   const key = keyOf(text, device ? { ...options, latent_kbit_s: device.latentKbitS } : options);
   const kept = await cache.get(key).catch(() => undefined); // a browser may refuse to keep anything
@@ -25,14 +25,14 @@ export async function* said(text, options, seed, signal, told, device) {
     told(words);
   };
   try {
-    for await (const piece of speech(text, { ...options, seed }, settings, signal, asked.words && !device ? tell : undefined)) {
+    for await (const piece of speech(text, { ...options, seed }, settings, signal, asked.words ? tell : undefined)) {
       pieces.push(piece);
       yield piece;
     }
   } catch (error) {
     if (asked.words && error instanceof Refused && cannotTell(error.message)) {
       asked.words = false;
-      yield* said(text, options, seed, signal, told);
+      yield* said(text, options, seed, signal, told, device);
       return;
     }
     if (!(error instanceof NetworkLost) || pieces.length || !kept) throw error;

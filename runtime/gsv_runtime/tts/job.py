@@ -111,9 +111,10 @@ class SpeechJob:
         context, request = self._context, self._request
         schedule = served.pipeline.schedule_of(request)
         with closing(served.pipeline.tokens(request, voice, stages)) as pieces:
-            for chunk in join_tokens(pieces, schedule):
+            for chunk in join_tokens(pieces, schedule, served.pipeline.device_times(request)):
                 audio_s = chunk.tokens.size / TOKENS_PER_SECOND
                 context.ledger.sent(self._playback, audio_s, chunk.finish_reason, is_computed=True)
+                context.ledger.at_fault(word.fault for word in chunk.told.faults)
                 yield Reply(token_outputs(chunk, request, voice, schedule, gain), chunk.last)
 
     def _latents(self, served: ServedModel, stages: Stages, token_stages: Stages, voice: Voice, gain: float) -> Replies:
@@ -124,6 +125,7 @@ class SpeechJob:
             for chunk in chunks:
                 audio_s = chunk.heard_frames * SAMPLES_PER_FRAME / SAMPLE_RATE_HZ
                 context.ledger.sent(self._playback, audio_s, chunk.finish_reason, is_computed=True)
+                context.ledger.at_fault(word.fault for word in chunk.told.faults)
                 yield Reply(latent_outputs(chunk, request, voice, schedule, gain, codec), chunk.last)
 
     def leave(self, failure: Exception | None) -> None:

@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 const [url, modules, text, voice = "low"] = process.argv.slice(2);
 const require = createRequire(join(process.env.NODE_FOLDER, "package.json"));
 const { chromium } = require("playwright-core");
-const { Device, floats, MemoryStore, SpeechClient } = await import(pathToFileURL(join(modules, "index.js")));
+const { Device, floats, MemoryStore, speech, SpeechClient } = await import(pathToFileURL(join(modules, "index.js")));
 const seen = { errors: [] };
 const options = { voice, seed: 7, language: "en" };
 
@@ -37,6 +37,13 @@ const cut = net.createServer((client) => {
 });
 await new Promise((resolve) => cut.listen(0, "127.0.0.1", resolve));
 
+async function wordsOf(settings) {
+  const told = [];
+  for await (const _ of speech(text, options, { url, ...settings }, undefined, ({ words }) => told.push(...words))) { /* heard */ }
+  return told;
+}
+
+const words = await wordsOf({});
 const spoken = floats(await new SpeechClient({ url, store: new MemoryStore() }).speak(text, options).bytes());
 const ort = require("onnxruntime-node");
 seen.node = {};
@@ -47,6 +54,7 @@ for (const latentKbitS of [0, 12]) {
   seen.node[latentKbitS] = nearness(made, spoken);
   seen.node[`again ${latentKbitS}`] = nearness(floats(await client.speak(text, { ...options, cache: "off" }).bytes()), made);
   seen.node[`work ${latentKbitS}`] = device.workS / device.audioS;
+  seen.node[`words ${latentKbitS}`] = words.length > 5 && JSON.stringify(await wordsOf({ device })) === JSON.stringify(words);
   seen.node[`kept ${latentKbitS}`] = await client.isKept(text, options);
   if (!latentKbitS) {
     const broken = new SpeechClient({ url: `http://127.0.0.1:${cut.address().port}`, device, store: new MemoryStore(), waitMs: 1 });

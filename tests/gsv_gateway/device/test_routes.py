@@ -77,6 +77,20 @@ def test_latents_are_handed_on_as_records(running, triton):
     assert asked["streaming"] == "chunk"
 
 
+def test_words_stand_in_the_head_of_the_record_that_they_end_in(running, triton):
+    word = {"text": "Hello", "start": 0, "end": 5, "start_s": 0.0, "end_s": 0.4}
+    timed = {"words": np.array([json.dumps(word)], object)}
+    fault = {
+        "word_faults": np.array([json.dumps({"text": "Hello", "start": 0, "end": 5, "fault": "repeated"})], object)
+    }
+    triton.answers = [{**latents(7, first=True), **timed}, {**latents(8, reason="eos"), **fault}]
+    (first, *_), (last, *_) = records(ask(running, timestamp_granularities=["word"]).content)
+    place = {"input_start": 0, "input_end": 5}
+    assert (first["words"], "word_faults" in first) == ([{"word": "Hello", "start": 0.0, "end": 0.4, **place}], False)
+    assert (last["word_faults"], "words" in last) == ([{"word": "Hello", "fault": "repeated", **place}], False)
+    assert triton.spoken[0]["timestamps"] == "word"
+
+
 def test_latents_as_they_are_travel_as_floats(running, triton):
     triton.answers = [latents(0, first=True, reason="eos", codes=0)]
     ((head, _, numbers),) = records(ask(running, latent_kbit_s=0).content)

@@ -53,8 +53,11 @@ export class Device {
     get asked() {
         return { latent_kbit_s: this.latentKbitS, ...(this.#lastVoice ? { known_voice: this.#lastVoice } : {}) };
     }
-    /** Sound of an answer of `/v1/device/speech`, as little-endian 16-bit samples, without the first `skipped` bytes. */
-    async *sound(pieces, skipped) {
+    /**
+     * Sound of an answer of `/v1/device/speech`, as little-endian 16-bit samples, without the first `skipped` bytes. What
+     * the answer says of words is `told` behind the sound that they end in.
+     */
+    async *sound(pieces, skipped, told) {
         let sentence = null, gain = 1, pauseS = 0, isFinal = false;
         for await (const { head, condition, numbers } of records(pieces)) {
             if (head.decoding) {
@@ -78,6 +81,9 @@ export class Device {
             skipped -= bytes.length - fresh.length;
             if (fresh.length)
                 yield fresh.slice();
+            const { words = [], word_faults = [] } = head;
+            if (words.length || word_faults.length)
+                told?.({ words, word_faults });
             isFinal = head.final;
         }
         if (!isFinal)

@@ -29,8 +29,9 @@ export function bodyOf(text, options, seed, skipSamples, isTimed = false) {
         ...(isTimed ? { stream_format: "sse", timestamp_granularities: ["word"] } : {}),
     });
 }
-/** The body of `POST /v1/device/speech`, which answers with latents; all of them, since they are few bytes. */
-export function deviceBodyOf(text, options, seed, asked) {
+/** The body of `POST /v1/device/speech`, which answers with latents; all of them, since they are few bytes. `isTimed` as `bodyOf`. */
+export function deviceBodyOf(text, options, seed, asked, isTimed = false) {
     const { voiceVersion: _, ...given_ } = given(options);
-    return JSON.stringify({ model: "gpt-sovits", ...given_, ...asked, input: text, seed });
+    const timed = isTimed ? { timestamp_granularities: ["word"] } : {};
+    return JSON.stringify({ model: "gpt-sovits", ...given_, ...asked, input: text, seed, ...timed });
 }

@@ -23,7 +23,7 @@ export async function* speech(text, options, settings, signal, told) {
             const skipped = Math.max(0, received - tail.length);
             const fitting = new Overlap(tail);
             const pieces = settings.device
-                ? settings.device.sound(answer(settings, deviceBodyOf(text, options, seed, settings.device.asked), signal), skipped)
+                ? settings.device.sound(answer(settings, deviceBodyOf(text, options, seed, settings.device.asked, told !== undefined), signal), skipped, tellNew)
                 : spoken(settings, bodyOf(text, options, seed, skipped / 2, told !== undefined), signal, tellNew);
             for await (const piece of pieces) {
                 const fresh = fitting.take(piece);

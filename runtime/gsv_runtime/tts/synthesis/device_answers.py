@@ -12,7 +12,9 @@ from gsv_runtime.contract import COMPUTED, SAMPLE_RATE_HZ
 from gsv_runtime.speech_request import SpeechRequest
 from gsv_runtime.tensors import Arrays
 from gsv_runtime.tts.synthesis.chunking import ChunkSchedule
-from gsv_runtime.tts.synthesis.pieces import SentenceTask, spoken_speed
+from gsv_runtime.tts.synthesis.pieces import SentenceTask, pause_after_s, spoken_speed
+from gsv_runtime.tts.synthesis.responses import word_outputs
+from gsv_runtime.tts.synthesis.word_times import Told
 from gsv_runtime.voices.store import Voice
 
 
@@ -44,6 +46,11 @@ class DeviceChunk(Protocol):
         """By stage."""
         ...
 
+    @property
+    def told(self) -> Told:
+        """Words that end in it."""
+        ...
+
 
 def device_outputs(
     chunk: DeviceChunk, request: SpeechRequest, voice: Voice, schedule: ChunkSchedule, gain: float, codec: str = ""
@@ -73,8 +80,7 @@ def device_outputs(
         "final": np.array([chunk.finish_reason != "" and chunk.task.last], dtype=np.bool_),
         "source": np.array([COMPUTED], dtype=np.object_),
         "dropped": np.array(sentence.dropped if chunk.number == 0 else (), dtype=np.object_),
-        "words": np.array((), dtype=np.object_),
-        "word_faults": np.array((), dtype=np.object_),
+        **word_outputs(*chunk.told),
         "warnings": np.array(voice.report.get("warnings", ()) if chunk.number == 0 else (), dtype=np.object_),
         "decoding": np.array([decoding], dtype=np.object_),
         "global_condition": voice.global_condition[0] if sends_voice else np.zeros(0, dtype=np.float32),
@@ -85,12 +91,11 @@ def _decoding(
     task: SentenceTask, request: SpeechRequest, voice: Voice, schedule: ChunkSchedule, gain: float, codec: str
 ) -> dict[str, Any]:
     """What a device needs for a sentence."""
-    default_pause_s = request.final_pause_s if task.last else request.pause_s
     return {
         "seed": task.seed,
         "noise_scale": request.noise_scale,
         "speed": spoken_speed(request, task.sentence),
-        "pause_s": default_pause_s if task.sentence.pause_after_s is None else task.sentence.pause_after_s,
+        "pause_s": pause_after_s(request, task),
         "gain": gain,
         "schedule": list(astuple(schedule)),
         "voice": voice.content,

@@ -14,7 +14,20 @@ from gsv_runtime.tts.synthesis.chunking import ChunkSchedule, Span, Window
 from gsv_runtime.tts.synthesis.device_answers import device_outputs
 from gsv_runtime.tts.synthesis.latent_codec import LatentCodec
 from gsv_runtime.tts.synthesis.pieces import SentenceTask
+from gsv_runtime.tts.synthesis.word_times import NOTHING_TOLD, Told
 from gsv_runtime.voices.store import Voice
+
+
+@dataclass(frozen=True)
+class LatentPiece:
+    """Latent frames of one chunk of a sentence, before they are numbered; see `LatentChunk`."""
+
+    task: SentenceTask
+    frames: Array  # [latent_dim, F] float32
+    heard_frames: int
+    finish_reason: str
+    timing_ms: dict[str, float]
+    told: Told = NOTHING_TOLD
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,7 @@ class LatentChunk:
     first: bool  # of its sentence
     finish_reason: str  # why its sentence ended with it; empty if that goes on
     timing_ms: dict[str, float]
+    told: Told = NOTHING_TOLD
 
     @property
     def last(self) -> bool:
@@ -119,9 +133,10 @@ class LatentReader:
         return whole, heard
 
 
-def numbered(chunks: Iterator[tuple[SentenceTask, Array, int, str, dict[str, float]]]) -> Iterator[LatentChunk]:
+def numbered(pieces: Iterator[LatentPiece]) -> Iterator[LatentChunk]:
     """Number what follows one another, and say where sentences begin."""
     begins = True
-    for number, (task, frames, heard_frames, reason, times_ms) in enumerate(chunks):
-        yield LatentChunk(task, frames, heard_frames, number, begins, reason, times_ms)
+    for number, piece in enumerate(pieces):
+        task, frames, heard_frames, reason = piece.task, piece.frames, piece.heard_frames, piece.finish_reason
+        yield LatentChunk(task, frames, heard_frames, number, begins, reason, piece.timing_ms, piece.told)
         begins = reason != ""

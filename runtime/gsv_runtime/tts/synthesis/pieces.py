@@ -52,6 +52,11 @@ class AudioPiece:
     faults: tuple[WordFault, ...] = ()  # of its sentence's words, with the last piece
 
     @property
+    def num_samples(self) -> int:
+        """Samples that are heard of it."""
+        return self.waveform.size
+
+    @property
     def num_tokens(self) -> int:
         """Tokens that it stands for."""
         return self.waveform.size // SAMPLES_PER_TOKEN
@@ -125,3 +130,10 @@ class NoReuse:
 def spoken_speed(request: SpeechRequest, sentence: Sentence) -> float:
     """How fast a sentence is spoken: the request's speed times its own, within bounds."""
     return min(max(request.speed * sentence.rate, SPEED.low), SPEED.high)
+
+
+def pause_after_s(request: SpeechRequest, task: SentenceTask) -> float:
+    """Silence after a sentence, in seconds: its own, else the request's, which has another after the last."""
+    default_s = request.final_pause_s if task.last else request.pause_s
+    own_s = task.sentence.pause_after_s
+    return default_s if own_s is None else own_s

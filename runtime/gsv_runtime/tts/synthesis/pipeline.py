@@ -26,7 +26,7 @@ from gsv_runtime.text.sentences import FeaturesInGroups, Sentence, unflatten
 from gsv_runtime.tts.synthesis.alignment import Alignment, PhoneTable
 from gsv_runtime.tts.synthesis.chunking import WHOLE_SENTENCE, ChunkSchedule
 from gsv_runtime.tts.synthesis.decoding import Noise, SentenceDecoder, SentenceLatents
-from gsv_runtime.tts.synthesis.latent_answers import LatentChunk, numbered, sent_frames
+from gsv_runtime.tts.synthesis.latent_answers import LatentChunk, LatentPiece, numbered, sent_frames
 from gsv_runtime.tts.synthesis.pieces import (
     AudioPiece,
     NoReuse,
@@ -35,12 +35,13 @@ from gsv_runtime.tts.synthesis.pieces import (
     Reuse,
     SentenceTask,
     TokenPiece,
+    pause_after_s,
     spoken_speed,
 )
 from gsv_runtime.tts.synthesis.responses import Chunk, added, join_pieces
 from gsv_runtime.tts.synthesis.retakes import Pulled, Watch, nobody_watches, take_limits, take_seed, taken
 from gsv_runtime.tts.synthesis.word_faults import WordWatch
-from gsv_runtime.tts.synthesis.word_times import WordTimes
+from gsv_runtime.tts.synthesis.word_times import NOTHING_TOLD, DeviceTimes, WordTimes
 from gsv_runtime.voices.store import Voice
 
 # Hands out the items of an iterator in order, and may advance it before they are asked for, but not while those
@@ -141,17 +142,21 @@ class Pipeline:
 
     def _latent_frames(
         self, request: SpeechRequest, voice: Voice, stages: Stages, pieces: Pieces
-    ) -> Iterator[tuple[SentenceTask, Array, int, str, dict[str, float]]]:
-        """Latents as tokens come: of which sentence, the frames, how many are heard, why it ended, times by stage."""
+    ) -> Iterator[LatentPiece]:
+        """Latents as tokens come."""
         latents: SentenceLatents | None = None
         times_ms: dict[str, float] = {}
+        times = self.device_times(request)
         for piece in pieces:
             assert isinstance(piece, TokenPiece)  # without reuse there is no other
             latents = latents or SentenceLatents(*self._decoded_by(piece.task, request, voice, stages), with_past=False)
             times_ms = added(times_ms, piece.times_ms)
             for found, frames in latents.push(piece.tokens, finished=piece.finish_reason != ""):
                 times_ms = added(times_ms, stages.take_times_ms())
-                yield (piece.task, *sent_frames(found, frames), piece.finish_reason if found.last else "", times_ms)
+                reason = piece.finish_reason if found.last else ""
+                tokens = latents.tokens[: found.tokens.stop]
+                told = times.take(piece.task, tokens, reason, piece.faults) if times else NOTHING_TOLD
+                yield LatentPiece(piece.task, *sent_frames(found, frames), reason, times_ms, told)
                 times_ms = {}
             if piece.finish_reason:
                 latents = None
@@ -159,6 +164,10 @@ class Pipeline:
     def schedule_of(self, request: SpeechRequest) -> ChunkSchedule:
         """Return where the sentences of a request are cut."""
         return self._schedule if request.streaming == BY_CHUNK else WHOLE_SENTENCE
+
+    def device_times(self, request: SpeechRequest) -> DeviceTimes | None:
+        """What tells when words of speech are said that a device makes; None: nobody asks."""
+        return DeviceTimes(request, self._facts.version, self._alignment) if request.is_timed else None
 
     def _ahead(self, source: Pieces, run_ahead: RunAhead, request: SpeechRequest) -> Generator[Piece, None, None]:
         """Audio that is there already comes at once, without a thread; who runs ahead begins with the first tokens.
@@ -275,10 +284,8 @@ def _with_pause(piece: AudioPiece, request: SpeechRequest) -> AudioPiece:
 
 
 def _pause(task: SentenceTask, request: SpeechRequest) -> Array:
-    """Silence after a sentence: its own, else the request's, which has another after the last. [N] float32."""
-    default_s = request.final_pause_s if task.last else request.pause_s
-    own_s = task.sentence.pause_after_s
-    return np.zeros(round((default_s if own_s is None else own_s) * SAMPLE_RATE_HZ), dtype=np.float32)
+    """Silence after a sentence, [N] float32."""
+    return np.zeros(round(pause_after_s(request, task) * SAMPLE_RATE_HZ), dtype=np.float32)
 
 
 def _opening(task: SentenceTask, bert_features: Array, request: SpeechRequest, voice: Voice) -> dict[str, object]:

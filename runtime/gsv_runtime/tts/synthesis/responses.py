@@ -113,6 +113,15 @@ def _told(word: SpokenWord) -> str:
     return json.dumps(told, ensure_ascii=False)
 
 
+def word_outputs(words: Sequence[SpokenWord], faults: Sequence[FaultyWord]) -> Arrays:
+    """Outputs of contract.TTS that tell of words."""
+    told_faults = [json.dumps(asdict(word), ensure_ascii=False) for word in faults]
+    return {
+        "words": np.array([_told(word) for word in words], dtype=np.object_),
+        "word_faults": np.array(told_faults, dtype=np.object_),
+    }
+
+
 def chunk_outputs(chunk: Chunk, encoding: str, warnings: Sequence[str] = ()) -> Arrays:
     """Outputs of contract.TTS for a chunk, its audio as float32 or as base64 of PCM16.
 
@@ -135,10 +144,7 @@ def chunk_outputs(chunk: Chunk, encoding: str, warnings: Sequence[str] = ()) -> 
         "finish_reason": np.array([chunk.finish_reason], dtype=np.object_),
         "final": np.array([chunk.last], dtype=np.bool_),
         "source": np.array([chunk.source], dtype=np.object_),
-        "words": np.array([_told(word) for word in chunk.words], dtype=np.object_),
-        "word_faults": np.array(
-            [json.dumps(asdict(word), ensure_ascii=False) for word in chunk.word_faults], np.object_
-        ),
+        **word_outputs(chunk.words, chunk.word_faults),
         "dropped": np.array(chunk.dropped, dtype=np.object_),
         "warnings": np.array(warnings if chunk.chunk_index == 0 else (), dtype=np.object_),
     }

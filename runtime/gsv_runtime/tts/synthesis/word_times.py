@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from gsv_runtime.contract import PHONE_TIMES, SAMPLE_RATE_HZ, TOKENS_PER_SECOND
+from gsv_runtime.contract import PHONE_TIMES, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, TOKENS_PER_SECOND
 from gsv_runtime.speech_request import SpeechRequest
 from gsv_runtime.tensors import Array
-from gsv_runtime.text.sentences import WordSpan
+from gsv_runtime.text.sentences import Sentence, WordSpan
 from gsv_runtime.text.symbols import phone_table
-from gsv_runtime.tts.synthesis.pieces import AudioPiece, SentenceTask, spoken_speed
+from gsv_runtime.tts.synthesis.alignment import Alignment
+from gsv_runtime.tts.synthesis.chunking import num_frames
+from gsv_runtime.tts.synthesis.pieces import SentenceTask, pause_after_s, spoken_speed
+from gsv_runtime.tts.synthesis.word_faults import WordFault
 from gsv_runtime.versions import ModelVersion
 
 
@@ -37,6 +42,45 @@ class FaultyWord:
     fault: str
 
 
+class Told(NamedTuple):
+    """What is told with a stretch of speech."""
+
+    words: tuple[SpokenWord, ...] = ()  # that end in it
+    faults: tuple[FaultyWord, ...] = ()  # of the sentence that ends with it
+
+
+NOTHING_TOLD = Told()
+
+
+class Heard(Protocol):
+    """A stretch of one sentence's speech."""
+
+    @property
+    def task(self) -> SentenceTask:
+        """Which sentence."""
+        ...
+
+    @property
+    def num_samples(self) -> int:
+        """Samples that are heard of it, with the pause after its sentence."""
+        ...
+
+    @property
+    def token_phones(self) -> Array | None:
+        """The phone of each of its tokens, [T] int64."""
+        ...
+
+    @property
+    def finish_reason(self) -> str:
+        """Why its sentence ended with it; empty if that goes on."""
+        ...
+
+    @property
+    def faults(self) -> tuple[WordFault, ...]:
+        """Of its sentence's words, with the last of it."""
+        ...
+
+
 @dataclass
 class _SpokenSentence:
     """A sentence that is being heard."""
@@ -59,20 +103,20 @@ class WordTimes:
         self._heard_samples = 0
         self._sentence: _SpokenSentence | None = None
 
-    def take(self, piece: AudioPiece) -> tuple[SpokenWord, ...]:
+    def take(self, piece: Heard) -> tuple[SpokenWord, ...]:
         """Words that end in the next piece, which has the pause after its sentence."""
         sentence = self._sentence
         if sentence is None or sentence.task.index != piece.task.index:
             speed = spoken_speed(self._request, piece.task.sentence)
             start_s = self._heard_samples / SAMPLE_RATE_HZ
             sentence = self._sentence = _SpokenSentence(piece.task, start_s, 1 / (TOKENS_PER_SECOND * speed))
-        self._heard_samples += piece.waveform.size
+        self._heard_samples += piece.num_samples
         if piece.token_phones is None:
             return ()
         sentence.path = np.concatenate([sentence.path, piece.token_phones])
         return self._ended(sentence, finished=piece.finish_reason != "")
 
-    def faults(self, piece: AudioPiece) -> tuple[FaultyWord, ...]:
+    def faults(self, piece: Heard) -> tuple[FaultyWord, ...]:
         """Words at fault of the sentence that ends with a piece."""
         words = [(piece.task.sentence.words[fault.word], fault.kind) for fault in piece.faults]
         text = self._request.text
@@ -98,6 +142,57 @@ class WordTimes:
         text = self._request.text[word.start : word.end]
         bounds_s = (round(float(starts_s[first]), 3), round(float(starts_s[last]), 3))
         return SpokenWord(text, word.start, word.end, *bounds_s, phones)
+
+
+@dataclass(frozen=True)
+class _HeardElsewhere:
+    """A stretch of speech whose audio a device makes; see `Heard`."""
+
+    task: SentenceTask
+    num_samples: int
+    token_phones: Array
+    finish_reason: str
+    faults: tuple[WordFault, ...]
+
+
+class DeviceTimes:
+    """The same for speech whose audio a device makes of tokens or latents."""
+
+    def __init__(self, request: SpeechRequest, version: str, alignment_of: Callable[[Sentence], Alignment]) -> None:
+        """Tell the words of a request.
+
+        Args:
+            request: whose.
+            version: of the checkpoint.
+            alignment_of: finds which phone each token of a sentence speaks.
+        """
+        self._request = request
+        self._times = WordTimes(request, version)
+        self._alignment_of = alignment_of
+        self._alignment: Alignment | None = None  # of the sentence that goes on
+
+    def take(self, task: SentenceTask, tokens: Array, finish_reason: str, faults: tuple[WordFault, ...]) -> Told:
+        """Tell what ends in the next stretch of a sentence.
+
+        Args:
+            task: the sentence.
+            tokens: [T] int64, all of it that the device has then.
+            finish_reason: why it ends with this stretch; empty if it goes on.
+            faults: of its words, with the last stretch.
+
+        Raises:
+            InvalidRequest: the server cannot tell.
+        """
+        alignment = self._alignment or self._alignment_of(task.sentence)
+        self._alignment = None if finish_reason else alignment
+        phones = alignment.advance(tokens, finished=finish_reason != "")
+        num_samples = self._whole_samples(task, tokens.size) if finish_reason else 0  # counted where a sentence ends
+        heard = _HeardElsewhere(task, num_samples, phones, finish_reason, faults if finish_reason else ())
+        return Told(self._times.take(heard), self._times.faults(heard))
+
+    def _whole_samples(self, task: SentenceTask, num_tokens: int) -> int:
+        frames = num_frames(num_tokens, spoken_speed(self._request, task.sentence))
+        return frames * SAMPLES_PER_FRAME + round(pause_after_s(self._request, task) * SAMPLE_RATE_HZ)
 
 
 def phone_starts(path: Array, num_phones: int) -> Array:

@@ -10,6 +10,7 @@ from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.tts.synthesis.chunking import ChunkSchedule, Span, Window
 from gsv_runtime.tts.synthesis.latent_answers import (
     LatentChunk,
+    LatentPiece,
     LatentReader,
     codec_for,
     latent_outputs,
@@ -78,9 +79,9 @@ def test_the_device_keeps_as_many_frames_as_the_vocoder_sees():
 def test_a_sentence_begins_behind_the_end_of_another():
     frames = np.zeros((6, 1))
     chunks = [
-        (task(0, last=False), frames, 1, "", {}),
-        (task(0, last=False), frames, 1, "eos", {}),
-        (task(1), frames, 1, "eos", {}),
+        LatentPiece(task(0, last=False), frames, 1, "", {}),
+        LatentPiece(task(0, last=False), frames, 1, "eos", {}),
+        LatentPiece(task(1), frames, 1, "eos", {}),
     ]
     assert [(chunk.number, chunk.first, chunk.last) for chunk in numbered(iter(chunks))] == [
         (0, True, False),

@@ -10,6 +10,7 @@ from gsv_runtime.tts.synthesis.alignment import PhoneTable
 from gsv_runtime.tts.synthesis.chunking import WHOLE_SENTENCE, ChunkSchedule, num_frames
 from gsv_runtime.tts.synthesis.decoding import standard_noise
 from gsv_runtime.tts.synthesis.pipeline import Pipeline, calls_of, in_step, pull_tokens
+from gsv_runtime.tts.synthesis.token_answers import join_tokens
 from gsv_runtime.voices.store import Voice
 
 SAMPLING = Sampling(top_k=5, top_p=0.9, temperature=1.0, repetition_penalty=1.35, seed=11)
@@ -378,6 +379,32 @@ def test_a_word_that_no_take_says_is_named_with_the_end_of_its_sentence(facts, v
     first, second = pipeline.speak(request, voice, stages_with_manner(words=words))
     assert [(word.text, word.start, word.fault) for word in first.word_faults] == [("b", 1, "swallowed")]
     assert (first.finish_reason, second.finish_reason, second.word_faults) == ("suspect", "eos", ())
+
+
+@pytest.mark.parametrize("asked", [{}, {"streaming": "chunk"}, {"speed": 1.3, "final_pause_s": 0.3}])
+def test_a_device_that_makes_the_audio_is_told_the_same_words(facts, voice, stages_with_manner, asked):
+    words = ["[[0, 1, 0, 1], [1, 2, 1, 1]]", "[[3, 4, 0, 1], [4, 5, 1, 1]]"]
+    gains = np.full((300, 9), -6, np.float32)
+    gains[[ord("a"), ord("c"), ord("d")], :8] = 3
+    gains[ord("b"), 8] = 3  # which no take has
+    lasts = np.tile(np.log(np.array([1e-4, *[0.0999] * 10], np.float32)), (300, 1))
+    schedule = ChunkSchedule(2, 3, lookahead_tokens=1, encoder_tokens=8, bucket=1)
+    pipeline = Pipeline(facts, tokens_per_call=2, schedule=schedule, table=PhoneTable(gains, lasts))
+    request = ask("ab,cd", timestamps="word", retries=1, **asked)
+
+    def answered(say):
+        return list(say(request, voice, stages_with_manner(words=words)))
+
+    audio, latents, pieces = map(answered, (pipeline.speak, pipeline.latents, pipeline.tokens))
+    tokens = list(join_tokens(iter(pieces), pipeline.schedule_of(request), pipeline.device_times(request)))
+    expected = [word for chunk in audio for word in chunk.words]
+    faults = [fault for chunk in audio for fault in chunk.word_faults]
+    assert [word.text for word in expected] == ["a", "b", "c", "d"]
+    for chunks in (latents, tokens):
+        assert [word for chunk in chunks for word in chunk.told.words] == expected
+        assert [fault for chunk in chunks for fault in chunk.told.faults] == faults
+    assert faults or asked  # the sentence at once has one
+    assert [chunk.told.words for chunk in latents] == [chunk.words for chunk in audio]
 
 
 def test_nobody_is_told_of_words_who_does_not_ask(timed):
