@@ -138,7 +138,9 @@ def _stacked(frames: Array, multiplications: int) -> Array:
         frames: [F, K] float32.
         multiplications: of a frame.
     """
-    rows = min(max(1, _ONE_THREAD // multiplications), max(1, len(frames)))
-    blocks = np.zeros((-(-len(frames) // rows), rows, frames.shape[1]), dtype=np.float32)
+    most_rows = max(1, _ONE_THREAD // multiplications)
+    num_blocks = max(1, -(-len(frames) // most_rows))
+    rows = -(-len(frames) // num_blocks)  # as even as can be: zeros cost as much as frames
+    blocks = np.zeros((num_blocks, rows, frames.shape[1]), dtype=np.float32)
     blocks.reshape(-1, frames.shape[1])[: len(frames)] = frames
     return blocks

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gsv_runtime.tts.synthesis.latent_codec import MOST_STAGES, LatentCodec
+from gsv_runtime.tts.synthesis.latent_codec import MOST_STAGES, LatentCodec, _stacked
 
 from ....small_repositories import random_codec
 
@@ -42,6 +42,14 @@ def test_each_frame_is_written_by_itself(codec):
     latents = RNG.standard_normal((8, 9)).astype(np.float32)
     alone = np.concatenate([codec.encode(latents[:, place : place + 1], 10) for place in range(9)])
     assert np.array_equal(alone, codec.encode(latents, 10))
+
+
+@pytest.mark.parametrize("frames", [1, 32, 33, 70, 206])
+def test_blocks_of_a_product_hold_hardly_more_than_the_frames(frames):
+    blocks = _stacked(np.ones((frames, 4), np.float32), 1 << 13)  # of which 32 frames are left to one thread
+    assert blocks.shape[1] <= 32
+    assert 0 <= blocks.shape[0] * blocks.shape[1] - frames < blocks.shape[0]
+    assert blocks.sum() == 4 * frames
 
 
 def test_no_frame_gives_no_code_and_no_code_no_frame(codec):
