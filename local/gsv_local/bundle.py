@@ -95,7 +95,8 @@ def open_bundle(path: Path, home: Path | None = None) -> Bundle:
             if not (folder / MANIFEST_FILE).is_file():
                 _unpack(archive, manifest, text, folder)
     except zipfile.BadZipFile:
-        raise BundleUnreadable(f"{path} is no bundle; make one with `make bundle`") from None
+        message = f"{path} is no bundle, or only the beginning of one; copy it again, or make one with `make bundle`"
+        raise BundleUnreadable(message) from None
     return Bundle(folder, manifest)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from typing import Any
 
+import numpy as np
+
 from gsv_local.bundle import Bundle
 from gsv_local.word_limit import check_words
 from gsv_runtime import contract, tensors
@@ -42,6 +44,7 @@ class LocalEngine:
     ) -> None:
         settings, facts = read_settings(bundle.parameters, threads, engine, device), bundle.facts
         self.max_words = bundle.max_words if max_words is None else max_words
+        self._default_voice = bundle.default_voice
         only = Catalogue(bundle.folder, FineTune(FIRST_NAME, facts, first=True))
         self._loaded = LoadedModels(bundle.folder, settings, facts)
         self._speech = SpeechService(settings[contract.TTS.name], only, bundle.folder, bundle.folder)
@@ -114,6 +117,8 @@ class LocalEngine:
 
     def _read(self, model: contract.Model, inputs: Mapping[str, Array]) -> Arrays:
         checked = tensors.check_inputs(model, inputs)
-        if model is contract.TTS:
-            check_words(str(checked["text"][0]), self.max_words)
-        return checked
+        if model is not contract.TTS:
+            return checked
+        check_words(str(checked["text"][0]), self.max_words)
+        names_voice = "voice" in checked or "reference_audio" in checked
+        return checked if names_voice else {**checked, "voice": np.array([self._default_voice], dtype=np.object_)}

@@ -27,5 +27,5 @@ def check_words(text: str, max_words: int) -> None:
     if max_words and words > max_words:
         raise InvalidRequest(
             f"text has {words} words; need at most {max_words} on this device; send it in parts, "
-            f"or start with --max-words {words} (0: any number)"
+            f"or allow more: `gsv-local --max-words {words}` before the command (0: any number)"
         )

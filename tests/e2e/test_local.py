@@ -108,6 +108,12 @@ def test_voices_are_registered_on_the_device_and_deleted_there(local):
         local.synthesize("Hello.", voice="mine")
 
 
+def test_who_names_no_voice_hears_the_bundles_own(local):
+    asked = {"seed": 3, "streaming": "off", "cache": "off"}
+    ours, named = local.synthesize("Hello.", **asked), local.synthesize("Hello.", voice="low", **asked)
+    assert np.array_equal(ours.samples, named.samples)
+
+
 def test_a_text_of_more_words_than_the_bundle_allows_is_refused(local):
     with pytest.raises(InvalidRequest, match="text has 51 words; need at most 50"):
         local.synthesize("word " * 51, voice="low")

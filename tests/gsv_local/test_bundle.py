@@ -61,7 +61,10 @@ def test_without_a_choice_the_error_says_what_to_do(tmp_path):
 
 def test_what_is_no_archive_is_no_bundle(tmp_path):
     (tmp_path / "voice.gsv").write_bytes(b"RIFF")
-    with pytest.raises(BundleUnreadable, match="is no bundle; make one with `make bundle`"):
+    with pytest.raises(
+        BundleUnreadable,
+        match="is no bundle, or only the beginning of one; copy it again, or make one with `make bundle`",
+    ):
         open_bundle(tmp_path / "voice.gsv", tmp_path)
 
 

@@ -13,7 +13,7 @@ class Job:
     """Replies as it is told; keeps how it was left."""
 
     def __init__(self, outcome):
-        self._outcome, self.left = outcome, []
+        self._outcome, self.left, self.asked = outcome, [], {}
 
     def replies(self, open_stages, is_cancelled):
         for index in range(3):
@@ -33,10 +33,11 @@ def make(monkeypatch):
     def made(outcome=None, max_words=2):
         engine = LocalEngine.__new__(LocalEngine)
         engine.max_words, engine._loaded = max_words, None  # type: ignore[assignment]
+        engine._default_voice = "demo"
         job = Job(outcome)
 
         def admit(read):
-            read()
+            job.asked = read()
             return job
 
         engine._admits = {"tts": admit, "voices": admit}
@@ -79,6 +80,17 @@ def test_words_are_counted_before_anything_is_done(make):
     with pytest.raises(InvalidRequest, match="text has 3 words; need at most 2"):
         list(engine.stream("tts", {"text": np.array([b"one two three"], object)}))
     assert job.left == []
+
+
+@pytest.mark.parametrize(
+    ("named", "voice"), [({}, "demo"), ({"voice": "ann"}, "ann"), ({"reference_audio": "RIFF"}, None)]
+)
+def test_who_names_nobody_is_spoken_to_by_the_bundles_own_voice(make, named, voice):
+    engine, job = make()
+    asked = {name: np.array([text.encode()], object) for name, text in {"text": "one two", **named}.items()}
+    with pytest.raises(InternalError):  # this job answers as `voices` does
+        next(engine.stream("tts", asked))
+    assert [str(name) for name in job.asked.get("voice", ())] == ([voice] if voice else [])
 
 
 def test_a_stage_by_itself_is_not_open_but_for_the_text_front_end(make):

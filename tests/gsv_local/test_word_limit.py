@@ -26,7 +26,10 @@ def test_words_are_runs_of_letters_or_characters_where_no_spaces_are_put(text, w
 
 def test_a_text_that_is_too_long_is_told_how_many_words_came_and_what_to_do():
     check_words("word " * 50, 50)
-    with pytest.raises(InvalidRequest, match=r"text has 51 words; need at most 50 .*send it in parts.*--max-words 51"):
+    with pytest.raises(
+        InvalidRequest,
+        match=r"text has 51 words; need at most 50 .*send it in parts.*gsv-local --max-words 51` before the command",
+    ):
         check_words("word " * 51, 50)
 
 

@@ -71,8 +71,9 @@ class OpenVinoSession:
         """
         if not is_installed():
             raise RuntimeError(
-                f"engine {engine} needs OpenVINO, which is not installed; install it (pip install "
-                "'gsv-runtime[openvino]'), or build without it: make build ARGS=\"--tune off\""
+                f"engine {engine} needs OpenVINO, which is not installed; on a device pip install "
+                "'gsv-local[openvino]', or take `gsv-local --engine onnxruntime`; at a server pip install "
+                "'gsv-runtime[openvino]', or build without it: make build ARGS=\"--tune off\""
             )
         core = without_telemetry().Core()
         options = {

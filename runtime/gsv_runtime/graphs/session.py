@@ -88,7 +88,8 @@ def open_session(
             return session
     raise RuntimeError(
         f"ONNX Runtime {onnxruntime.__version__} has no {device.provider} that works here; install onnxruntime-gpu, "
-        f"the CUDA libraries that it needs and a driver, or choose device cpu in build/gsv_build/deployment.py"
+        f"the CUDA libraries that it needs and a driver, or choose device cpu (gsv-local --device cpu; "
+        "at a server build/gsv_build/deployment.py)"
     )
 
 
