@@ -146,8 +146,19 @@ def _voice_files(directory: Path, version: ModelVersion | None, chosen: Chosen) 
     if chosen.t2s is None and chosen.sovits is None and (_has_published(directory, version) or not all(tuned)):
         published = PUBLISHED[version or _only_version(directory, tuned)]
         return directory / published[0], directory / published[1]
-    t2s = t2s if t2s.is_file() or chosen.t2s else _only(tuned[0], "S1", directory)
-    return t2s, sovits if sovits.is_file() or chosen.sovits else _only(tuned[1], "S2", directory)
+    looked_for = [
+        (files, option)
+        for found, files, option in (
+            (t2s.is_file() or chosen.t2s, tuned[0], "S1"),
+            (sovits.is_file() or chosen.sovits, tuned[1], "S2"),
+        )
+        if not found
+    ]
+    several = [_several(files, option, directory) for files, option in looked_for if len(files) > 1]
+    if several:
+        raise UnreadableCheckpoint("; ".join(several))
+    only = {option: _only(files, option, directory) for files, option in looked_for}
+    return only.get("S1", t2s), only.get("S2", sovits)
 
 
 def _has_published(directory: Path, version: ModelVersion | None) -> bool:
@@ -176,22 +187,30 @@ def tuned_files(directory: Path) -> tuple[list[Path], list[Path]]:
     return lying("GPT_weights*", ".ckpt"), lying("SoVITS_weights*", ".pth")
 
 
+_KINDS = {"S1": ".ckpt (GPT, s1)", "S2": ".pth (SoVITS, s2)"}
+
+
 def _only(files: list[Path], option: str, directory: Path) -> Path:
-    """The one file of its kind.
+    """The one file of its kind, or the first.
 
     Raises:
-        UnreadableCheckpoint: there is none, or there are several; the message lists them.
+        UnreadableCheckpoint: there is none.
     """
-    kind = ".ckpt (GPT, s1)" if option == "S1" else ".pth (SoVITS, s2)"
-    if len(files) == 1:
-        logger.info("checkpoint found %s=%s", option, files[0])
-        return files[0]
     if not files:
-        raise UnreadableCheckpoint(f"{directory} has no {kind}; put it there, or name it: make build {option}=file")
+        raise UnreadableCheckpoint(
+            f"{directory} has no {_KINDS[option]}; put it there, or name it: make build {option}=file"
+        )
+    logger.info("checkpoint found %s=%s", option, files[0])
+    return files[0]
+
+
+def _several(files: list[Path], option: str, directory: Path) -> str:
+    """What to say of several files of one kind: their names, and how one is chosen."""
     names = ", ".join(str(path.relative_to(directory)) for path in files[:_LISTED])
     more = f" and {len(files) - _LISTED} more" if len(files) > _LISTED else ""
-    raise UnreadableCheckpoint(
-        f"{directory} has {len(files)} files {kind}: {names}{more}; choose one: make build {option}='{files[-1]}'"
+    return (
+        f"{directory} has {len(files)} files {_KINDS[option]}: {names}{more}; "
+        f"choose one: make build {option}='{files[-1]}'"
     )
 
 

@@ -19,12 +19,11 @@ _OTHER_FORMS = re.compile(
 )
 # Full-width signs whose ASCII form means the same in every language; ，。！？：；（）～ are marks of their own.
 _FULL_WIDTH_SIGN = re.compile("[＂＃＄％＆＇＊＋／＜＝＞＠［＼］＾＿｀｛｜｝＊]")
-_FULL_WIDTH_IN_FIGURES = re.compile(
-    "(?<=[0-9])：(?=[0-9])|(?<=[0-9])，(?=[0-9]{3}(?![0-9]))|(?<=[0-9A-Za-z])．(?=[0-9A-Za-z])|－(?=[0-9A-Za-z])"
-)
+_FULL_WIDTH_IN_FIGURES = re.compile("(?<=[0-9])：(?=[0-9])|(?<=[0-9A-Za-z])．(?=[0-9A-Za-z])|－(?=[0-9A-Za-z])")
+_FULL_WIDTH_THOUSANDS = re.compile("(?<=[０-９])，(?=[０-９]{3}(?![０-９]))")
 _SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f]")
 _FIGURE = re.compile(r"(?![0-9])\d")
-_ASCII = {"，": ",", "：": ":", "．": ".", "－": "-"}
+_ASCII = {"：": ":", "．": ".", "－": "-"}
 
 
 def clean(text: str) -> str:
@@ -42,9 +41,14 @@ _COMPARISONS = {"!=": "≠", "!==": "≠", "==": "=", "===": "=", ">=": "≥", "
 _COMPARISON = re.compile(r"(?<=[\w)\]\"'])[ ]?(?:!==?|===?|>=|<=)[ ]?(?=[\w(\[\"'$+-])|(?<=[\w)\]]) <> (?=[\w(\[])")
 
 
+def thousands_kept(text: str) -> str:
+    """A comma among full-width figures is of thousands; among others it stands between two numbers: 双11，618."""
+    return _FULL_WIDTH_THOUSANDS.sub(",", text) if "，" in text else text
+
+
 def plain_forms(text: str) -> str:
     """Text in composed, narrow forms: ``cafe´`` → café, ``ｶﾞ`` → ガ, ``＄５`` → $5, ``ﬁ`` → fi, ``٣`` → 3."""
-    text = _COMPARISON.sub(lambda match: f" {_COMPARISONS[match[0].strip()]} ", clean(text))
+    text = _COMPARISON.sub(lambda match: f" {_COMPARISONS[match[0].strip()]} ", clean(thousands_kept(text)))
     if text.isascii():
         return text
     text = _OTHER_FORMS.sub(lambda match: unicodedata.normalize("NFKC", match[0]), _SPACE.sub(" ", text))

@@ -12,6 +12,11 @@ from collections.abc import Callable
 from gsv_runtime.text.han_and_kana import HAN, KANA
 from gsv_runtime.text.normalize import chinese_numbers
 from gsv_runtime.text.normalize import english_numbers as english
+from gsv_runtime.text.normalize.eastern_words import eastern_said
+from gsv_runtime.text.normalize.english_chat import chat_said
+from gsv_runtime.text.normalize.english_quantities import quantities_said
+from gsv_runtime.text.normalize.english_stops import abbreviations_said
+from gsv_runtime.text.normalize.shared_signs import signs_said, telephone_named
 
 Say = Callable[[re.Match[str]], str]
 
@@ -92,6 +97,9 @@ def explained(text: str, language: str) -> str:
         text: the whole of it, in plain forms.
         language: of most of the text.
     """
+    text = eastern_said(signs_said(telephone_named(text, language), language), language)
+    if language == "en":
+        text = chat_said(quantities_said(abbreviations_said(text)))
     if re.search("[→⇒➔➜➡»>＞]", text):
         text = _menus_apart(text, language)
     if language in ("ja", "zh", "yue") and re.search("[○◯×✕△□]{2}", text):

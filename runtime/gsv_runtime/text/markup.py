@@ -74,7 +74,12 @@ _EYES = re.compile("[\\^＾_＿ω´`｀・･°□益皿▽∀дД﹏≧≦ಠ�
 _SAME_EYES = re.compile(r"([oO0TxXuUvVnNQ@qd><^;+ㅠㅜㅇㅎ])[_.＿ωo﹏▽д∀︿wWuvㅡ-]{1,3}\1")
 _LETTER_IN_FACE = re.compile(r"[^\W_ω´дДツᴥㅠㅜㅁεзᴗʖᗜФノﾉづ]")
 # w behind Japanese laughs: まじかw, 草www.
-_LAUGHTER = re.compile("(?<=[ぁ-ゖァ-ヺー一-鿿々！!？?。、」）…])[ ]?[wWｗＷ]+(?![A-Za-z0-9'.])")
+_LAUGHTER = re.compile(
+    "(?:^|(?<=[ \n\u3000]))[wWｗＷ]{2,}(?![A-Za-z0-9'.])|"
+    "(?<=[ぁ-ゖァ-ヺー一-鿿々！!？?。、」）…])[ ]?[wWｗＷ]+(?![A-Za-z0-9'.])"
+)
+# Eyes that weep, of Korean vowels; one alone is a letter.
+_CRYING = re.compile("(?<![ㄱ-ㅎㅏ-ㅣ])[ㅠㅜ]{2,}(?![ㄱ-ㅎㅏ-ㅣ])|(?<=[가-힣~!?.])[ㅠㅜ]+(?![ㄱ-ㅎㅏ-ㅣ가-힣])")
 _WESTERN = re.compile(
     r"(?:(?<=\s)|(?<=[^\x00-\x7f])|^|(?<=[.!?]))"
     r"(?:[:;]['’]?[-o^]?[)(DPpOo3*/\\|\]\[}{]{1,3}|=['’]?-?[)(DPp]{1,3}|\^[_.]?\^"
@@ -132,6 +137,8 @@ def _without_faces(text: str, tell: Told) -> str:
 
     if re.search("[ぁ-ゖァ-ヺ]", text):
         text = _LAUGHTER.sub(take_laughter, text)
+    if re.search("[가-힣]", text):
+        text = _CRYING.sub(take_western, text)
     return _WESTERN.sub(take_western, _BRACKETED.sub(take, text))
 
 

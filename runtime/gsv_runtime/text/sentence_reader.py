@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from gsv_runtime.contract import MAX_TEXT_CHARACTERS
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.language_modes import Mode, check_mode
-from gsv_runtime.text.clean import clean, plain_forms
+from gsv_runtime.text.clean import clean, plain_forms, thousands_kept
 from gsv_runtime.text.codes import say_codes
 from gsv_runtime.text.dropped import NOTHING_BESIDE, Dropped, mute_without_a_figure, no_reading, signs, unread
 from gsv_runtime.text.in_context import explained
@@ -171,7 +171,11 @@ def read_text(
     marked = split_method != NO_SPLIT and is_ssml(text)
     dropped = Dropped()
     forms = clean if variant.frontend == "upstream" else plain_forms
-    plain = text if marked or variant.frontend == "upstream" else plain_text(keys_said(clean(text)), dropped.tell)
+    plain = (
+        text
+        if marked or variant.frontend == "upstream"
+        else plain_text(keys_said(clean(thousands_kept(text))), dropped.tell)
+    )
     unmarked = re.sub("<[^>]*>", " ", plain) if marked else plain
     default = dominant_language(forms(unmarked), mode)
     reading = _Reading(mode, default, variant, split_method, Marks(), dropped)

@@ -176,7 +176,9 @@ def _is_neutral_last(word: str, tag: str) -> bool:
         return word in "了着过" and tag in ("ul", "uz", "ug")
     if last in "们子" and tag[:1] in ("r", "n"):
         return word not in NOT_NEUTRAL_LAST
-    return (last in "上下里" and tag in ("s", "l", "f")) or (last in "来去" and word[-2] in "上下进出回过起开")
+    return (last in "上下里" and word not in NOT_NEUTRAL_LAST and tag in ("s", "l", "f")) or (
+        last in "来去" and word[-2] in "上下进出回过起开"
+    )
 
 
 def change_third(word: str, tones: list[str]) -> None:

@@ -29,7 +29,7 @@ _DOLLARS = re.compile(r"(?<![A-Za-z])(?:HK|港)?\$")
 _TWICE = re.compile(rf"{_DOLLARS.pattern}(?=\d[\d,.]*\s?[千萬万億亿]?(?:蚊|元|圓))")  # the sign and the word
 # Counters and units of Cantonese that Mandarin does not have, or has 二 before.
 _COUNTERS = (
-    "呎|尺|吋|哩|里|磅|斤|両|蚊|毫|隻|條|歲|次|成|日|夜|晚|仔|女|房|廳|廁|層|間|個|位|碗|杯|架|張|套|對|份|包|支|枝|"
+    "兩(?!個)|呎|尺|吋|哩|里|磅|斤|両|蚊|毫|隻|條|歲|次|成|日|夜|晚|仔|女|房|廳|廁|層|間|個|位|碗|杯|架|張|套|對|份|包|支|枝|"
     "罐|樽|煲|碟|餐|轉|封|本|件|粒|條友|(?<!年[0-9])班|場|年(?!級|班|[0-9]班)|公里|鐘頭|點鐘"
 )
 _UNITS = (("千米", "公里"), ("千克", "公斤"))

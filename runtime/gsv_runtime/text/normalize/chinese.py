@@ -56,10 +56,13 @@ def _money(match: re.Match[str]) -> str:
 
 def _signed_unit(match: re.Match[str]) -> str:
     unit = match[3]
+    if unit.lower() in _PARTS:
+        return f"{'负' if match[1] else ''}{_PARTS[unit.lower()]}分之{numbers.decimal(match[2])}"
     said = numbers.counted(match[2]) + unit_said(unit, "zh")
     return ("零下" if "°" in unit or unit == "℉" else "负") + said if match[1] else said
 
 
+_PARTS = {"ppm": "百万", "ppb": "十亿"}
 _AFTERNOON_ENDS, _MORNING_BEGINS = 6, 5
 
 
@@ -138,7 +141,7 @@ _RULES = _rules(
     (r"(\d+/\d+|零下\d+(?:\.\d+)?)\s?[-~～—–]\s?(?=\d+/\d|零下\d)", r"\1到"),
     (rf"({NUMBER})°({NUMBER})[′'’]?(?:({NUMBER})[″\"”])?(?=[^\d]|$)",
      lambda m: f"{numbers.decimal(m[1])}度{numbers.decimal(m[2])}分" + (f"{numbers.decimal(m[3])}秒" if m[3] else "")),
-    (rf"(?<=[元块角])\s?/\s?({UNIT})", lambda m: f"每{unit_said(m[1], 'zh')}"),
+    (rf"(?<=[元块角万亿])\s?/\s?({UNIT})", lambda m: f"每{unit_said(m[1], 'zh')}"),
     (rf"(?<!\d)([12]\d{{3}})[-/.]{_MONTH}[-/.]{_DAY}(?![\d.])(?:日|号)?", _date),
     (rf"(?<!\d)(\d{{2}}|[12]\d{{3}})年\s?{_MONTH}月",
      lambda m: f"{numbers.digits(m[1])}年{numbers.month_or_day(m[2])}月"),
@@ -170,7 +173,8 @@ _RULES = _rules(
     (r"(?<!\d)([01]?\d|2[0-4])点([0-5]?\d)(?!刻)分?",
      lambda m: f"{'两' if m[1] == '2' else numbers.month_or_day(m[1])}点{numbers.cardinal(m[2])}分"),
     (r"(?<![\d.第])2点(?!\d)", "两点"),
-    (r"(?<!\d)(\d+)[:：](\d+)(?![\d:：])", lambda m: f"{numbers.cardinal(m[1])}比{numbers.cardinal(m[2])}"),
+    (r"(?<![\d.])(\d+(?:\.\d+)?)[:：](\d+(?:\.\d+)?)(?![\d:：])",
+     lambda m: f"{numbers.decimal(m[1])}比{numbers.decimal(m[2])}"),
     (r"(?<!\d)(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)",
      lambda m: numbers.telephone_digits(m[0].removeprefix("+86"))),
     (r"(?<!\d)0\d{2,3}[ -]\d{7,8}(?!\d)|(?<!\d)[48]00[ -]?\d{3,4}[ -]?\d{3,4}(?!\d)",
@@ -199,7 +203,7 @@ _RULES = _rules(
     (rf"({NUMBER})\s?([+×÷=>≥≤≈≠±*]|<(?=\s?\d))\s?(?=[-−\d一-龥])", lambda m: f"{m[1]}{OPERATORS[m[2]]}"),
     (rf"({NUMBER})\s?[-−]\s?(?={NUMBER}\s?(?:[=+×÷]|等于|加|乘|除))", lambda m: f"{m[1]}减"),
     (r"(?<=\d)[-–](?=\d)", ""),
-    (r"(?:(?<=[一-龥])\s?|(?:^|(?<=[，。、；：,;:]))\s*)\+(?=[\d零两一二三四五六七八九十])", "加"),
+    (r"(?:(?<=[一-龥])\s?|(?:^|(?<=[，。、；：,;:]))\s*)\+(?=[\d零两一二三四五六七八九十百千])", "加"),
     (r"(?<=[一-龥])-(?=\d+\.\d)", "负"),
     (rf"(?<![\dA-Za-z])-(?={NUMBER}\s?(?:[美欧日港韩]?元|块|度|分(?!之)|个百分点|万|亿))"
      rf"|(?<![\d一-龥A-Za-z])[-−](?={NUMBER})|(?<=[为是于到至约达温])[-−](?={NUMBER})", "负"),
@@ -216,7 +220,7 @@ _FIGURE = re.compile(r"\d")
 _RULES_WITHOUT_FIGURES = tuple(rule for rule in _RULES if rule[0].search("…") or any(map(rule[0].search, _FIGURELESS)))
 _FIRST_HAN = 0x3400
 _DASHES = re.compile(r"[—―]{2,}|\s-+\s|--+")
-_PER = re.compile(r"(?<=[元块角分克升米秒次瓦斤字节兆个人])/(?=[一-龥])")
+_PER = re.compile(r"(?<=[元块角分克升米秒次瓦斤字节兆个人焦卡帕伏安时尔特])/(?=[一-龥])")
 _NO_BETWEEN_HAN = re.compile("(?<=[一-龥])の(?=[一-龥])")
 _REPEATS = re.compile("([㐀-鿿])[々〻]")
 _BRACKETED = re.compile(r"([^（(【［\[〔]?)[（(【［\[〔]([^（()）【】\[\]［］〔〕\n]*)[）)】］\]〕](?=(.?))")

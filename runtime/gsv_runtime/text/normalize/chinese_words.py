@@ -17,7 +17,7 @@ MEASURES = (
     "人份|比特|钟头|呎|吋|哩|毫子|毫"
 )
 # Those of them before which 2 is 二, not 两.
-NOT_LIANG = "折|级|楼|届|期|集|章|站|点|度|课|年级|班|路|单|百|十|季|分之|号|月|日"
+NOT_LIANG = "两(?![个位名])|折|级|楼|届|期|集|章|站|点|度|课|年级|班|路|单|百|十|季|分之|号|月|日"
 # What stands before figures that are read one by one.
 CODES = (
     "号码|电话|热线|手机|编号|代码|密码|验证码|校验码|取件码|提货码|兑换码|激活码|邀请码|尾号|邮编|邮政编码|房间|"

@@ -295,7 +295,7 @@ _FIGURES = _rules(
     (r"#(?=\d)", "number ", "#"),
     (r"~(?=\d)", "about ", "~"),
     (rf"({_NUMBER})\s?%", r"\1 percent", "%"),
-    (r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![,\d])(?:\.\d+)?", _decimal, ","),
+    (r"(?<![\d,])\d{1,3}(?:,\d{3})+(?!,?\d)(?:\.\d+)?", _decimal, ","),
     (r"(?<!\d)\d*\.\d+", _decimal, "."),
     (r"\d+", lambda m: f" {numbers.year_or_number(m[0])} "),
 )  # fmt: skip
@@ -383,15 +383,17 @@ def _separate_word(word: str, shouted: frozenset[str]) -> str:
     stem, _, suffix = word.partition("'")
     if stem.islower():
         return letters_apart(stem) + (f"'{suffix}" if suffix else "")
-    if stem[1:] in ("", stem[1:].lower()) or (not stem.isupper() and word.lower() in pronunciations()):
+    if stem[1:] in ("", stem[1:].lower()) or (
+        not stem.isupper() and word.lower() in pronunciations() and stem != "IDs"
+    ):
         return word
     if word in shouted or stem in shouted:
         return word
     tail = f"'{suffix.lower()}" if suffix else ""
     if _WITH_SMALL_O.fullmatch(stem):
         return " ".join(stem.upper()) + tail
-    if re.fullmatch(r"[A-Z]{2,}s", stem):  # plural of an acronym: GPUs
-        stem, tail = stem[:-1], "'s"
+    if re.fullmatch(r"[A-Z]{2,}s|PhDs|EdDs", stem):  # plural of an acronym: GPUs
+        stem, tail = stem[:-1].upper(), "'s"
     if stem.isupper():
         return stem + tail if is_shouted_alone(stem) else " ".join(stem) + tail
     return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]|[A-Z]$|[A-Z]{2})", " ", stem) + tail

@@ -10,7 +10,7 @@ from gsv_runtime.text.normalize.english_words import STATES
 _GROUPS = r"(?:\+\s?)?(?:\(\d{1,5}\)|\d+)(?:[ ]?[ .–-][ ]?(?:\(\d{1,5}\)|\d+))*"
 # Behind these, three figures are a code; behind the others only what is too long for a count.
 _ALWAYS = (
-    "call|dial|ring|phone|telephone|tel|mobile|cell|fax|hotline|helpline|whatsapp|pin|code|passcode|password|otp|isbn|"
+    "call|dial|squawk|ring|phone|telephone|tel|mobile|cell|fax|hotline|helpline|whatsapp|pin|code|passcode|password|otp|isbn|"
     "issn|zip|postcode|postal code|extension|ext|ssn|imei|iban|sort code|serial|sms|text"
 )
 _LONG = (

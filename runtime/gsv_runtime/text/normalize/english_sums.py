@@ -52,7 +52,7 @@ _SECONDS_BEFORE = re.compile(
 )
 _SECONDS_AFTER = re.compile(
     r"(?i)\s+(?:time-?outs?|delays?|ago|later|left|remaining|long|per|timer|interval|countdown|break|clip|video|ad|"
-    r"window|limit|pause|wait|read|elapsed|passed)\b"
+    r"window|limit|pause|wait|read|elapsed|passed|rest|hold|plank|sprint|cap|max|cut|shot)\b"
 )
 
 

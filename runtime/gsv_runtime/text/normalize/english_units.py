@@ -51,6 +51,13 @@ UNITS = {
     "sq in": ("square inch", "square inches"),
     "wk": ("week", "weeks"), "wks": ("week", "weeks"), "gal": ("gallon", "gallons"),
     "¢": ("cent", "cents"), "fps": ("frame per second", "frames per second"),
+    "ly": ("light year", "light years"), "Mly": ("million light years", "million light years"),
+    "kpc": ("kiloparsec", "kiloparsecs"), "Mpc": ("megaparsec", "megaparsecs"),
+    "mpg": ("mile per gallon", "miles per gallon"), "kt": ("knot", "knots"), "kts": ("knot", "knots"),
+    "pts": ("point", "points"), "pct": ("percent", "percent"), "mcg": ("microgram", "micrograms"),
+    "lx": ("lux", "lux"), "lm": ("lumen", "lumens"), "Nm": ("newton meter", "newton meters"),
+    "bbl": ("barrel", "barrels"), "kN": ("kilonewton", "kilonewtons"), "Wh": ("watt hour", "watt hours"),
+    "kbit": ("kilobit", "kilobits"), "sqft": ("square foot", "square feet"), "Tbsp": ("tablespoon", "tablespoons"),
     "rpm": ("revolution per minute", "revolutions per minute"),
 }  # fmt: skip
 # Read only when written against the figure: "5 m" may be anything.

@@ -163,7 +163,11 @@ SYMBOLS = {
     "&": "and", "@": "at", "+": "plus", "=": "equals", "×": "times", "÷": "divided by", "%": "percent", "°": "degrees",
     "±": "plus or minus", "≈": "about", "≤": "less than or equal to", "≥": "greater than or equal to",
     "≠": "does not equal", "√": "square root of", "∞": "infinity", "$": "dollars", "£": "pounds", "€": "euros",
-    "¥": "yuan", "§": "section",
+    "¥": "yuan", "§": "section", "∫": "integral of", "∂": "partial", "∀": "for all", "∃": "there exists",
+    "∈": "in", "∉": "not in", "∑": "sum of", "∏": "product of", "∇": "nabla", "∝": "is proportional to",
+    "∴": "therefore", "∵": "because", "⊂": "is a subset of", "⊆": "is a subset of", "∪": "union", "∩": "intersection",
+    "∅": "the empty set", "∛": "cube root of", "≡": "is equivalent to", "∠": "angle", "⊥": "is perpendicular to",
+    "⌘": "command", "⌥": "option", "⇧": "shift", "⌃": "control", "⏎": "enter", "⌫": "delete",
 }  # fmt: skip
 
 # Read by their names before a ZIP code.
@@ -238,7 +242,15 @@ ROMAN_AFTER_COUNT = [
 ]
 ROMAN_AFTER_NAME = (
     "Henry Louis George Edward Charles James William Richard Philip Elizabeth Pius Napoleon Francis John Paul Benedict "
-    "Leo Alexander Nicholas Catherine Frederick Ivan Mary Otto Robert Malcolm Constantine Ramses Harald Olaf".split()
+    "Leo Alexander Nicholas Catherine Frederick Ivan Mary Otto Robert Malcolm Constantine Ramses Harald Olaf Harold "
+    "Alfonso Victor Carlos Felipe Umberto Gustav Haakon Christian Albert Leopold Rama Selim Mehmed Suleiman Murad "
+    "Ptolemy "
+    "Darius Xerxes Artaxerxes Theodosius Justinian Basil Innocent Clement Gregory Urban Boniface Julius Sixtus Pedro "
+    "Juan "
+    "Ferdinand Maximilian Rudolf Franz Wilhelm Friedrich Ludwig Casimir Sigismund Stephen Matthias Edmund Edgar Eric "
+    "Canute Magnus Isabella Margaret Abdul Hassan Mohammed Hussein Michael Peter Joseph Ramesses Thutmose Amenhotep "
+    "Nebuchadnezzar Sargon Cyrus Tiberius Valentinian Manuel Andrew Adolf Frederik Eugene Celestine Honorius Callixtus "
+    "Adrian Martin Nerses Bayezid Mahmud Osman".split()
 )
 
 # Names of keys, in any case; of commands and files, in small letters.
@@ -251,5 +263,5 @@ COMMANDS = {
     "mkdir": "make dir", "chmod": "change mod", "chown": "change own", "stdin": "standard in",
     "stdout": "standard out", "stderr": "standard error", "zsh": "Z shell", "wget": "W get", "psql": "P sequel",
     "btw": "by the way", "pls": "please", "plz": "please", "thx": "thanks", "msg": "message", "img": "image",
-    "txt": "text", "btn": "button", "mgmt": "management",
+    "README": "read me", "TODO": "to do", "txt": "text", "btn": "button", "mgmt": "management",
 }  # fmt: skip
