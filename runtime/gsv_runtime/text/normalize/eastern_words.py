@@ -113,6 +113,8 @@ def _one_by_one(match: re.Match[str]) -> str:
 
 
 def _korean_date(match: re.Match[str]) -> str:
+    if re.search(r"[A-Za-z]\s?$|버전\s?$", match.string[: match.start()]):
+        return match[0]  # iOS 17.2.1
     year = f"{int(match[1])}년 " if match[1] else ""
     behind = "" if match.string[match.end() : match.end() + 1] in ("", " ", ",", ".", "(", ")") else " "
     return f"{year}{int(match[2])}월 {int(match[3])}일{behind}"
@@ -137,7 +139,8 @@ _KOREAN = _rules(
         lambda m: "플러스 " + " ".join(("82", *m.groups())).translate(_KOREAN_FIGURES),
     ),
     (
-        r"(?<![\d.])((?:[12]\d{3}|\d\d))\.\s?(1[0-2]|0?[1-9])\.\s?(3[01]|[12]\d|0?[1-9])(?:\.(?=\s?[(가-힣~,]|\s|$)|(?![\d.]))",
+        r"(?<![\d.])([12]\d{3}(?=\.\s?\d+\.\s?\d+(?!\d))|\d\d(?=\.\s?\d+\.\s?\d+\.(?!\d)))\.\s?(1[0-2]|0?[1-9])\.\s?(3[01]|[12]\d|0?[1-9])"
+        r"(?:\.(?=\s?[(가-힣~,]|\s|$)|(?![\d.]))",
         _korean_date,
     ),
     (r"(?<![\d.])()(1[0-2]|[1-9])\.\s(3[01]|[12]\d|0?[1-9])\.(?=\s?\()", _korean_date),

@@ -16,20 +16,18 @@ _WORDS = dict(
             "every1:everyone no1:no_one cuz:because coz:because bcuz:because bcoz:because abt:about bday:birthday "
             "b-day:birthday wknd:weekend smth:something sth:something rly:really rlly:really srsly:seriously sry:sorry "
             "soz:sorry obv:obviously obvs:obviously mtg:meeting mtgs:meetings addr:address appt:appointment "
-            "attn:attention bf:boyfriend gf:girlfriend pic:pic pics:pics vid:vid wanna:wanna thru:through nite:night "
-            "luv:love tho:though btwn:between govt:government yest:yesterday info:info qs:questions "
-            "fb:facebook ig:I_guess wat:what wut:what dat:that dis:this dem:them hv:have haz:has iz:is wen:when "
-            "wher:where y'all:y'all ya'll:y'all yall:y'all urself:yourself urs:yours ppl's:people's tmrw's:tomorrow's "
-            "tonite:tonight ref:ref recs:recs def:def "
+            "attn:attention bf:boyfriend gf:girlfriend thru:through nite:night "
+            "luv:love tho:though btwn:between govt:government yest:yesterday "
+            "fb:facebook wat:what wut:what dat:that dis:this dem:them haz:has iz:is wen:when "
+            "wher:where ya'll:y'all yall:y'all urself:yourself urs:yours ppl's:people's tmrw's:tomorrow's "
+            "tonite:tonight "
             "tysm:thank_you_so_much "
             "np:no_problem nvm:never_mind"
         ).split()
     )
 )
 # Words that small letters alone make, because they are names or other words in capitals.
-_SMALL_ONLY = frozenset(
-    "ty np fb ig bf gf ref def dis dat wat wen iz hv sth qs recs pic pics vid info wanna haz dem".split()
-)
+_SMALL_ONLY = frozenset("ty np fb bf gf dis dat wat wen iz sth haz dem".split())
 _CHATTED = re.compile(
     rf"(?<![\w.@#/'’\\-])({'|'.join(sorted(map(re.escape, _WORDS), key=len, reverse=True))})(?![\w@/(\\]|\.\w|['’]\w)",
     re.IGNORECASE,

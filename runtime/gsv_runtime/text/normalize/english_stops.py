@@ -126,7 +126,11 @@ _RULES = (
     (re.compile(r"(?<=\d)(\s?lbs?)\.(?=\s\d+\s?(?:oz|in)\b)"), lambda m: m[1]),
     (re.compile(r"(?<=\d)ff\.?(?![A-Za-z])"), lambda m: " and following"),
     (
-        re.compile(rf"\b({_NAMED_BOOKS})\.? (\d{{1,3}}):(\d{{1,3}})(?:\s?[-–—]\s?(\d{{1,3}}))?(?![\d:])"),
+        re.compile(
+            rf"\b({_NAMED_BOOKS})(?:\.|(?<=[a-z]{{5}})|(?<=\b[123] [A-Z][a-z]{{2}})|(?<=Acts)|(?<=John)|(?<=Mark)"
+            r"|(?<=Luke)) "
+            r"(\d{1,3}):(\d{1,3})(?:\s?[-–—]\s?(\d{1,3}))?(?![\d:]|\s?[ap]\.?m)"
+        ),
         lambda m: f"{_BOOKS.get(m[1], m[1])} {m[2]} {m[3]}{f' to {m[4]}' if m[4] else ''}",
     ),
     (

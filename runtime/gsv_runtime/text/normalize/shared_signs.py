@@ -45,12 +45,11 @@ _LOGIC_IN_WORDS = {
 }
 _LOGIC_WORDS = {
     language: {
-        ord(sign): f" {said} " if language == "ko" else said for sign, said in zip(_LOGIC, names.split(), strict=True)
+        sign: f" {said} " if language == "ko" else said for sign, said in zip(_LOGIC, names.split(), strict=True)
     }
     for language, names in _LOGIC_IN_WORDS.items()
 }
-_HAS_LOGIC = re.compile(f"[{_LOGIC}]")
-_TRIANGLE = re.compile("△(?![A-Z])|⊙(?![A-Z])")  # a mark of lists and games
+_OF_LOGIC = re.compile(f"(?![△⊙])[{_LOGIC}]|[△⊙](?=[A-Z])")  # △ alone is a mark of lists
 _TENDS = re.compile(r"(?<![A-Za-z])([a-z])\s?→\s?(?=[-−+]?[∞0-9])")
 _TENDS_TO = {"zh": "趋于", "ja": "が", "ko": " 가 "}
 _GREEK = dict(
@@ -125,8 +124,7 @@ def signs_said(text: str, language: str) -> str:
         if re.search("[Α-ω]", text)
         else text
     )
-    if _HAS_LOGIC.search(text):
-        text = _TRIANGLE.sub(" ", text).translate(_LOGIC_WORDS[column])
+    text = _OF_LOGIC.sub(lambda m: _LOGIC_WORDS[column][m[0]], text)
     text = (
         _BETWEEN_LETTERS.sub(lambda m: m[1] + _LESS_WORDS[column][m[2]], text)
         if re.search("[<>＜＞≤≥]", text)
