@@ -1,6 +1,6 @@
 // Speak phones with a bundle of gsv-triton: Node.js, onnxruntime-node, and none of its packages (docs/bundle.md).
 //
-//     npm install && node speak.mjs voice.gsv -o sample.wav
+//     npm install && node speak.mjs voice.gsv -o sample.wav              the bundle's sample
 //     node speak.mjs voice.gsv --phones "HH AH0 L OW1 ." -o hello.wav
 //
 // It draws nothing: the likeliest token is taken and no noise is added, so every loader gives the same audio.
@@ -11,7 +11,6 @@ import { parseArgs } from "node:util";
 import * as ort from "onnxruntime-node";
 
 const BLOCKED = -1e4;
-
 // Entries of a ZIP archive that are stored, not compressed; a bundle and an .npz file are such archives.
 function entriesOf(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -54,8 +53,8 @@ class Speaker {
     const speaker = new Speaker();
     speaker.entries = entriesOf(new Uint8Array(fs.readFileSync(file)));
     speaker.manifest = speaker.json("manifest.json");
-    const { format, format_version: version } = speaker.manifest;
-    if (format !== "gsv-bundle" || version !== 1) throw new Error(`${file} is no gsv-bundle of version 1`);
+    if (`${speaker.manifest.format} ${speaker.manifest.format_version}` !== "gsv-bundle 1") throw new Error(`${file} is no gsv-bundle of version 1`);
+    if (!speaker.entries.has("vocoder/1/model.onnx")) throw new Error(`${file} has a light vocoder, which is not read here`);
     speaker.symbols = new Map(speaker.json(speaker.manifest.symbols).map((name, index) => [name, index]));
     for (const stage of ["t2s", "acoustic", "vocoder"]) { // graphs have weight files beside them
       for (const name of speaker.manifest.stages[stage].files) {
@@ -188,7 +187,9 @@ if (!bundle) throw new Error('say which bundle: node speak.mjs voice.gsv [--phon
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "gsv-"));
 try {
   const speaker = await Speaker.open(bundle, folder);
-  const phones = values.phones ? values.phones.split(" ").map((name) => speaker.symbols.get(name)) : speaker.manifest.sample.phones;
+  const named = values.phones?.split(" ") ?? [], unknown = named.find((name) => !speaker.symbols.has(name));
+  if (unknown !== undefined) throw new Error(`${unknown}: no such phone; ${speaker.manifest.symbols} of the bundle has them all`);
+  const phones = named.length ? named.map((name) => speaker.symbols.get(name)) : speaker.manifest.sample.phones;
   const voice = speaker.voice(values.voice ?? speaker.manifest.default_voice);
   const tokens = await speaker.tokens(phones, voice);
   writeWav(values.output, await speaker.waveform(tokens, phones, voice), speaker.manifest.audio.sample_rate_hz);

@@ -1,6 +1,6 @@
 """Speak phones with a bundle of gsv-triton: NumPy, ONNX Runtime, and none of its packages (docs/bundle.md).
 
-    python speak.py voice.gsv -o sample.wav                           the bundle's sample, compared with its audio
+    python speak.py voice.gsv -o sample.wav                           the bundle's sample
     python speak.py voice.gsv --phones "HH AH0 L OW1 ." -o hello.wav
 
 It draws nothing: the likeliest token is taken and no noise is added, so every loader gives the same audio.
@@ -29,6 +29,8 @@ class Speaker:
         self.manifest = json.loads(self.archive.read("manifest.json"))
         if (self.manifest["format"], self.manifest["format_version"]) != ("gsv-bundle", 1):
             raise ValueError(f"{path} is no gsv-bundle of version 1")
+        if "vocoder/1/model.onnx" not in self.archive.namelist():
+            raise ValueError(f"{path} has a light vocoder, which is not read here")
         self.symbols = {name: index for index, name in enumerate(json.loads(self.archive.read("symbols.json")))}
         for stage in ("t2s", "acoustic", "vocoder"):  # graphs have weight files beside them
             for name in self.manifest["stages"][stage]["files"]:
@@ -38,6 +40,12 @@ class Speaker:
             onnxruntime.InferenceSession(str(folder / name), options, providers=["CPUExecutionProvider"])
             for name in ("t2s/1/t2s.onnx", "acoustic/1/model.onnx", "vocoder/1/model.onnx")
         )
+
+    def phones(self, names):
+        """Numbers of phones by their names."""
+        if unknown := [name for name in names if name not in self.symbols]:
+            sys.exit(f"{' '.join(unknown)}: no such phones; symbols.json of the bundle has them all")
+        return [self.symbols[name] for name in names]
 
     def voice(self, name):
         """Arrays of a voice: prompt_tokens [T], prompt_phones [P], prompt_features [D, P], global_condition [1, G]."""
@@ -170,7 +178,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         speaker = Speaker(arguments.bundle, Path(folder))
         sample = speaker.manifest["sample"]
-        ids = [speaker.symbols[name] for name in arguments.phones.split()] if arguments.phones else sample["phones"]
+        ids = speaker.phones(arguments.phones.split()) if arguments.phones else sample["phones"]
         phones, voice = np.array(ids, np.int64), speaker.voice(arguments.voice or speaker.manifest["default_voice"])
         tokens = speaker.tokens(phones, voice)
         samples = speaker.waveform(tokens, phones, voice)

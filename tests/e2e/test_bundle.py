@@ -96,6 +96,28 @@ def test_the_python_loader_makes_the_samples_tokens(bundle_file, manifest, tmp_p
     assert json.loads(result.stdout)["tokens"] == manifest["sample"]["semantic_tokens"]
 
 
+def refusal(command, folder):
+    """What a loader says on its error stream, where it speaks nothing."""
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    return result.stderr
+
+
+def test_the_python_loader_names_phones_that_there_are_not(bundle_file, tmp_path):
+    told = refusal([sys.executable, str(LOADERS / "speak.py"), str(bundle_file), "--phones", "HH XX L"], tmp_path)
+    assert told == "XX: no such phones; symbols.json of the bundle has them all\n"
+
+
+def test_the_python_loader_refuses_a_vocoder_that_it_cannot_read(tmp_path):
+    light = tmp_path / "light.gsv"
+    with zipfile.ZipFile(light, "w") as archive:
+        archive.writestr("manifest.json", json.dumps({"format": "gsv-bundle", "format_version": 1}))
+        archive.writestr("vocoder/1/spectrum.onnx", b"")
+    assert "has a light vocoder, which is not read here" in refusal(
+        [sys.executable, str(LOADERS / "speak.py"), str(light)], tmp_path
+    )
+
+
 @pytest.mark.clients
 def test_the_node_loader_speaks_given_phones_as_the_server_does(bundle_file, expected, tmp_path):
     if not (NODE / "node_modules" / "onnxruntime-node").is_dir():
