@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ BUILD_FILE = "build.json"
 KEY_PARAMETER = "gsv_key"
 # Parameter of a request that asks for a sign of life only; any model answers it at once, with no output.
 PULSE_PARAMETER = "gsv_pulse"
+LANGUAGES = "GSV_LANGUAGES"  # environment variable with the operator's setting of that name
 STATE = "GSV_STATE"  # environment variable: folder of all that a server keeps; `server.local_server` sets it
 
 # Who runs a graph: in float32, or with products in bfloat16.
@@ -199,6 +200,12 @@ def read_build(repository: Path) -> dict[str, Any]:
 def repository_of(args: Mapping[str, str]) -> Path:
     """The model repository that this model was loaded from (Triton gives the model's own directory)."""
     return Path(args["model_repository"]).parent
+
+
+def languages_at_start(every: Iterable[str], environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Those of `every` that the operator wants loaded at start: all of them, unless said otherwise."""
+    chosen = environment.get(LANGUAGES) or " ".join(every)
+    return tuple(code for code in every if code in chosen.split())
 
 
 def state_of(repository: Path, environment: Mapping[str, str] = os.environ) -> Path:

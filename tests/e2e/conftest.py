@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import io
+import os
 import queue
 import re
 import signal
@@ -172,18 +173,19 @@ def repository():
 
 
 class Server:
-    """A server that tests may restart."""
+    """A server that tests may restart; it loads a language by its first text, unless some are named."""
 
-    def __init__(self, repository, state):
+    def __init__(self, repository, state, languages="off"):
         from gsv_runtime.server.triton_process import Ports
 
         self.repository, self.state = repository, state
+        self.environment = {**os.environ, "GSV_LANGUAGES": languages}
         self.ports = Ports.free()
 
     def start(self):
         from gsv_runtime.server import local_server
 
-        self.key = local_server.up(self.repository, self.state, self.ports).admin_key
+        self.key = local_server.up(self.repository, self.state, self.ports, self.environment).admin_key
         self.client = RawClient(self.ports.grpc, self.key)
 
     def stop(self):
@@ -201,7 +203,8 @@ def start_server():
 
 @pytest.fixture(scope="session")
 def server(repository, tmp_path_factory):
-    running = Server(repository, tmp_path_factory.mktemp("server"))
+    """As operators have it by default: with all languages loaded."""
+    running = Server(repository, tmp_path_factory.mktemp("server"), languages="")
     running.start()
     yield running
     running.stop()

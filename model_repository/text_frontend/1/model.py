@@ -2,7 +2,8 @@ from pathlib import Path
 from typing import Any
 
 from gsv_runtime import contract
-from gsv_runtime.settings import CheckpointFacts, TextFrontendSettings, read, repository_of
+from gsv_runtime.settings import CheckpointFacts, TextFrontendSettings, languages_at_start, read, repository_of
+from gsv_runtime.text.languages import LANGUAGES
 from gsv_runtime.text.service import TextService
 from gsv_runtime.triton import messages
 
@@ -12,7 +13,8 @@ class TritonPythonModel:
         messages.configure_logging()
         here = Path(args["model_repository"]) / args["model_version"]
         facts = CheckpointFacts.from_repository(repository_of(args))
-        self._service = TextService(read(TextFrontendSettings, args), facts, here)
+        languages = languages_at_start(LANGUAGES)
+        self._service = TextService(read(TextFrontendSettings, args), facts, here, languages)
 
     def execute(self, requests: list[Any]) -> None:
         for request in requests:

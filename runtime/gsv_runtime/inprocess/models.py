@@ -138,7 +138,7 @@ class LoadedModels(DecodingModels):
         super().__init__(repository, settings)
         self._t2s = self._open_t2s(settings[contract.T2S.name])
         folder = self._folder(contract.TEXT_FRONTEND)
-        self._text = TextService(settings[contract.TEXT_FRONTEND.name], facts, folder, warm=False)
+        self._text = TextService(settings[contract.TEXT_FRONTEND.name], facts, folder, languages=())
 
     @property
     def opened(self) -> tuple[str, ...]:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomllib
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from gsv_runtime.server.logs import Log
 from gsv_runtime.server.triton_process import ServerFailed
+from gsv_runtime.text.languages import LANGUAGES
 
 FILE = "gsv.toml"
 _PREFIX = "GSV_"
@@ -34,11 +35,18 @@ def _words_of(value: object) -> object:
     return value.split() if isinstance(value, str) else value
 
 
+def _known_languages(codes: list[str]) -> list[str]:
+    if codes != ["off"] and (unknown := sorted(set(codes) - LANGUAGES.keys())):
+        raise ValueError(f"{' '.join(unknown)} is none of {', '.join(LANGUAGES)}")
+    return codes
+
+
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Count = Annotated[int, Field(ge=1)]
 Bytes = Annotated[int, BeforeValidator(_bytes_of), Field(ge=0)]
 Seconds = Annotated[float, Field(gt=0)]
 Words = Annotated[list[str], BeforeValidator(_words_of)]
+Languages = Annotated[list[str], BeforeValidator(_words_of), AfterValidator(_known_languages)]
 Switch = Literal["on", "off", "auto"]
 
 
@@ -70,6 +78,9 @@ class OperatorSettings(BaseModel):
     )
     slots: Count | None = Field(None, description="sentences that make tokens at once; each has memory of its own")
     threads: Count | None = Field(None, description="of a stage on a CPU")
+    languages: Languages | None = Field(
+        None, description='that are read at start, such as "en ja"; any other with its first text; "off": none'
+    )
     max_voices: Count | None = Field(None, description="voices that may be registered")
     model_memory: Bytes | None = Field(None, description='of fine-tunes that are loaded beside the first, such as "8G"')
     cache_memory: Bytes | None = Field(None, description='of the cache in memory, such as "256M"; 0: none')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -21,8 +21,9 @@ Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 _UNKNOWN_TOKEN = "[UNK]"
-# Han characters beside kana load what tells Mandarin and Japanese apart.
-_WARM_UP_TEXT = "我用了2杯ラテ。Hello, 2 friends! これは私のペンです。"
+# Words of a language that load what no language owns: splitting, and what tells languages apart. Han characters beside
+# kana tell Mandarin and Japanese apart.
+_WARM_UP_WORDS = {"zh": "我用了2杯", "ja": "ラテ。これは私のペンです。", "en": "Hello, 2 friends!"}
 
 
 @dataclass(frozen=True)
@@ -76,25 +77,30 @@ class TextFrontend:
         self._variant = Variant(frontend, symbols)
         self._phone_ids = phone_table(symbols)
         self._vocabulary = bert_vocabulary
-        self._read: set[str] = set()  # languages so far
+        self._loaded: set[str] = set()  # languages so far
         if bert_vocabulary is not None and _UNKNOWN_TOKEN not in bert_vocabulary:
             raise ValueError(f"bert vocabulary of {len(bert_vocabulary)} tokens has no {_UNKNOWN_TOKEN}")
 
-    def warm_up(self) -> None:
-        """Load every dictionary and model now instead of in the first request."""
+    def warm_up(self, languages: Collection[str] = tuple(LANGUAGES)) -> None:
+        """Load the dictionaries and models of languages now instead of in the first request of each.
+
+        Args:
+            languages: keys of `LANGUAGES`; those that the checkpoint has no phones for are left out.
+        """
+        table = self._variant.symbols
+        self._loaded |= {code for code in languages if table in LANGUAGES[code].tables}
         for language in self._languages():
             language.warm_up()
-        self.process(_WARM_UP_TEXT)  # and what no language owns: splitting, and telling languages apart
+        if words := "".join(text for code, text in _WARM_UP_WORDS.items() if code in self._loaded):
+            self.process(words)
 
-    def missing(self, *, read_only: bool = False) -> tuple[str, ...]:
-        """Optional resources that are not there, one sentence each; `read_only`: of languages that were read so far."""
-        return tuple(sentence for language in self._languages(read_only) for sentence in language.missing())
+    def missing(self) -> tuple[str, ...]:
+        """Optional resources of the languages loaded so far that are not there, one sentence each."""
+        return tuple(sentence for language in self._languages() for sentence in language.missing())
 
-    def _languages(self, read_only: bool = False) -> list[Reader]:
+    def _languages(self) -> list[Reader]:
         variant = self._variant
-        spoken = [code for code, language in LANGUAGES.items() if variant.symbols in language.tables]
-        wanted = [code for code in spoken if code in self._read] if read_only else spoken
-        return [reader(code, variant.frontend, variant.symbols) for code in wanted]
+        return [reader(code, variant.frontend, variant.symbols) for code in LANGUAGES if code in self._loaded]
 
     def process(
         self,
@@ -125,7 +131,7 @@ class TextFrontend:
         for sentence in sentences:
             before = len(phones)
             for run in sentence.runs:
-                self._read.add(run.language)
+                self._loaded.add(run.language)
                 if LANGUAGES[run.language].per_character and self._vocabulary is not None:
                     parts += _bounded_parts(run.units, len(phones))
                 phones += [self._phone_ids.get(phone, self._phone_ids[UNKNOWN]) for phone in run.phones]

@@ -12,8 +12,6 @@ import re
 import unicodedata
 
 import opencc
-import pyopenjtalk
-import rjieba
 
 # 々 and 〻 repeat a character and belong to its word; 〆 is a word of its own.
 HAN = "\u3005\u3007\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
@@ -58,6 +56,13 @@ def _encodable(char: str, encoding: str) -> bool:
     return True
 
 
+def japanese_features(text: str) -> list[list[str]]:
+    """Words by Open JTalk's dictionary: each as it is written, its part of speech, and what else is said of it."""
+    import pyopenjtalk  # takes 0.4 s, and is for texts with kana only
+
+    return [feature.split(",") for feature in pyopenjtalk.run_mecab(text)]
+
+
 def only_in_chinese(char: str) -> bool:
     """Whether Japan does not write a character, or rarely."""
     return char in _MANDARIN_CHARACTERS or not _encodable(char, "cp932")
@@ -81,6 +86,8 @@ def _is_mandarin(han: str, in_japanese: bool) -> bool:
         return True
     if len(han) < 2 and in_japanese:
         return False
+    import rjieba  # its dictionary takes 0.2 s, and is for such texts only
+
     found = [word for word in rjieba.cut(simplified) if word in _MANDARIN_WORDS]
     return bool(found) if not in_japanese else len(found) > 1 + _PRONOUNS.isdisjoint(found)
 
@@ -145,8 +152,7 @@ def _japanese_words(stretch: str) -> tuple[list[str], bool]:
     grammar = False
     end = 0
     before: tuple[int, int] | None = None  # a name of a person just before, in Han characters
-    for feature in pyopenjtalk.run_mecab(stretch):
-        word, part_of_speech, *more = feature.split(",")
+    for word, part_of_speech, *more in japanese_features(stretch):
         start = stretch.find(word, end)
         if start < 0:
             continue

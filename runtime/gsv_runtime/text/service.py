@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from gsv_runtime.settings import CheckpointFacts, TextFrontendSettings
 from gsv_runtime.tensors import Array, Arrays
 from gsv_runtime.text import resources
 from gsv_runtime.text.frontend import TextFrontend
+from gsv_runtime.text.languages import LANGUAGES
 from gsv_runtime.text.time_limit import LimitedThreads
 from gsv_runtime.versions import ModelVersion
 
@@ -30,7 +31,11 @@ class TextService:
     """Answers `text_frontend` requests."""
 
     def __init__(
-        self, settings: TextFrontendSettings, facts: CheckpointFacts, directory: Path, warm: bool = True
+        self,
+        settings: TextFrontendSettings,
+        facts: CheckpointFacts,
+        directory: Path,
+        languages: Collection[str] = tuple(LANGUAGES),
     ) -> None:
         """Say once what optional resource is missing.
 
@@ -38,7 +43,7 @@ class TextService:
             settings: whose phones.
             facts: symbols, and whether there is a `bert` to make token ids for.
             directory: of the model's version, where the build put vocabulary and resources.
-            warm: whether every language is loaded now, or each by its first text.
+            languages: keys of `LANGUAGES` that are loaded now; any other is by its first text.
         """
         vocabulary = None
         if facts.has_bert:
@@ -47,11 +52,10 @@ class TextService:
         resources.use_directory(directory / TEXT_RESOURCES)
         self._frontend = TextFrontend(ModelVersion(facts.version).symbols, vocabulary, settings.frontend)
         self._threads: LimitedThreads[Arrays] = LimitedThreads(_THREADS, LIMIT_S, _too_long)
-        self._warm = warm
         self._told: set[str] = set()
-        if warm:
+        if languages:
             with _uncollected():
-                self._frontend.warm_up()
+                self._frontend.warm_up(languages)
                 self._missing()
 
     def submit(self, inputs: Arrays, reply: Callable[[Arrays | Exception], None]) -> None:
@@ -69,11 +73,8 @@ class TextService:
         return {**vars(self._frontend.process(**values)), "missing": self._missing()}
 
     def _missing(self) -> Array:
-        """Resources that are not there, each in the log once; [M] texts.
-
-        Where languages are loaded by their first text, only those are looked at: looking loads the others.
-        """
-        missing = self._frontend.missing(read_only=not self._warm)
+        """Resources that loaded languages lack, each in the log once; [M] texts. Looking would load the others."""
+        missing = self._frontend.missing()
         for sentence in missing:
             if sentence not in self._told:
                 self._told.add(sentence)

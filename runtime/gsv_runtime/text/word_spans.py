@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import chain
 
-from gsv_runtime.text.g2p import japanese
 from gsv_runtime.text.languages import Unit
 from gsv_runtime.text.sentence_reader import ReadRun, ReadSentence
 from gsv_runtime.text.sentences import WordSpan
@@ -152,7 +151,13 @@ def _units(runs: Sequence[ReadRun]) -> Iterator[Unit]:
     for run in runs:
         for unit in run.units:
             is_stretch = run.language == "ja" and not run.given and _sounds(unit[1])
-            yield from japanese.word_units(*unit) if is_stretch else [unit]
+            yield from _japanese_words(unit) if is_stretch else [unit]
+
+
+def _japanese_words(unit: Unit) -> list[Unit]:
+    from gsv_runtime.text.g2p import japanese  # its dictionary takes 0.4 s to load, and was for this unit
+
+    return japanese.word_units(*unit)
 
 
 def _words(text: str, spans: Sequence[Span | None], cut: Sequence[str], units: Sequence[Unit]) -> list[WordSpan]:

@@ -12,6 +12,8 @@ from gsv_runtime.server.operator_settings import (
     with_file,
 )
 from gsv_runtime.server.triton_process import ServerFailed
+from gsv_runtime.settings import languages_at_start
+from gsv_runtime.text.languages import LANGUAGES
 
 
 @pytest.fixture
@@ -81,6 +83,7 @@ def test_a_redis_of_the_preset_can_be_switched_off():
         ("http_port = 70000", "http_port is 70000; need less than or equal to 65535"),
         ('log_format = "xml"', "log_format is 'xml'; need 'text' or 'json'"),
         ('preload = "yes"', "preload is 'yes'; need 'on', 'off' or 'auto'"),
+        ('languages = "en tlh"', "languages is .*tlh is none of zh, en, ja, ko, yue"),
         ("max_stream = 4", "max_stream is no setting; is it max_streams?"),
         ("colour = 4", "colour is no setting; there are host, http_port"),
         ("slots = 0\nthreads = 0", "slots is 0.*; threads is 0"),
@@ -106,6 +109,14 @@ def test_every_setting_says_what_it_is_and_has_a_variable():
 def test_lists_are_variables_of_words(told, tmp_path):
     (tmp_path / "gsv.toml").write_text('gateway_origins = ["https://a.org", "https://b.org"]')
     assert with_file(tmp_path, {})["GSV_GATEWAY_ORIGINS"] == "https://a.org https://b.org"
+
+
+def test_every_language_is_loaded_at_start_unless_the_operator_names_some_or_none(told):
+    assert languages_at_start(LANGUAGES, {}) == tuple(LANGUAGES)
+    assert languages_at_start(LANGUAGES, {variable("languages"): ""}) == tuple(LANGUAGES)
+    for text, chosen in (('["ja", "en"]', ("en", "ja")), ('"en"', ("en",)), ('"off"', ())):
+        given = told(f"languages = {text}")["languages"]
+        assert languages_at_start(LANGUAGES, {variable("languages"): given}) == chosen
 
 
 def test_logs_are_as_long_and_as_often_kept_as_is_said(tmp_path):

@@ -19,7 +19,7 @@ from gsv_runtime.text.service import TextService
 
 logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
 facts = CheckpointFacts("v2", "w", 8, 8, 8, False, 0, 0, 1, 1)
-service = TextService(TextFrontendSettings("improved"), facts, pathlib.Path(sys.argv[1]), warm=False)
+service = TextService(TextFrontendSettings("improved"), facts, pathlib.Path(sys.argv[1]), languages=())
 loaded = lambda: sorted({"ToJyutping", "pypinyin", "jamo"} & set(sys.modules))
 found = [loaded()]
 for text, language in (("Good morning.", "en"), ("你好。", "zh"), ("你好。", "zh")):

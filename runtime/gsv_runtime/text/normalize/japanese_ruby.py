@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-import pyopenjtalk
+from gsv_runtime.text.han_and_kana import japanese_features
 
 _KANJI = "一-鿿㐀-䶿々〆ヶ仝"
 _WORD_BEFORE = re.compile(f"[{_KANJI}][{_KANJI}ぁ-ゖ]*$")
@@ -109,7 +109,7 @@ def _by_dictionary(word: str, reading: str, certain: bool) -> int:
 
 def _words(kanji: str) -> list[tuple[str, str]]:
     """Words of the dictionary, each with its reading in katakana, empty where there is none."""
-    return [(fields[0], fields[8] if len(fields) > 8 else "") for fields in _features(kanji)]
+    return [(fields[0], fields[8] if len(fields) > 8 else "") for fields in japanese_features(kanji)]
 
 
 def _by_readings(tokens: list[tuple[str, str]], reading: str) -> int:
@@ -124,12 +124,8 @@ def _by_readings(tokens: list[tuple[str, str]], reading: str) -> int:
 
 
 def _is_remark(kana: str) -> bool:
-    words = _features(kana)
+    words = japanese_features(kana)
     return kana in _REMARKS or len(kana) == 1 or (len(words) == 1 and words[0][1] in _REMARK_CLASSES)
-
-
-def _features(text: str) -> list[list[str]]:
-    return [feature.split(",") for feature in pyopenjtalk.run_mecab(text)]
 
 
 def repeats_written_out(text: str) -> str:
