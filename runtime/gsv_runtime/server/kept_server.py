@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -17,10 +18,12 @@ from gsv_runtime.voices.storage import SHARED_MEMORY
 
 def keep_private(shm_prefix: str, folder: Path = SHARED_MEMORY) -> None:
     """Let nobody but their owner read shared memory files, which Triton makes readable for all, whatever the umask."""
-    for path in folder.glob(f"{shm_prefix}*"):
-        with suppress(FileNotFoundError):
-            if path.stat().st_mode & 0o077:
-                path.chmod(0o600)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(shm_prefix):
+                with suppress(FileNotFoundError):
+                    if entry.stat().st_mode & 0o077:
+                        os.chmod(entry.path, 0o600)
 
 
 class KeptServer:
