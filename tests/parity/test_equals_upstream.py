@@ -30,16 +30,16 @@ def test_t2s_prefill_and_thirty_greedy_steps_equal_upstream(data, networks):
     assert parity.t2s_error(data, networks.t2s).error <= MAX_STAGE_ERROR
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
+@pytest.mark.parametrize("version", SUPPORTED, scope="module")  # all tests of a version, then those of the next
 def test_quantizer_reference_encoder_acoustic_vocoder_and_a_voice_of_two_references_equal_upstream(
     data, networks, version
 ):
-    errors = list(parity.sovits_errors(data, version, networks.speaker_encoder))
+    errors = list(parity.sovits_errors(data, version, networks))
     assert len(errors) == 11
     assert [error for error in errors if not error.error <= error.limit] == []
 
 
-@pytest.mark.parametrize("version", parity.WHOLE_PATH_VERSIONS)
+@pytest.mark.parametrize("version", parity.WHOLE_PATH_VERSIONS, scope="module")
 def test_waveforms_equal_upstreams_for_two_references(data, networks, version):
     """Greedy (top_k = 1) and without noise, sentence by sentence.
 

@@ -10,6 +10,7 @@ Source: GPT-SoVITS 48b1a01, torch 2.13.0, float32 on CPU; transformers 5.23 for 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import logging
 import sys
@@ -23,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gsv_build.checkpoints.keys_s2 import SovitsModules
 from gsv_build.checks.module_stages import ModuleStages, Networks, SeededWeights
 from gsv_build.checks.served_stages import ServedStages
 from gsv_build.checks.several_references import several_references_errors
@@ -75,7 +77,10 @@ class PathMatch:
 
 
 class OfficialNetworks:
-    """Seeded networks at official sizes; those that versions share are built once."""
+    """Seeded networks at official sizes; what versions share is built once, the rest stays until the next version."""
+
+    def __init__(self) -> None:
+        self._of_a_version = functools.lru_cache(maxsize=1)(lambda version: _weights(version).sovits())
 
     @cached_property
     def hubert(self) -> Hubert:
@@ -97,9 +102,13 @@ class OfficialNetworks:
         """The transformer of v2 and later."""
         return _weights(ModelVersion.V2).t2s()
 
+    def sovits(self, version: ModelVersion) -> SovitsModules:
+        """The four networks of s2."""
+        return self._of_a_version(version)
+
     def of(self, version: ModelVersion) -> Networks:
         """All networks of v2, v2Pro or v2ProPlus."""
-        return Networks(self.t2s, _weights(version).sovits(), self.hubert, self.bert, self.speaker_encoder)
+        return Networks(self.t2s, self.sovits(version), self.hubert, self.bert, self.speaker_encoder)
 
 
 def _weights(version: ModelVersion) -> SeededWeights:
@@ -153,13 +162,11 @@ def t2s_error(data: ParityData, module: T2S) -> ParityDifference:
 
 
 @torch.no_grad()
-def sovits_errors(
-    data: ParityData, version: ModelVersion, speaker_encoder: SpeakerEncoder
-) -> Iterator[ParityDifference]:
+def sovits_errors(data: ParityData, version: ModelVersion, official: OfficialNetworks) -> Iterator[ParityDifference]:
     """Quantizer, reference encoder, text encoder, flow and vocoder of one version, and a voice of two references."""
     upstream, shared = data.arrays(f"stages_{version.value}"), data.arrays("stages_shared")
     sizes = network_sizes(version).sovits
-    networks = _weights(version).sovits()
+    networks = official.sovits(version)
     acoustic = networks.acoustic
 
     def error(stage: str, output: Tensor) -> ParityDifference:
@@ -190,7 +197,7 @@ def sovits_errors(
     latents, mask = torch.from_numpy(normal("latents", (1, sizes.latent, 26))), torch.ones(1, 1, 26)
     yield error("flow", acoustic.flow.reverse(latents, mask, condition)[0])
     yield error("waveform", networks.vocoder(latents, torch.tensor([[26]]), condition)[0])
-    yield from several_references_errors(data, networks, version, speaker_encoder)
+    yield from several_references_errors(data, networks, version, official.speaker_encoder)
 
 
 class RecordedFrontend:
@@ -305,7 +312,7 @@ def stage_errors(data: ParityData, networks: OfficialNetworks) -> Iterator[Parit
     yield bert_error(data, networks)
     yield t2s_error(data, networks.t2s)
     for version in SUPPORTED:
-        yield from sovits_errors(data, version, networks.speaker_encoder)
+        yield from sovits_errors(data, version, networks)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

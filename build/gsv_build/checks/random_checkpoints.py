@@ -7,6 +7,7 @@ runtime can gain by sharing equal weights; the same seed gives the same files.
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import sys
 from collections.abc import Mapping
@@ -99,7 +100,8 @@ def random_vocabulary(size: int) -> list[str]:
     return tokens[:size]
 
 
-def official_shapes(sizes: NetworkSizes) -> dict[str, dict[str, tuple[int, ...]]]:
+@functools.cache
+def official_shapes(sizes: NetworkSizes) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
     """Name and shape of every tensor that each official file of these sizes holds; nothing is allocated."""
     with torch.device("meta"):
         sovits = keys_s2.official_shapes(keys_s2.SovitsModules.of(sizes.sovits))
