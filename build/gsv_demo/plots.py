@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,8 +22,13 @@ def spectrograms(utterances: Mapping[str, NDArray[np.float32]], rate_hz: int, ti
         title: what is said.
         path: PNG to write.
     """
+    import matplotlib  # takes half a second, and the speech is heard without it
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
     longest_s = max(len(samples) for samples in utterances.values()) / rate_hz
-    figure, axes = plt.subplots(
+    figure, axes = pyplot.subplots(
         1, len(utterances), figsize=(_INCHES_PER_PANEL * len(utterances), 3.2), sharey=True, squeeze=False
     )
     for axis, (name, samples) in zip(axes[0], utterances.items(), strict=True):
@@ -42,4 +43,4 @@ def spectrograms(utterances: Mapping[str, NDArray[np.float32]], rate_hz: int, ti
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=80)
-    plt.close(figure)
+    pyplot.close(figure)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from scipy.signal import resample_poly
 
 from gsv_demo.arrays import Array
 
@@ -66,7 +65,7 @@ def speak(text: str, voice: str) -> Utterance:
     name, _, factor = voice.partition("@")
     audio, phones, ends_s = _espeak(text, name) if name.startswith("cmn") else _flite(text, name)
     if factor:
-        audio = resample_poly(audio, 100, round(100 * float(factor)))
+        audio = _resampled(audio, 100, round(100 * float(factor)))
         ends_s = [end_s / float(factor) for end_s in ends_s]
     audio, phones, ends_s = _trim(audio, phones, ends_s)
     loud = audio * (_TARGET_RMS / max(float(np.sqrt(np.mean(audio**2))), 1e-4))
@@ -95,7 +94,14 @@ def _espeak(text: str, voice: str) -> tuple[Array, list[str], list[float]]:
 def _read(wav: bytes) -> Array:
     """WAV bytes to [N] float64 at 16 kHz."""
     audio, rate_hz = soundfile.read(io.BytesIO(wav))
-    return audio if rate_hz == SAMPLE_RATE_HZ else resample_poly(audio, SAMPLE_RATE_HZ, rate_hz)
+    return audio if rate_hz == SAMPLE_RATE_HZ else _resampled(audio, SAMPLE_RATE_HZ, rate_hz)
+
+
+def _resampled(audio: Array, up: int, down: int) -> Array:
+    from scipy.signal import resample_poly  # takes a second, which nobody waits for who makes no speech
+
+    resampled: Array = resample_poly(audio, up, down)
+    return resampled
 
 
 def _trim(audio: Array, phones: list[str], ends_s: list[float]) -> tuple[Array, list[str], list[float]]:
