@@ -2,8 +2,6 @@
 
 import io
 import json
-import os
-import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -97,28 +95,3 @@ def test_clients_that_leave_free_their_streams_on_the_server(gateway, server):
         assert all(pool.map(leave, range(8)))
     until(lambda: "gsv_gateway_active_streams 0.0" in gateway.get("/metrics").text, "streams stay open")
     assert speech(gateway).status_code == 200
-
-
-def test_a_server_that_dies_is_503_and_the_next_request_after_it_is_back_is_served(
-    repository, start_server, start_gateway, make_recording, tmp_path
-):
-    from gsv_runtime.server import local_server
-
-    running = start_server(repository, tmp_path / "server")
-    running.start()
-    try:
-        with Client(f"127.0.0.1:{running.ports.grpc}") as client:
-            client.register_voice(
-                "again", make_recording(), "The same words are said again here, slowly and clearly.", "en"
-            )
-        with start_gateway(running.ports.grpc, tmp_path, "--default-voice", "again") as gateway:
-            assert speech(gateway, voice="again").status_code == 200
-            os.kill(local_server.ServerState.read(running.state).server_pid, signal.SIGKILL)
-            refused = speech(gateway, voice="again")
-            assert refused.status_code == 503, refused.text
-            assert int(refused.headers["retry-after"]) >= 1
-            assert gateway.get("/healthz").status_code == 200
-            until(lambda: gateway.get("/readyz").status_code == 200, "the server does not come back")
-            assert speech(gateway, voice="again").status_code == 200
-    finally:
-        running.stop()

@@ -15,6 +15,7 @@ from gsv_runtime.server import local_server
 from gsv_runtime.server.model_processes import model_processes, stub_pids
 from gsv_runtime.server.preload import library
 
+from .test_gateway import speech
 from .test_streams import SLOTS, metrics
 
 PATIENCE_S = 60.0  # far above what anything here takes, so that a hang fails instead of waiting for ever
@@ -202,3 +203,17 @@ def test_a_client_of_anybodys_hears_an_error_when_tts_dies(killed):
     )
     with Client(url_of(killed, "grpc")) as client:
         until(lambda: "tts" in processes(killed) and client.is_ready(), "tts did not come back")
+
+
+def test_a_gateway_before_a_server_that_dies_says_503_and_serves_the_next_request_after_it_is_back(
+    killed, start_gateway, tmp_path
+):
+    with start_gateway(killed.ports.grpc, tmp_path, "--default-voice", "stays") as gateway:
+        assert speech(gateway, voice="stays").status_code == 200
+        os.kill(local_server.ServerState.read(killed.state).server_pid, signal.SIGKILL)
+        refused = speech(gateway, voice="stays")
+        assert refused.status_code == 503, refused.text
+        assert int(refused.headers["retry-after"]) >= 1
+        assert gateway.get("/healthz").status_code == 200
+        until(lambda: gateway.get("/readyz").status_code == 200, "the server does not come back")
+        assert speech(gateway, voice="stays").status_code == 200
