@@ -189,6 +189,8 @@ class Making:
         for name, path in shared.items():
             if path is not None and not (out / name).exists():
                 _link(path, out / name)
+        for licence in self.plan.weights.glob("LICENCE*"):  # a bundle of what comes out needs it too
+            shutil.copy2(licence, out / licence.name)
 
     def _make_text_student(self) -> None:
         """Teach a student of BERT, and tell how alike both are."""

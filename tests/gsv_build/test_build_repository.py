@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from argparse import ArgumentParser
 from dataclasses import replace
@@ -296,6 +297,11 @@ def test_a_text_student_takes_the_place_of_bert_with_its_pieces_and_vocabulary(t
     assert not (built / "model.onnx").exists()
     assert (built / "vocab.txt").read_text() == (tmp_path / "text_frontend" / "1" / "vocab.txt").read_text()
     assert CheckpointFacts.from_repository(tmp_path).has_bert
+    written = [f"model_repository/bert/1/{name}" for name in ("pieces.onnx", "pieces.tsv", "vocab.txt")]
+    assert (
+        subprocess.check_output(["git", "check-ignore", *written], cwd=Path(__file__).parent, text=True).split()
+        == written
+    )
 
 
 def test_a_text_student_is_not_for_a_preset_without_python_and_not_for_another_voice(
