@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from gsv_runtime.text.g2p.korean import number
 from gsv_runtime.text.han_and_kana import HAN, HANGUL
+from gsv_runtime.text.normalize.chinese_numbers import telephone_digits
 
 Say = Callable[[re.Match[str]], str]
 Rules = tuple[tuple[re.Pattern[str], Say | str], ...]
@@ -26,6 +28,12 @@ def _table(entries: str) -> dict[str, str]:
 
 
 _CHINESE_FIGURES = str.maketrans("0123456789", "零一二三四五六七八九")
+
+
+def _in_characters(figure: str) -> str:
+    return figure.translate(_CHINESE_FIGURES)
+
+
 _CHINESE = _rules(
     (
         r"(?<![\d.])(\d{1,2})[.·・](\d{1,2})(?=晚会|晚會|事件|大?地震|惨案|慘案|起义|起義|运动|運動|讲话|案|空难|空難|事变|事變|恐怖|"
@@ -33,6 +41,18 @@ _CHINESE = _rules(
         lambda m: (m[1] + m[2]).translate(_CHINESE_FIGURES),
     ),
     (r"(?<=[图圖表例式])(\d{1,3})[-–](\d{1,3})(?![\d-])", r"\1杠\2"),
+    (
+        r"(?<![\d.])(\d)、(\d)(?=[名个位次天年月点号条件层倍岁人章课]|个)",
+        lambda m: f"{_in_characters(m[1])}、{_in_characters(m[2])}",
+    ),
+    (r"(?<![A-Za-z\d])(\d{1,3})/F(?![A-Za-z])", r"\1樓"),
+    (r"(?:地下)?(?<![A-Za-z])G/F(?![A-Za-z])", "地下"),
+    (r"(?<![A-Za-z\d+])\+(\d{1,3}(?:[\s-]\d{2,4}){2,4})(?!\d)", lambda m: f"加{telephone_digits(m[1])}"),
+    (r"(?<![\d.])(12)[.·](12)(?=大促|狂欢|购物|促销|年终|活动)", "双十二"),
+    (
+        r"(?<=巴士)(\d{1,3})([A-Z])(?![A-Za-z0-9])|(?<![A-Za-z\d.])(\d{1,3})([A-HJ-MP-Z])(?=[號号线線路]|巴士)",
+        lambda m: f"{m[1] or m[3]} {m[2] or m[4]}",
+    ),
     (r"(?<=[座位排])(\d{1,3})([A-K])(?![A-Za-z0-9])", r"\1 \2"),
     (r"(?<![A-Za-z\d.])(\d+(?:\.\d+)?)([kKwW])\s?[-~～〜–—]\s?(?=\d+(?:\.\d+)?[kKwW](?![A-Za-z]))", r"\1\2到"),
     (r"(?<![A-Za-z\d）)\]%])\+(?=\d+(?:\.\d+)?\s?(?:℃|°C|度))", "零上"),
@@ -59,6 +79,9 @@ _JAPANESE = _rules(
         lambda m: f"{_A_TIME[m[2]]}{m[1]}円",
     ),
     (r"(?<=[時分])着(?=[、。，,\s)）]|$)", "ちゃく"),
+    (r"(?<![A-Za-z])W杯", "ワールドカップ"),
+    (r"(?<=[ァ-ヺー一-鿿])×(?=[ァ-ヺ一-鿿])(?![一二三四五六七八九十])", "対"),
+    (r"(?<=[、,，])(1[0-2]|[1-9])/(3[01]|[12]\d|[1-9])(?=[、,，])", r"\1月\2日"),
     (r"打率\s?0?\.(\d)(\d)(\d)(?!\d)", lambda m: f"打率{m[1]}割{m[2]}分{m[3]}厘"),
     (
         r"(?<![A-Za-z0-9])([RHST])(\d{1,2})[./](1[0-2]|0?[1-9])[./](3[01]|[12]\d|0?[1-9])(?!\d)",
@@ -151,6 +174,14 @@ _KOREAN = _rules(
     (
         rf"({_NUMBER}(?:[만천억]{_NUMBER})*[만천억]?\s?원)\s?/\s?({_PRICED})(?![A-Za-z{HANGUL}])",
         lambda m: f"{_UNIT_OF_PRICE[m[2]]}{m[1]}",
+    ),
+    (
+        r"((?:손님|선생님|고객님?|어르신|부모님|교수님|회원님?|관객|하객|배우|작가|가수)\s?(?:총\s?)?)(\d{1,2})분(?!\s?(?:동안|간|전|후|뒤|만에|정도))",
+        lambda m: f"{m[1]}{number(m[2], native=True)} 분",
+    ),
+    (
+        r"((?:시|영화|논문|소설|글|작품|드라마|광고|동화|수필|시집|단편|장편|기사)\s?(?:총\s?|약\s?)?)(\d{1,2})편(?![가-힣]{2})",
+        lambda m: f"{m[1]}{number(m[2], native=True)} 편",
     ),
     (r"(?<=\d)\s?%\s?[pP](?![A-Za-z])", "%포인트"),
     (

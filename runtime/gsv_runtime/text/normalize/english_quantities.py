@@ -134,11 +134,22 @@ _TO_AMOUNT = re.compile(
 )
 _PER_AMOUNT = re.compile(rf"(?<=\d)(\s?(?:{_any(_ATOMS)}))/(?=\d+(?:\.\d+)?\s?(?:{_any(_ATOMS)})(?![A-Za-z]))")
 _TIMES_A_DAY = re.compile(r"(?<=[A-Za-z]) [x×] (?=\d+ [a-z])")
-_LESS = re.compile(r"(?<=[A-Za-z])([<>])(?=\.?\d)")
+_LESS = re.compile(r"(?<=[A-Za-z|])([<>])(?=\.?\d)")
 _ABOUT = re.compile(r"(?<![\w/~])~(?=[A-Za-z])(?![^\s~]*~)")
 _METRE = re.compile(r"(?<![\d/])([2-9]|12)/(2|4|8|16)(?=\s(?:time|meter|metre|signature|beat|bar)\b)")
 _MONTH_AND_YEAR = re.compile(r"(?<![\d/])(0[1-9]|1[0-2])/((?:19|20)\d\d)(?![\d/])")
 _DOLLARS = re.compile(r"\${2,}(?![\d\w])")
+_HALF_DAYS = re.compile(r"(?<![\w.:])(\d{1,2}(?::\d\d)?)([ap])?\s?[-–]\s?(\d{1,2}(?::\d\d)?)([ap])(?![\w.])")
+_HUNDRED_HOURS = re.compile(
+    r"(?<![\d:.])([01]\d|2[0-4])(\d\d)\s?(?:hrs|hours|h)\b(?!\s+(?:of|a|in|on|per|ago|later|each))"
+)
+_PACE = re.compile(r"(?<![\w.])(\d{1,2})'([0-5]\d)\"(?=\s?(?:pace|/\s?(?:km|mi)|per (?:km|mile)|split|lap))")
+_EXTENSION = re.compile(r"(?<=\d)(,?\s)x(\d{2,5})(?!\w)")
+_SMALL_UNIT = re.compile(
+    r"(?<![\w.])(\d[\d,]*(?:\.\d+)?) (m|g|L|l|V|W)(?=\s*[,;:)]|\s*$|\s(?:of|and|or|to|from|away|long|tall|high|deep|"
+    r"wide|above|below|race|sprint)\b)"
+)
+_DAY_AND_DATE = re.compile(rf"\b({_any(_DAYS)})\.?,? (1[0-2]|[1-9])/(3[01]|[12]\d|[1-9])(?![\d/])")
 _SEASON = re.compile(r"(?<![\d/.-])((?:19|20)(\d\d))/(\d\d)(?![\d/])")
 _YEARS = re.compile(r"(?<![\d/.])([12]\d{3})/([12]\d{3})(?![\d/])")
 _SHARES = re.compile(r"(?<![\d/.$])([1-9][05])/([1-9][05])(?![\d/]|\s?(?:mm|in\b))")
@@ -174,6 +185,7 @@ def quantities_said(text: str) -> str:
     if not _MAY_BE.search(text):
         return text
     if '"' in text or "″" in text or "''" in text or "°" in text:
+        text = _PACE.sub(r"\1 minutes \2", text)
         text = _DEGREES.sub(_coordinate, text)
         text = _COMPASS.sub(lambda m: f" {_DIRECTIONS[m[1]]}", text)
         text = _inches(text)
@@ -190,11 +202,16 @@ def quantities_said(text: str) -> str:
     text = _TIMES_A_DAY.sub(" times ", text)
     if "/" in text:
         text = _PER_AMOUNT.sub(r"\1 per ", _METRE.sub(r"\1 \2", text))
+        text = _DAY_AND_DATE.sub(lambda m: f"{_DAYS[m[1]]}, {numbers.MONTHS[int(m[2]) - 1]} {m[3]}", text)
         text = _MONTH_AND_YEAR.sub(lambda m: f"{numbers.MONTHS[int(m[1]) - 1]} {m[2]}", text)
     if "/" in text or "·" in text or "⋅" in text:
         text = _PUT_TOGETHER.sub(_put_together, text)
         text = _SEASON.sub(_season, _YEARS.sub(r"\1 to \2", _SUFFIXED.sub(r"\1", text)))
         text = _SHARES.sub(_shares, _TENTHS.sub(r"\1 out of 10", _ALL_MARKS.sub(r"\1 out of \1", text)))
+    text = _HALF_DAYS.sub(lambda m: f"{m[1]}{f'{m[2]}m' if m[2] else ''} to {m[3]}{m[4]}m", text)
+    text = _HUNDRED_HOURS.sub(_hundred_hours, text) if "h" in text else text
+    text = _EXTENSION.sub(r"\1extension \2", text) if "x" in text else text
+    text = _SMALL_UNIT.sub(lambda m: f"{m[1]} {_ATOMS[m[2]][m[1] != '1']}", text)
     text = _SQUARE.sub(_square, text)
     text = _ENGINE.sub(lambda m: f"V {numbers.cardinal(m[1])}", _TIMES.sub(lambda m: f"times {m[1] or m[2]}", text))
     text = _HEX.sub(lambda m: _one_by_one(m[1]) if m[1] else f"zero X {_one_by_one(m[2].upper())}", text)
@@ -203,6 +220,12 @@ def quantities_said(text: str) -> str:
         text = _CODE_OF_LETTERS.sub("number ", _LONG_CODE.sub(lambda m: f"number {numbers.digits(m[1])}", text))
     text = _FLAT.sub(lambda m: f"{m[1]} {'flat' if m[2] == '♭' else 'sharp'}", text)
     return _LIMIT.sub(r"\1 to ", _ARROWS.sub(_arrow, text))
+
+
+def _hundred_hours(match: re.Match[str]) -> str:
+    hour, minute = match[1], match[2]
+    said = f"oh {numbers.cardinal(hour[1])}" if hour[0] == "0" and hour != "00" else numbers.cardinal(str(int(hour)))
+    return f"{said} {'hundred' if minute == '00' else numbers.cardinal(minute)} hours"
 
 
 def _coordinate(match: re.Match[str]) -> str:

@@ -33,7 +33,8 @@ _LETTERS_BEFORE_FIGURES = _table("n:note l:line")
 _BEFORE_NAMES = _table(
     "fr:Father pres:President maj:Major cpl:Corporal pvt:Private adm:Admiral cmdr:Commander cdr:Commander "
     "supt:Superintendent det:Detective insp:Inspector amb:Ambassador atty:Attorney messrs:Messieurs mme:Madame "
-    "mlle:Mademoiselle ofc:Officer brig:Brigadier lieut:Lieutenant cllr:Councillor sec:Secretary pt:Point"
+    "mlle:Mademoiselle ofc:Officer brig:Brigadier lieut:Lieutenant cllr:Councillor sec:Secretary pt:Point "
+    "pte:Private sra:Senora srta:Senorita"
 )
 # Anywhere before the end of a text.
 _ANYWHERE = _table(
@@ -92,6 +93,7 @@ _BOOKS = _table(
 _NAMED_BOOKS = "|".join(
     dict.fromkeys((*_BOOKS, *_BOOKS.values(), "Mark", "Luke", "Acts", "Ruth", "Job", "Qur'an", "Surah"))
 )
+_LARGE_ROMAN = r"(M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))"
 _ROMAN = r"((?:X{1,3}|X?)(?:IX|IV|V?I{1,3}|V)|X{1,3})"
 
 # Species: the epithet is Latin. Names: what begins a sentence behind "plan B." is no name.
@@ -119,11 +121,21 @@ def _any(table: object) -> str:
 _RULES = (
     (re.compile(r"(?i)\bi\.\s?e\.,?(?=\s)"), lambda m: "that is"),
     (re.compile(r"(?i)\be\.\s?g\.,?(?=\s)"), lambda m: "for example"),
+    (
+        re.compile(
+            rf"\b(Bowl|Chapter|Psalm|Sonnet|Canto|Act|Part|Book|Volume|Vol\.|Olympiad|Title|Section|Article|Appendix|Episode|"
+            rf"WrestleMania) (?=[LCDM]|X[LC])(?!(?:CD|DC|MD|MC|CM|DM|LC)\b){_LARGE_ROMAN}\b"
+            rf"|(?<![\w.])()(?=M[MDCLXVI]{{4,}}\b){_LARGE_ROMAN}\b"
+        ),
+        lambda m: f"{m[1]} {roman_value(m[2])}" if m[1] else str(roman_value(m[4])),
+    ),
     (re.compile(r"\bet al\.(?=\s+[(\[a-z0-9]|[,;:])"), lambda m: "et al"),
     (re.compile(r"\bop\. ?cit\."), lambda m: "op cit"),
     (re.compile(r"\ba\.e\.t\."), lambda m: "A E T"),
     (re.compile(r"(?<![\w.])(?:[A-Z]\.){2,3}(?=\s[#(]?\d)"), lambda m: " ".join(m[0].replace(".", ""))),
     (re.compile(r"(?<=\d)(\s?lbs?)\.(?=\s\d+\s?(?:oz|in)\b)"), lambda m: m[1]),
+    (re.compile(r"\bRt\.? Hon\.(?= [A-Z])"), lambda m: "Right Honorable"),
+    (re.compile(r"(?<=\d(?:st|nd|rd|th) )c\.(?=\s|$)"), lambda m: "century" + ("." if not m.string[m.end() :] else "")),
     (re.compile(r"(?<=\d)ff\.?(?![A-Za-z])"), lambda m: " and following"),
     (
         re.compile(
@@ -193,7 +205,7 @@ _RULES = (
 _STOPPED = re.compile(r"(?<![\w.'’@/-])([A-Za-z]{2,6})\.(?=,|;|\s+[a-z])(?!\s+(?:com|org|net)\b)")
 _MONTHS = {"Mar": "March", "Apr": "April", "Jun": "June", "Jul": "July"}
 _MONTH = re.compile(r"\b(Mar|Apr|Jun|Jul)\.(?!\s?\d)")
-_MAY_BE = re.compile(r"[A-Za-z]\.(?:[ ,;:]|\d|[A-Za-z]\.)|\d ?ff?\b")
+_MAY_BE = re.compile(r"[A-Za-z]\.(?:[ ,;:]|\d|[A-Za-z]\.)|\d ?ff?\b|\b[MDCLXVI]{3,}\b")
 _CONTRACTION = re.compile(rf"(?i)(?<![\w/])({_any(_CONTRACTED)})(?![\w/])")
 _LEVEL = re.compile(r"(?i)(?<![\w.])(?:lvl|lv)\.?(?=\s?\d|\s+up\b|\s*[:=]\s?\d)")
 

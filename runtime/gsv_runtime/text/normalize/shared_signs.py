@@ -97,6 +97,8 @@ _PLUS_NAMES = {"zh": "加", "ja": "プラス", "ko": " 플러스 "}
 _RUNS_AVERAGE = re.compile(r"(?<![A-Za-z])ERA(?=\s?(?:of\s)?\d)")
 _LEVELS = {"ja": "レベル", "ko": "레벨 "}
 _LEVEL = re.compile(r"(?i)(?<![A-Za-z])(?:lv|lvl)\.?\s?(?=\d|MAX)")
+_NUMBERED = re.compile(r"(?i)(?<![A-Za-z])(no|vol|ep|ver)\.\s?(?=\d)")
+_NUMBERED_WORDS = {"no": "ナンバー", "vol": "ボリューム", "ep": "エピソード", "ver": "バージョン"}
 _PLUS = re.compile(r"(?<=[\d万萬亿億만천])\s?[+＋](?![\w+＋])(?!\s?\d)")
 _PLUS_WORDS = {"zh": "加", "ja": "以上", "ko": " 이상"}
 _RATIO = str.maketrans({"∶": ":", "ː": ":"})
@@ -144,6 +146,8 @@ def signs_said(text: str, language: str) -> str:
         text = _LEVEL.sub(_LEVELS[column], text)
     text = _LESS.sub(lambda m: _LESS_WORDS[column][m[1]], text)
     text = _SHORT_YEAR.sub(lambda m: _date(column, m[1], m[2], m[3]), _DATES.sub(lambda m: _dates(m, column), text))
+    if column == "ja":
+        text = _NUMBERED.sub(lambda m: _NUMBERED_WORDS[m[1].lower()], text)
     return _PLUS.sub(_PLUS_WORDS[column], text)
 
 
