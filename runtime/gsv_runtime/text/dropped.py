@@ -20,8 +20,8 @@ _READ_IN_CONTEXT = re.compile(
     "[\x00-\x7f\u3041-\u3096\u30a1-\u30fe\u3005\u303b\u309d\u309e\uac00-\ud7a3\u207a\u207b\u00b5]"
 )
 _WITHOUT_A_FIGURE = re.compile(
-    r"(?<![\d²³)])(?<![\d²³)] )(?<!\b[A-Za-z])(?<!\d[A-Za-z])(?<!\d[a-z][a-z])(?<!\b[A-Za-z] )[^\x00-\x7f](?! "
-    r"?(?:[$€£¥￥₩] ?)?\d)"
+    r"(?<![\d²³)])(?<![\d²³)] )(?<!\b[A-Za-z])(?<!\d[A-Za-z])(?<!\d[a-z][a-z])(?<!/[A-Za-z])(?<!/[a-z][a-z])"
+    r"(?<!\b[A-Za-z] )[^\x00-\x7f](?! ?(?:[$€£¥￥₩] ?)?\d)"
 )
 _NO_SIGNS = frozenset("<>|~^_`+=¬$")  # that nobody expects to hear between words
 _SIGN = re.compile(r"[^\w\s\x00-\x7f\u3000-\u303f\uff00-\uffef\u2010-\u2027·]")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from gsv_runtime.text.g2p.korean import number
 from gsv_runtime.text.han_and_kana import HAN, HANGUL
 from gsv_runtime.text.normalize.chinese_numbers import telephone_digits
 
@@ -78,7 +77,7 @@ _JAPANESE = _rules(
         rf"[¥￥]({_NUMBER}[万億千]?)\s?[/／]\s?({'|'.join(_A_TIME)})(?![{HAN}A-Za-z])",
         lambda m: f"{_A_TIME[m[2]]}{m[1]}円",
     ),
-    (r"(?<=[時分])着(?=[、。，,\s)）]|$)", "ちゃく"),
+    (r"(?:(?<=[時分])|(?<=[:：]\d\d))着(?=[、。，,\s)）]|$)", "ちゃく"),
     (r"(?<![A-Za-z])W杯", "ワールドカップ"),
     (r"(?<=[ァ-ヺー一-鿿])×(?=[ァ-ヺ一-鿿])(?![一二三四五六七八九十])", "対"),
     (r"(?<=[、,，])(1[0-2]|[1-9])/(3[01]|[12]\d|[1-9])(?=[、,，])", r"\1月\2日"),
@@ -131,6 +130,13 @@ _UNIT_OF_PRICE = _table(
 _PRICED = "|".join(sorted(_UNIT_OF_PRICE, key=len, reverse=True))
 
 
+def _native(match: re.Match[str]) -> str:
+    """손님 5분: as things and people are counted."""
+    from gsv_runtime.text.g2p.korean import number  # loads MeCab, which other languages do without
+
+    return f"{match[1]}{number(match[2], native=True)} {match[3]}"
+
+
 def _one_by_one(match: re.Match[str]) -> str:
     return ", ".join(re.findall(r"\d+", match[0])).translate(_KOREAN_FIGURES).replace(",", "")
 
@@ -176,12 +182,12 @@ _KOREAN = _rules(
         lambda m: f"{_UNIT_OF_PRICE[m[2]]}{m[1]}",
     ),
     (
-        r"((?:손님|선생님|고객님?|어르신|부모님|교수님|회원님?|관객|하객|배우|작가|가수)\s?(?:총\s?)?)(\d{1,2})분(?!\s?(?:동안|간|전|후|뒤|만에|정도))",
-        lambda m: f"{m[1]}{number(m[2], native=True)} 분",
+        r"((?:손님|선생님|고객님?|어르신|부모님|교수님|회원님?|관객|하객|배우|작가|가수)\s?(?:총\s?)?)(\d{1,2})(분)(?!\s?(?:동안|간|전|후|뒤|만에|정도))",
+        _native,
     ),
     (
-        r"((?:시|영화|논문|소설|글|작품|드라마|광고|동화|수필|시집|단편|장편|기사)\s?(?:총\s?|약\s?)?)(\d{1,2})편(?![가-힣]{2})",
-        lambda m: f"{m[1]}{number(m[2], native=True)} 편",
+        r"((?:시|영화|논문|소설|글|작품|드라마|광고|동화|수필|시집|단편|장편|기사)\s?(?:총\s?|약\s?)?)(\d{1,2})(편)(?![가-힣]{2})",
+        _native,
     ),
     (r"(?<=\d)\s?%\s?[pP](?![A-Za-z])", "%포인트"),
     (

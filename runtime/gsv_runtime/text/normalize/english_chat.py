@@ -39,7 +39,7 @@ _YOURE = (
     r"okay|sure|sick|tired|done|ready|mad|sad|happy|free|busy|out|up|down|such|as|like|being|\w{3,}ing\b)"
 )
 _YOUR_SELVES = re.compile(rf"(?<![\w.@#/'’-])(ur|Ur)(?![\w@/('’]|\.\w)(?:(?=\s+{_YOURE}\b)|(?=\s*[,.!?]|\s*$)|())")
-_YOU = re.compile(r"(?<![\w.@#/=+*^<>-])(?<![=+*^<>×÷-] )([uU])(?![\w.@/(=+*^<>'’-]|\s?[=+*^<>×÷])")
+_YOU = re.compile(r"(?<![\w.@#/=+*^<>\"“-])(?<![=+*^<>×÷-] )([uU])(?![\w.@/(=+*^<>'’-]|\s?[=+*^<>×÷])")
 _ARE = re.compile(
     r"(?<=\b[uU] )r(?![\w.])|(?<=\byou )r(?![\w.])|\b[rR](?= (?:u|you|we|they)\b)|(?<=\b(?:we|ey) )r(?= [a-z])"
 )

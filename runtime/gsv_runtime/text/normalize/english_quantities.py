@@ -92,7 +92,8 @@ _MONTH_OF_YEAR = re.compile(rf"\b({_MONTHS})\.?,? (?='?[12]\d{{3}}\b)")
 _DAYS = {"Mon": "Monday", "Tue": "Tuesday", "Tues": "Tuesday", "Wed": "Wednesday", "Thu": "Thursday",
          "Thur": "Thursday", "Thurs": "Thursday", "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday"}  # fmt: skip
 _DAY_AND_TIME = re.compile(
-    rf"\b({_any(_DAYS)})(?=,? \d{{1,2}}(?::\d\d)?\s?[ap]\.?m|,? \d{{1,2}}:\d\d| (?:nights?|mornings?|evenings?|"
+    rf"(?<![-–—/])\b({_any(_DAYS)})(?=,? \d{{1,2}}(?::\d\d)?\s?[ap]\.?m|,? \d{{1,2}}:\d\d| (?:nights?|mornings?|"
+    rf"evenings?|"
     rf"afternoons?|closed)\b"
     rf"|,? \d{{1,2}} (?:{_MONTHS})|,? (?:{_MONTHS})[a-z]* \d)"
 )
@@ -150,6 +151,8 @@ _SMALL_UNIT = re.compile(
     r"wide|above|below|race|sprint)\b)"
 )
 _DAY_AND_DATE = re.compile(rf"\b({_any(_DAYS)})\.?,? (1[0-2]|[1-9])/(3[01]|[12]\d|[1-9])(?![\d/])")
+_PRESSURE = re.compile(r"(?<![\d/.])(\d{2,3})/(\d{2,3})(?![\d/])")
+_OF_PRESSURE = re.compile(r"\bBP\b|(?i:\bblood pressure\b)")
 _SEASON = re.compile(r"(?<![\d/.-])((?:19|20)(\d\d))/(\d\d)(?![\d/])")
 _YEARS = re.compile(r"(?<![\d/.])([12]\d{3})/([12]\d{3})(?![\d/])")
 _SHARES = re.compile(r"(?<![\d/.$])([1-9][05])/([1-9][05])(?![\d/]|\s?(?:mm|in\b))")
@@ -202,6 +205,7 @@ def quantities_said(text: str) -> str:
     text = _TIMES_A_DAY.sub(" times ", text)
     if "/" in text:
         text = _PER_AMOUNT.sub(r"\1 per ", _METRE.sub(r"\1 \2", text))
+        text = _PRESSURE.sub(r"\1 over \2", text) if _OF_PRESSURE.search(text) else text
         text = _DAY_AND_DATE.sub(lambda m: f"{_DAYS[m[1]]}, {numbers.MONTHS[int(m[2]) - 1]} {m[3]}", text)
         text = _MONTH_AND_YEAR.sub(lambda m: f"{numbers.MONTHS[int(m[1]) - 1]} {m[2]}", text)
     if "/" in text or "·" in text or "⋅" in text:

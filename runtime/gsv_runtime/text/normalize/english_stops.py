@@ -190,6 +190,10 @@ _RULES = (
         ),
         lambda m: f"{_DIRECTIONS[m[1] or m[2]]} ",
     ),
+    (
+        re.compile(rf"(?<=[a-z] )(St|Dr|Rd|Ln|Ct)\.(?=\s+(?:{_NO_NAME})\b)"),
+        lambda m: f"{_STREETS[m[1]]}.",
+    ),
     (re.compile(r"(?<=[a-z] )(Pl|Ter|Cir|Trl|Plz|Aly)\.(?=,|\s*$)"), lambda m: _STREETS[m[1]]),
     (re.compile(rf"(?<![\w.])([A-Z])\. (?={_EPITHET})"), lambda m: f"{m[1]} "),
     (re.compile(rf"(?<![\w.])((?:{_INITIAL} ?){{2,}})(?=(?!(?:{_NO_NAME})\b)[A-Z][a-z])"), lambda m: _initials(m[1])),
