@@ -16,9 +16,7 @@ MAX_ROWS = 100
 MAX_PIECE_CHARACTERS = 60
 _REPETITION = re.compile("[\u3005\u303b\u309d\u309e\u30fd\u30fe]")
 _NOTHING_TO_REPEAT = re.compile(f"(?<![\u3041-\u30ff\u3400-\u9fff\u3005]){_REPETITION.pattern}")
-_READ_IN_CONTEXT = re.compile(
-    "[\x00-\x7f\u3041-\u3096\u30a1-\u30fe\u3005\u303b\u309d\u309e\uac00-\ud7a3\u207a\u207b\u00b5]"
-)
+_READ_IN_CONTEXT = re.compile("[\x00-\x7f\u3041-\u3096\u30a1-\u30fe\u3005\u303b\u309d\u309e\uac00-\ud7a3\u207a\u207b]")
 _WITHOUT_A_FIGURE = re.compile(
     r"(?<![\d²³)])(?<![\d²³)] )(?<!\b[A-Za-z])(?<!\d[A-Za-z])(?<!\d[a-z][a-z])(?<!/[A-Za-z])(?<!/[a-z][a-z])"
     r"(?<!\b[A-Za-z] )[^\x00-\x7f](?! ?(?:[$€£¥￥₩] ?)?\d)"

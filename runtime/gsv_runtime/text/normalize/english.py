@@ -362,7 +362,7 @@ def _fold_characters(text: str) -> str:
         return text
     text = _OHM.sub(r"\1 ohms", _MICRO.sub(r"\1µ", text))
     text = re.sub(r"[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]", lambda m: " " + unicodedata.normalize("NFKC", m[0]).replace("⁄", "/"), text)
-    text = re.sub("[\u0391-\u03a9\u03b1-\u03c9]", lambda m: f" {GREEK_LETTERS.get(m[0].lower(), '')} ", text)
+    text = re.sub(r"[Α-Ωα-ω]|\u00b5(?![A-Za-z])", lambda m: f" {GREEK_LETTERS.get(m[0].lower(), '')} ", text)
     return _LATIN.sub(lambda m: "".join(map(_fold_character, unicodedata.normalize("NFC", m[0]))), text)
 
 
@@ -383,11 +383,9 @@ def _separate_word(word: str, shouted: frozenset[str]) -> str:
     stem, _, suffix = word.partition("'")
     if stem.islower():
         return letters_apart(stem) + (f"'{suffix}" if suffix else "")
-    if stem[1:] in ("", stem[1:].lower()) or (
-        not stem.isupper() and word.lower() in pronunciations() and stem != "IDs"
-    ):
+    if stem[1:] in ("", stem[1:].lower()) or word in shouted or stem in shouted:
         return word
-    if word in shouted or stem in shouted:
+    if not stem.isupper() and word.lower() in pronunciations() and stem != "IDs":
         return word
     tail = f"'{suffix.lower()}" if suffix else ""
     if _WITH_SMALL_O.fullmatch(stem):

@@ -201,7 +201,7 @@ GREEK_LETTERS = dict(
         "phi chi psi omega".split(),
         strict=True,
     )
-) | {"ς": "sigma"}
+) | {"ς": "sigma", "\u00b5": "mu"}
 
 # Acronyms said as words; other capitals of up to three letters are spelled, longer ones when no dictionary has them.
 WORD_ACRONYMS = frozenset(
