@@ -41,11 +41,12 @@ from gsv_runtime.inprocess.bundle_format import (
 )
 from gsv_runtime.inprocess.models import LoadedModels, read_settings
 from gsv_runtime.inprocess.stages import InProcessStages
-from gsv_runtime.model_files import DEFAULT_REPOSITORY, T2S_GRAPH_FILE, file_digest
+from gsv_runtime.model_files import DEFAULT_REPOSITORY, LATENT_CODEC_FILE, T2S_GRAPH_FILE, file_digest
 from gsv_runtime.settings import BUILD_FILE, CheckpointFacts, read_build
 from gsv_runtime.speech_request import ReferenceRequest
 from gsv_runtime.t2s.sampling import MIN_TOKENS
 from gsv_runtime.text.symbols import phone_table
+from gsv_runtime.tts.codec_file import read_codec
 from gsv_runtime.versions import ModelVersion
 from gsv_runtime.voices.cloning import derive_voice
 from gsv_runtime.voices.records import VoiceEntry, VoiceRecord
@@ -174,7 +175,16 @@ def _gather_files(
                 files[path.relative_to(repository).as_posix()] = path
     for path in licences:
         files[f"{LICENCES_FOLDER}/{path.name}"] = path
-    return files
+    return without_foreign_codec(files, facts.weights_digest)
+
+
+def without_foreign_codec(files: dict[str, Path], weights_digest: str) -> dict[str, Path]:
+    """Leave out a codec of latents that was trained on other weights: servers refuse it."""
+    name = f"{contract.TTS.name}/1/{LATENT_CODEC_FILE}"
+    if name not in files or read_codec(files[name]).weights_digest == weights_digest:
+        return files
+    logger.warning("codec of latents left out: it was trained on other weights; run `make codec` with these")
+    return {each: path for each, path in files.items() if each != name}
 
 
 def _manifest(

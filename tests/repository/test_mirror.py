@@ -122,7 +122,6 @@ TESTED_BY = {
     "gsv_build/checkpoints/saving.py": "tests/gsv_build/checks/test_random_checkpoints.py",
     "gsv_build/checkpoints/sizes_s2.py": "tests/gsv_build/checkpoints/test_keys_s2.py",
     # building a repository, and checking what was built
-    "gsv_build/bundle.py": "tests/e2e/test_bundle.py",
     "gsv_build/bundle_sample.py": "tests/e2e/test_bundle.py",
     "gsv_build/remove_model.py": "tests/gsv_build/test_added_models.py",
     "gsv_build/build_record.py": "tests/gsv_build/test_build_repository.py",
