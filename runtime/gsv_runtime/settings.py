@@ -42,7 +42,7 @@ class TtsSettings:
     )
     t2s_slots: int  # sentences that make tokens at once: the slots of t2s
     stage_slots: int  # calls that each other stage has at once, one batch at work and one ready
-    tokens_per_call: int  # asked from t2s at once; a client that leaves frees its slot after as many steps
+    tokens_per_call: int  # asked from t2s at once, when those of the first chunk are there
     tokens_ahead: int  # with so many waiting to be decoded, a request begins no further sentence
     first_chunk_tokens: int  # this and the next four are chunking.ChunkSchedule's
     max_chunk_tokens: int

@@ -15,7 +15,7 @@ from pathlib import Path
 from gsv_runtime.server.flags import server_flags
 from gsv_runtime.server.operator_settings import settings_of, with_file
 from gsv_runtime.server.preload import KEY_PLACE, is_loaded, library
-from gsv_runtime.server.served_repository import served_repository
+from gsv_runtime.server.served_repository import require_this_version, served_repository
 from gsv_runtime.server.triton_process import ServerFailed
 from gsv_runtime.server.watchdog import keep
 from gsv_runtime.server.workarounds import positions
@@ -47,7 +47,7 @@ def container_command(repository: Path, environment: Mapping[str, str]) -> list[
 
     Raises:
         ValueError: the repository is not built, no admin key is set, or a workaround is switched to nowhere.
-        ServerFailed: a setting is not as it must be.
+        ServerFailed: a setting is not as it must be, or another version built the repository.
         OSError: the folder of the state cannot be written, and settings need it.
     """
     models = read_build(repository)["models"]
@@ -55,6 +55,7 @@ def container_command(repository: Path, environment: Mapping[str, str]) -> list[
     if not admin_key:
         raise ValueError(f"{ADMIN_KEY} is not set; set it to a secret")
     positions(environment)
+    require_this_version(repository)
     served = served_repository(repository.absolute(), Path(environment[STATE]), settings_of(environment))
     shown = KEY_PLACE if is_loaded(environment, library()) else admin_key
     return ["tritonserver", *server_flags(served, models, shown, SHM_PREFIX)]

@@ -31,7 +31,7 @@ from gsv_runtime.server import (
 )
 from gsv_runtime.server.model_processes import server_process
 from gsv_runtime.server.operator_settings import decided, log_of, settings_of, with_file
-from gsv_runtime.server.served_repository import served_repository
+from gsv_runtime.server.served_repository import require_this_version, served_repository
 from gsv_runtime.server.triton_process import ModelFailed, Ports, ServerFailed, Wheel
 from gsv_runtime.server.watchdog import watchdog_command
 from gsv_runtime.settings import ADMIN_KEY, BUILD_FILE, STATE, read_build
@@ -159,6 +159,7 @@ def _models(repository: Path) -> list[str]:
             f"{repository.name} was built for preset {build['preset']}, which runs in NVIDIA's container: "
             "`docker compose up`; for this server run `make build` with PRESET=cpu or PRESET=cuda"
         )
+    require_this_version(repository)
     models: list[str] = build["models"]
     return models
 

@@ -6,13 +6,35 @@ import re
 import shutil
 from pathlib import Path
 
+from gsv_runtime import contract
 from gsv_runtime.model_files import CONFIG_FILE
 from gsv_runtime.models.catalogue import CATALOGUE_FILE
 from gsv_runtime.server.operator_settings import OperatorSettings, model_values
+from gsv_runtime.server.triton_process import ServerFailed
 from gsv_runtime.settings import BUILD_FILE
 
 FOLDER = "models"  # in the folder of the state
+_TENSOR_NAME = re.compile(r'name: "(\w+)"')
 _TRITONS_OWN = ("max_batch_size", "max_candidate_sequences")
+
+
+def require_this_version(repository: Path) -> None:
+    """Refuse a repository whose models lack a tensor that this code sends or awaits: Triton refuses such calls.
+
+    Raises:
+        ServerFailed: it was built by an older version.
+    """
+    for model in contract.MODELS:
+        path = repository / model.name / CONFIG_FILE
+        if not path.is_file():
+            continue
+        names = set(_TENSOR_NAME.findall(path.read_text(encoding="utf-8")))
+        missing = [tensor.name for tensor in (*model.inputs, *model.outputs) if tensor.name not in names]
+        if missing:
+            raise ServerFailed(
+                f"{repository.name} was built by another version, its {model.name} has no {missing[0]}; "
+                "run `make build` again"
+            )
 
 
 def served_repository(repository: Path, state: Path, settings: OperatorSettings) -> Path:

@@ -5,7 +5,8 @@ along, up to one call ahead, because a row of a batch costs little and its calle
 as many prefills as steps stand between two launches.
 
 Where a step of few rows is faster, sequences whose listeners have heard nothing get three rounds of four alone
-(docs/decisions/0038-rounds-for-who-has-heard-nothing.md).
+(docs/decisions/0038-rounds-for-who-has-heard-nothing.md). They are prefilled first, three times before one who waits
+longer.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from gsv_runtime.t2s.slots import Move, SlotTable
 
 UNFINISHED = ""
 _MOST_ROUNDS_ALONE = 3  # then comes one for all
+_MOST_PASSED = 3  # rounds in which newcomers are prefilled before one who came earlier
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ class Scheduler:
         self._most_joins = most_joins
         self._rows_cost = rows_cost
         self._rounds_alone = 0  # since the last round for all
+        self._rounds_passed = 0  # in which who has waited longest was not prefilled
         self._sequences: dict[int, Sequence] = {}  # in order of arrival
         self._watchdog = (repetition_window, repetition_least_distinct)
         self._num_tokens = 0
@@ -207,7 +210,8 @@ class Scheduler:
 
     def plan_joins(self) -> JoinPlan:
         """Begin a round: admit the sequences that have waited longest, and close holes where fewer slots then run."""
-        admitted = self._joining()
+        first, admitted = next(self._waiting(), None), self._joining()
+        self._rounds_passed = self._rounds_passed + 1 if admitted and first not in admitted else 0
         moves = [move for sequence in admitted for move in self._give_slot(sequence)]
         return JoinPlan((*moves, *self._close_holes()), tuple(s.sequence_id for s in admitted))
 
@@ -254,10 +258,18 @@ class Scheduler:
     def _running(self) -> list[Sequence]:
         return [sequence for sequence in self._sequences.values() if sequence.may_advance]
 
+    def _waiting(self) -> Iterator[Sequence]:
+        """Those that wait for a prefill, in order of arrival."""
+        return (s for s in self._sequences.values() if s.slot is None and not s.prefilled and s.is_wanted)
+
     def _joining(self) -> list[Sequence]:
-        """Those that may be prefilled next, as far as there are slots for them; who has heard nothing goes first."""
-        waiting = [s for s in self._sequences.values() if s.slot is None and not s.prefilled and s.is_wanted]
-        waiting.sort(key=lambda sequence: not sequence.is_unheard)
+        """Those that may be prefilled next, as far as there are slots for them.
+
+        Who has heard nothing goes first, but not for ever: newcomers that never end would silence a stream.
+        """
+        waiting = list(self._waiting())
+        if self._rounds_passed < _MOST_PASSED:
+            waiting.sort(key=lambda sequence: not sequence.is_unheard)
         return waiting[: min(self._most_joins, self._slots.num_free)]
 
     def _stepping(self) -> list[Sequence]:

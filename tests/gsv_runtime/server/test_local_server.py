@@ -51,6 +51,14 @@ def test_a_repository_that_cannot_be_served_says_what_to_do(tmp_path, build, tol
     assert told in caplog.text
 
 
+def test_a_repository_of_an_older_version_is_to_be_built_again(tmp_path, caplog):
+    (tmp_path / "build.json").write_text(json.dumps({"preset": "cpu", "models": ["t2s"], "facts": {}}))
+    (tmp_path / "t2s").mkdir()
+    (tmp_path / "t2s" / "config.pbtxt").write_text('name: "t2s" input [ { name: "max_new_tokens" } ]')
+    assert main(["up", "--repository", str(tmp_path), "--state", str(tmp_path / "var")]) == 1
+    assert "its t2s has no phones; run `make build` again" in caplog.text
+
+
 def test_down_without_a_server_is_done_and_status_says_not_ready(tmp_path, capsys):
     assert main(["down", "--state", str(tmp_path)]) == 0
     assert main(["status", "--state", str(tmp_path)]) == 1

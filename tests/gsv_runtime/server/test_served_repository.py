@@ -7,7 +7,8 @@ from tritonclient.grpc import model_config_pb2
 from gsv_build.configs import write_configs
 from gsv_build.deployment import PRESETS
 from gsv_runtime.server.operator_settings import settings_of
-from gsv_runtime.server.served_repository import served_repository, with_values
+from gsv_runtime.server.served_repository import require_this_version, served_repository, with_values
+from gsv_runtime.server.triton_process import ServerFailed
 from gsv_runtime.settings import T2SSettings, TtsSettings, parse
 from gsv_runtime.t2s.launch_shapes import LaunchShapes
 
@@ -74,3 +75,17 @@ def test_settings_that_are_taken_back_leave_no_folder(repository, tmp_path):
 
 def test_what_a_configuration_has_not_is_left_out():
     assert with_values('name: "bert"', {"slots": "3", "max_batch_size": "3"}) == 'name: "bert"'
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_repository_of_this_version_has_every_tensor_whatever_runs_its_models(tmp_path, preset):
+    write_configs(tmp_path, PRESETS[preset])
+    require_this_version(tmp_path)
+
+
+@pytest.mark.parametrize(("model", "tensor"), [("t2s", "unheard"), ("tts", "word_faults")])
+def test_a_repository_that_was_built_before_a_tensor_was_added_is_to_be_built_again(repository, model, tensor):
+    path = repository / model / "config.pbtxt"
+    path.write_text(path.read_text().replace(f'name: "{tensor}"', 'name: "another"'))
+    with pytest.raises(ServerFailed, match=f"{model} has no {tensor}; run `make build` again"):
+        require_this_version(repository)

@@ -235,6 +235,30 @@ def test_who_has_heard_nothing_is_prefilled_before_streams_that_came_earlier():
     assert [turn(target).prefill for _ in range(3)] == [(9,), (1,), (2,)]
 
 
+def test_a_stream_is_prefilled_after_three_newcomers_who_came_later():
+    target = scheduler(num_slots=9)
+    start(target, 1)
+    for sequence_id in range(2, 9):
+        start(target, sequence_id, is_unheard=True)
+    assert [turn(target).prefill for _ in range(5)] == [(2,), (3,), (4,), (1,), (5,)]
+
+
+@pytest.mark.parametrize("rows_cost", [False, True])
+def test_newcomers_of_a_word_who_never_end_silence_no_stream(rows_cost):
+    target, heard = scheduler(num_slots=12, rows_cost=rows_cost), []
+    start(target, 0, num_tokens=100)
+    for newcomer in range(1, 12):
+        start(target, newcomer, num_tokens=12, max_tokens=12, is_unheard=True)
+    for number in range(200):
+        turn(target, token=number)
+        for answer in list(target.answers(now_s=0)):
+            target.close(answer.sequence_id)
+            heard.append(answer.sequence_id)
+            start(target, 12 + len(heard), num_tokens=12, max_tokens=12, is_unheard=True)
+    # a round of four is for all
+    assert 0 in heard or len(target[0].tokens) >= 45
+
+
 def test_an_idle_sequence_is_forgotten_and_a_waiting_one_is_not():
     target = scheduler(num_slots=1)
     start(target, 1, num_tokens=1)

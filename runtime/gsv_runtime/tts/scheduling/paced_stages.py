@@ -138,7 +138,7 @@ class PacedStages:
             turn = self._enter(model, self._playback.tokens_due_s())
             if turn is not None:
                 self._sequences[sequence.sequence_id] = turn
-        if self._playback.is_unheard:
+        if self._playback.awaits_first_tokens:
             inputs = inputs | {contract.UNHEARD.name: [True]}
         answer = self._timed(model, sequence, inputs)
         self._playback.tokens_audio_s += answer["semantic_tokens"].size / TOKENS_PER_SECOND

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from gsv_runtime.contract import BATCH
+from gsv_runtime.contract import BATCH, TOKENS_PER_SECOND
 from gsv_runtime.tts.scheduling.turns import BATCH_SLACK_S
 
 # Whoever has heard nothing comes before a stream that is late by less. It changes nothing while none is late, and a
 # server with more streams than it can bear still begins to speak to a newcomer at once.
 _UNHEARD_LEAD_S = 5.0
+_LONGEST_OPENING_S = 64 / TOKENS_PER_SECOND  # of speech, for which tokens go before those of others
 
 
 class Playback:
@@ -44,6 +45,14 @@ class Playback:
     def is_unheard(self) -> bool:
         """Whether somebody listens who has heard nothing yet."""
         return self.started_s is None and not self.is_batch
+
+    @property
+    def awaits_first_tokens(self) -> bool:
+        """Whether somebody listens who has heard nothing yet, and few tokens are there.
+
+        Who gets whole sentences, or all at once, has heard nothing for long. Streams do not wait for all of that.
+        """
+        return self.is_unheard and self.tokens_audio_s < _LONGEST_OPENING_S
 
     @property
     def _lead_s(self) -> float:

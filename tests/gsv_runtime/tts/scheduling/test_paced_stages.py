@@ -111,6 +111,14 @@ def test_t2s_is_told_who_has_heard_nothing(pace):
     assert told == [[True], None]
 
 
+def test_who_is_heard_late_goes_before_others_in_t2s_for_the_first_tokens_alone(pace):
+    stages, inner, _ = pace(t2s=lambda *_: {"semantic_tokens": np.zeros(32, dtype=np.int64), "finish_reason": [""]})
+    for call in (START, GO_ON, GO_ON, GO_ON):
+        ask(stages, call)
+    told = [inputs.get("unheard") for *_, inputs in inner.calls]
+    assert told == [[True], [True], None, None], "64 tokens, though nothing was sent"
+
+
 @pytest.mark.slow
 def test_a_sequence_keeps_its_place_until_it_is_ended(pace, semaphores):
     stages, _, _ = pace()
