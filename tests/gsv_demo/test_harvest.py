@@ -1,6 +1,7 @@
 """The corpus is made shard by shard, judged, and loaded without what nobody should train on."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -90,9 +91,20 @@ def test_an_empty_folder_says_what_makes_a_corpus(tmp_path: Path) -> None:
         corpus.load(tmp_path)
 
 
-def test_a_packed_corpus_is_small_in_parts_and_says_the_same(tmp_path: Path, teacher: Teacher) -> None:
-    harvest.make(tmp_path, PARTS, judged=False)
-    (tmp_path / "phones.json").write_text("{}")
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus, and what it is packed into as one part."""
+    folder = tmp_path_factory.mktemp("packed")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(teachers, "load", lambda name: Teacher())
+        harvest.make(folder, PARTS, judged=False)
+    (folder / "phones.json").write_text("{}")
+    assert len(packing.pack(folder, folder / "packed", part_mib=36)) == 1
+    return folder
+
+
+def test_a_packed_corpus_is_small_in_parts_and_says_the_same(tmp_path: Path, packed: Path) -> None:
+    shutil.copytree(packed, tmp_path, dirs_exist_ok=True)
     whole = sum(path.stat().st_size for path in (tmp_path / "corpus").iterdir())
     parts = packing.pack(tmp_path, tmp_path / "packed", part_mib=0.05)
     assert len(parts) == 2
@@ -108,10 +120,8 @@ def test_a_packed_corpus_is_small_in_parts_and_says_the_same(tmp_path: Path, tea
     assert np.corrcoef(a[3000:-3000], b[3000:-3000])[0, 1] > 0.95
 
 
-def test_a_part_that_has_arrived_alone_can_be_trained_on(tmp_path: Path, teacher: Teacher) -> None:
-    harvest.make(tmp_path, PARTS, judged=False)
-    (tmp_path / "phones.json").write_text("{}")
-    assert len(packing.pack(tmp_path, tmp_path / "packed", part_mib=36)) == 1
+def test_a_part_that_has_arrived_alone_can_be_trained_on(tmp_path: Path, packed: Path) -> None:
+    shutil.copytree(packed, tmp_path, dirs_exist_ok=True)
     parts = packing.pack(tmp_path, tmp_path / "packed", part_mib=0.05)
     parts[1].unlink()
     packing.unpack(tmp_path / "packed", tmp_path / "there")
