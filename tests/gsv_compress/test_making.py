@@ -131,7 +131,7 @@ def test_a_text_student_takes_the_place_of_bert(
     voice, out = tmp_path / "voice", tmp_path / "out"
     write_random_checkpoints(voice, ModelVersion.V2, "small")
     (voice / "references.json").write_text("[]")
-    (voice / "LICENCES.md").write_text("as you like")
+    (voice / "LICENCE").write_text("as you like")
     texts = tmp_path / "texts.txt"
     texts.write_text("今天天气很好。\n我们今天去公园。\n公园里的花都开了！\n", encoding="utf-8")
     asked = ["--weights", voice, "--references", voice, "--out", out, "--judges", tmp_path, "--chinese-texts", texts]
@@ -144,7 +144,7 @@ def test_a_text_student_takes_the_place_of_bert(
         voice / BERT_DIRECTORY
     )
     assert find_weights(out).characters == out / TEXT_STUDENT_DIRECTORY
-    assert (out / "LICENCES.md").read_text() == "as you like"
+    assert (out / "LICENCE").read_text() == "as you like"
     figures = json.loads((out / "compressed.json").read_text())["measures"]["text student"]
     assert -1 <= figures["cosine of features, mean"] <= 1
     assert figures["likeliest token the same"] == 1.0, "the stand-in gives both the same features"
