@@ -12,7 +12,7 @@ import re
 
 import ToJyutping
 
-from gsv_runtime.text.symbols import PUNCTUATION
+from gsv_runtime.text.symbols import PUNCTUATION, phone_table
 
 Phones = tuple[str, ...]
 
@@ -53,7 +53,9 @@ def syllable_phones(jyutping: str) -> Phones:
 @functools.lru_cache(maxsize=16_384)
 def is_readable(char: str) -> bool:
     """Whether a character has a reading of its own."""
-    return all(said and syllable_phones(said) for _, said in ToJyutping.get_jyutping_list(char))
+    known = phone_table("v2").keys()
+    readings = (syllable_phones(said) if said else () for _, said in ToJyutping.get_jyutping_list(char))
+    return all(phones_of and known >= set(phones_of) for phones_of in readings)
 
 
 def phones(text: str, in_context: bool = False) -> list[tuple[str, Phones]]:

@@ -88,7 +88,7 @@ _MOMENT = re.compile(
 )
 _SHORT_DATE = re.compile(r"(?<![\d-])(?=0|\d\d-0)(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])-(\d\d)(?![\d-])")
 _MONTHS = _any("Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec".split())
-_MONTH_OF_YEAR = re.compile(rf"\b({_MONTHS})\.?,? (?='?[12]\d{{3}}\b)")
+_MONTH_OF_YEAR = re.compile(rf"\b({_MONTHS})\.?,? (?='?[12]\d{{3}}\b|'\d\d\b)")
 _DAYS = {"Mon": "Monday", "Tue": "Tuesday", "Tues": "Tuesday", "Wed": "Wednesday", "Thu": "Thursday",
          "Thur": "Thursday", "Thurs": "Thursday", "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday"}  # fmt: skip
 _DAY_AND_TIME = re.compile(
@@ -153,6 +153,12 @@ _SMALL_UNIT = re.compile(
 _DAY_AND_DATE = re.compile(rf"\b({_any(_DAYS)})\.?,? (1[0-2]|[1-9])/(3[01]|[12]\d|[1-9])(?![\d/])")
 _PRESSURE = re.compile(r"(?<![\d/.])(\d{2,3})/(\d{2,3})(?![\d/])")
 _OF_PRESSURE = re.compile(r"\bBP\b|(?i:\bblood pressure\b)")
+_CODE_OF_GROUPS = re.compile(r"(?<![\w-])([A-Z]{2,6})-(\d+)-(\d+)(?![\w-])")
+_PER_THING = re.compile(rf"(?<=\d)(\s?(?:{_any(_ATOMS)}))/([a-z]{{3,12}})(?![\w/])")
+_LONG_THING = re.compile(
+    r"\s(?:taller|shorter|longer|wider|long|wide|deep|thick|tall|high|screen|monitor|display|laptop|pipe|board|pizza|nail|"
+    r"blade|wheel|gap|hole|cake|of (?:snow|rain|water))\b"
+)
 _SEASON = re.compile(r"(?<![\d/.-])((?:19|20)(\d\d))/(\d\d)(?![\d/])")
 _YEARS = re.compile(r"(?<![\d/.])([12]\d{3})/([12]\d{3})(?![\d/])")
 _SHARES = re.compile(r"(?<![\d/.$])([1-9][05])/([1-9][05])(?![\d/]|\s?(?:mm|in\b))")
@@ -197,6 +203,7 @@ def quantities_said(text: str) -> str:
         text = _SHORT_DATE.sub(lambda m: f"{numbers.MONTHS[int(m[1]) - 1]} {int(m[2])}, 20{m[3]}", text)
         text = _AFTER_HALF_DAY.sub(" to ", _HALF_DAY_RANGE.sub(r"\1 to ", text))
         text = _HYPHENED.sub(_hyphened, _TO_AMOUNT.sub(" to ", text))
+        text = _CODE_OF_GROUPS.sub(r"\1 \2 \3", text)
         text = _OIL.sub(r"\1 W \2", _PORT.sub(r"\1 colon \2", text))
     text = _DAY_AND_TIME.sub(lambda m: _DAYS[m[1]], _MONTH_OF_YEAR.sub(_month_of_year, text))
     text = _money(text)
@@ -204,6 +211,7 @@ def quantities_said(text: str) -> str:
     text = _LESS.sub(lambda m: " less than " if m[1] == "<" else " greater than ", text)
     text = _TIMES_A_DAY.sub(" times ", text)
     if "/" in text:
+        text = _PER_THING.sub(r"\1 per \2", text)
         text = _PER_AMOUNT.sub(r"\1 per ", _METRE.sub(r"\1 \2", text))
         text = _PRESSURE.sub(r"\1 over \2", text) if _OF_PRESSURE.search(text) else text
         text = _DAY_AND_DATE.sub(lambda m: f"{_DAYS[m[1]]}, {numbers.MONTHS[int(m[2]) - 1]} {m[3]}", text)
@@ -246,7 +254,7 @@ def _inches(text: str) -> str:
         opened = match[0].endswith('"') and len(re.findall(r'(?<![\w.,!?])"(?=\S)', text[: match.start()])) > (
             len(re.findall(r'(?<=[\w.,!?])"(?!\w)', text[: match.start()])) - len(measured)
         )
-        if opened and quotes:
+        if opened and quotes and not _LONG_THING.match(text, match.end()):
             return match[0]
         measured.append(match.start())
         return f"{match[1]} {_inch(match[1], text[match.end() :])}"

@@ -134,6 +134,8 @@ _RULES = (
     (re.compile(r"\ba\.e\.t\."), lambda m: "A E T"),
     (re.compile(r"(?<![\w.])(?:[A-Z]\.){2,3}(?=\s[#(]?\d)"), lambda m: " ".join(m[0].replace(".", ""))),
     (re.compile(r"(?<=\d)(\s?lbs?)\.(?=\s\d+\s?(?:oz|in)\b)"), lambda m: m[1]),
+    (re.compile(r"(?<=\d(?:st|nd|rd|th) )ed\.(?=\s+[a-z(]|,)"), lambda m: "edition"),
+    (re.compile(r"\(rev\.\)"), lambda m: "(revised)"),
     (re.compile(r"\bRt\.? Hon\.(?= [A-Z])"), lambda m: "Right Honorable"),
     (re.compile(r"(?<=\d(?:st|nd|rd|th) )c\.(?=\s|$)"), lambda m: "century" + ("." if not m.string[m.end() :] else "")),
     (re.compile(r"(?<=\d)ff\.?(?![A-Za-z])"), lambda m: " and following"),

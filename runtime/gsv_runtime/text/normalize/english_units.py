@@ -51,6 +51,7 @@ UNITS = {
     "sq in": ("square inch", "square inches"),
     "wk": ("week", "weeks"), "wks": ("week", "weeks"), "gal": ("gallon", "gallons"),
     "¢": ("cent", "cents"), "fps": ("frame per second", "frames per second"),
+    "bd": ("bedroom", "bedrooms"), "ba": ("bath", "baths"), "ac": ("acre", "acres"),
     "ly": ("light year", "light years"), "Mly": ("million light years", "million light years"),
     "kpc": ("kiloparsec", "kiloparsecs"), "Mpc": ("megaparsec", "megaparsecs"),
     "mpg": ("mile per gallon", "miles per gallon"), "kt": ("knot", "knots"), "kts": ("knot", "knots"),

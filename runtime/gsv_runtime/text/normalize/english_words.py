@@ -263,5 +263,5 @@ COMMANDS = {
     "mkdir": "make dir", "chmod": "change mod", "chown": "change own", "stdin": "standard in",
     "stdout": "standard out", "stderr": "standard error", "zsh": "Z shell", "wget": "W get", "psql": "P sequel",
     "btw": "by the way", "pls": "please", "plz": "please", "thx": "thanks", "msg": "message", "img": "image",
-    "README": "read me", "TODO": "to do", "txt": "text", "btn": "button", "mgmt": "management",
+    "README": "read me", "pct": "percent", "TODO": "to do", "txt": "text", "btn": "button", "mgmt": "management",
 }  # fmt: skip

@@ -99,6 +99,8 @@ _LEVELS = {"ja": "レベル", "ko": "레벨 "}
 _LEVEL = re.compile(r"(?i)(?<![A-Za-z])(?:lv|lvl)\.?\s?(?=\d|MAX)")
 _NUMBERED = re.compile(r"(?i)(?<![A-Za-z])(no|vol|ep|ver)\.\s?(?=\d)")
 _NUMBERED_WORDS = {"no": "ナンバー", "vol": "ボリューム", "ep": "エピソード", "ver": "バージョン"}
+_MINUS_ANGLE = re.compile(r"(?<=[\d°)])\s?[-−]\s?(?=[∠△])")
+_MINUS_WORDS = {"zh": "减", "ja": "マイナス", "ko": " 빼기 "}
 _PLUS = re.compile(r"(?<=[\d万萬亿億만천])\s?[+＋](?![\w+＋])(?!\s?\d)")
 _PLUS_WORDS = {"zh": "加", "ja": "以上", "ko": " 이상"}
 _RATIO = str.maketrans({"∶": ":", "ː": ":"})
@@ -126,6 +128,7 @@ def signs_said(text: str, language: str) -> str:
         if re.search("[Α-ω]", text)
         else text
     )
+    text = _MINUS_ANGLE.sub(_MINUS_WORDS[column], text)
     text = _OF_LOGIC.sub(lambda m: _LOGIC_WORDS[column][m[0]], text)
     text = (
         _BETWEEN_LETTERS.sub(lambda m: m[1] + _LESS_WORDS[column][m[2]], text)
