@@ -134,6 +134,15 @@ def test_a_client_that_cancels_its_stream_frees_its_slot(client, idle):
     assert cancelled(idle, before) == 1
 
 
+def test_clients_that_leave_while_their_first_tokens_are_drawn_free_their_slots(client, idle):
+    before = metrics(idle)["gsv_cancels_total"]
+    calls = [client.stream({**LONG, "seed": number}) for number in range(12)]
+    wait_until(lambda: metrics(idle)["gsv_t2s_slots_in_use"] > 0)
+    for call in calls:
+        call.cancel()
+    assert cancelled(idle, before) == 12
+
+
 DROP = """
 import os, sys
 from gsv_client import Client
