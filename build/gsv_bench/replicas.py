@@ -157,7 +157,7 @@ def kill_one(url: str, pairs: list[Pair], listeners: int) -> dict[str, Any]:
         found |= {"later": newcomers(url), "later_streams": _streams(pairs[1])}
     local_server.down(victim.work / f"state{victim.number}")
     victim.start_server()
-    return {**found, **asdict(heard)}
+    return {**found, "raised": os.geteuid() == 0, **asdict(heard)}
 
 
 def _kill(state: local_server.ServerState) -> None:
@@ -165,19 +165,21 @@ def _kill(state: local_server.ServerState) -> None:
 
     The end of a machine costs no other any time. Models that went on would take the processors of the other server.
     Killed at once, they would free their memory there, and tritonserver's connections would be closed last.
-    It has 770 threads, of which each must have run once before they are: at its own priority a second or two later.
+    It has 770 threads, of which each must have run once before they are: without root, a second or two later.
     """
     server = state.server_pid
     assert server is not None
-    for pid in chain(*model_processes(server).values()):
-        os.kill(pid, signal.SIGSTOP)
-    for thread in Path(f"/proc/{server}/task").iterdir():
-        with contextlib.suppress(OSError):  # it has ended, or we may not
-            os.setpriority(os.PRIO_PROCESS, int(thread.name), -20)
-    for pid in (state.pid, server):
-        os.kill(pid, signal.SIGKILL)
-    _until(lambda: not is_running(server), "tritonserver does not die")
-    triton_process.kill(state.pid)
+    try:
+        for pid in chain(*model_processes(server).values()):
+            os.kill(pid, signal.SIGSTOP)
+        for thread in Path(f"/proc/{server}/task").iterdir():
+            with contextlib.suppress(OSError):  # it has ended, or we are not root
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), -20)
+        for pid in (state.pid, server):
+            os.kill(pid, signal.SIGKILL)
+        _until(lambda: not is_running(server), "tritonserver does not die")
+    finally:
+        triton_process.kill(state.pid)
 
 
 def newcomers(url: str) -> dict[str, dict[str, float]]:
