@@ -189,3 +189,14 @@ def test_a_device_that_is_sent_each_chunks_latents_makes_the_same_audio(decode, 
     np.testing.assert_allclose(np.concatenate(pieces), np.concatenate(expected), atol=1e-6)
     again = sum(frames.shape[1] - heard_frames for frames, heard_frames in sent)
     assert again <= 3 * (len(sent) - 1)  # what the vocoder sees beyond a chunk, and the seam
+
+
+def test_a_frames_noise_does_not_depend_on_how_many_follow():
+    assert np.array_equal(standard_noise(3, 192, 40), standard_noise(3, 192, 90)[:, :40])
+
+
+def test_noise_is_standard_normal():
+    noise = standard_noise(1, 192, 2000)
+    assert noise.dtype == np.float32
+    assert abs(noise.mean()) < 0.01
+    assert abs(noise.std() - 1) < 0.01

@@ -8,7 +8,6 @@ from gsv_runtime.errors import InternalError, InvalidRequest
 from gsv_runtime.speech_request import Sampling, SpeechRequest
 from gsv_runtime.tts.synthesis.alignment import PhoneTable
 from gsv_runtime.tts.synthesis.chunking import WHOLE_SENTENCE, ChunkSchedule, num_frames
-from gsv_runtime.tts.synthesis.decoding import standard_noise
 from gsv_runtime.tts.synthesis.pipeline import Pipeline, calls_of, in_step, pull_tokens
 from gsv_runtime.tts.synthesis.token_answers import join_tokens
 from gsv_runtime.voices.store import Voice
@@ -174,11 +173,6 @@ def test_the_acoustic_model_gets_target_phones_all_tokens_and_the_voice(speak, m
     assert np.array_equal(inputs["global_condition"], voice.global_condition)
 
 
-@pytest.mark.parametrize(("tokens", "speed", "frames"), [(75, 1.0, 150), (75, 1.5, 101), (75, 0.5, 301), (1, 2.0, 2)])
-def test_frames_follow_upstreams_interpolation(tokens, speed, frames):
-    assert num_frames(tokens, speed) == frames
-
-
 def test_the_same_seed_gives_the_same_audio_and_another_seed_another(speak, make_stages):
     def audio(seed):
         chunks = speak(make_stages(), sampling=dataclasses.replace(SAMPLING, seed=seed))
@@ -193,17 +187,6 @@ def test_sentences_get_different_noise(speak, make_stages):
     speak(stages, text="ab,ab")
     first, second = stages.inputs_of("acoustic")
     assert not np.array_equal(first["noise"], second["noise"])
-
-
-def test_a_frames_noise_does_not_depend_on_how_many_follow():
-    assert np.array_equal(standard_noise(3, 192, 40), standard_noise(3, 192, 90)[:, :40])
-
-
-def test_noise_is_standard_normal():
-    noise = standard_noise(1, 192, 2000)
-    assert noise.dtype == np.float32
-    assert abs(noise.mean()) < 0.01
-    assert abs(noise.std() - 1) < 0.01
 
 
 def test_noise_scale_zero_gives_no_noise(speak, make_stages):
