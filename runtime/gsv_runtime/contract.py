@@ -24,6 +24,7 @@ SAMPLES_PER_FRAME, FRAMES_PER_TOKEN = 640, 2
 SAMPLES_PER_TOKEN = SAMPLES_PER_FRAME * FRAMES_PER_TOKEN
 TOKENS_PER_SECOND = SAMPLE_RATE_HZ // SAMPLES_PER_TOKEN
 SPECTROGRAM_BINS, FBANK_BINS, SPEAKER_EMBEDDING_DIM = 1025, 80, 20_480
+OPENING_TOKENS = 64  # of a request, the most that are asked for at once and that go before those of others
 MAX_TEXT_CHARACTERS, VOICES_PER_LIST, MAX_AUX_REFERENCES = 5_000, 1_000, 10
 
 # Words that travel: on the wire, in metrics and in the cache.

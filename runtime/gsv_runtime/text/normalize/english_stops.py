@@ -42,7 +42,7 @@ _ANYWHERE = _table(
     "mgr:manager mfg:manufacturing sched:schedule conf:confirmation acct:account appt:appointment ref:reference "
     "temp:temperature inv:invoice rgds:regards fwd:forward elev:elevation lvl:level approx:approximately "
     "susp:suspension err:error rep:repeat reps:reps soln:solution govt:government natl:national orig:original "
-    "approx:approximately hosp:hospital dir:director mgmt:management admin:admin tech:tech attn:attention "
+    "hosp:hospital dir:director mgmt:management admin:admin tech:tech attn:attention "
     "adj:adjective adv:adverb"
 )
 # Whose stops the rules of `english_words` take with them.

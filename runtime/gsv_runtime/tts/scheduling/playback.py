@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from gsv_runtime.contract import BATCH, TOKENS_PER_SECOND
+from gsv_runtime.contract import BATCH, OPENING_TOKENS, TOKENS_PER_SECOND
 from gsv_runtime.tts.scheduling.turns import BATCH_SLACK_S
 
 # Whoever has heard nothing comes before a stream that is late by less. It changes nothing while none is late, and a
 # server with more streams than it can bear still begins to speak to a newcomer at once.
 _UNHEARD_LEAD_S = 5.0
-_LONGEST_OPENING_S = 64 / TOKENS_PER_SECOND  # of speech, for which tokens go before those of others
+_LONGEST_OPENING_S = OPENING_TOKENS / TOKENS_PER_SECOND  # of speech, for which tokens go before those of others
 
 
 class Playback:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gsv_runtime import contract
-from gsv_runtime.contract import BY_CHUNK, COMPUTED, SAMPLE_RATE_HZ, TOKENS_PER_SECOND
+from gsv_runtime.contract import BY_CHUNK, COMPUTED, OPENING_TOKENS, SAMPLE_RATE_HZ, TOKENS_PER_SECOND
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import SpeechRequest, sentence_seed
@@ -48,7 +48,6 @@ from gsv_runtime.voices.store import Voice
 # waiting are far ahead. Closing it closes the source too, and returns when that has ended.
 FarAhead = Callable[[Sequence[Piece]], bool]
 RunAhead = Callable[[Pieces, FarAhead], Generator[Piece, None, None]]
-_MOST_AT_ONCE = 64  # tokens of a first call; sentences that are not cut have no first chunk
 _FAST = 0.25  # of the time that the audio of the tokens lasts: then the next chunk comes in time all the same
 _NO_PAUSE = np.zeros(0, dtype=np.float32)
 
@@ -316,7 +315,7 @@ def calls_of(schedule: ChunkSchedule, tokens_per_call: int, num_tokens: int) -> 
         num_tokens: that are there before the first call.
     """
     missing = schedule.tokens_missing(num_tokens)
-    if num_tokens == 0 and missing <= _MOST_AT_ONCE:
+    if num_tokens == 0 and missing <= OPENING_TOKENS:  # a sentence that is not cut has no first chunk
         num_tokens = missing
         yield missing
     while True:
