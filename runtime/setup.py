@@ -1,8 +1,8 @@
 """What pyproject.toml cannot say: two libraries are built on Linux only, and not for every wheel.
 
-One is loaded into tritonserver (decision 20), one by the fused engine of T2S (decision 33); neither knows of Python.
-Without a C compiler they are left out, and on another CPU than x86-64 the second is.
-GSV_PURE_WHEEL=1 leaves both out, for a wheel that small devices take (docs/edge.md).
+One is loaded into tritonserver (decision 20), the other by the fused engine of T2S (decision 33), compiled once for
+AVX-512 and once for AVX2; neither knows of Python. Without a C compiler they are left out, and on another CPU than
+x86-64 the second is. GSV_PURE_WHEEL=1 leaves both out, for a wheel that small devices take (docs/edge.md).
 """
 
 import glob
@@ -26,15 +26,19 @@ PRELOAD = Extension(
 SOURCES = sorted(glob.glob("gsv_runtime/t2s/_fused*.[ch]"))
 DIGEST = hashlib.sha256(b"".join(Path(path).read_bytes() for path in SOURCES)).hexdigest()
 
-FUSED = Extension(
-    "gsv_runtime.t2s._fused",
-    [path for path in SOURCES if path.endswith(".c")],
-    depends=["gsv_runtime/t2s/_fused.h"],
-    define_macros=[("FUSED_SOURCES", f'"{DIGEST}"')],
-    extra_compile_args=["-O3", "-fvisibility=hidden", "-pthread"],
-    extra_link_args=["-pthread"],
-    optional=True,
-)
 
-LIBRARIES = [PRELOAD, FUSED] if platform.machine() == "x86_64" else [PRELOAD]
+def fused(name: str, lanes: int) -> Extension:
+    """T2S's library for registers of so many float32; the names are those of `fused_library`."""
+    return Extension(
+        f"gsv_runtime.t2s.{name}",
+        [path for path in SOURCES if path.endswith(".c")],
+        depends=["gsv_runtime/t2s/_fused.h", "gsv_runtime/t2s/_fused_lanes.h"],
+        define_macros=[("FUSED_SOURCES", f'"{DIGEST}"'), ("LANES", str(lanes))],
+        extra_compile_args=["-O3", "-fvisibility=hidden", "-pthread"],
+        extra_link_args=["-pthread"],
+        optional=True,
+    )
+
+
+LIBRARIES = [PRELOAD, fused("_fused", 16), fused("_fused_avx2", 8)] if platform.machine() == "x86_64" else [PRELOAD]
 setup(ext_modules=LIBRARIES if sys.platform == "linux" and not os.environ.get("GSV_PURE_WHEEL") else [])

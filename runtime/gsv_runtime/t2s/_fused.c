@@ -1,4 +1,4 @@
-/* T2S on a CPU with AVX-512: all layers of a step in one call, between two meetings of its threads a product.
+/* T2S on a CPU with AVX-512 or AVX2: all layers of a step in one call, between two meetings of its threads a product.
 
    The library is opened by fused_library.py; nothing in it knows of Python. */
 

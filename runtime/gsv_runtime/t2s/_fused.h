@@ -1,31 +1,30 @@
-/* T2S on a CPU with AVX-512: what the parts of the fused engine share. See fused_engine.py for the whole.
+/* T2S on a CPU with AVX-512 or AVX2: what the parts of the fused engine share. See fused_engine.py for the whole.
 
    Axis letters: M rows of a call, K inputs and N outputs of a product. */
 
 #ifndef GSV_FUSED_H
 #define GSV_FUSED_H
 
-/* fused_library.py has looked for these before it loads the library. */
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,f16c")
-#include <immintrin.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#define LANES 16        /* float32 of a register: outputs of a panel */
-#define PANELS 4        /* of a group, the least that a thread takes */
-#define BLOCK 32        /* inputs that share a scale */
-#define TILE_ROWS 16    /* of activations that a tile of AMX holds */
-#define QUERIES 4       /* of one slot that attend together */
+#include "_fused_lanes.h"
+
+/* A panel has LANES outputs. A group of panels is the least that a thread takes. */
+#define GROUP 64
+#define PANELS (GROUP / LANES)
+#define BLOCK 32           /* inputs that share a scale */
+#define TILE_ROWS 16       /* of activations that a tile of AMX holds */
+#define QUERIES (LANES / 4) /* of one slot that attend together, as many as registers hold */
 #define NORM_EPSILON 1e-5f
 
 enum { FLOAT32, HALF, INT8, INT4 };
 
-/* A product, its weights in panels of 16 outputs: [N/16][K][16], or at 8 bits [N/16][K/32][8][16][4]. */
+/* A product, its weights in panels of L = LANES outputs: [N/L][K][L], or at 8 bits [N/L][K/32][8][L][4]. */
 struct linear {
     int32_t kind, inputs, outputs; /* outputs are padded to whole groups */
     int32_t rectified;             /* whether negative results become 0 */
     const void *weights;
-    const float *scales; /* [N/16][K/32][16]; null in floating point */
+    const float *scales; /* [N/L][K/32][L]; null in floating point */
     const float *bias;   /* [N] */
 };
 
@@ -40,10 +39,10 @@ struct layer {
 
 struct network {
     int32_t num_layers, hidden, heads, head_dim, half_cache; /* heads x head_dim: the width of attention */
-    int64_t slots, cache_rows; /* rows are a multiple of 16 */
+    int64_t slots, cache_rows; /* rows are a multiple of LANES */
     const struct layer *layers;
     struct linear head;
-    void *keys;   /* [layers][slots][heads][rows/16][head_dim][16] */
+    void *keys;   /* [layers][slots][heads][rows/L][head_dim][L] */
     void *values; /* [layers][slots][heads][rows][head_dim] */
 };
 
@@ -59,8 +58,6 @@ struct team; /* of threads */
 typedef void (*job)(void *argument, int thread);
 
 #define HIDDEN __attribute__((visibility("hidden")))
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 8")
 
 HIDDEN struct team *team_open(int size);
 HIDDEN void team_run(struct team *team, job work, void *argument);

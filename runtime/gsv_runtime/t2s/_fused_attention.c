@@ -1,22 +1,22 @@
 /* Attention over a slot of the cache, and the normalisation after it.
 
-   Keys lie in blocks of 16 rows with the rows innermost, so that 16 scores are made at once; values lie row by row. */
+   Keys lie in blocks of LANES rows with the rows innermost, so that as many scores are made at once; values lie row by row. */
 
 #include "_fused.h"
 
-static __m512 exponential(__m512 x) { /* of numbers up to 0; relative error below 2e-7 */
-    x = _mm512_max_ps(x, _mm512_set1_ps(-87.0f));
-    const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504088896341f)), 0);
-    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
-    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
-    __m512 p = _mm512_set1_ps(1.0f / 5040);
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 720));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 120));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 24));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 6));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.5f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-    return _mm512_scalef_ps(_mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f)), n);
+static floats exponential(floats x) { /* of numbers up to 0; relative error below 2e-7 */
+    x = larger(x, all(-87.0f));
+    const floats n = whole(times(x, all(1.44269504088896341f)));
+    floats r = add_less(n, all(0.693359375f), x);
+    r = add_less(n, all(-2.12194440e-4f), r);
+    floats p = all(1.0f / 5040);
+    p = times_add(p, r, all(1.0f / 720));
+    p = times_add(p, r, all(1.0f / 120));
+    p = times_add(p, r, all(1.0f / 24));
+    p = times_add(p, r, all(1.0f / 6));
+    p = times_add(p, r, all(0.5f));
+    p = times_add(p, r, all(1.0f));
+    return scaled(times_add(p, r, all(1.0f)), n);
 }
 
 static size_t head_of(const struct network *network, int layer, int head, int64_t slot) {
@@ -24,10 +24,10 @@ static size_t head_of(const struct network *network, int layer, int head, int64_
     return (((size_t)layer * network->slots + slot) * network->heads + head) * size;
 }
 
-static __m512 cached(const void *cache, size_t at, int half) {
+static floats cached(const void *cache, size_t at, int half) {
     if (half)
-        return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)((const uint16_t *)cache + at)));
-    return _mm512_loadu_ps((const float *)cache + at);
+        return load_half((const uint16_t *)cache + at);
+    return load((const float *)cache + at);
 }
 
 void remember(const struct network *network, int layer, int head, int64_t slot, int64_t row, const float *key,
@@ -42,18 +42,12 @@ void remember(const struct network *network, int layer, int head, int64_t slot, 
             ((float *)network->keys)[keys + (size_t)d * LANES] = key[d];
     }
     for (int d = 0; d < size; d += LANES) {
-        const __m512 lanes = _mm512_loadu_ps(value + d);
+        const floats lanes = load(value + d);
         if (network->half_cache)
-            _mm256_storeu_si256((__m256i *)((uint16_t *)network->values + values + d), _mm512_cvtps_ph(lanes, 0));
+            store_half((uint16_t *)network->values + values + d, lanes);
         else
-            _mm512_storeu_ps((float *)network->values + values + d, lanes);
+            store((float *)network->values + values + d, lanes);
     }
-}
-
-/* Which of the 16 rows from `row` on are visible. */
-static __mmask16 seen(int64_t visible, int64_t row) {
-    const int64_t left = visible - row;
-    return left >= LANES ? 0xffff : left <= 0 ? 0 : (__mmask16)((1u << left) - 1);
 }
 
 /* Scores of the rows that any query sees; `best` gets the largest of each. Keys are read once for all queries. */
@@ -62,64 +56,64 @@ INLINE void score(const struct network *network, size_t base, const int32_t *vis
     const int size = network->head_dim;
     const float scale = 1.0f / __builtin_sqrtf((float)size);
     int64_t most = 0;
-    __m512 largest[QUERIES];
+    floats largest[QUERIES];
     UNROLL for (int q = 0; q < count; q++) {
         most = visible[q] > most ? visible[q] : most;
-        largest[q] = _mm512_set1_ps(-__builtin_inff());
+        largest[q] = all(-__builtin_inff());
     }
     for (int64_t row = 0; row < most; row += LANES) {
         const size_t at = base + (size_t)row * size;
-        __m512 even[QUERIES], odd[QUERIES];
-        UNROLL for (int q = 0; q < count; q++) even[q] = odd[q] = _mm512_setzero_ps();
+        floats even[QUERIES], odd[QUERIES];
+        UNROLL for (int q = 0; q < count; q++) even[q] = odd[q] = zeros();
         for (int d = 0; d < size; d += 2) {
             const size_t lane = at + (size_t)d * LANES;
-            const __m512 first = cached(network->keys, lane, network->half_cache);
-            const __m512 second = cached(network->keys, lane + LANES, network->half_cache);
+            const floats first = cached(network->keys, lane, network->half_cache);
+            const floats second = cached(network->keys, lane + LANES, network->half_cache);
             UNROLL for (int q = 0; q < count; q++) {
                 const float *query = queries + q * width + d;
-                even[q] = _mm512_fmadd_ps(_mm512_set1_ps(query[0]), first, even[q]);
-                odd[q] = _mm512_fmadd_ps(_mm512_set1_ps(query[1]), second, odd[q]);
+                even[q] = times_add(all(query[0]), first, even[q]);
+                odd[q] = times_add(all(query[1]), second, odd[q]);
             }
         }
         UNROLL for (int q = 0; q < count; q++) {
-            const __m512 found = _mm512_mul_ps(_mm512_add_ps(even[q], odd[q]), _mm512_set1_ps(scale));
-            const __mmask16 real = seen(visible[q], row);
-            _mm512_storeu_ps(scores + q * network->cache_rows + row, found);
-            largest[q] = _mm512_mask_max_ps(largest[q], real, largest[q], found);
+            const floats found = times(add(even[q], odd[q]), all(scale));
+            const mask real = first(visible[q] - row);
+            store(scores + q * network->cache_rows + row, found);
+            largest[q] = larger_where(real, largest[q], found);
         }
     }
-    UNROLL for (int q = 0; q < count; q++) best[q] = _mm512_reduce_max_ps(largest[q]);
+    UNROLL for (int q = 0; q < count; q++) best[q] = largest_of(largest[q]);
 }
 
 /* Scores to weights that add up to what is returned; those of rows that are not seen are 0. */
 static float weigh(float *scores, int64_t visible, float best) {
-    __m512 total = _mm512_setzero_ps();
+    floats total = zeros();
     for (int64_t row = 0; row < visible; row += LANES) {
-        const __m512 above = _mm512_sub_ps(_mm512_loadu_ps(scores + row), _mm512_set1_ps(best));
-        const __m512 weight = _mm512_maskz_mov_ps(seen(visible, row), exponential(above));
-        _mm512_storeu_ps(scores + row, weight);
-        total = _mm512_add_ps(total, weight);
+        const floats above = subtract(load(scores + row), all(best));
+        const floats weight = only(first(visible - row), exponential(above));
+        store(scores + row, weight);
+        total = add(total, weight);
     }
-    return _mm512_reduce_add_ps(total);
+    return sum_of(total);
 }
 
-/* Sums of the values of 16 channels by weight: rows in fours, then the rest, whatever others see. */
+/* Sums of the values of LANES channels by weight: rows in fours, then the rest, whatever others see. */
 INLINE void sum_values(const struct network *network, size_t base, const int32_t *visible, const int count,
                        const float *weights, const float *shares, float *out, size_t out_width) {
     const int size = network->head_dim;
     int64_t common = visible[0];
     UNROLL for (int q = 1; q < count; q++) common = visible[q] < common ? visible[q] : common;
     common -= common % 4;
-    __m512 sums[QUERIES][4];
+    floats sums[QUERIES][4];
     UNROLL for (int q = 0; q < count; q++) {
-        UNROLL for (int part = 0; part < 4; part++) sums[q][part] = _mm512_setzero_ps();
+        UNROLL for (int part = 0; part < 4; part++) sums[q][part] = zeros();
     }
     for (int64_t row = 0; row < common; row += 4) {
         UNROLL for (int part = 0; part < 4; part++) {
-            const __m512 value = cached(network->values, base + (size_t)(row + part) * size, network->half_cache);
+            const floats value = cached(network->values, base + (size_t)(row + part) * size, network->half_cache);
             UNROLL for (int q = 0; q < count; q++) {
                 const float weight = weights[q * network->cache_rows + row + part];
-                sums[q][part] = _mm512_fmadd_ps(_mm512_set1_ps(weight), value, sums[q][part]);
+                sums[q][part] = times_add(all(weight), value, sums[q][part]);
             }
         }
     }
@@ -127,12 +121,12 @@ INLINE void sum_values(const struct network *network, size_t base, const int32_t
         const float *own = weights + q * network->cache_rows;
         const int64_t whole = visible[q] - visible[q] % 4;
         for (int64_t row = common; row < visible[q]; row++) {
-            const __m512 value = cached(network->values, base + (size_t)row * size, network->half_cache);
+            const floats value = cached(network->values, base + (size_t)row * size, network->half_cache);
             const int part = row < whole ? row % 4 : 0;
-            sums[q][part] = _mm512_fmadd_ps(_mm512_set1_ps(own[row]), value, sums[q][part]);
+            sums[q][part] = times_add(all(own[row]), value, sums[q][part]);
         }
-        const __m512 sum = _mm512_add_ps(_mm512_add_ps(sums[q][0], sums[q][1]), _mm512_add_ps(sums[q][2], sums[q][3]));
-        _mm512_storeu_ps(out + q * out_width, _mm512_mul_ps(sum, _mm512_set1_ps(shares[q])));
+        const floats sum = add(add(sums[q][0], sums[q][1]), add(sums[q][2], sums[q][3]));
+        store(out + q * out_width, times(sum, all(shares[q])));
     }
 }
 
@@ -160,21 +154,21 @@ void attend(const struct network *network, int layer, int head, int64_t slot, co
 
 void add_and_norm(float *x, const float *change, const struct norm *norm, int rows, int hidden) {
     for (int row = 0; row < rows; row++, x += hidden, change += hidden) {
-        __m512 sum = _mm512_setzero_ps(), squares = sum;
+        floats sum = zeros(), squares = sum;
         for (int i = 0; i < hidden; i += LANES) {
-            const __m512 value = _mm512_add_ps(_mm512_loadu_ps(x + i), _mm512_loadu_ps(change + i));
-            _mm512_storeu_ps(x + i, value);
-            sum = _mm512_add_ps(sum, value);
+            const floats value = add(load(x + i), load(change + i));
+            store(x + i, value);
+            sum = add(sum, value);
         }
-        const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) / hidden);
+        const floats mean = all(sum_of(sum) / hidden);
         for (int i = 0; i < hidden; i += LANES) {
-            const __m512 value = _mm512_sub_ps(_mm512_loadu_ps(x + i), mean);
-            squares = _mm512_fmadd_ps(value, value, squares);
+            const floats value = subtract(load(x + i), mean);
+            squares = times_add(value, value, squares);
         }
-        const __m512 scale = _mm512_set1_ps(1.0f / __builtin_sqrtf(_mm512_reduce_add_ps(squares) / hidden + NORM_EPSILON));
+        const floats scale = all(1.0f / __builtin_sqrtf(sum_of(squares) / hidden + NORM_EPSILON));
         for (int i = 0; i < hidden; i += LANES) {
-            const __m512 value = _mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(x + i), mean), scale);
-            _mm512_storeu_ps(x + i, _mm512_fmadd_ps(value, _mm512_loadu_ps(norm->gain + i), _mm512_loadu_ps(norm->bias + i)));
+            const floats value = times(subtract(load(x + i), mean), scale);
+            store(x + i, times_add(value, load(norm->gain + i), load(norm->bias + i)));
         }
     }
 }

@@ -5,78 +5,87 @@
 
 #include "_fused.h"
 
-INLINE __m512 widened(const struct linear *linear, size_t at, int kind) {
+INLINE floats widened(const struct linear *linear, size_t at, int kind) {
     if (kind == HALF)
-        return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)((const uint16_t *)linear->weights + at)));
-    return _mm512_loadu_ps((const float *)linear->weights + at);
+        return load_half((const uint16_t *)linear->weights + at);
+    return load((const float *)linear->weights + at);
 }
 
-INLINE void keep(const struct linear *linear, __m512 sum, int panel, float *out) {
-    sum = _mm512_add_ps(sum, _mm512_loadu_ps(linear->bias + panel * LANES));
+INLINE void keep(const struct linear *linear, floats sum, int panel, float *out) {
+    sum = add(sum, load(linear->bias + panel * LANES));
     if (linear->rectified)
-        sum = _mm512_max_ps(sum, _mm512_setzero_ps());
-    _mm512_storeu_ps(out + panel * LANES, sum);
+        sum = larger(sum, zeros());
+    store(out + panel * LANES, sum);
 }
+
+/* Sums of each output that are added to in turn: a register's next sum waits for the one before. With few registers
+   there is one, and more outputs at once instead. */
+#define CHAINS (LANES / 8)
 
 INLINE void float_tile(const int rows, const int panels, int kind, const struct linear *linear, const float *x,
                        size_t width, int panel, float *out) {
     const int inputs = linear->inputs, outputs = linear->outputs;
     const size_t stride = (size_t)inputs * LANES, base = panel * stride;
-    __m512 even[8][PANELS], odd[8][PANELS]; /* rows x panels of them */
+    floats sums[CHAINS][8][PANELS]; /* rows x panels of them */
     UNROLL for (int m = 0; m < rows; m++) {
-        UNROLL for (int n = 0; n < panels; n++) even[m][n] = odd[m][n] = _mm512_setzero_ps();
-    }
-    for (int k = 0; k < inputs; k += 2) {
         UNROLL for (int n = 0; n < panels; n++) {
-            const size_t at = base + n * stride + (size_t)k * LANES;
-            const __m512 first = widened(linear, at, kind), second = widened(linear, at + LANES, kind);
+            UNROLL for (int c = 0; c < CHAINS; c++) sums[c][m][n] = zeros();
+        }
+    }
+    for (int k = 0; k < inputs; k += CHAINS) {
+        UNROLL for (int c = 0; c < CHAINS; c++) {
+            floats weights[PANELS];
+            UNROLL for (int n = 0; n < panels; n++)
+                weights[n] = widened(linear, base + n * stride + (size_t)(k + c) * LANES, kind);
             UNROLL for (int m = 0; m < rows; m++) {
-                const float *row = x + m * width + k;
-                even[m][n] = _mm512_fmadd_ps(_mm512_set1_ps(row[0]), first, even[m][n]);
-                odd[m][n] = _mm512_fmadd_ps(_mm512_set1_ps(row[1]), second, odd[m][n]);
+                const floats input = all(x[m * width + k + c]);
+                UNROLL for (int n = 0; n < panels; n++)
+                    sums[c][m][n] = times_add(input, weights[n], sums[c][m][n]);
             }
         }
     }
     UNROLL for (int m = 0; m < rows; m++) {
-        UNROLL for (int n = 0; n < panels; n++)
-            keep(linear, _mm512_add_ps(even[m][n], odd[m][n]), panel + n, out + (size_t)m * outputs);
+        UNROLL for (int n = 0; n < panels; n++) {
+            const floats sum = CHAINS == 2 ? add(sums[0][m][n], sums[CHAINS - 1][m][n]) : sums[0][m][n];
+            keep(linear, sum, panel + n, out + (size_t)m * outputs);
+        }
     }
 }
 
-/* Four inputs of 16 outputs, as values from 0; at 4 bits two such groups share 64 bytes. */
-INLINE __m512i unpacked(const uint8_t *block, int group, int kind) {
+/* Four inputs of a panel's outputs, as values from 0; at 4 bits two such groups share their bytes. */
+INLINE ints unpacked(const uint8_t *block, int group, int kind) {
     if (kind == INT8)
-        return _mm512_loadu_si512(block + group * 64);
-    const __m512i both = _mm512_loadu_si512(block + (group & 3) * 64);
-    return _mm512_and_si512(group < 4 ? both : _mm512_srli_epi16(both, 4), _mm512_set1_epi8(15));
+        return load_bytes(block + group * 4 * LANES);
+    const ints both = load_bytes(block + (group & 3) * 4 * LANES);
+    return group < 4 ? low_halves(both) : high_halves(both);
 }
 
 INLINE void bit_tile(const int rows, const int panels, int kind, const struct linear *linear,
                      const struct rounded *rounded, int row, int panel, float *out) {
     const int inputs = linear->inputs, outputs = linear->outputs, blocks = inputs / BLOCK;
-    const size_t block_bytes = kind == INT8 ? 512 : 256;
-    __m512 sums[8][PANELS];
+    const size_t block_bytes = kind == INT8 ? BLOCK * LANES : BLOCK * LANES / 2;
+    floats sums[8][PANELS];
     UNROLL for (int m = 0; m < rows; m++) {
-        UNROLL for (int n = 0; n < panels; n++) sums[m][n] = _mm512_setzero_ps();
+        UNROLL for (int n = 0; n < panels; n++) sums[m][n] = zeros();
     }
     for (int b = 0; b < blocks; b++) {
         UNROLL for (int n = 0; n < panels; n++) {
             const size_t at = (size_t)(panel + n) * blocks + b;
             const uint8_t *block = (const uint8_t *)linear->weights + at * block_bytes;
-            const __m512 scale = _mm512_loadu_ps(linear->scales + at * LANES);
-            __m512i whole[8];
+            const floats scale = load(linear->scales + at * LANES);
+            ints whole[8];
             UNROLL for (int m = 0; m < rows; m++)
-                whole[m] = _mm512_set1_epi32(rounded->zeros[(size_t)(row + m) * blocks + b]);
+                whole[m] = all_ints(rounded->zeros[(size_t)(row + m) * blocks + b]);
             UNROLL for (int g = 0; g < 8; g++) {
-                const __m512i weights = unpacked(block, g, kind);
+                const ints weights = unpacked(block, g, kind);
                 UNROLL for (int m = 0; m < rows; m++) {
                     const int8_t *four = rounded->values + (size_t)(row + m) * inputs + b * BLOCK + g * 4;
-                    whole[m] = _mm512_dpbusd_epi32(whole[m], weights, _mm512_set1_epi32(*(const int32_t *)four));
+                    whole[m] = add_products(whole[m], weights, four);
                 }
             }
             UNROLL for (int m = 0; m < rows; m++) {
-                const __m512 both = _mm512_mul_ps(scale, _mm512_set1_ps(rounded->scales[(size_t)(row + m) * blocks + b]));
-                sums[m][n] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(whole[m]), both, sums[m][n]);
+                const floats both = times(scale, all(rounded->scales[(size_t)(row + m) * blocks + b]));
+                sums[m][n] = times_add(as_floats(whole[m]), both, sums[m][n]);
             }
         }
     }
@@ -89,19 +98,25 @@ static void round_rows(const float *x, size_t width, int rows, int inputs, int z
     const int blocks = inputs / BLOCK;
     for (size_t at = 0; at < (size_t)rows * blocks; at++) {
         const float *block = x + at / blocks * width + at % blocks * BLOCK;
-        const __m512 low = _mm512_loadu_ps(block), high = _mm512_loadu_ps(block + LANES);
-        const float largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(low), _mm512_abs_ps(high)));
-        const __m512 inverse = _mm512_set1_ps(largest > 0 ? 127.0f / largest : 0.0f);
-        const __m512i first = _mm512_cvtps_epi32(_mm512_mul_ps(low, inverse));
-        const __m512i second = _mm512_cvtps_epi32(_mm512_mul_ps(high, inverse));
-        _mm_storeu_si128((__m128i *)(rounded->values + at * BLOCK), _mm512_cvtsepi32_epi8(first));
-        _mm_storeu_si128((__m128i *)(rounded->values + at * BLOCK + LANES), _mm512_cvtsepi32_epi8(second));
+        floats parts[BLOCK / LANES], most = zeros();
+        UNROLL for (int part = 0; part < BLOCK / LANES; part++) {
+            parts[part] = load(block + part * LANES);
+            most = larger(most, size_of(parts[part]));
+        }
+        const float largest = largest_of(most);
+        const floats inverse = all(largest > 0 ? 127.0f / largest : 0.0f);
+        ints sum = all_ints(0);
+        UNROLL for (int part = 0; part < BLOCK / LANES; part++) {
+            const ints values = nearest(times(parts[part], inverse));
+            store_bytes(rounded->values + at * BLOCK + part * LANES, values);
+            sum = add_ints(sum, values);
+        }
         rounded->scales[at] = largest / 127.0f;
-        rounded->zeros[at] = -zero * _mm512_reduce_add_epi32(_mm512_add_epi32(first, second));
+        rounded->zeros[at] = -zero * sum_of_ints(sum);
     }
 }
 
-/* One group of panels, all rows; by tiles, then in eights, fours, twos and ones, as many sums as registers hold. */
+/* One group of panels, all rows; by tiles, then in ever fewer, as many sums as registers hold. */
 INLINE void group_of_panels(const struct linear *linear, const float *x, size_t width, int rows,
                             const struct rounded *rounded, int panel, float *out, int kind) {
 #define TILES(size, wide)                                                                                              \
@@ -121,10 +136,17 @@ INLINE void group_of_panels(const struct linear *linear, const float *x, size_t 
                 tile_product(linear, rounded, m, panel + n, out + (size_t)m * linear->outputs);
         }
     }
+#if LANES == 16
     TILES(8, 1)
     TILES(4, 2)
     TILES(2, 4)
     TILES(1, 4)
+#else
+    TILES(6, 2)
+    TILES(4, 2)
+    TILES(2, 4)
+    TILES(1, 8)
+#endif
 #undef TILES
 }
 

@@ -4,7 +4,7 @@
 
 #include "_fused.h"
 
-#if defined(__linux__) && __GNUC__ >= 11
+#if LANES == 16 && defined(__linux__) && __GNUC__ >= 11
 #pragma GCC target("amx-tile,amx-int8")
 #include <cpuid.h>
 #include <sys/syscall.h>
@@ -102,7 +102,7 @@ void tile_product(const struct linear *linear, const struct rounded *rounded, in
     }
 }
 
-#else /* a compiler that does not know tiles */
+#else /* a compiler that does not know tiles, or CPUs that have none */
 
 int tiles_open(void) { return 0; }
 void tiles_begin(void) {}

@@ -1,4 +1,4 @@
-"""Runs T2S on a CPU with AVX-512: all layers of a step in one call of our own library, `_fused.c`.
+"""Runs T2S on a CPU with AVX-512 or AVX2: all layers of a step in one call of our own library, `_fused.c`.
 
 ONNX Runtime runs some three hundred nodes a step, reads float32, and wakes its threads for each product. This engine
 reads half precision as it was stored (`packed_weights`), lets its threads meet without sleeping, and has a cache whose
@@ -18,7 +18,7 @@ import numpy as np
 from gsv_runtime.model_files import T2S_TENSORS_FILE
 from gsv_runtime.t2s import fused_library
 from gsv_runtime.t2s.engine import LogitsEngine, StepRow, warming_prompt
-from gsv_runtime.t2s.fused_library import BLOCK, GROUP, PANEL, Layer, Network, Norm
+from gsv_runtime.t2s.fused_library import BLOCK, GROUP, Layer, Network, Norm
 from gsv_runtime.t2s.packed_weights import PackedLinear, StoredTensors, pack
 from gsv_runtime.t2s.paged_memory import PagedMemory
 from gsv_runtime.t2s.request import Capacity, Prompt
@@ -35,14 +35,14 @@ def why_not_here(folder: Path) -> str:
         folder: of the graph and its weight file.
     """
     if not fused_library.runs_here():
-        return "this CPU lacks AVX-512 or VNNI, or the library was not compiled"
+        return "this CPU lacks AVX2, or the library was not compiled"
     if not (folder / T2S_TENSORS_FILE).is_file():
         return f"there is no {T2S_TENSORS_FILE}; an older build wrote the graph"
     tensors = StoredTensors(folder)
     hidden, feed_forward = tensors.facts["hidden"], tensors.facts["feed_forward"]
     heads, head_dim = _heads(tensors.facts)
     in_part = tensors.bits != 32 and heads * head_dim % BLOCK  # of a block of rounded weights
-    if hidden % GROUP or head_dim % PANEL or feed_forward % BLOCK or in_part:
+    if hidden % GROUP or head_dim % fused_library.usable()[0].panel or feed_forward % BLOCK or in_part:
         return f"its sizes are odd: hidden {hidden}, {heads} heads of {head_dim}, feed-forward {feed_forward}"
     return ""
 
@@ -68,7 +68,7 @@ class FusedEngine(LogitsEngine):
         Raises:
             RuntimeError: the library cannot run here, or there is no memory; `why_not_here` says so before.
         """
-        self._library = fused_library.load()
+        self._library, self._panel = fused_library.load()
         tensors = StoredTensors(folder)
         facts = tensors.facts
         self.capacity = Capacity(
@@ -81,12 +81,12 @@ class FusedEngine(LogitsEngine):
             max_positions=facts["max_positions"],
         )
         self._embedding = _Embedding(tensors)
-        self._layers = [_PackedLayer(tensors, f"layers.{index}") for index in range(facts["layers"])]
-        self._head = pack(tensors, "head")
-        (heads, head_dim), blocks = _heads(facts), -(-cache_rows // PANEL)
+        self._layers = [_PackedLayer(tensors, f"layers.{index}", self._panel) for index in range(facts["layers"])]
+        self._head = pack(tensors, "head", self._panel)
+        (heads, head_dim), blocks = _heads(facts), -(-cache_rows // self._panel)
         dtype = np.float32 if tensors.bits == 32 else np.float16
-        kept = PagedMemory((len(self._layers), slots, heads, blocks, head_dim, PANEL), dtype)
-        read = PagedMemory((len(self._layers), slots, heads, blocks * PANEL, head_dim), dtype)
+        kept = PagedMemory((len(self._layers), slots, heads, blocks, head_dim, self._panel), dtype)
+        read = PagedMemory((len(self._layers), slots, heads, blocks * self._panel, head_dim), dtype)
         self._memory, self._keys, self._values = (kept, read), kept.array, read.array
         self._of_c = (Layer * len(self._layers))(*(layer.as_c() for layer in self._layers))
         network = Network(
@@ -96,12 +96,13 @@ class FusedEngine(LogitsEngine):
             head_dim=head_dim,
             half_cache=dtype is np.float16,
             slots=slots,
-            cache_rows=blocks * PANEL,
+            cache_rows=blocks * self._panel,
             layers=self._of_c,
             head=self._head.as_c(),
             keys=self._keys.ctypes.data,
             values=self._values.ctypes.data,
         )
+        self._steps: dict[int, _Call] = {}  # by number of rows
         self._engine = self._library.gsv_fused_open(ctypes.byref(network), threads)
         if not self._engine:
             raise RuntimeError("no memory for the threads of t2s")
@@ -109,21 +110,26 @@ class FusedEngine(LogitsEngine):
 
     def prefill(self, slot: int, prompt: Prompt) -> Array:
         """Write a prompt to a slot; return `[V]` logits of the first token."""
-        phones, rows = prompt.phones.size, prompt.rows
-        places = np.arange(rows, dtype=np.int32)
-        visible = np.maximum(places + 1, phones)  # text sees all text; a token sees that, and tokens up to itself
-        return self._run(self._embedding.prompt(prompt), np.full(rows, slot), places, visible, rows - 1)[0]
+        phones, call = prompt.phones.size, _Call(prompt.rows, 1, self._head.outputs)
+        call.slots[:] = slot
+        call.places[:] = np.arange(prompt.rows)
+        np.maximum(call.places + 1, phones, out=call.visible)  # text sees all text; a token that, and up to itself
+        return self._run(call, self._embedding.prompt(prompt))[0]
 
     def decode_step(self, rows: Sequence[StepRow]) -> Array:
         """Append one token to each of slots 0 to n - 1; see `LogitsEngine.decode_step`."""
-        tokens = np.array([row.token for row in rows])
-        positions = np.array([row.token_position for row in rows])
-        places = np.array([row.rows for row in rows])
-        return self._run(self._embedding.tokens(tokens, positions), np.arange(len(rows)), places, places + 1, 0)
+        call = self._steps.get(len(rows))
+        if call is None:
+            call = self._steps[len(rows)] = _Call(len(rows), len(rows), self._head.outputs)
+            call.slots[:] = np.arange(len(rows))
+        call.places[:] = [row.rows for row in rows]
+        np.add(call.places, 1, out=call.visible)
+        tokens, positions = [row.token for row in rows], [row.token_position for row in rows]
+        return self._run(call, self._embedding.tokens(tokens, positions))
 
     def move(self, source: int, target: int, num_rows: int) -> None:
         """Copy the first rows of a slot to another."""
-        blocks = -(-num_rows // PANEL)
+        blocks = -(-num_rows // self._panel)
         self._keys[:, target, :, :blocks] = self._keys[:, source, :, :blocks]
         self._values[:, target, :, :num_rows] = self._values[:, source, :, :num_rows]
 
@@ -137,14 +143,22 @@ class FusedEngine(LogitsEngine):
         self.prefill(0, warming_prompt(self.capacity))
         self.decode_step([StepRow(rows=1)])
 
-    def _run(self, x: Array, slots: Array, places: Array, visible: Array, scored_from: int) -> Array:
-        """Put rows `[M, hidden]` through all layers; logits of those from `scored_from` on, `[n, V]`."""
-        slots, places, visible = (np.ascontiguousarray(each, dtype=np.int32) for each in (slots, places, visible))
-        logits = np.empty((len(x) - scored_from, self._head.outputs), dtype=np.float32)
-        pointers = [each.ctypes.data for each in (x, slots, places, visible, logits)]
-        if self._library.gsv_fused_run(self._engine, len(x), scored_from, *pointers):
+    def _run(self, call: _Call, x: Array) -> Array:
+        """Put rows `[M, hidden]` through all layers; logits of the last `n`, `[n, V]`."""
+        if self._library.gsv_fused_run(self._engine, *call.counts, x.ctypes.data, *call.addresses):
             raise MemoryError(f"no memory for {len(x)} rows of t2s")
-        return logits[:, : self.capacity.vocabulary]
+        return call.logits[:, : self.capacity.vocabulary]
+
+
+class _Call:
+    """What the library is given of M rows, and room for the logits of the last of them."""
+
+    def __init__(self, rows: int, scored: int, outputs: int) -> None:
+        self.slots, self.places, self.visible = (np.zeros(rows, dtype=np.int32) for _ in range(3))
+        self.logits = np.empty((scored, outputs), dtype=np.float32)
+        self.counts = rows, rows - scored
+        arrays = self.slots, self.places, self.visible, self.logits
+        self.addresses = tuple(each.ctypes.data for each in arrays)  # asked for once: a step is as short as asking
 
 
 class _Embedding:
@@ -157,7 +171,7 @@ class _Embedding:
         self._projection = np.array(tensors["bert_projection.weight"]).T
         self._bias = np.array(tensors["bert_projection.bias"])
 
-    def tokens(self, tokens: Array, positions: Array) -> Array:
+    def tokens(self, tokens: Array | list[int], positions: Array | list[int]) -> Array:
         """`[M, hidden]` float32."""
         return self._tokens[tokens] + np.float32(self._token_scale) * self._positions[positions]
 
@@ -173,8 +187,8 @@ class _Embedding:
 class _PackedLayer:
     """The arrays of one layer."""
 
-    def __init__(self, tensors: StoredTensors, prefix: str) -> None:
-        self._linears: dict[str, PackedLinear] = {name: pack(tensors, f"{prefix}.{name}") for name in _LINEARS}
+    def __init__(self, tensors: StoredTensors, prefix: str, panel: int) -> None:
+        self._linears: dict[str, PackedLinear] = {name: pack(tensors, f"{prefix}.{name}", panel) for name in _LINEARS}
         self._norms = {
             name: [np.array(tensors[f"{prefix}.{name}.{part}"]) for part in ("weight", "bias")] for name in _NORMS
         }

@@ -5,12 +5,25 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-PANEL, GROUP = 16, 64  # outputs that lie together, and the least that a thread takes
+GROUP = 64  # outputs that a thread takes at least
 BLOCK = 32  # inputs that share a scale
-_NEEDED = frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "f16c", "fma"})
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The same sources, compiled for one kind of CPU."""
+
+    name: str  # of the library's file
+    panel: int  # outputs that lie together: float32 of a register
+    needed: frozenset[str]  # flags of the CPU
+
+
+AVX512 = Variant("_fused", 16, frozenset("avx512f avx512bw avx512dq avx512vl avx512_vnni f16c fma".split()))
+AVX2 = Variant("_fused_avx2", 8, frozenset("avx2 f16c fma".split()))
 _CPU_FACTS = Path("/proc/cpuinfo")
 FLOAT32, HALF, INT8, INT4 = range(4)
 
@@ -66,34 +79,39 @@ class Network(ctypes.Structure):
     ]
 
 
-@functools.cache
-def path() -> Path | None:
-    """Where the library lies; None if it was not compiled, for lack of a compiler or on another kind of machine."""
+def path(variant: Variant) -> Path | None:
+    """Where a library lies; None if it was not compiled, for lack of a compiler or on another kind of machine."""
     folder = Path(__file__).parent
-    return next((each for suffix in EXTENSION_SUFFIXES if (each := folder / f"_fused{suffix}").is_file()), None)
+    names = (f"{variant.name}{suffix}" for suffix in EXTENSION_SUFFIXES)
+    return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 @functools.cache
-def runs_here() -> bool:
-    """Whether it was compiled, and this CPU has what it needs: AVX-512 with VNNI."""
-    if path() is None or not _CPU_FACTS.is_file():
-        return False
+def usable() -> tuple[Variant, ...]:
+    """Variants that were compiled and that this CPU can run, the fastest first."""
+    if not _CPU_FACTS.is_file():
+        return ()
     lines = _CPU_FACTS.read_text(encoding="utf-8", errors="replace").splitlines()
     flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), [])
-    return _NEEDED.issubset(flags)
+    return tuple(each for each in (AVX512, AVX2) if each.needed.issubset(flags) and path(each) is not None)
 
 
-@functools.cache
-def load() -> ctypes.CDLL:
-    """Load it.
+def runs_here() -> bool:
+    """Whether there is a library that this CPU can run."""
+    return bool(usable())
+
+
+def load() -> tuple[ctypes.CDLL, int]:
+    """Load the fastest of the usable; return it and the outputs of its panels.
 
     Raises:
-        RuntimeError: it cannot run here, or was compiled from other sources than lie beside it.
+        RuntimeError: none can run here, or it was compiled from other sources than lie beside it.
     """
-    library = path()
-    if library is None or not runs_here():
+    variant = next(iter(usable()), None)
+    library = None if variant is None else path(variant)
+    if variant is None or library is None:
         raise RuntimeError(
-            "t2s cannot run fused: that needs a CPU with AVX-512 and VNNI, and a C compiler when gsv-runtime is "
+            "t2s cannot run fused: that needs a CPU with AVX2, FMA and F16C, and a C compiler when gsv-runtime is "
             'installed; build without it: make build ARGS="--tune off"'
         )
     loaded = ctypes.CDLL(str(library))
@@ -103,7 +121,7 @@ def load() -> ctypes.CDLL:
     loaded.gsv_fused_run.restype = ctypes.c_int
     loaded.gsv_fused_run.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int, *[ctypes.c_void_p] * 5]
     loaded.gsv_fused_close.argtypes = [ctypes.c_void_p]
-    return loaded
+    return loaded, variant.panel
 
 
 def _require_these_sources(loaded: ctypes.CDLL, library: Path) -> None:

@@ -1,4 +1,4 @@
-"""T2S's weights as the fused engine reads them: from the files of the graph, into panels of 16 outputs.
+"""T2S's weights as the fused engine reads them: from the files of the graph, into panels of outputs.
 
 Fine-tunes come in half precision. Their weights are kept so and widened as they are multiplied, which gives the very
 products of float32 for half of what has to be read; weights that half precision cannot hold stay float32.
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from gsv_runtime.model_files import T2S_TENSORS_FILE
-from gsv_runtime.t2s.fused_library import BLOCK, FLOAT32, GROUP, HALF, INT4, INT8, PANEL, Linear
+from gsv_runtime.t2s.fused_library import BLOCK, FLOAT32, GROUP, HALF, INT4, INT8, Linear
 from gsv_runtime.tensors import Array
 
 
@@ -58,28 +58,28 @@ class PackedLinear:
         )
 
 
-def pack(tensors: StoredTensors, name: str) -> PackedLinear:
-    """Pack the linear layer `name`, as its weights are stored."""
+def pack(tensors: StoredTensors, name: str, panel: int) -> PackedLinear:
+    """Pack the linear layer `name`, as its weights are stored, into panels of so many outputs."""
     if f"{name}.weight.values" in tensors:
-        return _pack_bits(tensors, name)
+        return _pack_bits(tensors, name, panel)
     matrix = tensors[f"{name}.weight"]
     bias = tensors[f"{name}.bias"] if f"{name}.bias" in tensors else np.zeros(len(matrix), dtype=np.float32)
     padded = _padded(matrix)
     with np.errstate(over="ignore"):
         half = padded.astype(np.float16)
     is_exact = bool(np.array_equal(half, padded))
-    panels = (half if is_exact else padded).reshape(-1, PANEL, matrix.shape[1]).transpose(0, 2, 1)
+    panels = (half if is_exact else padded).reshape(-1, panel, matrix.shape[1]).transpose(0, 2, 1)
     kind = HALF if is_exact else FLOAT32
     return PackedLinear(kind, matrix.shape[1], len(padded), np.ascontiguousarray(panels), None, _padded(bias))
 
 
-def _pack_bits(tensors: StoredTensors, name: str) -> PackedLinear:
-    """Blocks of MatMulNBits, `[N, K/32, bytes]`: four inputs of sixteen outputs lie together."""
+def _pack_bits(tensors: StoredTensors, name: str, panel: int) -> PackedLinear:
+    """Blocks of MatMulNBits, `[N, K/32, bytes]`: four inputs of a panel's outputs lie together."""
     values, scales = _padded(tensors[f"{name}.weight.values"]), _padded(tensors[f"{name}.weight.scales"])
     blocks = values.shape[1]
     if tensors.bits == 4:
         values = np.stack([values & 15, values >> 4], axis=-1)
-    grouped = values.reshape(-1, PANEL, blocks, BLOCK // 4, 4).transpose(0, 2, 3, 1, 4)  # [N/16, K/32, 8, 16, 4]
+    grouped = values.reshape(-1, panel, blocks, BLOCK // 4, 4).transpose(0, 2, 3, 1, 4)  # [N/L, K/32, 8, L, 4]
     if tensors.bits == 4:
         grouped = grouped[:, :, :4] | (grouped[:, :, 4:] << 4)
     return PackedLinear(
@@ -87,7 +87,7 @@ def _pack_bits(tensors: StoredTensors, name: str) -> PackedLinear:
         inputs=blocks * BLOCK,
         outputs=len(scales),
         weights=np.ascontiguousarray(grouped),
-        scales=np.ascontiguousarray(scales.reshape(-1, PANEL, blocks).transpose(0, 2, 1)),
+        scales=np.ascontiguousarray(scales.reshape(-1, panel, blocks).transpose(0, 2, 1)),
         bias=_padded(tensors[f"{name}.bias"]),
     )
 
