@@ -7,7 +7,6 @@
 
 #include "_fused.h"
 
-#define EXPORTED __attribute__((visibility("default")))
 #define ALIGNMENT 64
 
 struct thread_memory {
@@ -162,10 +161,6 @@ EXPORTED struct engine *gsv_fused_open(const struct network *network, int thread
     return engine;
 }
 
-/* Put rows through all layers; 0, or -1 where memory ran out.
-
-   `input` is [M][hidden]; each row is written to place `places` of slot `slots`, and sees that slot's first `visible`.
-   `logits` gets [M - scored_from][vocabulary, padded]. */
 EXPORTED int gsv_fused_run(struct engine *engine, int rows, int scored_from, const float *input, const int32_t *slots,
                            const int32_t *places, const int32_t *visible, float *logits) {
     if (!make_room(engine, rows))

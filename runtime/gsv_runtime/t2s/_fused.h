@@ -58,6 +58,7 @@ struct team; /* of threads */
 typedef void (*job)(void *argument, int thread);
 
 #define HIDDEN __attribute__((visibility("hidden")))
+#define EXPORTED __attribute__((visibility("default")))
 
 HIDDEN struct team *team_open(int size);
 HIDDEN void team_run(struct team *team, job work, void *argument);
@@ -88,5 +89,14 @@ HIDDEN void attend(const struct network *network, int layer, int head, int64_t s
 
 /* x becomes the normalised sum of x and change, [M][hidden]. */
 HIDDEN void add_and_norm(float *x, const float *change, const struct norm *norm, int rows, int hidden);
+
+struct engine; /* of the whole (_fused.c) */
+
+/* Put rows through all layers; 0, or -1 where memory ran out.
+
+   `input` is [M][hidden]; each row is written to place `places` of slot `slots`, and sees that slot's first `visible`.
+   `logits` gets [M - scored_from][vocabulary, padded]. */
+EXPORTED int gsv_fused_run(struct engine *engine, int rows, int scored_from, const float *input, const int32_t *slots,
+                           const int32_t *places, const int32_t *visible, float *logits);
 
 #endif

@@ -73,7 +73,7 @@ class Decoder:
             engine.spans,
             repetition_window,
             repetition_least_distinct,
-            most_joins=engine.most_steps,
+            most_joins=engine.most_joins,
             rows_cost=engine.rows_cost,
         )
         self._states: dict[int, _DrawState] = {}

@@ -102,6 +102,11 @@ class DrawingEngine:
         return self._shapes.most_steps
 
     @property
+    def most_joins(self) -> int:
+        """As many as the steps that it takes then, which last longer."""
+        return self.most_steps
+
+    @property
     def rows_cost(self) -> bool:
         """A GPU takes nearly as long for few slots as for all."""
         return False

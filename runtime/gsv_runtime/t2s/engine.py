@@ -76,6 +76,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def most_joins(self) -> int:
+        """Prompts that are written between two launches, at most."""
+        ...
+
+    @property
     def rows_cost(self) -> bool:
         """Whether a launch of few slots takes clearly less time than one of all."""
         ...
@@ -85,7 +90,7 @@ class Engine(Protocol):
         ...
 
     def launch(self, states: Sequence[SlotState], noise: Array, meanwhile: Callable[[], None]) -> DrawnSteps:
-        """Take steps with their draws.
+        """Take steps with their draws: those that noise is given for, or the first of them.
 
         Args:
             states: of slots 0 to S - 1, one of `spans`. A paused one says how many rows it has: what is written after
@@ -109,6 +114,7 @@ class LogitsEngine(ABC):
     """Engines whose step leaves its logits to the host, which draws: one step a launch."""
 
     most_steps = 1
+    most_joins = 1
     rows_cost = True
     capacity: Capacity
 

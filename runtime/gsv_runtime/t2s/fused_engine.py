@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from gsv_runtime.model_files import T2S_TENSORS_FILE
 from gsv_runtime.t2s import fused_library
-from gsv_runtime.t2s.engine import LogitsEngine, StepRow, warming_prompt
+from gsv_runtime.t2s.engine import DrawnSteps, LogitsEngine, SlotState, StepRow, warming_prompt
+from gsv_runtime.t2s.fused_launch import MOST_STEPS, FusedLaunch, can_draw
 from gsv_runtime.t2s.fused_library import BLOCK, GROUP, Layer, Network, Norm
 from gsv_runtime.t2s.packed_weights import PackedLinear, StoredTensors, pack
 from gsv_runtime.t2s.paged_memory import PagedMemory
@@ -55,6 +56,8 @@ def _heads(facts: Mapping[str, int]) -> tuple[int, int]:
 
 class FusedEngine(LogitsEngine):
     """Both phases on the weights that lie beside the graph."""
+
+    most_steps = MOST_STEPS
 
     def __init__(self, folder: Path, slots: int, cache_rows: int, threads: int) -> None:
         """Read the weights and reserve the cache; its memory is taken as slots are written.
@@ -127,6 +130,17 @@ class FusedEngine(LogitsEngine):
         tokens, positions = [row.token for row in rows], [row.token_position for row in rows]
         return self._run(call, self._embedding.tokens(tokens, positions))
 
+    def launch(self, states: Sequence[SlotState], noise: Array, meanwhile: Callable[[], None]) -> DrawnSteps:
+        """Take steps, and draw, as many as take no longer than one of a large network; see `Engine.launch`."""
+        if not can_draw(states):
+            return super().launch(states, noise, meanwhile)
+        launch = FusedLaunch(states, noise)
+        of_c = launch.as_c(*self._embedding.of_tokens, self._head.outputs)
+        steps = self._library.gsv_fused_launch(self._engine, ctypes.byref(of_c))
+        if steps < 0:
+            raise MemoryError(f"no memory for {len(states)} rows of t2s")
+        return launch.drawn(steps)
+
     def move(self, source: int, target: int, num_rows: int) -> None:
         """Copy the first rows of a slot to another."""
         blocks = -(-num_rows // self._panel)
@@ -166,14 +180,20 @@ class _Embedding:
 
     def __init__(self, tensors: StoredTensors) -> None:
         self._phones, self._tokens = (np.array(tensors[f"{each}_embedding.weight"]) for each in ("phone", "token"))
-        self._phone_scale, self._token_scale = (tensors[f"{each}_position_scale"].item() for each in ("phone", "token"))
+        self._phone_scale, token_scale = (tensors[f"{each}_position_scale"].item() for each in ("phone", "token"))
         self._positions = np.array(tensors["position_table"])
+        self._token_positions = np.float32(token_scale) * self._positions
         self._projection = np.array(tensors["bert_projection.weight"]).T
         self._bias = np.array(tensors["bert_projection.bias"])
 
     def tokens(self, tokens: Array | list[int], positions: Array | list[int]) -> Array:
         """`[M, hidden]` float32."""
-        return self._tokens[tokens] + np.float32(self._token_scale) * self._positions[positions]
+        return self._tokens[tokens] + self._token_positions[positions]
+
+    @property
+    def of_tokens(self) -> tuple[Array, Array]:
+        """What each token is, `[V, hidden]`, and what each position adds, `[P, hidden]`."""
+        return self._tokens, self._token_positions
 
     def prompt(self, prompt: Prompt) -> Array:
         """Phones, then prompt tokens, `[M, hidden]` float32."""

@@ -79,6 +79,22 @@ class Network(ctypes.Structure):
     ]
 
 
+class Launch(ctypes.Structure):
+    """Steps with their draws; see `_fused_launch.c`."""
+
+    _fields_ = [
+        *(
+            (name, ctypes.c_int32)
+            for name in ("steps", "span", "rows", "vocabulary", "width", "hidden", "least_tokens")
+        ),
+        ("longest_s", ctypes.c_float),
+        *((name, ctypes.c_void_p) for name in ("embedding", "positions", "noise", "slots", "limits", "top_k")),
+        *((name, ctypes.c_void_p) for name in ("tokens", "token_positions", "places", "generated")),
+        *((name, ctypes.c_void_p) for name in ("temperature", "penalty", "present")),
+        *((name, ctypes.c_void_p) for name in ("drawn", "active", "ended", "finite")),
+    ]
+
+
 def path(variant: Variant) -> Path | None:
     """Where a library lies; None if it was not compiled, for lack of a compiler or on another kind of machine."""
     folder = Path(__file__).parent
@@ -120,6 +136,8 @@ def load() -> tuple[ctypes.CDLL, int]:
     loaded.gsv_fused_open.argtypes = [ctypes.POINTER(Network), ctypes.c_int]
     loaded.gsv_fused_run.restype = ctypes.c_int
     loaded.gsv_fused_run.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int, *[ctypes.c_void_p] * 5]
+    loaded.gsv_fused_launch.restype = ctypes.c_int
+    loaded.gsv_fused_launch.argtypes = [ctypes.c_void_p, ctypes.POINTER(Launch)]
     loaded.gsv_fused_close.argtypes = [ctypes.c_void_p]
     return loaded, variant.panel
 
