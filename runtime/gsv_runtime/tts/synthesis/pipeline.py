@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gsv_runtime import contract
-from gsv_runtime.contract import BY_CHUNK, COMPUTED, OPENING_TOKENS, SAMPLE_RATE_HZ, TOKENS_PER_SECOND
+from gsv_runtime.contract import AS_AUDIO, BY_CHUNK, COMPUTED, OPENING_TOKENS, SAMPLE_RATE_HZ, TOKENS_PER_SECOND
 from gsv_runtime.errors import InvalidRequest
 from gsv_runtime.settings import CheckpointFacts
 from gsv_runtime.speech_request import SpeechRequest, sentence_seed
@@ -208,7 +208,8 @@ class Pipeline:
 
             def pull(number: int, sent: Array) -> Generator[Pulled, None, None]:
                 again = _again(opening, take_seed(task.seed, number), sent)
-                calls = calls_of(self.schedule_of(request), self._tokens_per_call, sent.size)
+                at_once = tokens_at_once(request.answer, self._tokens_per_call)
+                calls = calls_of(self.schedule_of(request), at_once, sent.size)
                 with closing(pull_tokens(again, calls, stages)) as pulled:
                     for tokens, finish_reason in pulled:
                         yield tokens, finish_reason, stages.take_times_ms()
@@ -302,6 +303,16 @@ def _opening(task: SentenceTask, bert_features: Array, request: SpeechRequest, v
 def _again(opening: dict[str, object], seed: int, sent: Array) -> dict[str, object]:
     """The same opening for another take, which goes on from the tokens that are sent already."""
     return {**opening, "seed": seed, "prompt_tokens": np.concatenate([opening["prompt_tokens"], sent])}
+
+
+def tokens_at_once(answer: str, tokens_per_call: int) -> int:
+    """Tokens of one call, at most: a second's for a device, which needs all of a chunk before it begins.
+
+    Args:
+        answer: what comes back, one of `contract.ANSWERS`.
+        tokens_per_call: of who is sent audio.
+    """
+    return tokens_per_call if answer == AS_AUDIO else max(tokens_per_call, TOKENS_PER_SECOND)
 
 
 def calls_of(schedule: ChunkSchedule, tokens_per_call: int, num_tokens: int) -> Iterator[int]:

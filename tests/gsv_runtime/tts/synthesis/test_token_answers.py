@@ -5,8 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from gsv_runtime.contract import AS_AUDIO, AS_LATENTS, AS_TOKENS
 from gsv_runtime.tts.synthesis.chunking import WHOLE_SENTENCE, ChunkSchedule
 from gsv_runtime.tts.synthesis.pieces import TokenPiece
+from gsv_runtime.tts.synthesis.pipeline import tokens_at_once
 from gsv_runtime.tts.synthesis.token_answers import join_tokens, token_outputs
 
 SCHEDULE = ChunkSchedule(first_tokens=4, max_tokens=8, lookahead_tokens=2, encoder_tokens=10, bucket=1)
@@ -93,3 +95,8 @@ def test_pauses_are_the_requests_or_the_sentences_own():
 def test_the_voice_is_sent_unless_the_device_has_it():
     assert outputs()["global_condition"].tolist() == [1.0] * 4
     assert outputs(known_voice="abc")["global_condition"].size == 0
+
+
+def test_for_a_device_a_call_brings_a_second_of_tokens_and_for_a_listener_few():
+    assert [tokens_at_once(answer, 5) for answer in (AS_AUDIO, AS_TOKENS, AS_LATENTS)] == [5, 25, 25]
+    assert tokens_at_once(AS_TOKENS, 40) == 40
