@@ -105,7 +105,7 @@ class FusedEngine(LogitsEngine):
             keys=self._keys.ctypes.data,
             values=self._values.ctypes.data,
         )
-        self._steps: dict[int, _Call] = {}  # by number of rows
+        self._steps: dict[int, _Rows] = {}  # by number of rows
         self._engine = self._library.gsv_fused_open(ctypes.byref(network), threads)
         if not self._engine:
             raise RuntimeError("no memory for the threads of t2s")
@@ -113,7 +113,7 @@ class FusedEngine(LogitsEngine):
 
     def prefill(self, slot: int, prompt: Prompt) -> Array:
         """Write a prompt to a slot; return `[V]` logits of the first token."""
-        phones, call = prompt.phones.size, _Call(prompt.rows, 1, self._head.outputs)
+        phones, call = prompt.phones.size, _Rows(prompt.rows, 1, self._head.outputs)
         call.slots[:] = slot
         call.places[:] = np.arange(prompt.rows)
         np.maximum(call.places + 1, phones, out=call.visible)  # text sees all text; a token that, and up to itself
@@ -123,7 +123,7 @@ class FusedEngine(LogitsEngine):
         """Append one token to each of slots 0 to n - 1; see `LogitsEngine.decode_step`."""
         call = self._steps.get(len(rows))
         if call is None:
-            call = self._steps[len(rows)] = _Call(len(rows), len(rows), self._head.outputs)
+            call = self._steps[len(rows)] = _Rows(len(rows), len(rows), self._head.outputs)
             call.slots[:] = np.arange(len(rows))
         call.places[:] = [row.rows for row in rows]
         np.add(call.places, 1, out=call.visible)
@@ -157,14 +157,14 @@ class FusedEngine(LogitsEngine):
         self.prefill(0, warming_prompt(self.capacity))
         self.decode_step([StepRow(rows=1)])
 
-    def _run(self, call: _Call, x: Array) -> Array:
+    def _run(self, call: _Rows, x: Array) -> Array:
         """Put rows `[M, hidden]` through all layers; logits of the last `n`, `[n, V]`."""
         if self._library.gsv_fused_run(self._engine, *call.counts, x.ctypes.data, *call.addresses):
             raise MemoryError(f"no memory for {len(x)} rows of t2s")
         return call.logits[:, : self.capacity.vocabulary]
 
 
-class _Call:
+class _Rows:
     """What the library is given of M rows, and room for the logits of the last of them."""
 
     def __init__(self, rows: int, scored: int, outputs: int) -> None:

@@ -14,7 +14,7 @@ BLOCK = 32  # inputs that share a scale
 
 
 @dataclass(frozen=True)
-class Variant:
+class FusedLibrary:
     """The same sources, compiled for one kind of CPU."""
 
     name: str  # of the library's file
@@ -22,8 +22,8 @@ class Variant:
     needed: frozenset[str]  # flags of the CPU
 
 
-AVX512 = Variant("_fused", 16, frozenset("avx512f avx512bw avx512dq avx512vl avx512_vnni f16c fma".split()))
-AVX2 = Variant("_fused_avx2", 8, frozenset("avx2 f16c fma".split()))
+AVX512 = FusedLibrary("_fused", 16, frozenset("avx512f avx512bw avx512dq avx512vl avx512_vnni f16c fma".split()))
+AVX2 = FusedLibrary("_fused_avx2", 8, frozenset("avx2 f16c fma".split()))
 _CPU_FACTS = Path("/proc/cpuinfo")
 FLOAT32, HALF, INT8, INT4 = range(4)
 
@@ -95,16 +95,16 @@ class Launch(ctypes.Structure):
     ]
 
 
-def path(variant: Variant) -> Path | None:
+def path(library: FusedLibrary) -> Path | None:
     """Where a library lies; None if it was not compiled, for lack of a compiler or on another kind of machine."""
     folder = Path(__file__).parent
-    names = (f"{variant.name}{suffix}" for suffix in EXTENSION_SUFFIXES)
+    names = (f"{library.name}{suffix}" for suffix in EXTENSION_SUFFIXES)
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 @functools.cache
-def usable() -> tuple[Variant, ...]:
-    """Variants that were compiled and that this CPU can run, the fastest first."""
+def usable() -> tuple[FusedLibrary, ...]:
+    """Libraries that were compiled and that this CPU can run, the fastest first."""
     if not _CPU_FACTS.is_file():
         return ()
     lines = _CPU_FACTS.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -123,15 +123,15 @@ def load() -> tuple[ctypes.CDLL, int]:
     Raises:
         RuntimeError: none can run here, or it was compiled from other sources than lie beside it.
     """
-    variant = next(iter(usable()), None)
-    library = None if variant is None else path(variant)
-    if variant is None or library is None:
+    fastest = next(iter(usable()), None)
+    file = None if fastest is None else path(fastest)
+    if fastest is None or file is None:
         raise RuntimeError(
             "t2s cannot run fused: that needs a CPU with AVX2, FMA and F16C, and a C compiler when gsv-runtime is "
             'installed; build without it: make build ARGS="--tune off"'
         )
-    loaded = ctypes.CDLL(str(library))
-    _require_these_sources(loaded, library)
+    loaded = ctypes.CDLL(str(file))
+    _require_these_sources(loaded, file)
     loaded.gsv_fused_open.restype = ctypes.c_void_p
     loaded.gsv_fused_open.argtypes = [ctypes.POINTER(Network), ctypes.c_int]
     loaded.gsv_fused_run.restype = ctypes.c_int
@@ -139,7 +139,7 @@ def load() -> tuple[ctypes.CDLL, int]:
     loaded.gsv_fused_launch.restype = ctypes.c_int
     loaded.gsv_fused_launch.argtypes = [ctypes.c_void_p, ctypes.POINTER(Launch)]
     loaded.gsv_fused_close.argtypes = [ctypes.c_void_p]
-    return loaded, variant.panel
+    return loaded, fastest.panel
 
 
 def _require_these_sources(loaded: ctypes.CDLL, library: Path) -> None:

@@ -30,12 +30,12 @@ def forget():
 def test_what_the_cpu_has_decides_which_library_is_loaded(monkeypatch, tmp_path, facts, usable):
     (tmp_path / "cpuinfo").write_text(facts)
     monkeypatch.setattr(fused_library, "_CPU_FACTS", tmp_path / "cpuinfo")
-    monkeypatch.setattr(fused_library, "path", lambda variant: Path(f"{variant.name}.so"))
+    monkeypatch.setattr(fused_library, "path", lambda library: Path(f"{library.name}.so"))
     assert fused_library.usable() == usable
 
 
 def test_without_a_compiler_it_does_not_run_and_says_what_it_needs(monkeypatch):
-    monkeypatch.setattr(fused_library, "path", lambda variant: None)
+    monkeypatch.setattr(fused_library, "path", lambda library: None)
     assert not fused_library.runs_here()
     with pytest.raises(RuntimeError, match="a C compiler"):
         fused_library.load()
@@ -43,12 +43,11 @@ def test_without_a_compiler_it_does_not_run_and_says_what_it_needs(monkeypatch):
 
 @pytest.mark.skipif(not fused_library.runs_here(), reason="needs AVX2, and the library compiled")
 def test_a_library_of_other_sources_is_refused_before_it_reads_what_is_not_its_own(monkeypatch, tmp_path):
-    variant = fused_library.usable()[0]
-    library = fused_library.path(variant)
+    library = fused_library.path(fused_library.usable()[0])
     for source in library.parent.glob("_fused*"):
         shutil.copy(source, tmp_path)
     copy = tmp_path / library.name
-    monkeypatch.setattr(fused_library, "path", lambda variant: copy)
+    monkeypatch.setattr(fused_library, "path", lambda library: copy)
     fused_library.load()
     (tmp_path / "_fused.h").write_text("/* as after `git pull` */\n")
     with pytest.raises(RuntimeError, match="run `make setup`"):
