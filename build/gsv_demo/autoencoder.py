@@ -16,7 +16,7 @@ from gsv_demo.corpus import Corpus
 from gsv_demo.discriminators import Adversary, Jury
 from gsv_demo.posterior import Posterior, sample
 from gsv_demo.recipe import Recipe
-from gsv_demo.run import Run
+from gsv_demo.run import Run, half_products
 from gsv_demo.segments import Segments
 from gsv_demo.spectra import linear_spectrogram
 from gsv_demo.waveform_losses import ENVELOPE_WEIGHT, decode_segment, envelope_distance, spectral_distance
@@ -62,7 +62,7 @@ def train_autoencoder(corpus: Corpus, recipe: Recipe, folder: Path, device: str)
 
     def lesson(batch: Batch, encoders: bool, judged: bool) -> tuple[Tensor, dict[str, Tensor]]:
         spectrum, reference = linear_spectrogram(batch["waveform"]), linear_spectrogram(batch["reference"])
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with half_products(device):
             with torch.set_grad_enabled(encoders):
                 condition = modules["reference_encoder"](reference).float()
                 mean, log_std = (part.float() for part in modules["posterior"](spectrum, mask, condition))

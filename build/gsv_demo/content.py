@@ -32,7 +32,7 @@ from gsv_demo.batches import Batch, ahead
 from gsv_demo.corpus import Corpus, Item, drawn_voices
 from gsv_demo.labels import BANDS, PHONES, UNLABELLED, Labels, first_token, frame_phones, num_tokens
 from gsv_demo.recipe import Recipe
-from gsv_demo.run import Run
+from gsv_demo.run import Run, half_products
 from gsv_demo.spectra import halved
 from gsv_runtime.contract import SAMPLES_PER_TOKEN, TOKENS_PER_SECOND
 
@@ -249,7 +249,7 @@ def train_content(corpus: Corpus, labels: Labels, recipe: Recipe, folder: Path, 
     quantized = run.progress >= _CODES_FROM
 
     def lesson(batch: Batch, quantized: bool) -> tuple[Tensor, dict[str, Tensor]]:
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with half_products(device):
             return content_loss(listener, voice_head, batch, quantized)
 
     def drawing(seed: int) -> Callable[[], Batch]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gsv_demo.run import optimizer_of
+from gsv_demo.run import half_products, optimizer_of
 from gsv_demo.spectra import magnitudes
 
 _PERIODS = (2, 3, 5, 7, 11)
@@ -143,12 +143,12 @@ class Adversary:
         Returns:
             What the vocoder pays, a scalar, and its parts by name.
         """
-        with torch.autocast(made.device.type, dtype=torch.bfloat16):
+        with half_products(made.device.type):
             judged = jury_loss(self.jury(real), self.jury(made.detach()))
         self._optimizer.zero_grad(set_to_none=True)
         judged.backward()
         self._optimizer.step()
-        with torch.autocast(made.device.type, dtype=torch.bfloat16):
+        with half_products(made.device.type):
             made_judged = self.jury(made)
             with torch.no_grad():
                 real_judged = self.jury(real)

@@ -25,7 +25,7 @@ from gsv_demo.batches import ahead
 from gsv_demo.corpus import Corpus, drawn_voices
 from gsv_demo.reading import Reading
 from gsv_demo.recipe import Recipe
-from gsv_demo.run import Run
+from gsv_demo.run import Run, half_products
 from gsv_demo.tokens import Codes
 from gsv_runtime.contract import TOKENS_PER_SECOND
 from gsv_runtime.text.symbols import phone_table
@@ -232,7 +232,7 @@ def train_language_model(
         return lambda: pack(sequences.batch(rows), eos)
 
     for batch in ahead(run.steps(), drawing, recipe.seed + run.step, device, recipe.drawers):
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with half_products(device):
             logits, guide = guided_forward(model, corrupted(batch, recipe.wrong_tokens), recipe.t2s_dropout)
         targets = batch["targets"].flatten()
         logits = penalised(logits.float(), batch["tokens"])

@@ -181,6 +181,15 @@ class Run:
         return self._writer
 
 
+def half_products(device: str, enabled: bool = True) -> torch.autocast:
+    """Let products inside run in bfloat16, where that is faster: on a GPU, and on a CPU that can.
+
+    A CPU that cannot, as one with AVX2 alone, imitates it eleven times slower than it computes in float32.
+    """
+    able = device != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=enabled and able)
+
+
 def optimizer_of(
     parameters: Sequence[nn.Parameter], learning_rate: float, weight_decay: float = 1e-2
 ) -> tuple[torch.optim.AdamW, Tensor]:

@@ -30,7 +30,7 @@ from gsv_demo.posterior import Posterior, sample
 from gsv_demo.prefix import drawn_prefix, prefix_distance
 from gsv_demo.reading import Reading
 from gsv_demo.recipe import Recipe
-from gsv_demo.run import Run, load_modules
+from gsv_demo.run import Run, half_products, load_modules
 from gsv_demo.segments import Segments, cut
 from gsv_demo.spectra import linear_spectrogram
 from gsv_demo.tokens import Codes
@@ -258,7 +258,7 @@ def train_prior(
     run = Run("prior", recipe.prior, {"acoustic": networks.acoustic}, folder)
 
     def lesson(batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with half_products(device):
             gap = hear(networks, Batch(**batch), learn_encoders=False).gap
         return gap / recipe.sovits.latent, {"divergence": gap}
 
@@ -301,7 +301,7 @@ def train_synthesis(
     heard: dict[str, Tensor] = {}
 
     def lesson(batch: dict[str, Tensor], judged: bool) -> tuple[Tensor, dict[str, Tensor]]:
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with half_products(device):
             made, real, gap, moved = speak_segments(networks, Batch(**batch), recipe.segment_frames)
         few = num_posterior(len(made))
         posterior_distance = spectral_distance(made[:few], real[:few])

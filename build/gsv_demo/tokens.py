@@ -15,6 +15,7 @@ from gsv_build.modules.hubert import Hubert
 from gsv_build.modules.quantizer import Quantizer
 from gsv_demo.arrays import Array
 from gsv_demo.corpus import Corpus
+from gsv_demo.run import half_products
 from gsv_demo.spectra import halved
 
 REFERENCE_ZEROS = 9600  # 16 kHz samples
@@ -90,7 +91,7 @@ def _tokenize_all(
     for at in tqdm(range(0, len(ordered), batch), desc="codes", mininterval=10):
         group = ordered[at : at + batch]
         audios = [np.pad(corpus.waveform(corpus.items[index]), (0, 2 * zeros)) for index in group]
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with half_products(device):
             codes = tokenize(hubert, quantizer, audios)
         for index, row in zip(group, codes, strict=True):
             found[index] = row

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gsv_build.modules.vocoder import LAST_SLOPE, SLOPE, ResidualBlock, Vocoder
+from gsv_demo.run import half_products
 from gsv_demo.spectra import log_mel, magnitudes, mel_filters
 
 RESOLUTIONS = ((512, 128, 40), (1024, 256, 80), (2048, 512, 120))  # window, hop, mel bands
@@ -73,7 +74,7 @@ def decode_segment(vocoder: Vocoder, latents: Tensor, global_condition: Tensor) 
         [B, 640 * F] float32.
     """
     device = latents.device.type
-    with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cpu"):
+    with half_products(device, enabled=device == "cpu"):
         features = vocoder.enter(latents) + vocoder.condition(global_condition).unsqueeze(-1)
         width = len(vocoder.blocks) // len(vocoder.rates)
         for stage, upsampler in enumerate(vocoder.upsamplers):

@@ -10,7 +10,7 @@ from torch import nn
 
 from gsv_demo.batches import ahead
 from gsv_demo.recipe import NATURAL, SMOKE, TIME_SHARES, Recipe, Stage
-from gsv_demo.run import Run
+from gsv_demo.run import Run, half_products
 from gsv_demo.train import planned
 
 
@@ -77,3 +77,14 @@ def test_the_rows_of_a_training_fit_into_its_seconds() -> None:
     assert row <= 1.0
     assert NATURAL.on("cuda").within(400.0).synthesis.seconds == pytest.approx(400 * TIME_SHARES["synthesis"])
     assert dataclasses.replace(SMOKE.within(10.0)).content.steps == SMOKE.content.steps
+
+
+@pytest.mark.parametrize(("able", "enabled", "computed_in"), [
+    (True, True, torch.bfloat16), (False, True, torch.float32), (True, False, torch.float32),
+])  # fmt: skip
+def test_products_are_in_half_precision_where_the_cpu_multiplies_so(
+    able: bool, enabled: bool, computed_in: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: able)
+    with half_products("cpu", enabled):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is computed_in
