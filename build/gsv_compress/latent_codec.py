@@ -109,7 +109,7 @@ def sensitivity(vocoder: nn.Module, sentences: Sequence[Sentence], batches: int 
     segments = lessons.Segments(sentences, _FRAMES, _CONTEXT, _SEED)
     total = np.zeros((sentences[0].latents.shape[0],) * 2)
     for _ in tqdm(range(batches), desc="what the vocoder hears", unit="batch", mininterval=5):
-        latents, conditions, _ = segments.batch(_BATCH)
+        latents, conditions, *_ = segments.batch(_BATCH)
         latents.requires_grad_()
         heard = _loudness_of(_spoken(vocoder, latents, conditions))
         signs = torch.randint(0, 2, heard.shape).float() * 2 - 1  # a random projection: its square is S in the mean

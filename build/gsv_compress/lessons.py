@@ -20,7 +20,7 @@ from gsv_compress.teacher import Sentence, Speaker, Teacher, mixed
 from gsv_demo import texts
 from gsv_runtime.contract import SAMPLES_PER_FRAME
 from gsv_runtime.errors import SynthesisError
-from gsv_runtime.tensors import Arrays
+from gsv_runtime.tensors import Array, Arrays
 
 LOG = logging.getLogger("gsv.compress")
 _SEED = 71_000
@@ -122,7 +122,8 @@ class Segments:
         Args:
             sentences: to draw from; the longer, the more often.
             frames: of a stretch.
-            context: frames on each side that are given but not compared; beyond a sentence they are cut off.
+            context: frames on each side that are given but not compared; at a sentence's edge there are fewer on that
+                side, and more on the other, so that edges are learnt as they are spoken.
             seed: of the draws.
         """
         self._sentences = [each for each in sentences if each.latents.shape[1] >= frames + 2 * context]
@@ -133,21 +134,29 @@ class Segments:
         self._frames, self._context = frames, context
         self._rng = np.random.default_rng(seed)
 
-    def batch(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    def batch(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Draw.
 
         Returns:
-            latents [B, latent, frames + 2 context], conditions [B, global_dim], and the waveform [B, 640 frames] of
-            the frames in the middle.
+            latents [B, latent, frames + 2 context], conditions [B, global_dim], the first frame of each that is
+            compared [B], and the waveform [B, 640 frames] from there.
         """
         chosen = self._rng.choice(len(self._sentences), size=count, p=self._shares)
         width = self._frames + 2 * self._context
-        latents, conditions, waveforms = [], [], []
+        drawn: list[tuple[Array, Array, np.int64, Array]] = []
         for index in chosen:
             sentence = self._sentences[index]
-            start = int(self._rng.integers(sentence.latents.shape[1] - width + 1))
-            first = (start + self._context) * SAMPLES_PER_FRAME
-            latents.append(sentence.latents[:, start : start + width])
-            conditions.append(sentence.condition)
-            waveforms.append(sentence.waveform[first : first + self._frames * SAMPLES_PER_FRAME])
-        return tuple(torch.from_numpy(np.stack(each)) for each in (latents, conditions, waveforms))  # type: ignore[return-value]
+            first = int(self._rng.integers(sentence.latents.shape[1] - self._frames + 1))
+            start = min(max(first - self._context, 0), sentence.latents.shape[1] - width)
+            heard = sentence.waveform[first * SAMPLES_PER_FRAME : (first + self._frames) * SAMPLES_PER_FRAME]
+            drawn.append(
+                (sentence.latents[:, start : start + width], sentence.condition, np.int64(first - start), heard)
+            )
+        stacked = [torch.from_numpy(np.stack(each)) for each in zip(*drawn, strict=True)]
+        return stacked[0], stacked[1], stacked[2], stacked[3]
+
+
+def compared(waveforms: Tensor, firsts: Tensor, frames: int) -> Tensor:
+    """Of [B, 640 W] that a student made of a batch, what is compared: [B, 640 frames]."""
+    samples = torch.arange(frames * SAMPLES_PER_FRAME, device=waveforms.device)
+    return waveforms.gather(1, firsts[:, None] * SAMPLES_PER_FRAME + samples)

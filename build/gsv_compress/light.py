@@ -13,6 +13,7 @@ from gsv_build.modules.light_vocoder import LightVocoder, receptive_frames, wave
 from gsv_build.sizes import LightVocoderSizes, SovitsSizes
 from gsv_compress.teacher import Sentence
 from gsv_compress.vocoder_lessons import VocoderRecipe, teach_vocoder
+from gsv_demo.run import half_products
 from gsv_runtime.contract import SAMPLES_PER_FRAME
 from gsv_runtime.graphs.vocoder_spectrum import INVERSE_FFT, SPECTRUM_BINS
 
@@ -44,14 +45,12 @@ def train_light(
     return student.eval()
 
 
-def speak(student: nn.Module, latents: Tensor, condition: Tensor, context: int, device: str) -> Tensor:
-    """What the student makes of the middle of each segment, [B, 640 F]."""
+def speak(student: nn.Module, latents: Tensor, condition: Tensor, device: str) -> Tensor:
+    """What the student makes of each segment, [B, 640 F]."""
     lengths = torch.full((len(latents), 1), latents.shape[2], device=latents.device)
-    with torch.autocast(device, dtype=torch.bfloat16):
+    with half_products(device):
         magnitude, phase = student(latents, lengths, condition)
-    waveform = waveform_of(magnitude.float(), phase.float())
-    edge = context * SAMPLES_PER_FRAME
-    return waveform[:, edge : waveform.shape[1] - edge]
+    return waveform_of(magnitude.float(), phase.float())
 
 
 @torch.no_grad()

@@ -13,24 +13,23 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gsv_compress.lessons import HELD_OUT, Segments
+from gsv_compress.lessons import HELD_OUT, Segments, compared
 from gsv_compress.teacher import Sentence
 from gsv_demo.batches import Batch, ahead
 from gsv_demo.discriminators import Adversary, Jury
 from gsv_demo.recipe import Stage
 from gsv_demo.run import Run
-from gsv_demo.waveform_losses import spectral_distance
+from gsv_demo.waveform_losses import envelope_distance, spectral_distance
 from gsv_runtime.contract import SAMPLE_RATE_HZ
 
 _FRAMES = 48  # compared, of each segment
 _ADVERSARY_WEIGHT, _FEATURE_WEIGHT = 0.05, 0.1
-_PHASE_WEIGHT = 0.3
+_PHASE_WEIGHT, _ENVELOPE_WEIGHT = 0.3, 1.0
 _PHASE_WINDOWS = ((512, 128), (2048, 512))
 _SOUND_EVERY = 500
 _LEAST_MAGNITUDE = 1e-3
-# Takes the student, latents [B, latent, F], conditions [B, global_dim], frames of context and the device; gives what
-# is made of the frames between the contexts, [B, 640 F].
-Speak = Callable[[nn.Module, Tensor, Tensor, int, str], Tensor]
+# Takes the student, latents [B, latent, F], conditions [B, global_dim] and the device; gives [B, 640 F].
+Speak = Callable[[nn.Module, Tensor, Tensor, str], Tensor]
 
 
 @dataclass(frozen=True)
@@ -68,16 +67,17 @@ def teach_vocoder(
         segments = Segments(sentences[:-HELD_OUT] or sentences, _FRAMES, context, seed=seed)
 
         def draw() -> Batch:
-            latents, condition, real = segments.batch(recipe.stage.batch)
-            return {"latents": latents, "condition": condition, "real": real}
+            latents, condition, first, real = segments.batch(recipe.stage.batch)
+            return {"latents": latents, "condition": condition, "first": first, "real": real}
 
         return draw
 
     def lesson(batch: Batch, judged: bool) -> tuple[Tensor, dict[str, Tensor]]:
-        made, real = speak(student, batch["latents"], batch["condition"], context, device), batch["real"]
-        spectral, phase = spectral_distance(made, real), phase_distance(made, real)
-        loss = spectral + _PHASE_WEIGHT * phase
-        scalars = {"spectral": spectral, "phase": phase}
+        whole, real = speak(student, batch["latents"], batch["condition"], device), batch["real"]
+        made = compared(whole, batch["first"], _FRAMES)
+        spectral, phase, envelope = (far(made, real) for far in (spectral_distance, phase_distance, envelope_distance))
+        loss = spectral + _PHASE_WEIGHT * phase + _ENVELOPE_WEIGHT * envelope
+        scalars = {"spectral": spectral, "phase": phase, "envelope": envelope}
         if judged:
             fooled, parts = adversary.judge(made, real)
             loss, scalars = loss + fooled, scalars | parts

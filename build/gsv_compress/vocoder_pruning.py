@@ -24,7 +24,7 @@ from gsv_compress.lessons import Segments
 from gsv_compress.t2s_pruning import check_share
 from gsv_compress.teacher import Sentence
 from gsv_compress.vocoder_lessons import VocoderRecipe, teach_vocoder
-from gsv_runtime.contract import SAMPLES_PER_FRAME
+from gsv_demo.run import half_products
 
 _FRAMES, _SEGMENTS, _BATCHES = 48, 4, 6  # that importance is measured on
 
@@ -123,7 +123,7 @@ def channel_importance(vocoder: Vocoder, groups: Sequence[Channels], sentences: 
             hooks.callback(module.register_forward_hook(hear).remove)
         segments = Segments(sentences, _FRAMES, context=0, seed=0)
         for _ in range(_BATCHES):
-            latents, condition, _ = segments.batch(_SEGMENTS)
+            latents, condition, *_ = segments.batch(_SEGMENTS)
             vocoder(latents, torch.full((len(latents), 1), _FRAMES), condition)
     return [
         torch.stack([loudness[reader] * _reading(reader) for reader in group.readers]).sum(dim=0) for group in groups
@@ -144,13 +144,12 @@ def heal(
     return student.cpu().eval()
 
 
-def speak(student: nn.Module, latents: Tensor, condition: Tensor, context: int, device: str) -> Tensor:
-    """What a vocoder that gives a waveform makes of the middle of each segment, [B, 640 F]."""
+def speak(student: nn.Module, latents: Tensor, condition: Tensor, device: str) -> Tensor:
+    """What a vocoder that gives a waveform makes of each segment, [B, 640 F]."""
     lengths = torch.full((len(latents), 1), latents.shape[2], device=latents.device)
-    with torch.autocast(device, dtype=torch.bfloat16):
+    with half_products(device):
         waveform: Tensor = student(latents, lengths, condition)
-    edge = context * SAMPLES_PER_FRAME
-    return waveform.float()[:, edge : waveform.shape[1] - edge]
+    return waveform.float()
 
 
 def _pairs(block: nn.Module) -> list[tuple[nn.Module, nn.Module]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from gsv_compress import lessons
 from gsv_compress.teacher import Sentence
+from gsv_runtime.contract import SAMPLES_PER_FRAME
 from gsv_runtime.errors import InternalError
 from gsv_runtime.voices.store import Voice
 
@@ -59,16 +61,32 @@ def test_some_texts_are_said_with_a_timbre_between_two(say: Say, tmp_path: Path)
     assert any(0.0 < timbre < 1.0 for timbre in timbres[::4])
 
 
-def test_a_segment_is_heard_where_its_middle_is(sentences: list[Sentence]) -> None:
-    marked = [
-        Sentence(**{**vars(each), "latents": np.tile(np.arange(80, dtype=np.float32), (12, 1)),
-                    "waveform": np.repeat(np.arange(80, dtype=np.float32), 640)})
+@pytest.fixture
+def marked(sentences: list[Sentence]) -> list[Sentence]:
+    """Sentences whose latents and samples tell the number of their frame."""
+    frames = np.arange(80, dtype=np.float32)
+    return [
+        replace(each, latents=np.tile(frames, (12, 1)), waveform=np.repeat(frames, SAMPLES_PER_FRAME))
         for each in sentences
-    ]  # fmt: skip
-    latents, conditions, waveforms = lessons.Segments(marked, frames=10, context=4, seed=0).batch(5)
-    assert latents.shape == (5, 12, 18)
-    assert conditions.shape == (5, 16)
-    np.testing.assert_array_equal(waveforms[:, ::640], latents[:, 0, 4:-4])
+    ]
+
+
+def test_what_is_compared_is_heard_where_it_was_drawn(marked: list[Sentence]) -> None:
+    latents, conditions, first, waveforms = lessons.Segments(marked, frames=10, context=4, seed=0).batch(40)
+    assert latents.shape == (40, 12, 18)
+    assert conditions.shape == (40, 16)
+    as_said = latents[:, 0].repeat_interleave(SAMPLES_PER_FRAME, dim=1)
+    np.testing.assert_array_equal(lessons.compared(as_said, first, 10), waveforms)
+
+
+def test_how_sentences_begin_and_end_is_drawn_as_it_is_spoken(marked: list[Sentence]) -> None:
+    latents, _, first, waveforms = lessons.Segments(marked, frames=10, context=4, seed=0).batch(400)
+    heard, given = waveforms[:, ::SAMPLES_PER_FRAME], latents[:, 0]
+    assert set(heard.flatten().tolist()) == set(range(80))
+    for frames, row, index in zip(heard, given, first, strict=True):
+        assert frames[0] - row[0] == index
+        assert index >= 4 or row[0] == 0  # fewer frames before, where the sentence begins
+        assert row[-1] - frames[-1] >= 4 or row[-1] == 79  # and behind, where it ends
 
 
 def test_a_folder_without_a_sentence_is_told(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from gsv_build.modules.light_vocoder import LightVocoder, receptive_frames
 from gsv_build.sizes import LightVocoderSizes, SovitsSizes
-from gsv_compress.lessons import Segments
+from gsv_compress.lessons import Segments, compared
 from gsv_compress.light import light_sizes, speak, start_from_mean_spectrum, train_light
 from gsv_compress.teacher import Sentence
 from gsv_compress.vocoder_lessons import VocoderRecipe
@@ -28,7 +28,7 @@ def test_an_untrained_student_has_the_mean_spectrum_of_what_it_is_to_say(
     sentences: list[Sentence], light_vocoder_sizes: LightVocoderSizes
 ) -> None:
     context = receptive_frames(light_vocoder_sizes)
-    latents, condition, real = Segments(sentences, 48, context, seed=0).batch(2)
+    latents, condition, first, real = Segments(sentences, 48, context, seed=0).batch(2)
 
     def untrained() -> LightVocoder:
         torch.manual_seed(0)
@@ -37,7 +37,7 @@ def test_an_untrained_student_has_the_mean_spectrum_of_what_it_is_to_say(
     student = untrained()
     start_from_mean_spectrum(student, sentences)
     distances = [
-        spectral_distance(speak(each, latents, condition, context, "cpu").detach(), real)
+        spectral_distance(compared(speak(each, latents, condition, "cpu").detach(), first, 48), real)
         for each in (untrained(), student)
     ]
     assert float(distances[1]) < 0.5 * float(distances[0])
