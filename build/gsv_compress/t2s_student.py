@@ -1,7 +1,8 @@
 """A T2S with fewer layers, taught by the user's own; a pruned one (`t2s_pruning`) is healed by the same teaching.
 
 Each student layer stands for a run of the teacher's and begins as the last of them, whose output it learns to give;
-then the logits are matched, too.
+then the distributions of tokens are matched, too, as the server draws from them: with the repetition penalty, which
+makes it matter how high logits are and not only how far apart.
 
 Source: pocket-tts (Kyutai 2026) went from 24 to 6 layers by matching activations, not tokens; Jiao et al. 2020,
 "TinyBERT", for the order: activations first, then logits.
@@ -23,12 +24,13 @@ from gsv_build.modules.t2s import T2S, TransformerLayer, visible_keys
 from gsv_compress.lessons import HELD_OUT
 from gsv_compress.teacher import Sentence
 from gsv_demo.batches import Batch, ahead
+from gsv_demo.language_model import penalised
 from gsv_demo.recipe import Stage
-from gsv_demo.run import Run
+from gsv_demo.run import Run, half_products
 from gsv_runtime.tensors import Array
 
 LOG = logging.getLogger("gsv.compress")
-_LOGITS_FROM = 0.4  # share of the training
+_LOGITS_FROM = 0.2  # share of the training
 _LOGITS_WEIGHT = 1.0
 
 
@@ -129,7 +131,7 @@ def distance(teacher: T2S, student: T2S, batch: Batch, chosen: Sequence[int]) ->
 
     Returns:
         Mean squared difference of activations as a share of the teacher's variance, and the divergence of the
-        distributions of tokens, in nats; scalars.
+        distributions that tokens are drawn from, in nats; scalars.
     """
     with torch.no_grad():
         theirs, real, their_logits = hidden_states(teacher, batch)
@@ -139,11 +141,10 @@ def distance(teacher: T2S, student: T2S, batch: Batch, chosen: Sequence[int]) ->
         for mine, source in zip(ours, chosen, strict=True)
     ]
     rows = spoken_rows(batch)
-    divergence = F.kl_div(
-        our_logits[rows].float().log_softmax(-1), their_logits[rows].float().log_softmax(-1), log_target=True,
-        reduction="batchmean",
-    )  # fmt: skip
-    return torch.stack(parts).mean(), divergence
+    mine, right = (
+        penalised(each.float(), batch["tokens"])[rows].log_softmax(-1) for each in (our_logits, their_logits)
+    )
+    return torch.stack(parts).mean(), F.kl_div(mine, right, log_target=True, reduction="batchmean")
 
 
 def teach(
@@ -169,7 +170,7 @@ def teach(
         return lambda: next(drawn)
 
     for batch in ahead(run.steps(), drawing, run.step, device):
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with half_products(device):
             activations, divergence = distance(teacher, student, batch, chosen)
         loss = activations
         if run.progress >= _LOGITS_FROM:

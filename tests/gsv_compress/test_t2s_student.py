@@ -55,6 +55,22 @@ def test_only_what_the_server_draws_is_compared(sentences: list[Sentence]) -> No
     assert not rows[:, :5].any()  # the prompt's
 
 
+def test_how_high_logits_are_counts_since_the_repetition_penalty_divides_them(
+    teacher: T2S, sentences: list[Sentence]
+) -> None:
+    student, chosen = shorter(teacher, 4)
+
+    class Raised(torch.nn.Linear):
+        def forward(self, rows: torch.Tensor) -> torch.Tensor:
+            return super().forward(rows) + 3.0
+
+    raised = Raised(student.sizes.hidden, student.sizes.vocabulary, bias=False)
+    raised.load_state_dict(student.head.state_dict())
+    student.head = raised
+    with torch.no_grad():
+        assert float(distance(teacher, student, pack(sentences[:3]), chosen)[1]) > 0.01
+
+
 @pytest.mark.slow
 def test_teaching_brings_a_shorter_one_nearer_and_goes_on_where_it_stopped(
     teacher: T2S, sentences: list[Sentence], tmp_path: Path
