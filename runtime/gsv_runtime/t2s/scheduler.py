@@ -103,11 +103,20 @@ class Sequence:
         """The answer to the open call if it is complete; then the call is closed."""
         if self.num_asked is None or not self._is_answerable:
             return None
-        tokens = self.tokens[self.num_delivered : self.num_delivered + self.num_asked]
+        num_asked, self.num_asked = self.num_asked, None
+        tokens = self.tokens[self.num_delivered : self.num_delivered + num_asked]
         self.num_delivered += len(tokens)
-        self.num_asked = None
-        exhausted = self.num_delivered == len(self.tokens)
-        return CallResult(self.sequence_id, tuple(tokens), self.finish_reason if exhausted else UNFINISHED)
+        return CallResult(self.sequence_id, tuple(tokens), self._reason_told(len(tokens) < num_asked))
+
+    def _reason_told(self, is_short: bool) -> str:
+        """Why it ended, for an answer that is shorter than asked or not.
+
+        EOS is drawn a step after the last token. An answer that has all that was asked for does not tell of it, even if
+        that step was taken already: else what callers see, and so what they do, would depend on how far it ran ahead.
+        """
+        if self.num_delivered < len(self.tokens) or (self.finish_reason == EOS and not is_short):
+            return UNFINISHED
+        return self.finish_reason
 
 
 class Scheduler:

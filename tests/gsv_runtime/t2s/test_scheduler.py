@@ -123,6 +123,35 @@ def test_the_last_tokens_come_with_the_reason_and_the_slot_is_free_before_they_a
     assert list(target.answers(now_s=0)) == [CallResult(1, (), "limit")]
 
 
+@pytest.mark.parametrize("steps_ahead", [0, 1, 3])
+def test_an_answer_in_full_says_nothing_of_an_end_that_was_drawn_after_it(steps_ahead):
+    """How far a launch ran ahead is chance; what callers see, and so whether a take is said again, is not."""
+    target = scheduler()
+    start(target, 1, num_tokens=4)
+    for _ in range(4):
+        target.plan_joins()
+        target.record(1, 7, ended=False)
+    answers = [] if steps_ahead else list(target.answers(now_s=0))
+    target.ask(1, 3, now_s=0) if answers else None
+    for _ in range(steps_ahead - 1):
+        target.record(1, 8, ended=False)
+    target.record(1, 0, ended=True)
+    answers += target.answers(now_s=0)
+    if steps_ahead:
+        target.ask(1, 3, now_s=0)
+        answers += target.answers(now_s=0)
+    assert answers == [CallResult(1, (7, 7, 7, 7), ""), CallResult(1, (8,) * max(steps_ahead - 1, 0), "eos")]
+
+
+def test_a_limit_is_told_with_the_token_that_reaches_it():
+    target = scheduler()
+    start(target, 1, num_tokens=4, max_tokens=4)
+    target.plan_joins()
+    for _ in range(4):
+        target.record(1, 7, ended=False)
+    assert list(target.answers(now_s=0)) == [CallResult(1, (7, 7, 7, 7), "limit")]
+
+
 def test_a_sequence_that_ends_at_once_answers_without_tokens():
     target = scheduler()
     start(target, 1)
