@@ -28,6 +28,8 @@ from tqdm import tqdm
 
 from gsv_build.bundle_sample import SAMPLE_SAMPLING, Sample, speak_sample
 from gsv_build.deployment import EDGE_MAX_WORDS, PRESETS
+from gsv_build.export import save_graph
+from gsv_build.graphs.equal_rows import for_equal_rows
 from gsv_build.pbtxt import parameters
 from gsv_runtime import contract
 from gsv_runtime.errors import SynthesisError
@@ -41,7 +43,7 @@ from gsv_runtime.inprocess.bundle_format import (
 )
 from gsv_runtime.inprocess.models import LoadedModels, read_settings
 from gsv_runtime.inprocess.stages import InProcessStages
-from gsv_runtime.model_files import DEFAULT_REPOSITORY, LATENT_CODEC_FILE, T2S_GRAPH_FILE, file_digest
+from gsv_runtime.model_files import DEFAULT_REPOSITORY, GRAPH_FILE, LATENT_CODEC_FILE, T2S_GRAPH_FILE, file_digest
 from gsv_runtime.settings import BUILD_FILE, CheckpointFacts, read_build
 from gsv_runtime.speech_request import ReferenceRequest
 from gsv_runtime.t2s.sampling import MIN_TOKENS
@@ -175,7 +177,21 @@ def _gather_files(
                 files[path.relative_to(repository).as_posix()] = path
     for path in licences:
         files[f"{LICENCES_FOLDER}/{path.name}"] = path
-    return without_foreign_codec(files, facts.weights_digest)
+    return without_foreign_codec(with_vocoder_for_equal_rows(files, folder), facts.weights_digest)
+
+
+def with_vocoder_for_equal_rows(files: dict[str, Path], folder: Path) -> dict[str, Path]:
+    """Put the vocoder in without its masks, written to `folder`, where its graph can be rewritten so."""
+    entries = f"{contract.VOCODER.name}/1/"
+    source = files.get(entries + GRAPH_FILE)
+    graph = None if source is None else for_equal_rows(onnx.load(source))
+    if graph is None:
+        logger.info("vocoder left as it is: its graph has no masks that could be left out")
+        return files
+    (folder / entries).mkdir(parents=True)
+    save_graph(graph, folder / entries / GRAPH_FILE)
+    others = {name: path for name, path in files.items() if not name.startswith(entries)}
+    return others | {entries + path.name: path for path in (folder / entries).iterdir()}
 
 
 def without_foreign_codec(files: dict[str, Path], weights_digest: str) -> dict[str, Path]:

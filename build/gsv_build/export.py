@@ -87,7 +87,7 @@ def export_graph(
         raise ExportFailed(f"{model.name}: {'; '.join(findings[:10])}; {len(findings)} findings; change the module")
     _to_precision(proto, precision, model)
     _strip_traces(proto)
-    _save(proto, path)
+    save_graph(proto, path)
     logger.info("graph exported model=%s nodes=%d bytes=%d", model.name, len(proto.graph.node), weight_bytes)
     return path
 
@@ -111,10 +111,10 @@ def round_graph(path: Path, kind: EightBits, reach: Mapping[str, float]) -> None
         raise ExportFailed(
             f"{path.parent.parent.name} has no convolution {', '.join(missing)}; run `make compress` again"
         )
-    _save(proto, path)
+    save_graph(proto, path)
 
 
-def _save(proto: onnx.ModelProto, path: Path) -> None:
+def save_graph(proto: onnx.ModelProto, path: Path) -> None:
     """Write a graph; weights that are in memory and many go to the file beside it."""
     if all(each.data_location != TensorProto.EXTERNAL for each in proto.graph.initializer):
         _data_path(path).unlink(missing_ok=True)  # what is there is of no use, and would be appended to

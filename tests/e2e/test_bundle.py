@@ -7,6 +7,7 @@ import sys
 import zipfile
 
 import jsonschema
+import onnx
 import pytest
 import soundfile
 
@@ -43,6 +44,12 @@ def test_the_archive_has_the_files_of_the_manifest_and_no_other_and_compresses_n
     named += [name for stage in manifest["stages"].values() for name in stage["files"]]
     assert set(named) <= manifest["files"].keys()
     assert manifest["licences"] == ["licences/LICENSE"]
+
+
+def test_its_vocoder_has_no_masks(bundle_file):
+    with zipfile.ZipFile(bundle_file) as archive:
+        graph = onnx.load_from_string(archive.read("vocoder/1/model.onnx")).graph
+    assert {"Less", "ConvTranspose"}.isdisjoint(node.op_type for node in graph.node)
 
 
 @pytest.fixture(scope="module")
