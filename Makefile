@@ -18,6 +18,8 @@ S2 ?=
 BASE ?=
 # MODEL=ann: the fine-tune's name; another than the first's is added beside it.
 MODEL ?=
+# VOCODER=light: the voice's `vocoder-light` instead of its own vocoder.
+VOCODER ?=
 WEIGHTS ?= $(if $(strip $(S1)$(S2)),var/weights,build/gsv_demo/weights)
 # Paths reach the shell as variables of their own, so that they may hold spaces, quotes, $ and any script.
 NAMED := $(if $(filter file,$(origin WEIGHTS)),$(WEIGHTS),$(value WEIGHTS))
@@ -26,8 +28,9 @@ export BUILD_S1 := $(value S1)
 export BUILD_S2 := $(value S2)
 export BUILD_BASE := $(value BASE)
 export BUILD_MODEL := $(value MODEL)
+export BUILD_VOCODER := $(value VOCODER)
 CHECKPOINTS = --weights "$$BUILD_WEIGHTS" $${BUILD_S1:+--t2s "$$BUILD_S1"} $${BUILD_S2:+--sovits "$$BUILD_S2"} $${BUILD_BASE:+--base "$$BUILD_BASE"}
-VOICE_FILES = $(CHECKPOINTS) $${BUILD_MODEL:+--model "$$BUILD_MODEL"}
+VOICE_FILES = $(CHECKPOINTS) $${BUILD_MODEL:+--model "$$BUILD_MODEL"} $${BUILD_VOCODER:+--vocoder "$$BUILD_VOCODER"}
 ARGS ?=
 # Where `make demo` takes its voice from, what is said there, and what to tell about the weights.
 REFERENCE ?= build/gsv_demo/weights/references/slt.flac

@@ -183,6 +183,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--t2s", type=Path, help="the voice's .ckpt (GPT, s1), under any name")
     parser.add_argument("--sovits", type=Path, help="the voice's .pth (SoVITS, s2), under any name")
     parser.add_argument("--base", type=Path, help="directory of HuBERT, BERT and the speaker encoder")
+    parser.add_argument("--vocoder", metavar="NAME", help="take the folder `vocoder-NAME` beside the s2")
     parser.add_argument("--model", help="name of this fine-tune; one that the repository has not is added to it")
     parser.add_argument("--pin", action="store_true", help="load an added model at the server's start, and keep it")
     parser.add_argument("--version", choices=[version.value for version in SUPPORTED], help="if there are several")
@@ -238,7 +239,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _build_or_add(arguments: argparse.Namespace, name: str | None) -> list[str]:
     version = ModelVersion(arguments.version) if arguments.version else None
-    chosen = Chosen(arguments.t2s, arguments.sovits, arguments.base)
+    chosen = Chosen(arguments.t2s, arguments.sovits, arguments.base, arguments.vocoder)
     adds = is_added(arguments.repository, name)
     preset = arguments.preset or (read_build(arguments.repository)["preset"] if adds else "cpu")
     deployment = with_frontend(PRESETS[preset], arguments.frontend)

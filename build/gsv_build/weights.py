@@ -77,11 +77,13 @@ class Chosen:
         t2s: the ``.ckpt`` of the voice.
         sovits: its ``.pth``.
         base: directory of HuBERT, BERT and the speaker encoder, which all voices share.
+        vocoder: the x of a folder `vocoder-x` beside the s2, which nobody takes unasked.
     """
 
     t2s: Path | None = None
     sovits: Path | None = None
     base: Path | None = None
+    vocoder: str | None = None
 
 
 def find_weights(directory: Path, version: ModelVersion | None = None, chosen: Chosen | None = None) -> WeightFiles:
@@ -106,7 +108,7 @@ def find_weights(directory: Path, version: ModelVersion | None = None, chosen: C
     bert: Path | None = base / BERT_DIRECTORY
     if not (base / BERT_DIRECTORY).is_dir():
         bert = None  # Chinese is then spoken with zero features
-    vocoder = sovits.parent / VOCODER_DIRECTORY  # made from this s2 (gsv_compress)
+    vocoder = _vocoder(sovits, chosen.vocoder)
     quantisation, decoder = t2s.parent / T2S_QUANTISATION_FILE, sovits.parent / DECODER_QUANTISATION_FILE
     student = directory / TEXT_STUDENT_DIRECTORY
     found = WeightFiles(
@@ -115,7 +117,7 @@ def find_weights(directory: Path, version: ModelVersion | None = None, chosen: C
         base / HUBERT_DIRECTORY,
         bert,
         speaker_encoder,
-        vocoder if vocoder.is_dir() else None,
+        vocoder,
         quantisation if quantisation.is_file() else None,
         decoder if decoder.is_file() else None,
         student if student.is_dir() else None,
@@ -128,6 +130,25 @@ def find_weights(directory: Path, version: ModelVersion | None = None, chosen: C
             "`python -m gsv_build random`"
         )
     return found
+
+
+def _vocoder(sovits: Path, name: str | None) -> Path | None:
+    """Folder of the vocoder that takes the place of the s2's own; it was made from this s2 (gsv_compress).
+
+    Raises:
+        UnreadableCheckpoint: the one that was named is not there.
+    """
+    folder = sovits.parent / (f"{VOCODER_DIRECTORY}-{name}" if name else VOCODER_DIRECTORY)
+    if folder.is_dir():
+        return folder
+    if name is None:
+        return None
+    prefix = f"{VOCODER_DIRECTORY}-"
+    there = sorted(path.name.removeprefix(prefix) for path in sovits.parent.glob(f"{prefix}*") if path.is_dir())
+    raise UnreadableCheckpoint(
+        f"{sovits.parent} has no {folder.name}; it has {', '.join(there) or 'no vocoder'} to choose; make one with "
+        "`make compress`, or leave the choice out for the s2's own"
+    )
 
 
 def _bases(directory: Path) -> tuple[Path, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gsv_build.modules.light_vocoder import LightVocoder, receptive_frames, waveform_of
+from gsv_build.modules.vocoder import Vocoder
 from gsv_build.sizes import LightVocoderSizes, SovitsSizes
 from gsv_compress.teacher import Sentence
 from gsv_compress.vocoder_lessons import VocoderRecipe, teach_vocoder
@@ -21,9 +23,19 @@ _LEAST_MAGNITUDE = 1e-3
 
 
 def light_sizes(sovits: SovitsSizes) -> LightVocoderSizes:
-    """Sizes in proportion to the latents: officially 512 channels, and 1536 inside a block."""
+    """Sizes in proportion to the latents: officially 512 channels, and 1536 inside a block.
+
+    Half as many inside a block, where the vocoder whose place it takes has not half of its weights.
+    """
     channels = 64 * round(512 * sovits.latent / 192 / 64)
-    return LightVocoderSizes(sovits.latent, sovits.global_dim, channels, 3 * channels)
+    whole = LightVocoderSizes(sovits.latent, sovits.global_dim, channels, 3 * channels)
+    with torch.device("meta"):
+        is_large = _weights(LightVocoder(whole)) > 2 * _weights(Vocoder(sovits))
+    return replace(whole, expanded=3 * channels // 2) if is_large else whole
+
+
+def _weights(module: nn.Module) -> int:
+    return sum(each.numel() for each in module.parameters())
 
 
 def train_light(

@@ -133,6 +133,16 @@ def test_of_several_epochs_one_has_to_be_named_and_all_are_listed(tmp_path):
     assert find_weights(tmp_path, chosen=chosen).t2s.name == "ann-e10.ckpt"
 
 
+def test_a_vocoder_beside_the_s2_is_taken_but_one_with_a_name_only_when_it_is_named(tmp_path):
+    fill(tmp_path, "s1.ckpt", "s2.pth", "vocoder-light/config.json", *SHARED)
+    assert find_weights(tmp_path).vocoder is None
+    assert find_weights(tmp_path, chosen=Chosen(vocoder="light")).vocoder == tmp_path / "vocoder-light"
+    fill(tmp_path, "vocoder/config.json")
+    assert find_weights(tmp_path).vocoder == tmp_path / "vocoder"
+    with pytest.raises(UnreadableCheckpoint, match="has no vocoder-lihgt; it has light to choose"):
+        find_weights(tmp_path, chosen=Chosen(vocoder="lihgt"))
+
+
 def test_files_may_be_named_one_by_one_and_the_shared_ones_lie_elsewhere(tmp_path):
     fill(tmp_path, "a/x.ckpt", "b/y.pth", *(f"models/{name}" for name in (*SHARED, SPEAKER)))
     chosen = Chosen(tmp_path / "a/x.ckpt", tmp_path / "b/y.pth", tmp_path / "models")

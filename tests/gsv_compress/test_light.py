@@ -19,9 +19,14 @@ from gsv_demo.waveform_losses import spectral_distance
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # tensorboard's own
 
 
-def test_sizes_follow_the_latents() -> None:
+def test_a_light_vocoder_is_as_wide_as_the_latents_and_thinner_where_it_takes_the_place_of_a_small_one() -> None:
+    demo = SovitsSizes(
+        latent=96, global_dim=128, upsample_rates=(5, 4, 4, 8), upsample_kernels=(11, 8, 8, 16), upsample_channels=256,
+        resblock_kernels=(3,), resblock_dilations=((1, 3, 9),),
+    )  # fmt: skip
+    assert light_sizes(demo) == LightVocoderSizes(96, 128, 256, 384)
     assert light_sizes(SovitsSizes()) == LightVocoderSizes()
-    assert light_sizes(SovitsSizes(latent=96, global_dim=128)) == LightVocoderSizes(96, 128, 256, 768)
+    assert light_sizes(SovitsSizes(upsample_channels=768)) == LightVocoderSizes()
 
 
 def test_an_untrained_student_has_the_mean_spectrum_of_what_it_is_to_say(

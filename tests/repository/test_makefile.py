@@ -135,13 +135,30 @@ def test_without_an_environment_what_runs_says_how_to_make_one(tmp_path):
     assert f"no environment in {tmp_path}/none; run `make setup`" in result.stdout
 
 
-def planned_demo(tmp_path, *variables):
+@pytest.mark.parametrize(("variables", "passed"), [((), []), (("VOCODER=light",), ["--vocoder", "light"])])
+def test_the_vocoder_that_is_named_reaches_the_build_and_none_does_unasked(tmp_path, variables, passed):
+    for planned in (planned_demo(tmp_path / "demo", *variables), planned_build(tmp_path / "build", *variables)):
+        (command,) = (line for line in planned.splitlines() if "gsv_build build" in line)
+        asked = command[command.index("--weights") :]
+        environment = {"BUILD_VOCODER": passed[-1] if passed else "", "PATH": os.environ["PATH"]}
+        said = subprocess.run(
+            ["bash", "-c", f"printf '%s\\n' {asked}"], capture_output=True, text=True, check=True, env=environment
+        ).stdout.split()
+        assert said[said.index("--vocoder") :] == passed if passed else "--vocoder" not in said
+
+
+def planned_build(tmp_path, *variables):
+    """The commands of `make build`, likewise."""
+    return planned_demo(tmp_path, *variables, target="build")
+
+
+def planned_demo(tmp_path, *variables, target="demo"):
     """The commands of `make demo` in an environment that is up to date, without running them."""
     venv = tmp_path / "venv"
-    venv.mkdir()
+    venv.mkdir(parents=True)
     for mark in (".server", ".workbench"):
         (venv / mark).touch()
-    command = ["make", "-n", "-C", str(ROOT), f"VENV={venv}", *variables, "demo"]
+    command = ["make", "-n", "-C", str(ROOT), f"VENV={venv}", *variables, target]
     clean = {name: value for name, value in os.environ.items() if name != "PRESET"}
     return subprocess.run(command, capture_output=True, text=True, check=True, env=clean).stdout
 

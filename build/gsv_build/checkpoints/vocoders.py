@@ -58,7 +58,7 @@ class VocoderCheckpoint:
 
 
 def save_vocoder(folder: Path, name: str, module: nn.Module, sizes: Any) -> None:
-    """Write a vocoder.
+    """Write a vocoder, its matrices and kernels at 8 bits.
 
     Args:
         folder: made if need be.
@@ -66,7 +66,7 @@ def save_vocoder(folder: Path, name: str, module: nn.Module, sizes: Any) -> None
         module: the network.
         sizes: of the kind's dataclass.
     """
-    save_module(folder, module, {"vocoder": name, **asdict(sizes)})
+    save_module(folder, module, {"vocoder": name, **asdict(sizes)}, rounded=True)
 
 
 def load_vocoder(folder: Path, sovits: SovitsSizes) -> VocoderCheckpoint:

@@ -23,6 +23,30 @@ def test_a_network_comes_back_in_half_precision_ready_to_use(tmp_path):
     assert [path.name for path in (tmp_path / "new").glob("*.part")] == []
 
 
+def test_rounded_to_8_bits_a_row_keeps_its_own_scale_and_an_axis_alone_half_precision(tmp_path):
+    module = nn.Conv1d(3, 2, kernel_size=5)
+    with torch.no_grad():
+        module.weight[0] *= 1000
+        module.weight[1, :, 1:] = 0.0
+    save_module(tmp_path, module, {}, rounded=True)
+    read = load_module(tmp_path, lambda: nn.Conv1d(3, 2, kernel_size=5), "kernel")
+    step = module.weight.detach().flatten(1).abs().amax(dim=1) / 127
+    assert ((read.weight - module.weight).flatten(1).abs() <= 0.501 * step[:, None]).all()
+    assert read.weight.dtype is torch.float32
+    assert torch.equal(read.bias, module.bias.detach().half().float())
+
+
+def test_a_rounded_network_takes_half_of_half_precision_and_a_row_of_zeros_stays_one(tmp_path):
+    module = nn.Linear(256, 256)
+    with torch.no_grad():
+        module.weight[3] = 0.0
+    for rounded in (False, True):
+        save_module(tmp_path / str(rounded), module, {}, rounded)
+    whole, small = ((tmp_path / str(each) / TENSOR_FILE).stat().st_size for each in (False, True))
+    assert small < 0.53 * whole
+    assert not load_module(tmp_path / "True", lambda: nn.Linear(256, 256), "line").weight[3].any()
+
+
 def test_tensors_of_other_sizes_and_none_at_all_are_refused(tmp_path):
     save_module(tmp_path, nn.Linear(3, 2), {})
     with pytest.raises(CheckpointError, match="line"):

@@ -28,12 +28,17 @@ def written(tmp_path: Path, tiny_sovits: Any) -> tuple[Path, LightVocoder]:
     return tmp_path / "vocoder", module
 
 
-def test_a_vocoder_is_read_as_it_was_written_but_for_half_precision(written: Any, tiny_sovits: Any) -> None:
+def test_a_vocoder_is_read_as_it_was_written_but_for_rounding(written: Any, tiny_sovits: Any) -> None:
     folder, module = written
     found = load_vocoder(folder, tiny_sovits.sizes())
     assert found.sizes == module.sizes
     for name, tensor in module.state_dict().items():
-        torch.testing.assert_close(found.module.state_dict()[name], tensor, atol=1e-3, rtol=1e-3)
+        read = found.module.state_dict()[name]
+        if tensor.dim() == 1:
+            torch.testing.assert_close(read, tensor, atol=1e-3, rtol=1e-3)  # half precision
+        else:
+            step = tensor.flatten(1).abs().amax(dim=1) / 127
+            assert ((read - tensor).flatten(1).abs() <= 0.501 * step[:, None]).all()
 
 
 def test_a_vocoder_of_another_s2_is_refused_with_both_numbers(written: Any, tiny_sovits: Any) -> None:
