@@ -35,15 +35,15 @@ def why_not_here(folder: Path) -> str:
     Args:
         folder: of the graph and its weight file.
     """
-    if not fused_library.runs_here():
-        return "this CPU lacks AVX2, or the library was not compiled"
+    if reason := fused_library.why_none():
+        return reason
     if not (folder / T2S_TENSORS_FILE).is_file():
         return f"there is no {T2S_TENSORS_FILE}; an older build wrote the graph"
     tensors = StoredTensors(folder)
     hidden, feed_forward = tensors.facts["hidden"], tensors.facts["feed_forward"]
     heads, head_dim = _heads(tensors.facts)
     in_part = tensors.bits != 32 and heads * head_dim % BLOCK  # of a block of rounded weights
-    if hidden % GROUP or head_dim % fused_library.usable()[0].panel or feed_forward % BLOCK or in_part:
+    if hidden % GROUP or fused_library.fitting(head_dim) is None or feed_forward % BLOCK or in_part:
         return f"its sizes are odd: hidden {hidden}, {heads} heads of {head_dim}, feed-forward {feed_forward}"
     return ""
 
@@ -71,9 +71,15 @@ class FusedEngine(LogitsEngine):
         Raises:
             RuntimeError: the library cannot run here, or there is no memory; `why_not_here` says so before.
         """
-        self._library, self._panel = fused_library.load()
         tensors = StoredTensors(folder)
         facts = tensors.facts
+        heads, head_dim = _heads(facts)
+        library = fused_library.fitting(head_dim)
+        if library is None:
+            raise RuntimeError(
+                f't2s cannot run fused: {why_not_here(folder)}; build without it: make build ARGS="--tune off"'
+            )
+        self._library, self._panel = fused_library.load(library), library.panel
         self.capacity = Capacity(
             slots=slots,
             cache_rows=cache_rows,
@@ -86,7 +92,7 @@ class FusedEngine(LogitsEngine):
         self._embedding = _Embedding(tensors)
         self._layers = [_PackedLayer(tensors, f"layers.{index}", self._panel) for index in range(facts["layers"])]
         self._head = pack(tensors, "head", self._panel)
-        (heads, head_dim), blocks = _heads(facts), -(-cache_rows // self._panel)
+        blocks = -(-cache_rows // self._panel)
         dtype = np.float32 if tensors.bits == 32 else np.float16
         kept = PagedMemory((len(self._layers), slots, heads, blocks, head_dim, self._panel), dtype)
         read = PagedMemory((len(self._layers), slots, heads, blocks * self._panel, head_dim), dtype)

@@ -17,8 +17,9 @@ _LONGEST_S = 0.002
 
 
 def can_draw(states: Sequence[SlotState]) -> bool:
-    """Whether the library can draw for these slots: not with top_p, which is left to `sampling`."""
-    return all(state.sampling.top_p >= 1 for state in states if state.active)
+    """Whether the library can draw for these slots: one is active, and none has top_p, which is left to `sampling`."""
+    active = [state for state in states if state.active]
+    return bool(active) and all(state.sampling.top_p >= 1 for state in active)
 
 
 class FusedLaunch:

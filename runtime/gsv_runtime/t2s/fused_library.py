@@ -98,18 +98,22 @@ class Launch(ctypes.Structure):
 def path(library: FusedLibrary) -> Path | None:
     """Where a library lies; None if it was not compiled, for lack of a compiler or on another kind of machine."""
     folder = Path(__file__).parent
-    names = (f"{library.name}{suffix}" for suffix in EXTENSION_SUFFIXES)
+    names = (f"{library.name}{suffix}" for suffix in reversed(EXTENSION_SUFFIXES))
     return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def flags() -> frozenset[str]:
+    """What this CPU can do, in Linux's words; empty on another kind of machine."""
+    if not _CPU_FACTS.is_file():
+        return frozenset()
+    lines = _CPU_FACTS.read_text(encoding="utf-8", errors="replace").splitlines()
+    return frozenset(next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), []))
 
 
 @functools.cache
 def usable() -> tuple[FusedLibrary, ...]:
     """Libraries that were compiled and that this CPU can run, the fastest first."""
-    if not _CPU_FACTS.is_file():
-        return ()
-    lines = _CPU_FACTS.read_text(encoding="utf-8", errors="replace").splitlines()
-    flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), [])
-    return tuple(each for each in (AVX512, AVX2) if each.needed.issubset(flags) and path(each) is not None)
+    return tuple(each for each in (AVX512, AVX2) if each.needed <= flags() and path(each) is not None)
 
 
 def runs_here() -> bool:
@@ -117,19 +121,31 @@ def runs_here() -> bool:
     return bool(usable())
 
 
-def load() -> tuple[ctypes.CDLL, int]:
-    """Load the fastest of the usable; return it and the outputs of its panels.
+def why_none() -> str:
+    """Why no library can run here; empty if one can."""
+    if runs_here():
+        return ""
+    if not flags():
+        return "this is no x86-64 CPU with Linux"
+    if missing := sorted(AVX2.needed - flags()):
+        return f"this CPU lacks {', '.join(missing)}"
+    return "the library was not compiled: gsv-runtime was installed without a C compiler, or from its pure wheel"
+
+
+def fitting(head_dim: int) -> FusedLibrary | None:
+    """The fastest of the usable whose panels heads of so many channels fill; None if there is none."""
+    return next((each for each in usable() if head_dim % each.panel == 0), None)
+
+
+def load(library: FusedLibrary) -> ctypes.CDLL:
+    """Load one of the usable.
 
     Raises:
-        RuntimeError: none can run here, or it was compiled from other sources than lie beside it.
+        RuntimeError: it was not compiled, or from other sources than lie beside it.
     """
-    fastest = next(iter(usable()), None)
-    file = None if fastest is None else path(fastest)
-    if fastest is None or file is None:
-        raise RuntimeError(
-            "t2s cannot run fused: that needs a CPU with AVX2, FMA and F16C, and a C compiler when gsv-runtime is "
-            'installed; build without it: make build ARGS="--tune off"'
-        )
+    file = path(library)
+    if file is None:
+        raise RuntimeError(f"{library.name} was not compiled; install a C compiler and run `make setup` again")
     loaded = ctypes.CDLL(str(file))
     _require_these_sources(loaded, file)
     loaded.gsv_fused_open.restype = ctypes.c_void_p
@@ -139,7 +155,7 @@ def load() -> tuple[ctypes.CDLL, int]:
     loaded.gsv_fused_launch.restype = ctypes.c_int
     loaded.gsv_fused_launch.argtypes = [ctypes.c_void_p, ctypes.POINTER(Launch)]
     loaded.gsv_fused_close.argtypes = [ctypes.c_void_p]
-    return loaded, fastest.panel
+    return loaded
 
 
 def _require_these_sources(loaded: ctypes.CDLL, library: Path) -> None:

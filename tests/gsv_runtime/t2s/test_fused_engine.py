@@ -12,7 +12,7 @@ from gsv_build.graphs.t2s_graphs import write_t2s_graphs
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
 from gsv_runtime.model_files import T2S_GRAPH_FILE, T2S_TENSORS_FILE
-from gsv_runtime.t2s import fused_engine, fused_library
+from gsv_runtime.t2s import fused_library
 from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.engine import StepRow
 from gsv_runtime.t2s.fused_engine import FusedEngine, why_not_here
@@ -160,5 +160,7 @@ def test_what_keeps_it_from_running_is_told(tmp_path, monkeypatch):
     assert why_not_here(write(tmp_path / "exact", sizes=three)) == ""
     (folder / T2S_TENSORS_FILE).unlink()
     assert "older build" in why_not_here(folder)
-    monkeypatch.setattr(fused_engine.fused_library, "runs_here", lambda: False)
-    assert "AVX2" in why_not_here(odd)
+    monkeypatch.setattr(fused_library, "usable", tuple)
+    assert "not compiled" in why_not_here(odd)
+    with pytest.raises(RuntimeError, match="cannot run fused: the library was not compiled"):
+        fused(odd)

@@ -107,3 +107,11 @@ def test_logits_that_are_not_finite_end_their_slot_alone(tmp_path):
     drawn = engine.launch(states, noise, lambda: None)
     np.testing.assert_array_equal(drawn.finite[0], [True, True, False, True])
     assert not drawn.active[1:, 2].any()
+
+
+def test_a_launch_in_which_no_slot_is_active_draws_nothing(tmp_path):
+    states = [replace(state, active=False) for state in slot_states([40] * 4)]
+    noise = np.zeros((8, 4, SIZES.vocabulary), dtype=np.float32)
+    drawn = fused(write(tmp_path / "t2s")).launch(states, noise, lambda: None)
+    assert not drawn.active.any()
+    assert not drawn.ended.any()
