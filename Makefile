@@ -204,11 +204,20 @@ bundle: $(VENV)/.server ## build WEIGHTS and pack graphs, voices and tables into
 	$(BIN)/python -m gsv_build bundle --reference $(REFERENCE) --prompt-text "$(PROMPT)" --prompt-language en \
 	  --licence LICENSE $(foreach each,$(wildcard $(WEIGHTS)/LICENCE*),--licence $(each)) $(ARGS)
 
-wheels: $(VENV)/.server ## wheels for any machine: gsv-runtime, gsv-client, gsv-gateway, gsv-local in var/wheels
-	@rm -rf var/wheels; mkdir -p var/wheels/of
-	@for each in runtime client gateway local; do cp -r $$each var/wheels/of/; rm -rf var/wheels/of/$$each/*.egg-info var/wheels/of/$$each/build; done
-	GSV_PURE_WHEEL=1 $(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir var/wheels $(addprefix ./var/wheels/of/,runtime client gateway local)
-	@rm -rf var/wheels/of; ls var/wheels
+# Beside the pure one, gsv-runtime gets a wheel with what is compiled for x86-64: pip takes it where it fits. auditwheel
+# reads from the libraries which systems those are.
+WHEELS := var/wheels
+WHEEL := $(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps
+COMPILES := $(and $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),$(shell command -v cc))
+wheels: setup ## wheels for any machine, gsv-runtime also compiled for Linux on x86-64, in var/wheels
+	@rm -rf $(WHEELS); mkdir -p $(WHEELS)/of
+	@for each in runtime client gateway local; do cp -r $$each $(WHEELS)/of/; rm -rf $(WHEELS)/of/$$each/*.egg-info $(WHEELS)/of/$$each/build; done
+	@find $(WHEELS)/of -name '*.so' -delete
+	GSV_PURE_WHEEL=1 $(WHEEL) --wheel-dir $(WHEELS) $(addprefix $(abspath $(WHEELS))/of/,runtime client gateway local)
+	@rm -rf $(WHEELS)/of/runtime/build $(WHEELS)/of/runtime/*.egg-info
+	$(if $(COMPILES),$(WHEEL) --wheel-dir $(WHEELS)/of $(abspath $(WHEELS))/of/runtime)
+	$(if $(COMPILES),@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/auditwheel repair --wheel-dir $(WHEELS) $(WHEELS)/of/gsv_runtime-*.whl 2>&1 | grep written)
+	@rm -rf $(WHEELS)/of; ls $(WHEELS)
 
 up: environment ## start the local server on 127.0.0.1 and wait until it is ready
 	$(BIN)/python -m gsv_runtime.server up $(ARGS)

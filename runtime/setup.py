@@ -1,8 +1,9 @@
 """What pyproject.toml cannot say: two libraries are built on Linux only, and not for every wheel.
 
 One is loaded into tritonserver (decision 20), the other by the fused engine of T2S (decision 33), compiled once for
-AVX-512 and once for AVX2; neither knows of Python. Without a C compiler they are left out, and on another CPU than
-x86-64 the second is. GSV_PURE_WHEEL=1 leaves both out, for a wheel that small devices take (docs/edge.md).
+AVX-512 and once for AVX2. Neither knows of Python, so that one wheel serves every Python ("abi3"). Without a C
+compiler they are left out, and on another CPU than x86-64 the second is. GSV_PURE_WHEEL=1 leaves both out, for a wheel
+that every machine takes (docs/edge.md).
 """
 
 import glob
@@ -20,6 +21,7 @@ PRELOAD = Extension(
     depends=["gsv_runtime/server/_preload.h"],
     extra_compile_args=["-O2", "-fvisibility=hidden"],
     optional=True,
+    py_limited_api=True,
 )
 
 # A library that was compiled from other sources would read structures of another form: `fused_library` refuses it.
@@ -37,8 +39,12 @@ def fused(name: str, lanes: int) -> Extension:
         extra_compile_args=["-O3", "-fvisibility=hidden", "-pthread"],
         extra_link_args=["-pthread"],
         optional=True,
+        py_limited_api=True,
     )
 
 
 LIBRARIES = [PRELOAD, fused("_fused", 16), fused("_fused_avx2", 8)] if platform.machine() == "x86_64" else [PRELOAD]
-setup(ext_modules=LIBRARIES if sys.platform == "linux" and not os.environ.get("GSV_PURE_WHEEL") else [])
+if sys.platform == "linux" and not os.environ.get("GSV_PURE_WHEEL"):
+    setup(ext_modules=LIBRARIES, options={"bdist_wheel": {"py_limited_api": "cp311"}})
+else:
+    setup()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import json
+import os
+import platform
 import re
 import subprocess
 import sys
@@ -15,6 +17,14 @@ from typing import Any
 
 import pytest
 from packaging.specifiers import SpecifierSet
+
+from gsv_build.deployment import PRESETS
+from gsv_build.graphs.t2s_graphs import write_t2s_graphs
+from gsv_build.modules.t2s import T2S
+from gsv_build.pbtxt import parameters
+from gsv_build.sizes import T2SSizes
+from gsv_runtime import contract
+from gsv_runtime.t2s import fused_library
 
 from ..clean_environment import build_wheels, environment_with
 
@@ -181,3 +191,55 @@ def test_the_client_works_where_only_its_wheel_is_installed(python: Path, tmp_pa
     place, commands = run(python, code, tmp_path)
     assert str(ROOT) not in place
     assert {"say", "voices", "doctor", "phones", "pregenerate"} <= set(commands)
+
+
+COMPILES = sys.platform == "linux" and platform.machine() == "x86_64"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `make wheels` writes."""
+    pytest.importorskip("auditwheel", reason="run `make setup`")
+    folder: Path = tmp_path_factory.mktemp("made") / "wheels"
+    make = ["make", "--silent", "--old-file=setup", "wheels", f"WHEELS={folder}"]
+    offline = {**os.environ, "PIP_NO_BUILD_ISOLATION": "0"}  # in pip's words: no isolation
+    made = subprocess.run(make, cwd=ROOT, env=offline, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    return folder
+
+
+def taken(made: Path, place: Path, *of: str) -> str:
+    """The wheel of the runtime that pip takes; `of` names another machine."""
+    given = ["--quiet", "--no-deps", "--no-index", "--find-links", str(made), "--dest", str(place), *of]
+    subprocess.run([sys.executable, "-m", "pip", "download", *given, "gsv-runtime"], check=True)
+    (wheel,) = (path.name for path in place.glob("*.whl"))
+    return wheel
+
+
+@pytest.mark.skipif(not COMPILES, reason="compiled for Linux on x86-64")
+def test_pip_takes_the_compiled_runtime_where_it_fits_and_the_pure_one_elsewhere(made: Path, tmp_path: Path) -> None:
+    assert re.fullmatch(r"gsv_runtime-\S+-cp311-abi3-manylinux_2_\d+_x86_64\.whl", taken(made, tmp_path / "here"))
+    for machine in ("macosx_14_0_arm64", "win_amd64", "manylinux2014_aarch64", "manylinux2014_x86_64"):
+        other = taken(made, tmp_path / machine, "--only-binary=:all:", "--platform", machine)
+        assert other.endswith("-py3-none-any.whl")
+
+
+@pytest.mark.skipif(not COMPILES, reason="compiled for Linux on x86-64")
+@pytest.mark.skipif(not fused_library.AVX2.needed <= fused_library.flags(), reason="this CPU lacks AVX2")
+def test_where_the_compiled_wheel_is_installed_t2s_runs_fused(made: Path, tmp_path: Path) -> None:
+    graphs = tmp_path / "t2s"
+    graphs.mkdir()
+    sizes = T2SSizes(hidden=64, heads=4, layers=1, feed_forward=96, num_phones=20, vocabulary=65, bert_dim=12)
+    settings = PRESETS["edge"].model(contract.T2S)
+    write_t2s_graphs(T2S(sizes).eval(), graphs, settings.settings.cache_rows)
+    programs = environment_with([made / taken(made, tmp_path / "taken")], tmp_path / "device")
+    code = (
+        "import json, pathlib; from gsv_runtime.settings import T2SSettings, parse; "
+        "from gsv_runtime.t2s.opening import open_engine; "
+        f"engine = open_engine(pathlib.Path({str(graphs)!r}), parse(T2SSettings, {parameters(settings)!r})); "
+        "from gsv_runtime.t2s import fused_library; "
+        "print(json.dumps([type(engine).__name__, str(fused_library.path(fused_library.usable()[0]))]))"
+    )
+    engine, library = run(programs / "python", code, tmp_path)
+    assert engine == "FusedEngine"
+    assert Path(library).is_relative_to(programs.parent)

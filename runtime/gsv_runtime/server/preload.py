@@ -28,7 +28,7 @@ _UNREADABLE = re.compile(r"[\s:]")  # the loader takes them for the end of a nam
 
 def library(folder: Path = _FOLDER) -> Path | None:
     """Where it lies; None if no C compiler was there when gsv-runtime was installed."""
-    candidates = (folder / f"_preloaded{suffix}" for suffix in EXTENSION_SUFFIXES)
+    candidates = (folder / f"_preloaded{suffix}" for suffix in reversed(EXTENSION_SUFFIXES))
     return next(filter(Path.is_file, candidates), None)
 
 
