@@ -81,7 +81,7 @@ def _megabytes(folder: Path) -> float:
 def add_arguments(group: argparse._ArgumentGroup) -> None:
     """Arguments of this benchmark."""
     group.add_argument("--text-sizes", nargs="+", choices=("demo", "large"), default=["demo", "large"])
-    group.add_argument("--text-rounds", type=int, default=15)
+    group.add_argument("--text-student-rounds", type=int, default=15)
     group.add_argument("--text-threads", type=int, default=1)
 
 
@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         folders = prepare(name, sizes, vocabulary, texts, Path("var/bench/text-student"))
         known = {character: index for index, character in enumerate(vocabulary)}
         ids = [known["[CLS]"], *(known.get(each, known["[UNK]"]) for each in TEXT), known["[SEP]"]]
-        found[name] = beside(folders, np.array(ids), arguments.text_threads, arguments.text_rounds)
+        found[name] = beside(folders, np.array(ids), arguments.text_threads, arguments.text_student_rounds)
     lines = [
         f"{len(TEXT)} characters, {arguments.text_threads} thread(s), random weights.",
         "",
