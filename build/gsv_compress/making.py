@@ -52,8 +52,8 @@ from gsv_demo.recipe import Stage
 
 LOG = logging.getLogger("gsv.compress")
 OUR_REFERENCES = Path(__file__).resolve().parents[1] / "gsv_demo" / "weights" / "references"
-_STEPS = {"cpu": 12_000, "cuda": 200_000}
-_BATCH = {"cpu": 6, "cuda": 64}
+_STEPS = {"cpu": 6_000, "cuda": 200_000}
+_BATCH = {"cpu": 12, "cuda": 64}
 _ADVERSARY_FROM = {"cpu": 1.0, "cuda": 0.5}  # on a CPU a step with it takes as long as eight without
 _IMPORTANCE_BATCHES = 16
 
