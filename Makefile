@@ -216,7 +216,7 @@ wheels: setup ## wheels for any machine, gsv-runtime also compiled for Linux on 
 	GSV_PURE_WHEEL=1 $(WHEEL) --wheel-dir $(WHEELS) $(addprefix $(abspath $(WHEELS))/of/,runtime client gateway local)
 	@rm -rf $(WHEELS)/of/runtime/build $(WHEELS)/of/runtime/*.egg-info
 	$(if $(COMPILES),$(WHEEL) --wheel-dir $(WHEELS)/of $(abspath $(WHEELS))/of/runtime)
-	$(if $(COMPILES),@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/auditwheel repair --wheel-dir $(WHEELS) $(WHEELS)/of/gsv_runtime-*.whl 2>&1 | grep written)
+	$(if $(COMPILES),@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/auditwheel repair --wheel-dir $(WHEELS) $(WHEELS)/of/gsv_runtime-*.whl >$(WHEELS)/of/told 2>&1 || { cat $(WHEELS)/of/told; exit 1; })
 	@rm -rf $(WHEELS)/of; ls $(WHEELS)
 
 up: environment ## start the local server on 127.0.0.1 and wait until it is ready
