@@ -35,6 +35,7 @@ from gsv_local.bundle import Bundle, open_bundle
 from gsv_local.clients import ADDRESS
 from gsv_local.device import CODEC_FILE, DeviceDecoder
 from gsv_local.hybrid import HybridTransport
+from gsv_runtime.model_files import DEFAULT_REPOSITORY
 
 TEXT = "The young woman found a good book on the table, and the children laughed."
 _OPUS_HZ = 48_000
@@ -110,7 +111,7 @@ def _ways(bundle: Bundle, threads: int) -> dict[str, Callable[[Any], Any]]:
 def _by_turns(arguments: argparse.Namespace, bundle: Bundle, home: Path) -> dict[str, dict[str, float]]:
     """Of a second of speech: bytes, processor seconds of both sides, seconds to the first audio, and how near it is."""
     rounds, threads = arguments.edge_rounds, arguments.edge_threads
-    remote = ServerProcess(arguments.bundle, home, threads)
+    remote = ServerProcess(arguments.bundle, arguments.edge_repository, home, threads)
     alone, ways = _OneAfterTheOther(remote), _ways(bundle, threads)
     values: dict[str, list[tuple[float, ...]]] = {name: [] for name in ways}
     say: dict[str, Any] = {"text": TEXT, "voice": bundle.default_voice, "streaming": "chunk"}
@@ -216,6 +217,7 @@ def _fitted(samples: Samples, size: int) -> Samples:
 def add_arguments(group: argparse._ArgumentGroup) -> None:
     """Arguments of this benchmark."""
     group.add_argument("--bundle", type=Path, default=Path("var/bundle/voice.gsv"), help="of `make bundle`")
+    group.add_argument("--edge-repository", type=Path, default=DEFAULT_REPOSITORY, help="what the bundle was made of")
     group.add_argument("--edge-rounds", type=int, default=5)
     group.add_argument("--edge-threads", type=int, default=2)
     group.add_argument("--encodec", type=Path, help="folder of `python -m gsv_build encodec`, judged beside Opus")
