@@ -34,9 +34,12 @@ def open_decoder(name: str, bundle: str | os.PathLike[str] | None, latent_kbit_s
         latent_kbit_s: Ask for latents at this rate; None: it decides.
 
     Raises:
-        InvalidRequest: There is nothing of that name, or it cannot be opened.
+        InvalidRequest: There is nothing of that name, it cannot be opened, or the server is to decode with what only a
+            device needs.
     """
     if name == SERVER:
+        if bundle is not None or latent_kbit_s is not None:
+            raise InvalidRequest('bundle and latent_kbit_s are of a device; add decode="device", or leave them out')
         return None
     found = {point.name: point for point in entry_points(group=_GROUP)}
     if name in found:

@@ -24,7 +24,6 @@ from gsv_runtime.tts.synthesis.decoding import ChunkVocoder, Noise, SentenceDeco
 from gsv_runtime.tts.synthesis.latent_answers import LatentReader
 from gsv_runtime.tts.synthesis.latent_codec import LatentCodec
 
-_LARGEST_VOICES = 16  # conditions that are kept
 CODEC_FILE = f"{contract.TTS.name}/1/{LATENT_CODEC_FILE}"  # in a bundle
 
 
@@ -84,12 +83,12 @@ class LatentSentence:
 
 
 class DeviceDecoder:
-    """Graphs of a bundle, and the voices that servers have sent.
+    """Graphs of a bundle, and the voice that spoke last.
 
     Attributes:
         answer: What servers are asked for: tokens or latents.
         latent_kbit_s: Of latents; 0: they come as they are.
-        last_voice: Content of the voice that spoke last.
+        voice: Content and condition, [1, G] float32, of the voice that spoke last; None: none has.
         decoding_s: Seconds spent so far.
     """
 
@@ -114,29 +113,22 @@ class DeviceDecoder:
         needed = (contract.VOCODER,) if self.answer == AS_LATENTS else (contract.ACOUSTIC, contract.VOCODER)
         self._models = DecodingModels(bundle.folder, read_settings(bundle.parameters, threads), needed)
         self._codec = _codec_of(bundle) if self.latent_kbit_s else None
-        self._voices: dict[str, Array] = {}
-        self.last_voice = ""
+        self.voice: tuple[str, Array] | None = None
         self.decoding_s = 0.0
 
-    def keep_voice(self, content: str, condition: Array) -> None:
-        """Keep a voice's condition, [G] float32, under its content."""
-        self._voices[content] = condition[np.newaxis]
-        while len(self._voices) > _LARGEST_VOICES:
-            del self._voices[next(iter(self._voices))]
-
-    def sentence(self, response: Response, decoding: Mapping[str, Any]) -> Sentence:
+    def sentence(self, response: Response, decoding: Mapping[str, Any], condition: Array) -> Sentence:
         """Begin a sentence.
 
         Args:
             response: The server's first answer of it.
             decoding: As the server's output of that name.
+            condition: Of the voice, [1, G] float32.
 
         Raises:
             InternalError: The server was built from other weights than the bundle, or has another codec.
         """
         self._check(decoding)
-        self.last_voice = str(decoding["voice"])
-        condition, schedule = self._voices[self.last_voice], ChunkSchedule(*decoding["schedule"])
+        schedule = ChunkSchedule(*decoding["schedule"])
         stages = InProcessStages(self._models)
         if self.answer == AS_LATENTS:
             reader = LatentReader(self.facts.vocoder_receptive_field_frames)

@@ -21,7 +21,7 @@ from gsv_client.transport import Arrival, AsyncTransport, Transport
 from gsv_local.bundle import Bundle, BundleUnreadable, chosen_bundle, open_bundle
 from gsv_local.device import DeviceDecoder, Sentence, decoding_of, text_of
 from gsv_local.fetching import fetched_bundle, is_address
-from gsv_runtime.contract import AS_LATENTS, SAMPLE_RATE_HZ
+from gsv_runtime.contract import AS_LATENTS, LATENT_KBIT_S, SAMPLE_RATE_HZ
 from gsv_runtime.errors import SynthesisError
 from gsv_runtime.tensors import Array
 from gsv_runtime.tts.synthesis.loudness import amplified
@@ -51,6 +51,7 @@ class _Speech:
 
     def __init__(self, decoder: DeviceDecoder) -> None:
         self._decoder = decoder
+        self._voice = decoder.voice  # of this request, whoever else speaks meanwhile
         self._words = _Words()
         self._sentence: Sentence | None = None
         self._pause_s, self._gain, self._number = 0.0, 1.0, 0
@@ -61,8 +62,8 @@ class _Speech:
         asked = {**inputs, "answer": np.array([decoder.answer.encode()], dtype=np.object_)}
         if decoder.answer == AS_LATENTS:
             asked["latent_kbit_s"] = np.array([decoder.latent_kbit_s], dtype=np.float32)
-        if decoder.last_voice:
-            asked["known_voice"] = np.array([decoder.last_voice.encode()], dtype=np.object_)
+        if self._voice is not None:
+            asked["known_voice"] = np.array([self._voice[0].encode()], dtype=np.object_)
         return asked
 
     def audio(self, response: Response) -> Iterator[Arrival]:
@@ -78,10 +79,7 @@ class _Speech:
 
     def _audio(self, response: Response) -> Iterator[Arrival]:
         if (facts := decoding_of(response)) is not None:
-            condition = np.asarray(response["global_condition"], dtype=np.float32).reshape(-1)
-            if condition.size:
-                self._decoder.keep_voice(str(facts["voice"]), condition)
-            self._sentence = self._decoder.sentence(response, facts)
+            self._sentence = self._decoder.sentence(response, facts, self._condition(str(facts["voice"]), response))
             self._pause_s, self._gain = float(facts["pause_s"]), float(facts["gain"])
         if self._sentence is None:
             raise client_errors.InternalError("the server sent a part of a sentence that it did not begin")
@@ -94,6 +92,16 @@ class _Speech:
             whole = np.concatenate([amplified(waveform, self._gain), pause])
             yield _answer(response, whole, self._number, ended, words)
             self._number += 1
+
+    def _condition(self, voice: str, response: Response) -> Array:
+        """[1, G] of the voice that speaks: sent with the first answer, or what the server was told is here."""
+        sent = np.asarray(response["global_condition"], dtype=np.float32).reshape(1, -1)
+        if sent.size:
+            self._voice = voice, sent
+        if self._voice is None or self._voice[0] != voice:
+            raise client_errors.InternalError("the server did not send the voice that speaks, and it is not here")
+        self._decoder.voice = self._voice
+        return self._voice[1]
 
 
 class HybridTransport:
@@ -228,12 +236,22 @@ def open_device(bundle: str | PathLike[str] | None, latent_kbit_s: float | None 
         latent_kbit_s: See `DeviceDecoder`.
 
     Raises:
-        InvalidRequest: The bundle cannot be read or fetched, or has no codec.
+        InvalidRequest: The bundle cannot be read or fetched, or has no codec; the rate is no number from 0 to 12.
     """
+    if latent_kbit_s is not None and not _is_rate(latent_kbit_s):
+        message = f"latent_kbit_s is {latent_kbit_s!r}; need a number, {LATENT_KBIT_S}"
+        raise client_errors.InvalidRequest(message)
     try:
         return Device(DeviceDecoder(_opened(bundle), latent_kbit_s=latent_kbit_s))
     except BundleUnreadable as failure:
         raise client_errors.InvalidRequest(str(failure)) from None
+    except OSError as failure:
+        raise client_errors.InvalidRequest(f"{bundle} cannot be read: {failure.strerror or failure}") from None
+
+
+def _is_rate(value: object) -> bool:
+    """Whether a device may ask for it; NaN is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and LATENT_KBIT_S.contains(value)
 
 
 def _opened(bundle: str | PathLike[str] | None) -> Bundle:

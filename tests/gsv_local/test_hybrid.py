@@ -60,14 +60,11 @@ class Decoder:
 @pytest.fixture
 def device():
     """Opens no graph."""
-    kept = {}
     return SimpleNamespace(
-        last_voice="",
+        voice=None,
         answer="tokens",
         latent_kbit_s=0.0,
-        kept=kept,
-        keep_voice=lambda content, condition: kept.update({content: condition}),
-        sentence=lambda response, facts: Decoder(),
+        sentence=lambda response, facts, condition: Decoder(),
         timed=lambda waveforms: waveforms,
     )
 
@@ -100,7 +97,8 @@ def test_tokens_become_audio_with_the_pause_after_their_sentence(device):
     assert [chunk.finish_reason for chunk in audio.chunks] == ["", "", "eos"]
     assert remote.asked[0]["answer"] == b"tokens"
     assert "known_voice" not in remote.asked[0]
-    assert device.kept["v"].tolist() == [1, 2]
+    assert device.voice[0] == "v"
+    assert device.voice[1].tolist() == [[1, 2]]
 
 
 def test_words_come_with_the_piece_of_audio_that_they_end_in(device):
@@ -134,17 +132,36 @@ def test_asyncio_gets_the_same(device):
 
 def test_latents_are_asked_for_at_their_rate(device):
     device.answer, device.latent_kbit_s = "latents", 6.0
-    remote = Remote([answer(0, 1, "eos", first=True, final=True)])
+    remote = Remote([answer(0, 1, "eos", first=True, final=True, condition=[1, 2])])
     list(HybridTransport(remote, device).stream("tts", {}))
     assert (remote.asked[0]["answer"], remote.asked[0]["latent_kbit_s"]) == (b"latents", 6.0)
 
 
 def test_a_voice_that_the_device_has_is_named(device):
-    device.last_voice = "v"
+    device.voice = "v", np.ones((1, 2), np.float32)
     remote = Remote([answer(0, 1, "eos", first=True, final=True)])
     list(HybridTransport(remote, device).stream("tts", {}))
     assert remote.asked[0]["known_voice"] == b"v"
-    assert device.kept == {}
+
+
+def test_a_request_keeps_its_voice_whoever_speaks_meanwhile(device):
+    conditions = []
+    device.sentence = lambda response, facts, condition: conditions.append(condition.tolist()) or Decoder()
+    device.voice = "v", np.full((1, 2), 7, np.float32)
+    remote = Remote([answer(0, 1, "eos", first=True), answer(1, 1, "eos", first=True, final=True)])
+    speech = HybridTransport(remote, device).stream("tts", {})
+    next(speech)
+    device.voice = "other", np.full((1, 2), 8, np.float32)
+    list(speech)
+    assert conditions == [[[7, 7]], [[7, 7]]]
+    assert device.voice[0] == "v"  # it spoke last
+
+
+def test_a_voice_that_was_neither_sent_nor_here_is_the_servers_fault(device):
+    device.voice = "other", np.ones((1, 2), np.float32)
+    remote = Remote([answer(0, 1, "eos", first=True, final=True)])
+    with pytest.raises(InternalError, match="did not send the voice that speaks"):
+        list(HybridTransport(remote, device).stream("tts", {}))
 
 
 def test_tokens_of_a_sentence_that_did_not_begin_are_the_servers_fault(device):
@@ -186,6 +203,7 @@ DECODING = {
     "noise_scale": 0.5,
     "speed": 1.0,
 }
+CONDITION = np.ones((1, 4), np.float32)
 
 
 def test_who_has_the_acoustic_model_asks_for_tokens_and_who_has_not_for_latents(opened):
@@ -210,9 +228,9 @@ def test_a_bundle_without_codec_says_how_to_get_one(opened):
 def test_a_server_of_other_weights_or_another_codec_is_refused(opened):
     light = opened(VOCODER, device_module.CODEC_FILE)
     with pytest.raises(InternalError, match="other weights than this device's bundle"):
-        light.sentence({}, {**DECODING, "weights": "other"})
+        light.sentence({}, {**DECODING, "weights": "other"}, CONDITION)
     with pytest.raises(InternalError, match="another codec of latents"):
-        light.sentence({}, {**DECODING, "codec": "other"})
+        light.sentence({}, {**DECODING, "codec": "other"}, CONDITION)
 
 
 @pytest.mark.parametrize("flat", [False, True])
@@ -220,9 +238,8 @@ def test_frames_are_read_whether_they_come_with_their_shape_or_flat(opened, flat
     latents = np.random.default_rng(0).standard_normal((6, 9)).astype(np.float32)
     for kbit_s in (0, 4):
         decoder = opened(VOCODER, device_module.CODEC_FILE, latent_kbit_s=kbit_s)
-        decoder.keep_voice("v", np.ones(4, np.float32))
         codec = decoder._codec
-        sentence = decoder.sentence({}, {**DECODING, "codec": codec.digest if codec else ""})
+        sentence = decoder.sentence({}, {**DECODING, "codec": codec.digest if codec else ""}, CONDITION)
         codes = codec.encode(latents, 10) if codec else np.zeros((9, 0), np.uint8)
         response = {"latents": latents.T, "latent_codes": codes}
         frames = sentence._frames({name: each.ravel().tolist() if flat else each for name, each in response.items()})
@@ -240,3 +257,17 @@ def test_a_bundle_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "no.gsv").write_bytes(b"no")
     with pytest.raises(InvalidRequest, match="is no bundle"):
         Client(decode="device", bundle=tmp_path / "no.gsv")
+    with pytest.raises(InvalidRequest, match=r"gone\.gsv cannot be read: No such file"):
+        Client(decode="device", bundle=tmp_path / "gone.gsv")
+
+
+@pytest.mark.parametrize("rate", ["8", True, -1, 100, float("nan")])
+def test_a_rate_that_is_none_is_refused_before_anything_is_opened(rate, tmp_path):
+    with pytest.raises(InvalidRequest, match=r"latent_kbit_s is .*; need a number, 0 to 12"):
+        Client(decode="device", bundle=tmp_path / "gone.gsv", latent_kbit_s=rate)
+
+
+@pytest.mark.parametrize("options", [{"bundle": "voice.gsv"}, {"latent_kbit_s": 8}])
+def test_what_only_a_device_needs_is_not_ignored(options):
+    with pytest.raises(InvalidRequest, match='add decode="device"'):
+        Client(**options)

@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 
 from gsv_local.word_limit import check_words, count_words
@@ -18,6 +20,15 @@ from gsv_runtime.errors import InvalidRequest
         ("안녕 하세요 여러분", 3),
         ('<speak>One <break time="1s"/> two</speak>', 2),
         ("Grüße aus Köln", 3),
+        (unicodedata.normalize("NFD", "Grüße aus Köln"), 3),
+        ("Rock'n'roll isn’t 1,000,000.50", 3),
+        ('<speak version="1.0">One <break time="1s"/> two</speak>', 2),
+        *((joint.join(["word"] * 60), 60) for joint in (",", ".", ":", "-", "/", "—", "_")),
+        ("word" * 60, 8),
+        ("'".join(["word"] * 60), 20),
+        (",".join(["7"] * 60), 15),
+        ("7" * 60, 15),
+        ("one <" + "word " * 60 + "> two", 62),
     ],
 )
 def test_words_are_runs_of_letters_or_characters_where_no_spaces_are_put(text, words):
