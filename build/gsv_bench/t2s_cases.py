@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from gsv_runtime.graphs.session import Device
 from gsv_runtime.speech_request import ReferenceRequest, Sampling
 from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
+from gsv_runtime.t2s.engine import LogitsEngine
+from gsv_runtime.t2s.fused_engine import FusedEngine
 from gsv_runtime.t2s.request import Prompt
 from gsv_runtime.voices.cloning import derive_voice
 
@@ -32,6 +35,27 @@ SAMPLING = Sampling(top_k=15, top_p=1.0, temperature=1.0, repetition_penalty=1.3
 _TEXTS = ("She sells fresh bread in the old market every morning.", "A cold wind came over the hills before the rain.")
 
 
+@dataclass(frozen=True)
+class Side:
+    """How T2S is run on a CPU.
+
+    Attributes:
+        precision: of its weights.
+        fused: by the library of ours, else by ONNX Runtime.
+        half_cache: keys and values in half precision; the library's own choice where not said.
+    """
+
+    precision: T2SPrecision
+    fused: bool = False
+    half_cache: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """For a table."""
+        cache = {None: "", True: ", cache float16", False: ", cache float32"}[self.half_cache]
+        return f"{'fused ' if self.fused else ''}{self.precision.value}{cache}"
+
+
 @contextmanager
 def engine_graph(module: T2S, precision: T2SPrecision) -> Iterator[Path]:
     """The graph that ONNX Runtime runs, in a folder that goes when the context ends."""
@@ -39,9 +63,13 @@ def engine_graph(module: T2S, precision: T2SPrecision) -> Iterator[Path]:
         yield write_t2s_graphs(module, Path(folder), CACHE_ROWS, T2SQuantisation(precision)).engine
 
 
-def open_engine(module: T2S, precision: T2SPrecision, slots: int, threads: int) -> CpuEngine:
+def open_engine(module: T2S, side: Side, slots: int, threads: int) -> LogitsEngine:
     """An engine as it is served; its graph is loaded and gone."""
-    with engine_graph(module, precision) as graph:
+    with engine_graph(module, side.precision) as graph:
+        if side.fused:
+            engine = FusedEngine(graph.parent, slots, CACHE_ROWS, threads, side.half_cache)
+            engine.most_steps = 1  # so that a round is a step, whoever runs it
+            return engine
         return CpuEngine(graph, slots, CACHE_ROWS, threads)
 
 

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from gsv_bench.t2s_cases import open_engine, random_prompt, spoken_prompts
+from gsv_bench.t2s_cases import Side, open_engine, random_prompt, spoken_prompts
 from gsv_build.checks.module_stages import SeededWeights
 from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.modules.t2s import T2S
 from gsv_build.size_presets import network_sizes
-from gsv_runtime.t2s.cpu_engine import CpuEngine
+from gsv_runtime.t2s.engine import LogitsEngine
 from gsv_runtime.t2s.engine import StepRow
 from gsv_runtime.t2s.request import Prompt
 from gsv_runtime.t2s.sampling import draw, gumbel_noise, token_generator
@@ -55,7 +55,7 @@ class Difference:
 class _Speaker:
     """One engine speaking one prompt in slot 0."""
 
-    def __init__(self, engine: CpuEngine, prompt: Prompt) -> None:
+    def __init__(self, engine: LogitsEngine, prompt: Prompt) -> None:
         self._engine, self._prompt, self._count = engine, prompt, 0
         self.logits = engine.prefill(0, prompt).copy()
 
@@ -66,7 +66,7 @@ class _Speaker:
         self._count += 1
 
 
-def drawn_path(engines: Sequence[CpuEngine], prompt: Prompt, seed: int) -> tuple[Array, Array]:
+def drawn_path(engines: Sequence[LogitsEngine], prompt: Prompt, seed: int) -> tuple[Array, Array]:
     """Logits `[NUM_TOKENS, V]` of two engines that read the same tokens, drawn from those of the first."""
     speakers = [_Speaker(engine, prompt) for engine in engines]
     generator, size = token_generator(seed), speakers[0].logits.size
@@ -85,7 +85,7 @@ def drawn_path(engines: Sequence[CpuEngine], prompt: Prompt, seed: int) -> tuple
     return np.stack([first for first, _ in seen]), np.stack([second for _, second in seen])
 
 
-def greedy_path(engine: CpuEngine, prompt: Prompt) -> list[int]:
+def greedy_path(engine: LogitsEngine, prompt: Prompt) -> list[int]:
     """The likeliest tokens, EOS left out."""
     speaker, tokens = _Speaker(engine, prompt), []
     for _ in range(NUM_TOKENS):
@@ -96,7 +96,7 @@ def greedy_path(engine: CpuEngine, prompt: Prompt) -> list[int]:
 
 def compare(network: str, module: T2S, prompts: Sequence[Prompt], threads: int) -> Difference:
     """Measure one network."""
-    engines = [open_engine(module, precision, 1, threads) for precision in (T2SPrecision.FP32, T2SPrecision.INT8)]
+    engines = [open_engine(module, Side(precision), 1, threads) for precision in (T2SPrecision.FP32, T2SPrecision.INT8)]
     exact, rounded, same = [], [], []
     for seed, prompt in enumerate(tqdm(prompts, desc=network, unit="prompt")):
         first, second = drawn_path(engines, prompt, seed)

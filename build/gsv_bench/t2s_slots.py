@@ -1,8 +1,8 @@
 """T2S alone: tokens per second and the time of a round of decoding, by slots in use, and what a prefill takes.
 
 A round is the served one: the step of the engine, the draw of a token for every slot, the scheduler. Official v2 sizes,
-random weights with every layer different; all numbers of slots and both precisions by turns in one process. On a GPU
-(`--t2s-device cuda`, not run here) the step with and without a CUDA graph.
+random weights with every layer different; all numbers of slots, precisions and engines by turns in one process.
+On a GPU (`--t2s-device cuda`, not run here) the step with and without a CUDA graph.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from gsv_bench.t2s_cases import SAMPLING, never_end, open_cuda_engine, open_engine, random_prompt
+from gsv_bench.t2s_cases import SAMPLING, Side, never_end, open_cuda_engine, open_engine, random_prompt
 from gsv_build.checks.module_stages import SeededWeights
 from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.size_presets import network_sizes
 from gsv_build.sizes import T2SSizes
 from gsv_runtime.graphs.session import CUDA
 from gsv_runtime.stages import SequenceCall
+from gsv_runtime.t2s import fused_library
 from gsv_runtime.t2s.decoder import Decoder
 from gsv_runtime.t2s.engine import Engine
 from gsv_runtime.t2s.request import TextLimit
@@ -63,6 +64,15 @@ class SlotTimings:
             "round_cost_ratio": round(self.round_ms(MANY) / self.round_ms(ONE), 2),
             "prefill_ms": round(1e3 * statistics.median(self.prefills_s), 1),
         }
+
+
+def sides_here() -> list[Side]:
+    """ONNX Runtime at each precision; where our library runs, that, too, and its rounded weights with either cache."""
+    sides = [Side(each) for each in T2SPrecision]
+    if fused_library.runs_here():
+        sides += [Side(T2SPrecision.FP32, fused=True)]
+        sides += [Side(T2SPrecision.INT8, fused=True, half_cache=half) for half in (True, False)]
+    return sides
 
 
 def begin(engine: Engine, sizes: T2SSizes, slots: int) -> Decoder:
@@ -174,7 +184,7 @@ def run(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         }
     else:
         threads = arguments.t2s_threads
-        engines = {each.value: open_engine(module, each, max(slots), threads) for each in T2SPrecision}
+        engines = {each.name: open_engine(module, each, max(slots), threads) for each in sides_here()}
     found = measure(engines, sizes.t2s, slots, arguments.t2s_turns)
     if arguments.t2s_plot:
         from gsv_bench.plots import plot_slots

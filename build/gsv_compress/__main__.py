@@ -39,8 +39,12 @@ def parser() -> argparse.ArgumentParser:
         type=float,
         help="share to leave out, such as 0.3: of T2S's heads and feed-forward channels, and of the vocoder's",
     )
-    measures.add_argument("--precision", choices=[each.value for each in T2SPrecision], default=T2SPrecision.FP32.value,
-                          help="of T2S's matrices, where they bear it")  # fmt: skip
+    measures.add_argument(
+        "--precision",
+        choices=[each.value for each in T2SPrecision],
+        default=T2SPrecision.INT8.value,
+        help="of T2S's matrices on a CPU, where they bear it; fp32 leaves them as they are; default: %(default)s",
+    )
     measures.add_argument(
         "--decoder-precision",
         choices=[each.value for each in EightBits],
@@ -76,8 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     plan = plan_of(asked)
     if plan.is_empty:
         command.error(
-            "nothing to do; name a measure: --vocoder, --t2s-layers, --prune, --precision, --decoder-precision or "
-            "--text-student"
+            "nothing to do; leave out --precision fp32, or name another measure: --vocoder, --t2s-layers, --prune, "
+            "--decoder-precision or --text-student"
         )
     try:
         out = Making(plan).run()

@@ -7,6 +7,7 @@ import itertools
 import logging
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -53,7 +54,8 @@ from gsv_demo.recipe import Stage
 LOG = logging.getLogger("gsv.compress")
 OUR_REFERENCES = Path(__file__).resolve().parents[1] / "gsv_demo" / "weights" / "references"
 _STEPS = {"cpu": 6_000, "cuda": 200_000}
-_BATCH = {"cpu": 12, "cuda": 64}
+_SEGMENTS = {"cpu": 12, "cuda": 64}  # of a vocoder's step
+_SENTENCES = {"cpu": 6, "cuda": 64}  # of a step of T2S
 _ADVERSARY_FROM = {"cpu": 1.0, "cuda": 0.5}  # on a CPU a step with it takes as long as eight without
 _IMPORTANCE_BATCHES = 16
 
@@ -90,6 +92,12 @@ class Plan:
         return bool(self.t2s_layers or self.prune) or self.precision is not T2SPrecision.FP32
 
     @property
+    def texts_said(self) -> int:
+        """How many lessons the teacher gives; bits are chosen by the held-out ones, and need no others."""
+        teaches = self.vocoder or self.t2s_layers or self.prune
+        return self.lessons if teaches else min(self.lessons, lessons.HELD_OUT)
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing is asked for."""
         return not (self.vocoder or self.decoder_precision or self.changes_t2s or self.text_student)
@@ -98,14 +106,14 @@ class Plan:
 def plan_of(asked: argparse.Namespace) -> Plan:
     """The plan of a command line."""
     device = asked.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    changes_speech = asked.vocoder or asked.t2s_layers or asked.prune or asked.precision != T2SPrecision.FP32.value
+    teaches_speech = asked.vocoder or asked.t2s_layers or asked.prune
     return Plan(
         weights=asked.weights,
         chosen=Chosen(asked.t2s, asked.sovits, asked.base),
         out=asked.out,
         work=asked.work or asked.out.with_name(f"{asked.out.name}-work"),
         references=asked.references or OUR_REFERENCES,
-        language=asked.language or ("zh" if asked.text_student and not changes_speech else "en"),
+        language=asked.language or ("zh" if asked.text_student and not teaches_speech else "en"),
         lessons=asked.lessons,
         minutes=asked.minutes,
         steps=asked.steps or _STEPS[device],
@@ -148,7 +156,7 @@ class Making:
     def sentences(self) -> list[Sentence]:
         """What the teacher said."""
         folder = self.plan.work / "lessons"
-        lessons.make(self.teacher, self.speakers, self.plan.language, self.plan.lessons, folder)
+        lessons.make(self.teacher, self.speakers, self.plan.language, self.plan.texts_said, folder)
         return lessons.load(folder)
 
     def run(self) -> Path:
@@ -229,7 +237,7 @@ class Making:
         plan, sovits = self.plan, self.weights.sovits
         whole = sovits.module.vocoder
         student, sizes = thinner(whole, sovits.sizes, share, self.sentences)
-        recipe = VocoderRecipe(self._stage(3e-4), adversary_from=0.3)
+        recipe = VocoderRecipe(self._stage(3e-4), _ADVERSARY_FROM[plan.device])
         student = heal(student, sizes, self.sentences, recipe, plan.work / "run", plan.device)
         save_sovits(plan.out / SOVITS_FILE, replace(sovits.module, vocoder=student), sizes, info="pruned")
         self.findings.measures["pruned vocoder"] = {
@@ -262,7 +270,9 @@ class Making:
         if plan.t2s_layers:
             student, chosen = shorter(student, plan.t2s_layers)
         if student is not teacher:
-            taught = teach(teacher, student, chosen, self.sentences, self._stage(5e-4), plan.work / "run", plan.device)
+            taught = teach(
+                teacher, student, chosen, self.sentences, self._stage(8e-4, _SENTENCES), plan.work / "run", plan.device
+            )
             student = taught
             save_t2s(plan.out / T2S_FILE, student, info="student of the same voice")
             self.findings.measures["T2S student"] = {
@@ -284,10 +294,10 @@ class Making:
             after = quantised_megabytes(student, made.quantisation)
         self.findings.megabytes["T2S"] = _megabytes(teacher), after
 
-    def _stage(self, learning_rate: float) -> Stage:
+    def _stage(self, learning_rate: float, batch: Mapping[str, int] = _SEGMENTS) -> Stage:
         """How long and how hard a student is trained."""
         plan = self.plan
-        return Stage(plan.steps, _BATCH[plan.device], learning_rate, 200, final_share=0.05, seconds=60 * plan.minutes)
+        return Stage(plan.steps, batch[plan.device], learning_rate, 200, final_share=0.05, seconds=60 * plan.minutes)
 
     def _report(self) -> None:
         """Let both voices say held-out texts, and the judges hear them."""

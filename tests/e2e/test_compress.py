@@ -22,7 +22,7 @@ def test_a_voice_says_its_lessons_is_quantised_and_reported_beside_the_new_one(
     row = {"voice": "hum", "audio": "hum.wav", "prompt_text": "A note is hummed.", "prompt_language": "en"}
     (tmp_path / "references.json").write_text(json.dumps([row]))
     shutil.copytree(repository, work / "teacher" / "model_repository")  # built already
-    asked = ["--weights", weights, "--references", tmp_path, "--out", out, "--work", work, "--precision", "int8"]
+    asked = ["--weights", weights, "--references", tmp_path, "--out", out, "--work", work]
     asked += ["--lessons", 2, "--texts", 1, "--threads", 1, "--judges", tmp_path / "nobody"]
     assert main([*map(str, asked)]) == 0
     assert capsys.readouterr().out.strip() == str(out)

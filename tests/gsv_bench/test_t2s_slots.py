@@ -2,13 +2,12 @@ import pytest
 import torch
 
 from gsv_bench.t2s_cases import never_end, open_cuda_engine, open_engine
-from gsv_bench.t2s_slots import SlotTimings, measure, table
-from gsv_build.graphs.graph_quantisation import T2SPrecision
+from gsv_bench.t2s_slots import SlotTimings, measure, sides_here, table
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
 from gsv_runtime.graphs.session import CPU
 
-SIZES = T2SSizes(hidden=32, heads=4, layers=2, feed_forward=48, num_phones=20, vocabulary=65, bert_dim=12)
+SIZES = T2SSizes(hidden=64, heads=4, layers=2, feed_forward=64, num_phones=20, vocabulary=65, bert_dim=12)
 
 
 def test_the_ratios_compare_ten_slots_with_one():
@@ -20,15 +19,17 @@ def test_the_ratios_compare_ten_slots_with_one():
 
 
 @pytest.mark.slow
-def test_every_number_of_slots_decodes_that_many_sequences_at_both_precisions():
+def test_every_number_of_slots_decodes_that_many_sequences_with_every_engine():
     torch.manual_seed(0)
     module = T2S(SIZES)
     never_end(module)
-    engines = {each.value: open_engine(module, each, slots=10, threads=1) for each in T2SPrecision}
+    engines = {each.name: open_engine(module, each, slots=10, threads=1) for each in sides_here()}
     widths = {name: [] for name in engines}
     for name, engine in engines.items():
-        step = engine.decode_step
-        engine.decode_step = lambda rows, name=name, step=step: (widths[name].append(len(rows)), step(rows))[1]
+        launch = engine.launch
+        engine.launch = lambda states, *rest, name=name, launch=launch: (
+            widths[name].append(len(states)), launch(states, *rest)
+        )[1]  # fmt: skip
     found = measure(engines, SIZES, (1, 10), turns=2)
     assert {name: {n: len(times) for n, times in each.rounds_s.items()} for name, each in found.items()} == {
         name: {1: 10, 10: 10} for name in engines
@@ -51,8 +52,8 @@ def test_the_engine_of_a_gpu_is_measured_with_the_slots_in_use_told_apart_though
     assert widths == {10}
 
 
-@pytest.mark.parametrize("precision", T2SPrecision)
-def test_an_engine_outlives_the_folder_of_its_graph(precision):
+@pytest.mark.parametrize("side", sides_here(), ids=lambda side: side.name)
+def test_an_engine_outlives_the_folder_of_its_graph(side):
     torch.manual_seed(0)
-    engine = open_engine(T2S(SIZES), precision, slots=1, threads=1)
+    engine = open_engine(T2S(SIZES), side, slots=1, threads=1)
     engine.warm_up()

@@ -18,7 +18,7 @@ from gsv_build.checkpoints.text_students import load_text_student
 from gsv_build.checkpoints.vocoders import load_vocoder
 from gsv_build.checks.random_checkpoints import write_random_checkpoints
 from gsv_build.graphs.eight_bits import DecoderQuantisation
-from gsv_build.graphs.graph_quantisation import T2SQuantisation
+from gsv_build.graphs.graph_quantisation import T2SPrecision, T2SQuantisation
 from gsv_build.weights import (
     BERT_DIRECTORY,
     DECODER_QUANTISATION_FILE,
@@ -32,6 +32,7 @@ from gsv_build.weights import (
 )
 from gsv_compress import making
 from gsv_compress.__main__ import main
+from gsv_compress.lessons import HELD_OUT
 from gsv_compress.teacher import Sentence, Speaker
 from gsv_runtime import contract
 from gsv_runtime.contract import SAMPLES_PER_TOKEN
@@ -100,7 +101,8 @@ def test_all_measures_together_make_a_weights_directory_and_a_report_and_leave_t
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(making, "Teacher", StandIn)
-    monkeypatch.setitem(making._BATCH, "cpu", 1)
+    for batch in (making._SEGMENTS, making._SENTENCES):
+        monkeypatch.setitem(batch, "cpu", 1)
     before = {path: path.read_bytes() for path in weights.glob("s*")}
     teacher, sovits = checkpoints.load_t2s(weights / T2S_FILE).sizes, checkpoints.load_sovits(weights / SOVITS_FILE)
     out = tmp_path / "out"
@@ -127,7 +129,7 @@ def test_a_text_student_takes_the_place_of_bert(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(making, "Teacher", StandIn)
-    monkeypatch.setitem(making._BATCH, "cpu", 2)
+    monkeypatch.setitem(making._SEGMENTS, "cpu", 2)
     voice, out = tmp_path / "voice", tmp_path / "out"
     write_random_checkpoints(voice, ModelVersion.V2, "small")
     (voice / "references.json").write_text("[]")
@@ -135,7 +137,7 @@ def test_a_text_student_takes_the_place_of_bert(
     texts = tmp_path / "texts.txt"
     texts.write_text("今天天气很好。\n我们今天去公园。\n公园里的花都开了！\n", encoding="utf-8")
     asked = ["--weights", voice, "--references", voice, "--out", out, "--judges", tmp_path, "--chinese-texts", texts]
-    short = "--text-student --steps 2 --texts 1 --threads 1 --device cpu"
+    short = "--text-student --precision fp32 --steps 2 --texts 1 --threads 1 --device cpu"
     assert main([*map(str, asked), *short.split()]) == 0
     assert not (out / BERT_DIRECTORY).exists()
     student, bert = load_text_student(out / TEXT_STUDENT_DIRECTORY), checkpoints.load_bert(voice / BERT_DIRECTORY)
@@ -155,9 +157,22 @@ def test_a_text_student_takes_the_place_of_bert(
     assert "has no BERT to learn from" in caplog.text
 
 
+def test_without_a_measure_named_t2s_goes_to_8_bits_and_only_what_that_needs_is_said(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "Teacher", StandIn)
+    out = tmp_path / "out"
+    asked = ["--weights", weights, "--references", weights, "--out", out, "--judges", tmp_path / "nobody"]
+    assert main([*map(str, asked), "--texts", "1", "--threads", "1"]) == 0
+    assert T2SQuantisation.read(out / T2S_QUANTISATION_FILE).precision is T2SPrecision.INT8
+    assert len(list((tmp_path / "out-work" / "lessons").iterdir())) == HELD_OUT
+    assert (out / T2S_FILE).read_bytes() == (weights / T2S_FILE).read_bytes(), "its weights are not trained"
+    assert not (out / VOCODER_DIRECTORY).exists()
+
+
 def test_nothing_to_do_is_misuse(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["--weights", str(weights), "--out", str(tmp_path)])
+        main(["--weights", str(weights), "--out", str(tmp_path), "--precision", "fp32"])
     assert ended.value.code == 2
     assert "--decoder-precision or --text-student" in capsys.readouterr().err
 

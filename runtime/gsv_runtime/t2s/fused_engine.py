@@ -59,7 +59,7 @@ class FusedEngine(LogitsEngine):
 
     most_steps = MOST_STEPS
 
-    def __init__(self, folder: Path, slots: int, cache_rows: int, threads: int) -> None:
+    def __init__(self, folder: Path, slots: int, cache_rows: int, threads: int, half_cache: bool | None = None) -> None:
         """Read the weights and reserve the cache; its memory is taken as slots are written.
 
         Args:
@@ -67,18 +67,18 @@ class FusedEngine(LogitsEngine):
             slots: sequences that can be held.
             cache_rows: phones and tokens of each.
             threads: that share a step.
+            half_cache: whether keys and values are kept in half precision; default where weights are rounded.
 
         Raises:
             RuntimeError: the library cannot run here, or there is no memory; `why_not_here` says so before.
         """
+        if reason := why_not_here(folder):
+            raise RuntimeError(f't2s cannot run fused: {reason}; build without it: make build ARGS="--tune off"')
         tensors = StoredTensors(folder)
         facts = tensors.facts
         heads, head_dim = _heads(facts)
         library = fused_library.fitting(head_dim)
-        if library is None:
-            raise RuntimeError(
-                f't2s cannot run fused: {why_not_here(folder)}; build without it: make build ARGS="--tune off"'
-            )
+        assert library is not None  # or why_not_here would have said so
         self._library, self._panel = fused_library.load(library), library.panel
         self.capacity = Capacity(
             slots=slots,
@@ -93,7 +93,7 @@ class FusedEngine(LogitsEngine):
         self._layers = [_PackedLayer(tensors, f"layers.{index}", self._panel) for index in range(facts["layers"])]
         self._head = pack(tensors, "head", self._panel)
         blocks = -(-cache_rows // self._panel)
-        dtype = np.float32 if tensors.bits == 32 else np.float16
+        dtype = np.float16 if (tensors.bits != 32 if half_cache is None else half_cache) else np.float32
         kept = PagedMemory((len(self._layers), slots, heads, blocks, head_dim, self._panel), dtype)
         read = PagedMemory((len(self._layers), slots, heads, blocks * self._panel, head_dim), dtype)
         self._memory, self._keys, self._values = (kept, read), kept.array, read.array

@@ -125,6 +125,20 @@ def test_a_prompt_gives_the_same_bits_as_its_tokens_one_by_one(tmp_path, precisi
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize(("precision", "least_db"), [(T2SPrecision.FP32, 60), (T2SPrecision.INT8, 35)])
+def test_a_cache_in_half_precision_halves_its_memory_and_moves_logits_little(tmp_path, precision, least_db):
+    """At 8 bits a little of it may round an input the other way."""
+    folder = write(tmp_path / "t2s", quantisation=T2SQuantisation(precision))
+    whole, half = (FusedEngine(folder, SLOTS, ROWS, threads=2, half_cache=each) for each in (False, True))
+    assert half._keys.nbytes * 2 == whole._keys.nbytes
+    assert least_db < deviation_db(answers(whole), answers(half)) < 90
+
+
+def test_the_cache_is_in_half_precision_where_weights_are_rounded(tmp_path):
+    assert fused(write(tmp_path / "exact"))._keys.dtype == np.float32
+    assert fused(write(tmp_path / "rounded", quantisation=_INT8))._keys.dtype == np.float16
+
+
 def test_a_slot_that_moved_goes_on_as_it_would_have(tmp_path):
     engine = fused(write(tmp_path / "t2s"))
     engine.prefill(3, prompt(0))
@@ -155,6 +169,8 @@ def test_what_keeps_it_from_running_is_told(tmp_path, monkeypatch):
     odd.mkdir()
     write_t2s_graphs(T2S(replace(SIZES, hidden=48)).eval(), odd, ROWS)
     assert "hidden 48" in why_not_here(odd)
+    with pytest.raises(RuntimeError, match="its sizes are odd: hidden 48"):
+        fused(odd)  # which would write beyond its memory
     three = replace(SIZES, heads=3, pruned_heads=1)  # 48 channels: a block and a half
     assert "3 heads of 16" in why_not_here(write(tmp_path / "three", quantisation=_INT8, sizes=three))
     assert why_not_here(write(tmp_path / "exact", sizes=three)) == ""
