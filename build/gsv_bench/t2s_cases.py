@@ -24,7 +24,6 @@ from gsv_runtime.graphs.session import Device
 from gsv_runtime.speech_request import ReferenceRequest, Sampling
 from gsv_runtime.t2s.cpu_engine import CpuEngine
 from gsv_runtime.t2s.cuda_engine import CudaEngine
-from gsv_runtime.t2s.engine import LogitsEngine
 from gsv_runtime.t2s.fused_engine import FusedEngine
 from gsv_runtime.t2s.request import Prompt
 from gsv_runtime.voices.cloning import derive_voice
@@ -63,7 +62,7 @@ def engine_graph(module: T2S, precision: T2SPrecision) -> Iterator[Path]:
         yield write_t2s_graphs(module, Path(folder), CACHE_ROWS, T2SQuantisation(precision)).engine
 
 
-def open_engine(module: T2S, side: Side, slots: int, threads: int) -> LogitsEngine:
+def open_engine(module: T2S, side: Side, slots: int, threads: int) -> CpuEngine | FusedEngine:
     """An engine as it is served; its graph is loaded and gone."""
     with engine_graph(module, side.precision) as graph:
         if side.fused:

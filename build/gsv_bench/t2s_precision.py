@@ -21,8 +21,7 @@ from gsv_build.checks.module_stages import SeededWeights
 from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.modules.t2s import T2S
 from gsv_build.size_presets import network_sizes
-from gsv_runtime.t2s.engine import LogitsEngine
-from gsv_runtime.t2s.engine import StepRow
+from gsv_runtime.t2s.engine import LogitsEngine, StepRow
 from gsv_runtime.t2s.request import Prompt
 from gsv_runtime.t2s.sampling import draw, gumbel_noise, token_generator
 from gsv_runtime.tensors import Array

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from gsv_bench.t2s_cases import never_end, open_cuda_engine, open_engine
+from gsv_bench.t2s_cases import never_end, open_cuda_engine, open_engine, random_prompt
 from gsv_bench.t2s_slots import SlotTimings, measure, sides_here, table
 from gsv_build.modules.t2s import T2S
 from gsv_build.sizes import T2SSizes
@@ -56,4 +56,4 @@ def test_the_engine_of_a_gpu_is_measured_with_the_slots_in_use_told_apart_though
 def test_an_engine_outlives_the_folder_of_its_graph(side):
     torch.manual_seed(0)
     engine = open_engine(T2S(SIZES), side, slots=1, threads=1)
-    engine.warm_up()
+    engine.prefill(0, random_prompt(SIZES, 1))
