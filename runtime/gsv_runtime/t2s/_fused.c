@@ -67,7 +67,7 @@ static int make_room(struct engine *engine, int rows) {
         struct thread_memory *own = &engine->own[thread];
         made &= (own->x = reserve(4 * rows * hidden)) != NULL;
         made &= (own->scores = reserve(4 * QUERIES * network->cache_rows)) != NULL;
-        made &= (own->rounded.values = reserve(rows * wide)) != NULL;
+        made &= (own->rounded.values = reserve(sizeof(activation) * rows * wide)) != NULL;
         made &= (own->rounded.scales = reserve(4 * rows * wide / BLOCK)) != NULL;
         made &= (own->rounded.zeros = reserve(4 * rows * wide / BLOCK)) != NULL;
         own->rounded.by_tiles = engine->by_tiles;

@@ -48,9 +48,9 @@ struct network {
 
 /* A matrix of activations, at 8 bits too where a product wants them so. */
 struct rounded {
-    int8_t *values; /* [M][K] */
-    float *scales;  /* [M][K/32] */
-    int32_t *zeros; /* [M][K/32]: what a block's sum is too large by, since weights are stored from 0 on; negative */
+    activation *values; /* [M][K] */
+    float *scales;      /* [M][K/32] */
+    int32_t *zeros;     /* [M][K/32]: what a block's sum is too large by, since weights are stored from 0 on; negative */
     int by_tiles;   /* whether this CPU multiplies many rows by tiles */
 };
 

@@ -24,11 +24,13 @@
 typedef __m512 floats;
 typedef __m512i ints;
 typedef __mmask16 mask;
+typedef int8_t activation; /* that was rounded */
 #define VECTOR(name) _mm512_##name
 #else
 typedef __m256 floats;
 typedef __m256i ints;
 typedef __m256i mask;
+typedef int16_t activation; /* that was rounded; of each four those at even places come first */
 #define VECTOR(name) _mm256_##name
 #endif
 
@@ -57,7 +59,7 @@ INLINE float largest_of(floats x) { return _mm512_reduce_max_ps(x); }
 INLINE int32_t sum_of_ints(ints x) { return _mm512_reduce_add_epi32(x); }
 INLINE floats whole(floats x) { return _mm512_roundscale_ps(x, 0); }
 INLINE floats scaled(floats x, floats power) { return _mm512_scalef_ps(x, power); } /* x 2^power, a whole number */
-INLINE void store_bytes(int8_t *to, ints x) { _mm_storeu_si128((__m128i *)to, _mm512_cvtsepi32_epi8(x)); }
+INLINE void store_rounded(activation *to, ints x) { _mm_storeu_si128((__m128i *)to, _mm512_cvtsepi32_epi8(x)); }
 INLINE mask first(int64_t count) { return count >= LANES ? 0xffff : count <= 0 ? 0 : (mask)((1u << count) - 1); }
 INLINE floats larger_where(mask real, floats a, floats b) { return _mm512_mask_max_ps(a, real, a, b); }
 INLINE floats only(mask real, floats x) { return _mm512_maskz_mov_ps(real, x); }
@@ -68,7 +70,7 @@ INLINE ints low_halves(ints x) { return _mm512_and_si512(x, _mm512_set1_epi8(15)
 INLINE ints high_halves(ints x) { return low_halves(_mm512_srli_epi16(x, 4)); }
 
 /* Adds to each sum the product of its four bytes with four activations. */
-INLINE ints add_products(ints sum, ints bytes, const int8_t *four) {
+INLINE ints add_products(ints sum, ints bytes, const activation *four) {
     return _mm512_dpbusd_epi32(sum, bytes, _mm512_set1_epi32(*(const int32_t *)four));
 }
 
@@ -104,9 +106,10 @@ INLINE floats scaled(floats x, floats power) {
     return _mm256_mul_ps(x, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
 }
 
-INLINE void store_bytes(int8_t *to, ints x) {
+INLINE void store_rounded(activation *to, ints x) {
     const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
-    _mm_storel_epi64((__m128i *)to, _mm_packs_epi16(words, words));
+    const __m128i places = _mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15);
+    _mm_storeu_si128((__m128i *)to, _mm_shuffle_epi8(words, places));
 }
 
 INLINE mask first(int64_t count) {
@@ -123,9 +126,8 @@ INLINE ints low_halves(ints x) { return _mm256_and_si256(x, _mm256_set1_epi8(15)
 INLINE ints high_halves(ints x) { return low_halves(_mm256_srli_epi16(x, 4)); }
 
 /* As VNNI does, without an overflow: bytes become 16 bits, those at even places and those at odd ones apart. */
-INLINE ints add_products(ints sum, ints bytes, const int8_t *four) {
-    const ints signs = _mm256_set1_epi32(*(const int32_t *)four);
-    const ints even = _mm256_srai_epi16(_mm256_slli_epi16(signs, 8), 8), odd = _mm256_srai_epi16(signs, 8);
+INLINE ints add_products(ints sum, ints bytes, const activation *four) {
+    const ints even = _mm256_set1_epi32(*(const int32_t *)four), odd = _mm256_set1_epi32(*(const int32_t *)(four + 2));
     sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_and_si256(bytes, _mm256_set1_epi16(255)), even));
     return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_srli_epi16(bytes, 8), odd));
 }

@@ -60,6 +60,13 @@ INLINE ints unpacked(const uint8_t *block, int group, int kind) {
     return group < 4 ? low_halves(both) : high_halves(both);
 }
 
+/* Groups of a block, unrolled where there are registers for what the compiler then reads ahead. */
+#if LANES == 16
+#define GROUPS UNROLL
+#else
+#define GROUPS _Pragma("GCC unroll 1")
+#endif
+
 INLINE void bit_tile(const int rows, const int panels, int kind, const struct linear *linear,
                      const struct rounded *rounded, int row, int panel, float *out) {
     const int inputs = linear->inputs, outputs = linear->outputs, blocks = inputs / BLOCK;
@@ -76,10 +83,10 @@ INLINE void bit_tile(const int rows, const int panels, int kind, const struct li
             ints whole[8];
             UNROLL for (int m = 0; m < rows; m++)
                 whole[m] = all_ints(rounded->zeros[(size_t)(row + m) * blocks + b]);
-            UNROLL for (int g = 0; g < 8; g++) {
+            GROUPS for (int g = 0; g < 8; g++) {
                 const ints weights = unpacked(block, g, kind);
                 UNROLL for (int m = 0; m < rows; m++) {
-                    const int8_t *four = rounded->values + (size_t)(row + m) * inputs + b * BLOCK + g * 4;
+                    const activation *four = rounded->values + (size_t)(row + m) * inputs + b * BLOCK + g * 4;
                     whole[m] = add_products(whole[m], weights, four);
                 }
             }
@@ -108,7 +115,7 @@ static void round_rows(const float *x, size_t width, int rows, int inputs, int z
         ints sum = all_ints(0);
         UNROLL for (int part = 0; part < BLOCK / LANES; part++) {
             const ints values = nearest(times(parts[part], inverse));
-            store_bytes(rounded->values + at * BLOCK + part * LANES, values);
+            store_rounded(rounded->values + at * BLOCK + part * LANES, values);
             sum = add_ints(sum, values);
         }
         rounded->scales[at] = largest / 127.0f;
@@ -116,18 +123,21 @@ static void round_rows(const float *x, size_t width, int rows, int inputs, int z
     }
 }
 
+/* Of so many panels in floating point, those at 8 bits: with few registers one, whose sums stay in them. */
+#define BIT_PANELS(wide) (LANES == 16 ? (wide) : 1)
+
 /* One group of panels, all rows; by tiles, then in ever fewer, as many sums as registers hold. */
 INLINE void group_of_panels(const struct linear *linear, const float *x, size_t width, int rows,
                             const struct rounded *rounded, int panel, float *out, int kind) {
 #define TILES(size, wide)                                                                                              \
     for (; rows - m >= size; m += size) {                                                                              \
-        for (int n = 0; n < PANELS; n += wide) {                                                                       \
-            if (kind <= HALF)                                                                                          \
-                float_tile(size, wide, kind, linear, x + m * width, width, panel + n,                                  \
-                           out + (size_t)m * linear->outputs);                                                         \
-            else                                                                                                       \
-                bit_tile(size, wide, kind, linear, rounded, m, panel + n, out + (size_t)m * linear->outputs);          \
-        }                                                                                                              \
+        float *const rows_out = out + (size_t)m * linear->outputs;                                                     \
+        if (kind <= HALF)                                                                                              \
+            for (int n = 0; n < PANELS; n += wide)                                                                     \
+                float_tile(size, wide, kind, linear, x + m * width, width, panel + n, rows_out);                       \
+        else                                                                                                           \
+            for (int n = 0; n < PANELS; n += BIT_PANELS(wide))                                                         \
+                bit_tile(size, BIT_PANELS(wide), kind, linear, rounded, m, panel + n, rows_out);                       \
     }
     int m = 0;
     if (kind > HALF && rounded->by_tiles) {
