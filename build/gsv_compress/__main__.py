@@ -22,6 +22,13 @@ _ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = ("en", "zh", "ja")
 
 
+def _count(text: str) -> int:
+    """A number of things of which there is one at least."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """Arguments of `python -m gsv_compress`."""
     top = argparse.ArgumentParser(prog="python -m gsv_compress", description=__doc__)
@@ -33,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--work", type=Path, help="lessons and checkpoints; default OUT-work")
     measures = top.add_argument_group("measures")
     measures.add_argument("--vocoder", choices=("light",), help="teach a vocoder of another kind")
-    measures.add_argument("--t2s-layers", type=int, help="layers of a T2S student")
+    measures.add_argument("--t2s-layers", type=_count, help="layers of a T2S student")
     measures.add_argument(
         "--prune",
         type=float,
@@ -58,15 +65,15 @@ def parser() -> argparse.ArgumentParser:
         "--language", choices=LANGUAGES, help="of the texts that the teacher says; default: en, zh for --text-student"
     )
     made.add_argument("--chinese-texts", type=Path, help="what a text student reads, a text a line; default: ours")
-    made.add_argument("--texts-read", type=int, default=4000, help="of those, how many")
-    made.add_argument("--lessons", type=int, default=1200, help="texts that the teacher says")
+    made.add_argument("--texts-read", type=_count, default=4000, help="of those, how many")
+    made.add_argument("--lessons", type=_count, default=1200, help="texts that the teacher says")
     made.add_argument("--minutes", type=float, default=60.0, help="of training, of each student, at most")
-    made.add_argument("--steps", type=int, help="of each student, at most; default by device")
+    made.add_argument("--steps", type=_count, help="of each student, at most; default by device")
     made.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
-    made.add_argument("--threads", type=int, default=2, help="of the CPU")
+    made.add_argument("--threads", type=_count, default=2, help="of the CPU")
     judged = top.add_argument_group("report")
     judged.add_argument("--judges", type=Path, default=Path(".venv-judges"), help="environment of `make judges`")
-    judged.add_argument("--texts", type=int, default=24, help="held-out texts that both say for the report")
+    judged.add_argument("--texts", type=_count, default=24, help="held-out texts that both say for the report")
     return top
 
 

@@ -40,7 +40,7 @@ from gsv_compress import lessons
 from gsv_compress.decoder_calibration import calibrate
 from gsv_compress.light import light_sizes, train_light
 from gsv_compress.quantising import choose
-from gsv_compress.report import Findings, judge
+from gsv_compress.report import FIGURES, Findings, judge
 from gsv_compress.saying import NEW, OLD, say_both
 from gsv_compress.t2s_pruning import check_share, pruned
 from gsv_compress.t2s_student import agreement, batches_of, pack, shorter, teach
@@ -90,6 +90,11 @@ class Plan:
     def changes_t2s(self) -> bool:
         """Whether other tokens may be spoken."""
         return bool(self.t2s_layers or self.prune) or self.precision is not T2SPrecision.FP32
+
+    @property
+    def changes_vocoder(self) -> bool:
+        """Whether the s2's vocoder is another, or has other channels."""
+        return bool(self.vocoder or self.prune)
 
     @property
     def texts_said(self) -> int:
@@ -155,7 +160,7 @@ class Making:
     @cached_property
     def sentences(self) -> list[Sentence]:
         """What the teacher said."""
-        folder = self.plan.work / "lessons"
+        folder = self.plan.work / "lessons" / self.plan.language
         lessons.make(self.teacher, self.speakers, self.plan.language, self.plan.texts_said, folder)
         return lessons.load(folder)
 
@@ -165,15 +170,15 @@ class Making:
         read_references(plan.references)  # before the hour of work that needs them
         if plan.prune is not None:
             check_share(plan.prune)
-            if not plan.vocoder:
+            if not plan.vocoder and not self.files.vocoder:
                 kept_channels(self.weights.sovits.sizes, plan.prune)
+        self._begin_directory()
         plan.work.mkdir(parents=True, exist_ok=True)
-        self._copy_files()
         if plan.text_student:
             self._make_text_student()
         if plan.vocoder:
             self._make_vocoder()
-        elif plan.prune:
+        elif plan.prune and not self.files.vocoder:
             self._prune_vocoder(plan.prune)
         if plan.decoder_precision:
             self._round_decoder(plan.decoder_precision)
@@ -182,23 +187,38 @@ class Making:
         self._report()
         return plan.out
 
-    def _copy_files(self) -> None:
-        """Everything that no measure changes; encoders, which are large, by hard links where they can be."""
-        files, out = self.files, self.plan.out
+    def _begin_directory(self) -> None:
+        """The new directory with what no measure changes, and nothing of an earlier plan.
+
+        Raises:
+            ValueError: it is the voice's own, or another voice's.
+        """
+        files, plan, out = self.files, self.plan, self.plan.out
+        if out.resolve() in {plan.weights.resolve(), files.t2s.resolve().parent, files.sovits.resolve().parent}:
+            raise ValueError(f"{out} holds the voice itself, which stays as it is; name another directory (OUT=)")
+        if (out / T2S_FILE).exists() and not (out / FIGURES).exists():
+            raise ValueError(f"{out} has a voice that was not made here; name another directory (OUT=), or remove it")
         out.mkdir(parents=True, exist_ok=True)
-        for name, source in ((T2S_FILE, files.t2s), (SOVITS_FILE, files.sovits)):
-            if not (out / name).exists():
-                shutil.copy2(source, out / name)
+        (out / FIGURES).touch()
+        shutil.rmtree(out / VOCODER_DIRECTORY, ignore_errors=True)
+        for name in (T2S_QUANTISATION_FILE, DECODER_QUANTISATION_FILE):
+            (out / name).unlink(missing_ok=True)
+        copied = {T2S_FILE: files.t2s, SOVITS_FILE: files.sovits}
+        if files.decoder_quantisation and not plan.changes_vocoder:
+            copied[DECODER_QUANTISATION_FILE] = files.decoder_quantisation
+        for name, source in copied.items():
+            shutil.copy2(source, out / name)
         shared = {
             HUBERT_DIRECTORY: files.hubert,
-            BERT_DIRECTORY: None if self.plan.text_student else files.bert,
-            TEXT_STUDENT_DIRECTORY: None if self.plan.text_student else files.text_student,
+            BERT_DIRECTORY: None if plan.text_student else files.bert,
+            TEXT_STUDENT_DIRECTORY: None if plan.text_student else files.text_student,
             SPEAKER_ENCODER_FILE: files.speaker_encoder,
+            VOCODER_DIRECTORY: None if plan.vocoder else files.vocoder,
         }
         for name, path in shared.items():
             if path is not None and not (out / name).exists():
                 _link(path, out / name)
-        for licence in self.plan.weights.glob("LICENCE*"):  # a bundle of what comes out needs it too
+        for licence in plan.weights.glob("LICENCE*"):  # a bundle of what comes out needs it too
             shutil.copy2(licence, out / licence.name)
 
     def _make_text_student(self) -> None:
@@ -238,7 +258,7 @@ class Making:
         whole = sovits.module.vocoder
         student, sizes = thinner(whole, sovits.sizes, share, self.sentences)
         recipe = VocoderRecipe(self._stage(3e-4), _ADVERSARY_FROM[plan.device])
-        student = heal(student, sizes, self.sentences, recipe, plan.work / "run", plan.device)
+        student = heal(student, sizes, self.sentences, recipe, plan.work / "run" / f"prune-{share:g}", plan.device)
         save_sovits(plan.out / SOVITS_FILE, replace(sovits.module, vocoder=student), sizes, info="pruned")
         self.findings.measures["pruned vocoder"] = {
             "channels that enter": f"{sizes.upsample_channels} of {sovits.sizes.upsample_channels}"
@@ -270,10 +290,9 @@ class Making:
         if plan.t2s_layers:
             student, chosen = shorter(student, plan.t2s_layers)
         if student is not teacher:
-            taught = teach(
-                teacher, student, chosen, self.sentences, self._stage(8e-4, _SENTENCES), plan.work / "run", plan.device
-            )
-            student = taught
+            folder = plan.work / "run" / f"layers-{student.sizes.layers}-prune-{plan.prune or 0:g}"
+            stage = self._stage(8e-4, _SENTENCES)
+            student = teach(teacher, student, chosen, self.sentences, stage, folder, plan.device)
             save_t2s(plan.out / T2S_FILE, student, info="student of the same voice")
             self.findings.measures["T2S student"] = {
                 "layers": f"{student.sizes.layers} of {teacher.sizes.layers}",

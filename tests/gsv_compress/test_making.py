@@ -165,9 +165,67 @@ def test_without_a_measure_named_t2s_goes_to_8_bits_and_only_what_that_needs_is_
     asked = ["--weights", weights, "--references", weights, "--out", out, "--judges", tmp_path / "nobody"]
     assert main([*map(str, asked), "--texts", "1", "--threads", "1"]) == 0
     assert T2SQuantisation.read(out / T2S_QUANTISATION_FILE).precision is T2SPrecision.INT8
-    assert len(list((tmp_path / "out-work" / "lessons").iterdir())) == HELD_OUT
+    assert len(list((tmp_path / "out-work" / "lessons" / "en").iterdir())) == HELD_OUT
     assert (out / T2S_FILE).read_bytes() == (weights / T2S_FILE).read_bytes(), "its weights are not trained"
     assert not (out / VOCODER_DIRECTORY).exists()
+
+
+def test_a_directory_that_is_made_again_has_nothing_of_the_plan_before(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "Teacher", StandIn)
+    for batch in (making._SEGMENTS, making._SENTENCES):
+        monkeypatch.setitem(batch, "cpu", 1)
+    out = tmp_path / "out"
+    asked = ["--weights", weights, "--references", weights, "--out", out, "--judges", tmp_path / "nobody"]
+    command = [*map(str, asked), *f"{SHORT} --device cpu".split()]
+    assert main([*command, "--vocoder", "light", "--t2s-layers", "2"]) == 0
+    assert main([*command, "--prune", "0.25", "--precision", "fp32"]) == 0, "its students are others"
+    assert checkpoints.load_t2s(out / T2S_FILE).sizes.layers == 4
+    assert not (out / T2S_QUANTISATION_FILE).exists()
+    assert not (out / VOCODER_DIRECTORY).exists()
+    assert main([*command, "--precision", "int4"]) == 0
+    assert (out / T2S_FILE).read_bytes() == (weights / T2S_FILE).read_bytes()
+    assert (out / SOVITS_FILE).read_bytes() == (weights / SOVITS_FILE).read_bytes()
+
+
+def test_a_second_vocoder_goes_along_where_no_measure_replaces_it(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "Teacher", StandIn)
+    monkeypatch.setitem(making._SEGMENTS, "cpu", 1)
+    first, second = tmp_path / "first", tmp_path / "second"
+    command = f"--references {weights} --judges {tmp_path} {SHORT} --device cpu".split()
+    assert main(["--weights", str(weights), "--out", str(first), *command, "--vocoder", "light"]) == 0
+    assert main(["--weights", str(first), "--out", str(second), *command]) == 0
+    theirs, ours = (
+        sorted(each.read_bytes() for each in (one / VOCODER_DIRECTORY).iterdir()) for one in (first, second)
+    )
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("whose", ["the voice itself", "a voice that was not made here"])
+def test_no_voice_is_written_over(weights: Path, tmp_path: Path, whose: str, caplog: pytest.LogCaptureFixture) -> None:
+    out = weights
+    if whose != "the voice itself":
+        out = tmp_path / "other"
+        out.mkdir()
+        (out / T2S_FILE).write_bytes(b"another's")
+    before = {path: path.read_bytes() for path in out.glob("s*")}
+    assert main(["--weights", str(weights), "--references", str(weights), "--out", str(out)]) == 1
+    assert whose in caplog.text
+    assert {path: path.read_bytes() for path in out.glob("s*")} == before
+    assert not (out / T2S_QUANTISATION_FILE).exists()
+
+
+@pytest.mark.parametrize("option", ["--lessons", "--texts", "--threads", "--steps", "--t2s-layers"])
+def test_a_number_of_nothing_is_misuse(
+    weights: Path, tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--weights", str(weights), "--out", str(tmp_path), option, "0"])
+    assert ended.value.code == 2
+    assert "'0' is not a number from 1 on" in capsys.readouterr().err
 
 
 def test_nothing_to_do_is_misuse(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,24 +101,27 @@ INLINE void bit_tile(const int rows, const int panels, int kind, const struct li
     }
 }
 
+#define LEAST_ROUNDED 1e-30f /* less is nothing; 127 / x has to be a number */
+
 static void round_rows(const float *x, size_t width, int rows, int inputs, int zero, struct rounded *rounded) {
     const int blocks = inputs / BLOCK;
     for (size_t at = 0; at < (size_t)rows * blocks; at++) {
         const float *block = x + at / blocks * width + at % blocks * BLOCK;
-        floats parts[BLOCK / LANES], most = zeros();
+        floats parts[BLOCK / LANES], most = zeros(), odd = zeros();
         UNROLL for (int part = 0; part < BLOCK / LANES; part++) {
             parts[part] = load(block + part * LANES);
             most = larger(most, size_of(parts[part]));
+            odd = add(odd, subtract(parts[part], parts[part])); /* 0, or no number where one is not finite */
         }
         const float largest = largest_of(most);
-        const floats inverse = all(largest > 0 ? 127.0f / largest : 0.0f);
+        const floats inverse = all(largest > LEAST_ROUNDED ? 127.0f / largest : 0.0f);
         ints sum = all_ints(0);
         UNROLL for (int part = 0; part < BLOCK / LANES; part++) {
-            const ints values = nearest(times(parts[part], inverse));
+            const ints values = nearest(larger(times(parts[part], inverse), all(-127.0f)));
             store_rounded(rounded->values + at * BLOCK + part * LANES, values);
             sum = add_ints(sum, values);
         }
-        rounded->scales[at] = largest / 127.0f;
+        rounded->scales[at] = largest / 127.0f + sum_of(odd); /* so that whoever reads the answer is told */
         rounded->zeros[at] = -zero * sum_of_ints(sum);
     }
 }

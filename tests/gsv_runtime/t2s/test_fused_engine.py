@@ -125,6 +125,18 @@ def test_a_prompt_gives_the_same_bits_as_its_tokens_one_by_one(tmp_path, precisi
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("precision", list(T2SPrecision))
+def test_an_input_that_is_no_number_is_seen_in_the_answer(tmp_path, precision):
+    """Rounded, it would be some number, and the sentence noise that nobody is told of."""
+    engine = fused(write(tmp_path / "t2s", quantisation=T2SQuantisation(precision)))
+    whole = prompt(0)
+    assert np.isfinite(engine.prefill(0, whole)).all()
+    features = np.full_like(whole.bert_features, np.nan)
+    assert not np.isfinite(engine.prefill(0, replace(whole, bert_features=features))).any()
+    tiny = np.full_like(whole.bert_features, 1e-38)
+    assert np.isfinite(engine.prefill(0, replace(whole, bert_features=tiny))).all()
+
+
 @pytest.mark.parametrize(("precision", "least_db"), [(T2SPrecision.FP32, 60), (T2SPrecision.INT8, 35)])
 def test_a_cache_in_half_precision_halves_its_memory_and_moves_logits_little(tmp_path, precision, least_db):
     """At 8 bits a little of it may round an input the other way."""
