@@ -35,7 +35,7 @@ _TEXTS = ("She sells fresh bread in the old market every morning.", "A cold wind
 
 
 @dataclass(frozen=True)
-class Side:
+class T2SSide:
     """How T2S is run on a CPU.
 
     Attributes:
@@ -62,7 +62,7 @@ def engine_graph(module: T2S, precision: T2SPrecision) -> Iterator[Path]:
         yield write_t2s_graphs(module, Path(folder), CACHE_ROWS, T2SQuantisation(precision)).engine
 
 
-def open_engine(module: T2S, side: Side, slots: int, threads: int) -> CpuEngine | FusedEngine:
+def open_engine(module: T2S, side: T2SSide, slots: int, threads: int) -> CpuEngine | FusedEngine:
     """An engine as it is served; its graph is loaded and gone."""
     with engine_graph(module, side.precision) as graph:
         if side.fused:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from gsv_bench.t2s_cases import Side, open_engine, random_prompt, spoken_prompts
+from gsv_bench.t2s_cases import T2SSide, open_engine, random_prompt, spoken_prompts
 from gsv_build.checks.module_stages import SeededWeights
 from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.modules.t2s import T2S
@@ -95,7 +95,9 @@ def greedy_path(engine: LogitsEngine, prompt: Prompt) -> list[int]:
 
 def compare(network: str, module: T2S, prompts: Sequence[Prompt], threads: int) -> Difference:
     """Measure one network."""
-    engines = [open_engine(module, Side(precision), 1, threads) for precision in (T2SPrecision.FP32, T2SPrecision.INT8)]
+    engines = [
+        open_engine(module, T2SSide(precision), 1, threads) for precision in (T2SPrecision.FP32, T2SPrecision.INT8)
+    ]
     exact, rounded, same = [], [], []
     for seed, prompt in enumerate(tqdm(prompts, desc=network, unit="prompt")):
         first, second = drawn_path(engines, prompt, seed)

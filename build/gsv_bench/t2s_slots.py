@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from gsv_bench.t2s_cases import SAMPLING, Side, never_end, open_cuda_engine, open_engine, random_prompt
+from gsv_bench.t2s_cases import SAMPLING, T2SSide, never_end, open_cuda_engine, open_engine, random_prompt
 from gsv_build.checks.module_stages import SeededWeights
 from gsv_build.graphs.graph_quantisation import T2SPrecision
 from gsv_build.size_presets import network_sizes
@@ -66,12 +66,12 @@ class SlotTimings:
         }
 
 
-def sides_here() -> list[Side]:
+def sides_here() -> list[T2SSide]:
     """ONNX Runtime at each precision; where our library runs, that, too, and its rounded weights with either cache."""
-    sides = [Side(each) for each in T2SPrecision]
+    sides = [T2SSide(each) for each in T2SPrecision]
     if fused_library.runs_here():
-        sides += [Side(T2SPrecision.FP32, fused=True)]
-        sides += [Side(T2SPrecision.INT8, fused=True, half_cache=half) for half in (True, False)]
+        sides += [T2SSide(T2SPrecision.FP32, fused=True)]
+        sides += [T2SSide(T2SPrecision.INT8, fused=True, half_cache=half) for half in (True, False)]
     return sides
 
 
