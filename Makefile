@@ -185,7 +185,7 @@ weights: $(VENV)/.server ## fetch the published checkpoints (several GB) into va
 OUT ?= $(WEIGHTS)-compressed
 COMPRESSED := $(if $(filter file,$(origin OUT)),$(OUT),$(value OUT))
 export BUILD_OUT := $(COMPRESSED)
-compress: setup ## a smaller, faster voice of WEIGHTS=dir (or S1= S2=) in OUT=dir, by ARGS="--vocoder light --t2s-layers 8 --precision int8 --prune 0.3"
+compress: setup ## a smaller, faster voice of WEIGHTS=dir (or S1= S2=) in OUT=dir, by ARGS="--vocoder light --t2s-layers 8 --prune 0.3", T2S at 8 bits
 	$(BIN)/python -m gsv_compress $(CHECKPOINTS) --out "$$BUILD_OUT" $(ARGS)
 
 codec: setup ## train the codec of latents of WEIGHTS (some minutes): devices that have the vocoder then ask for 4 to 12 kbit/s

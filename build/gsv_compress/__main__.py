@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     try:
         out = Making(plan).run()
-    except (CheckpointError, ValueError) as failure:
+    except (CheckpointError, ValueError, OSError) as failure:
         LOG.error("%s", failure)
         return 1
     sys.stdout.write(f"{out}\n")

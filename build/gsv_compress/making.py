@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import itertools
 import logging
 import os
@@ -34,13 +35,14 @@ from gsv_build.weights import (
     TEXT_STUDENT_DIRECTORY,
     VOCODER_DIRECTORY,
     Chosen,
+    WeightFiles,
     find_weights,
 )
 from gsv_compress import lessons
 from gsv_compress.decoder_calibration import calibrate
 from gsv_compress.light import light_sizes, train_light
 from gsv_compress.quantising import choose
-from gsv_compress.report import FIGURES, Findings, judge
+from gsv_compress.report import FIGURES, REPORT, Findings, judge
 from gsv_compress.saying import NEW, OLD, say_both
 from gsv_compress.t2s_pruning import check_share, pruned
 from gsv_compress.t2s_student import agreement, batches_of, pack, shorter, teach
@@ -58,6 +60,11 @@ _SEGMENTS = {"cpu": 12, "cuda": 64}  # of a vocoder's step
 _SENTENCES = {"cpu": 6, "cuda": 64}  # of a step of T2S
 _ADVERSARY_FROM = {"cpu": 1.0, "cuda": 0.5}  # on a CPU a step with it takes as long as eight without
 _IMPORTANCE_BATCHES = 16
+_MARK = "voice.sha256"  # in the work: of which voice it is
+_MADE = (
+    T2S_FILE, SOVITS_FILE, HUBERT_DIRECTORY, BERT_DIRECTORY, TEXT_STUDENT_DIRECTORY, SPEAKER_ENCODER_FILE,
+    VOCODER_DIRECTORY, T2S_QUANTISATION_FILE, DECODER_QUANTISATION_FILE, FIGURES, REPORT,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -173,7 +180,6 @@ class Making:
             if not plan.vocoder and not self.files.vocoder:
                 kept_channels(self.weights.sovits.sizes, plan.prune)
         self._begin_directory()
-        plan.work.mkdir(parents=True, exist_ok=True)
         if plan.text_student:
             self._make_text_student()
         if plan.vocoder:
@@ -191,18 +197,23 @@ class Making:
         """The new directory with what no measure changes, and nothing of an earlier plan.
 
         Raises:
-            ValueError: it is the voice's own, or another voice's.
+            ValueError: it is the voice's own, or it or its work is another voice's.
         """
         files, plan, out = self.files, self.plan, self.plan.out
-        if out.resolve() in {plan.weights.resolve(), files.t2s.resolve().parent, files.sovits.resolve().parent}:
+        own = {plan.weights.resolve(), *(each.resolve().parent for each in (files.t2s, files.sovits, files.hubert))}
+        if out.resolve() in own:
             raise ValueError(f"{out} holds the voice itself, which stays as it is; name another directory (OUT=)")
-        if (out / T2S_FILE).exists() and not (out / FIGURES).exists():
-            raise ValueError(f"{out} has a voice that was not made here; name another directory (OUT=), or remove it")
+        mark, voice = plan.work / _MARK, _identity(files)
+        made_of = mark.read_text(encoding="utf-8") if mark.exists() else None
+        if made_of not in (voice, None):
+            raise ValueError(f"{plan.work} has lessons of another voice; name another directory (OUT=), or remove both")
+        if made_of is None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise ValueError(f"{out} has files that were not made here; name another directory (OUT=), or empty it")
+        plan.work.mkdir(parents=True, exist_ok=True)
+        mark.write_text(voice, encoding="utf-8")
         out.mkdir(parents=True, exist_ok=True)
-        (out / FIGURES).touch()
-        shutil.rmtree(out / VOCODER_DIRECTORY, ignore_errors=True)
-        for name in (T2S_QUANTISATION_FILE, DECODER_QUANTISATION_FILE):
-            (out / name).unlink(missing_ok=True)
+        for name in _MADE:
+            _remove(out / name)
         copied = {T2S_FILE: files.t2s, SOVITS_FILE: files.sovits}
         if files.decoder_quantisation and not plan.changes_vocoder:
             copied[DECODER_QUANTISATION_FILE] = files.decoder_quantisation
@@ -216,7 +227,7 @@ class Making:
             VOCODER_DIRECTORY: None if plan.vocoder else files.vocoder,
         }
         for name, path in shared.items():
-            if path is not None and not (out / name).exists():
+            if path is not None:
                 _link(path, out / name)
         for licence in plan.weights.glob("LICENCE*"):  # a bundle of what comes out needs it too
             shutil.copy2(licence, out / licence.name)
@@ -348,6 +359,23 @@ def quantised_megabytes(model: T2S, quantisation: T2SQuantisation) -> float:
         is_rounded = tensor.dim() == 2 and not quantisation.keeps(name.removesuffix(".weight"))
         total += tensor.numel() * (quantisation.precision.bits / 8 + 4 / BLOCK_VALUES if is_rounded else 4)
     return total / 1e6
+
+
+def _identity(files: WeightFiles) -> str:
+    """SHA-256 of the voice's checkpoints."""
+    found = hashlib.sha256()
+    for path in (files.t2s, files.sovits):
+        with path.open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
+    return found.hexdigest()
+
+
+def _remove(path: Path) -> None:
+    """A file, a folder or a link, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _link(source: Path, target: Path) -> None:

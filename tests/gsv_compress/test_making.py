@@ -204,18 +204,39 @@ def test_a_second_vocoder_goes_along_where_no_measure_replaces_it(
     assert ours == theirs
 
 
-@pytest.mark.parametrize("whose", ["the voice itself", "a voice that was not made here"])
-def test_no_voice_is_written_over(weights: Path, tmp_path: Path, whose: str, caplog: pytest.LogCaptureFixture) -> None:
-    out = weights
-    if whose != "the voice itself":
-        out = tmp_path / "other"
-        out.mkdir()
-        (out / T2S_FILE).write_bytes(b"another's")
-    before = {path: path.read_bytes() for path in out.glob("s*")}
+@pytest.mark.parametrize("name", [T2S_FILE, "ann-e15.ckpt", "ann_e8_s200.pth", f"{VOCODER_DIRECTORY}.pt"])
+def test_files_that_were_not_made_here_are_left_alone(
+    weights: Path, tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "other"
+    out.mkdir()
+    (out / name).write_bytes(b"another's")
     assert main(["--weights", str(weights), "--references", str(weights), "--out", str(out)]) == 1
-    assert whose in caplog.text
-    assert {path: path.read_bytes() for path in out.glob("s*")} == before
-    assert not (out / T2S_QUANTISATION_FILE).exists()
+    assert "has files that were not made here" in caplog.text
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {name: b"another's"}
+
+
+def test_the_voice_itself_is_not_written_over(weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    before = sorted(weights.rglob("*"))
+    (tmp_path / "link").symlink_to(weights)
+    for out in (weights, weights / ".." / weights.name, tmp_path / "link"):
+        assert main(["--weights", str(weights), "--references", str(weights), "--out", str(out)]) == 1
+        assert "holds the voice itself" in caplog.text
+        caplog.clear()
+    assert sorted(weights.rglob("*")) == before
+
+
+def test_lessons_of_another_voice_are_not_taken(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(making, "Teacher", StandIn)
+    other, out = tmp_path / "other", tmp_path / "out"
+    shutil.copytree(weights, other)
+    (other / T2S_FILE).write_bytes((weights / T2S_FILE).read_bytes() + b" ")  # trained on since
+    command = ["--references", str(weights), "--out", str(out), "--judges", str(tmp_path), *SHORT.split()]
+    assert main(["--weights", str(weights), *command]) == 0
+    assert main(["--weights", str(other), *command]) == 1
+    assert "has lessons of another voice" in caplog.text
 
 
 @pytest.mark.parametrize("option", ["--lessons", "--texts", "--threads", "--steps", "--t2s-layers"])

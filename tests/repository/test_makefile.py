@@ -159,7 +159,8 @@ def planned_demo(tmp_path, *variables, target="demo"):
     for mark in (".server", ".workbench"):
         (venv / mark).touch()
     command = ["make", "-n", "-C", str(ROOT), f"VENV={venv}", *variables, target]
-    clean = {name: value for name, value in os.environ.items() if name != "PRESET"}
+    others = {"PRESET", "ARGS", "MAKEFLAGS", "MAKEOVERRIDES"}  # variables of the make that runs the tests
+    clean = {name: value for name, value in os.environ.items() if name not in others}
     return subprocess.run(command, capture_output=True, text=True, check=True, env=clean).stdout
 
 
